@@ -1,0 +1,16 @@
+#![doc = include_str!("ARCHITECTURE.md")]
+
+pub mod ids;
+pub mod limits;
+pub mod timeline;
+
+pub mod sfu;
+
+pub mod accounts;
+pub mod api;
+pub mod config;
+pub mod demo;
+pub mod server;
+pub mod signaling;
+pub mod store;
+pub mod telemetry;

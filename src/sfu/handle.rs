@@ -1,0 +1,286 @@
+//! The media plane as the rest of the program sees it: commands in, events out, both bounded.
+//!
+//! Every peer and broadcast lives on workers; this handle only routes. It knows no user, token or JSON. Commands are answered through
+//! oneshots; events of all workers arrive on the one receiver that [`crate::sfu::start`] returns.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::ids::{BroadcastId, PeerId};
+use crate::sfu::codec::{Codec, MediaKind};
+use crate::sfu::rtp::id::{Mid, Rid};
+use crate::timeline::ClockMap;
+
+/// What a peer may do on its broadcast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permissions {
+    /// May bind up-tracks (client m-lines that send).
+    pub publish: bool,
+    /// May bind down-tracks (client m-lines that receive).
+    pub view: bool,
+}
+
+/// Adds a peer from a client's SDP offer.
+#[derive(Debug)]
+pub struct AddPeer {
+    /// The broadcast whose tracks the peer sends or receives.
+    pub broadcast: BroadcastId,
+    /// What the offer may ask for; an m-line beyond it is rejected in the answer.
+    pub permissions: Permissions,
+    /// The SDP offer, at most `limits::SDP_BYTES_MAX`.
+    pub offer: String,
+    /// The layer the peer starts with.
+    pub choice: LayerChoice,
+}
+
+/// The answer to an offer.
+#[derive(Debug, Clone)]
+pub struct PeerAnswer {
+    /// The new (or restarted) peer.
+    pub peer: PeerId,
+    /// The SDP answer, complete with candidates.
+    pub sdp: String,
+    /// Our ICE user fragment: changes with every ICE restart, so it makes a good ETag.
+    pub ice_ufrag: String,
+    /// Whether the peer has up-tracks / down-tracks.
+    pub up_tracks: usize,
+    pub down_tracks: usize,
+}
+
+/// Fresh ICE credentials for an existing peer (ICE restart by SDP fragment, RFC 9725 section 4.3.2).
+#[derive(Debug, Clone)]
+pub struct IceRestarted {
+    pub ufrag: String,
+    pub pwd: String,
+    /// `a=candidate:` values without the `a=` prefix, e.g. `candidate:1 1 udp 2130706431 192.0.2.1 7000 typ host`.
+    pub candidates: Vec<String>,
+    /// Every `a=mid` of the session in order: the fragment repeats the first one.
+    pub mids: Vec<Mid>,
+}
+
+/// Which layer of the video a viewer wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LayerChoice {
+    /// The allocator chooses by what the network carries.
+    Auto,
+    /// At most this spatial layer (0 = smallest); the allocator may still go below when the network demands it.
+    Spatial(u8),
+    /// Sound only.
+    AudioOnly,
+}
+
+/// Why an offer or a command is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SfuError {
+    /// The SDP cannot be parsed or breaks a rule; `line` names the offending line where known.
+    #[error("the SDP offer is malformed: {reason}")]
+    MalformedOffer { reason: String },
+    /// The SDP is well-formed but nothing in it can be served (no BUNDLE, no DTLS, no codec in common ...).
+    #[error("nothing in the offer can be served: {reason}")]
+    Unacceptable { reason: String },
+    /// The broadcast already has a publisher.
+    #[error("the broadcast already has a publisher")]
+    PublisherPresent { peer: PeerId },
+    /// No such peer (any more).
+    #[error("no such peer")]
+    UnknownPeer,
+    /// A bound of `limits.rs` is reached.
+    #[error("full: {what}")]
+    Full { what: &'static str },
+    /// The media plane is shutting down or its queue is full.
+    #[error("the media plane does not answer")]
+    Unavailable,
+}
+
+/// Why a peer is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeerGone {
+    /// By command.
+    Removed,
+    /// The client closed DTLS.
+    ClosedByPeer,
+    /// No ICE check for the consent interval.
+    ConsentExpired,
+    /// ICE or DTLS was not up in time.
+    ConnectTimeout,
+    /// The DTLS handshake failed or the certificate did not match the fingerprint.
+    DtlsFailed,
+}
+
+/// One layer as the publisher sends it now.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LayerInfo {
+    /// 0 = smallest.
+    pub spatial: u8,
+    pub rid: Option<Rid>,
+    /// Pixels; 0 until the first key frame told.
+    pub width: u16,
+    pub height: u16,
+    /// Measured over the last second.
+    pub bitrate_bps: u32,
+    pub frames_per_second: f32,
+    /// Packets arrive.
+    pub active: bool,
+}
+
+/// A published track.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrackInfo {
+    pub kind: MediaKind,
+    /// `None` until the first packet told.
+    pub codec: Option<Codec>,
+    /// Empty for audio.
+    pub layers: Vec<LayerInfo>,
+    /// Packets lost between publisher and server that no retransmission mended, of those expected, over the last second.
+    pub loss_fraction: f32,
+    /// The RTP clock of the lowest active layer.
+    pub clock: Option<ClockMap>,
+}
+
+/// What happened on the media plane. `peer` and `broadcast` are always both known, so a consumer needs no map to route.
+#[derive(Debug, Clone)]
+pub enum SfuEvent {
+    /// ICE and DTLS are up.
+    PeerConnected { peer: PeerId, broadcast: BroadcastId },
+    /// The peer and all its tracks are gone.
+    PeerGone { peer: PeerId, broadcast: BroadcastId, reason: PeerGone },
+    /// The first media of a publisher arrived, or its tracks, codecs or layers changed (also once a second while live, for bitrates).
+    Tracks { peer: PeerId, broadcast: BroadcastId, tracks: Vec<TrackInfo> },
+    /// The first video packet (or audio, where there is no video) left for this viewer.
+    Playing { peer: PeerId, broadcast: BroadcastId },
+    /// The RTP clock of what this viewer is sent; on start, on every source or layer switch and every 10 s.
+    TrackClock { peer: PeerId, broadcast: BroadcastId, mid: Mid, kind: MediaKind, clock: ClockMap },
+    /// The layer this viewer is sent (`None`: nothing yet, or sound only) and the one it is moving to.
+    Layer { peer: PeerId, broadcast: BroadcastId, mid: Mid, current: Option<u8>, target: Option<u8> },
+    /// The viewer did not negotiate the codec of the broadcast.
+    CannotDecode { peer: PeerId, broadcast: BroadcastId, codec: Codec },
+    /// The publisher sends what cannot be forwarded in real time (B-frames).
+    PublisherRefused { peer: PeerId, broadcast: BroadcastId, reason: PublisherProblem },
+}
+
+/// What a publisher sends that is refused, in words for its operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublisherProblem {
+    /// B-frames reorder the picture; browsers do not decode them over WebRTC.
+    BFrames,
+}
+
+/// Counters of one peer since it joined.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PeerStats {
+    pub connected: bool,
+    pub packets_sent: u64,
+    pub bytes_sent: u64,
+    pub packets_received: u64,
+    pub bytes_received: u64,
+    pub retransmitted: u64,
+    /// Loss the peer reports, 0..1, of what we send; and what we see of what it sends.
+    pub loss_down: f32,
+    pub loss_up: f32,
+    pub rtt_ms: Option<f32>,
+    /// What the allocator believes the path to the peer carries.
+    pub estimate_bps: Option<u32>,
+    pub current_layer: Option<u8>,
+    pub target_layer: Option<u8>,
+}
+
+/// What a worker is told. One answer each, through the oneshot.
+#[derive(Debug)]
+pub(super) enum Command {
+    AddPeer { peer: PeerId, home: u8, request: AddPeer, reply: oneshot::Sender<Result<PeerAnswer, SfuError>> },
+    Renegotiate { peer: PeerId, offer: String, reply: oneshot::Sender<Result<PeerAnswer, SfuError>> },
+    RestartIce { peer: PeerId, remote_ufrag: String, remote_pwd: String, reply: oneshot::Sender<Result<IceRestarted, SfuError>> },
+    RemovePeer { peer: PeerId },
+    ChooseLayer { peer: PeerId, choice: LayerChoice },
+    Stats { peer: PeerId, reply: oneshot::Sender<Result<PeerStats, SfuError>> },
+    CloseBroadcast { broadcast: BroadcastId },
+}
+
+/// Cheap to clone; every clone talks to the same workers.
+#[derive(Debug, Clone)]
+pub struct SfuHandle {
+    pub(super) pool: Arc<super::pool::Pool>,
+}
+
+impl SfuHandle {
+    /// Adds a peer from an offer and returns the answer. Publishers land on the broadcast's home worker, viewers where there is room.
+    ///
+    /// # Errors
+    /// Every variant of [`SfuError`] but `UnknownPeer`.
+    pub async fn add_peer(&self, request: AddPeer) -> Result<PeerAnswer, SfuError> {
+        let (peer, home) = self.pool.place(&request);
+        let (reply, answer) = oneshot::channel();
+        let result = self.ask(peer, Command::AddPeer { peer, home, request, reply }, answer).await;
+        if result.is_err() {
+            self.pool.release(peer);
+        }
+        result
+    }
+
+    /// Answers a further offer on an existing peer: an ICE restart, a codec change or further m-lines.
+    ///
+    /// # Errors
+    /// As [`Self::add_peer`], and `UnknownPeer`.
+    pub async fn renegotiate(&self, peer: PeerId, offer: String) -> Result<PeerAnswer, SfuError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(peer, Command::Renegotiate { peer, offer, reply }, answer).await
+    }
+
+    /// Gives a peer second ICE credentials; media flows on until the client nominates with them.
+    ///
+    /// # Errors
+    /// `UnknownPeer`, `Unavailable`.
+    pub async fn restart_ice(&self, peer: PeerId, remote_ufrag: String, remote_pwd: String) -> Result<IceRestarted, SfuError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(peer, Command::RestartIce { peer, remote_ufrag, remote_pwd, reply }, answer).await
+    }
+
+    /// Removes a peer: DTLS is closed towards the client, then `PeerGone { Removed }` follows. Unknown peers are ignored.
+    pub async fn remove_peer(&self, peer: PeerId) {
+        self.tell(peer.worker(), Command::RemovePeer { peer }).await;
+    }
+
+    /// Changes a viewer's layer choice. Unknown peers are ignored.
+    pub async fn choose_layer(&self, peer: PeerId, choice: LayerChoice) {
+        self.tell(peer.worker(), Command::ChooseLayer { peer, choice }).await;
+    }
+
+    /// The counters of one peer.
+    ///
+    /// # Errors
+    /// `UnknownPeer`, `Unavailable`.
+    pub async fn peer_stats(&self, peer: PeerId) -> Result<PeerStats, SfuError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(peer, Command::Stats { peer, reply }, answer).await
+    }
+
+    /// Ends a broadcast on every worker: all its peers are removed.
+    pub async fn close_broadcast(&self, broadcast: BroadcastId) {
+        for worker in 0..self.pool.workers() {
+            self.tell(worker, Command::CloseBroadcast { broadcast }).await;
+        }
+        self.pool.forget(broadcast);
+    }
+
+    /// Peers now on the node, publishers included.
+    pub fn peers(&self) -> usize {
+        self.pool.peers()
+    }
+
+    async fn ask<T>(&self, peer: PeerId, command: Command, answer: oneshot::Receiver<Result<T, SfuError>>) -> Result<T, SfuError> {
+        let worker = self.pool.sender(peer.worker()).ok_or(SfuError::UnknownPeer)?;
+        worker.send(command).await.map_err(|_| SfuError::Unavailable)?;
+        answer.await.map_err(|_| SfuError::Unavailable)?
+    }
+
+    async fn tell(&self, worker: u8, command: Command) {
+        if let Some(sender) = self.pool.sender(worker) {
+            // A closed worker has no peers left to tell anything about.
+            drop(sender.send(command).await);
+        }
+    }
+}
+
+/// Events of all workers, in the order in which each worker saw them.
+pub type SfuEvents = mpsc::Receiver<SfuEvent>;

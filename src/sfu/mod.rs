@@ -1,0 +1,9 @@
+//! The media plane. It knows RTP and peers; it knows no JSON, HTTP, Redis or chat.
+
+pub mod codec;
+pub mod handle;
+mod pool;
+pub mod rtp;
+pub mod transport;
+
+pub use handle::{SfuEvent, SfuEvents, SfuHandle};

@@ -1,0 +1,3 @@
+//! RTP and RTCP on the wire: borrowed views, header extensions, number spaces, reports.
+
+pub mod id;

@@ -1,0 +1,558 @@
+//! The contract with clients: every message of `/v1/ws`, and the JSON shapes that the REST interface shares with it.
+//!
+//! One JSON object per text frame, told apart by `type`. Requests carry an `id` of the client's choice; the answer (or the error)
+//! repeats it. Unknown fields are ignored in both directions, unknown message types get `unknown_message`. A change here also edits
+//! `web-client/src/protocol.ts` (generated), `tests/golden/signaling/` and `docs/protocol.md`, in the same commit.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::ids::{BroadcastId, MarkerId, PeerId, SessionId, UserId};
+use crate::sfu::codec::{Codec, MediaKind};
+
+/// Version of this protocol. A server refuses any other with `unsupported_protocol` and names the one it speaks.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// From client to server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ClientMessage {
+    /// First message of every connection, within `limits::HELLO_TIMEOUT`.
+    Hello {
+        protocol: u32,
+        /// Program and version, for logs. At most 64 bytes.
+        client: String,
+        /// Capability or identity token (JWT). Without one the client is a guest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<String>,
+        /// The `resume` text of an earlier `welcome`: the session goes on, its media peers with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resume: Option<String>,
+    },
+    /// Clock and liveness. Answered at once with `pong`.
+    Ping { id: u32, client_time_ms: f64 },
+    /// Enters a broadcast: its state, timeline and viewer count follow. Leaves the one before.
+    Join {
+        id: u32,
+        /// Id or slug.
+        broadcast: String,
+        /// A token for this broadcast, when it needs another one than `hello` carried.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<String>,
+    },
+    /// Leaves the broadcast; its media peers are closed.
+    Leave { id: u32 },
+    /// Offers a media peer on the joined broadcast, or, with `peer`, negotiates an existing one anew (ICE restart included).
+    Offer {
+        id: u32,
+        intent: Intent,
+        sdp: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(type = "string")]
+        peer: Option<PeerId>,
+    },
+    /// A trickled candidate. The server is ICE-lite and learns addresses from checks, so this is accepted and not needed.
+    Candidate {
+        #[ts(type = "string")]
+        peer: PeerId,
+        candidate: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mid: Option<String>,
+    },
+    /// Closes a media peer.
+    ClosePeer {
+        id: u32,
+        #[ts(type = "string")]
+        peer: PeerId,
+    },
+    /// Which layer this viewer wants.
+    Quality {
+        id: u32,
+        #[ts(type = "string")]
+        peer: PeerId,
+        choice: QualityChoice,
+    },
+    /// Starts or stops `stats` once a second for a peer of this session.
+    WatchStats {
+        id: u32,
+        #[ts(type = "string")]
+        peer: PeerId,
+        on: bool,
+    },
+    /// What the client itself measured: for the server's metrics, at most every 5 s.
+    Report { report: PlaybackReport },
+    /// Changes the broadcast (needs the publish grant). Absent fields stay, `null` clears.
+    UpdateBroadcast { id: u32, changes: BroadcastChanges },
+    /// Marks a moment (needs the publish grant).
+    Mark {
+        id: u32,
+        kind: MarkerKind,
+        label: String,
+        /// The media time that the sender saw; the server's live edge when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        media_time_ms: Option<f64>,
+    },
+    /// Removes a marker (needs the publish grant).
+    Unmark {
+        id: u32,
+        #[ts(type = "string")]
+        marker: MarkerId,
+    },
+    /// Ends the broadcast for good (needs the publish grant).
+    EndBroadcast { id: u32 },
+}
+
+/// From server to client.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServerMessage {
+    /// Answer to `hello`.
+    Welcome {
+        protocol: u32,
+        /// Program and version.
+        server: String,
+        #[ts(type = "string")]
+        session: SessionId,
+        /// Opaque; hand it back in `hello` to resume within `resume_window_ms`.
+        resume: String,
+        resume_window_ms: u32,
+        /// Whether an earlier session goes on (its peers are still there).
+        resumed: bool,
+        user: UserView,
+        /// A fresh identity token when the client brought none (or one about to expire): keep it and send it next time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<String>,
+        server_time_ms: f64,
+        /// For `RTCPeerConnection`.
+        ice_servers: Vec<IceServer>,
+        /// Send a `ping` at least this often.
+        ping_interval_ms: u32,
+    },
+    Pong { id: u32, client_time_ms: f64, server_time_ms: f64 },
+    /// Answer to `join`.
+    Joined {
+        id: u32,
+        broadcast: BroadcastView,
+        /// What this client may do here.
+        grants: Vec<Grant>,
+    },
+    /// A request without a result of its own was carried out.
+    Done { id: u32 },
+    /// Answer to `offer`.
+    Answer {
+        id: u32,
+        #[ts(type = "string")]
+        peer: PeerId,
+        sdp: String,
+    },
+    /// Which source fills which receiving m-line of the peer. Slots not named stay empty.
+    Slots {
+        #[ts(type = "string")]
+        peer: PeerId,
+        slots: Vec<Slot>,
+    },
+    /// The broadcast changed: state, title, teams, score, clock or markers. Always whole.
+    Broadcast { broadcast: BroadcastView },
+    /// People watching now, and the most there were.
+    Viewers { count: u32, peak: u32 },
+    /// ICE and DTLS are up, or the peer is gone.
+    PeerState {
+        #[ts(type = "string")]
+        peer: PeerId,
+        state: PeerState,
+    },
+    /// First media left for this peer.
+    Playing {
+        #[ts(type = "string")]
+        peer: PeerId,
+    },
+    /// The RTP clock of what this peer is sent on `mid`: `media_time_ms = ntp0_ms + int32(rtp - rtp0) * 1000 / rate`.
+    TrackClock {
+        #[ts(type = "string")]
+        peer: PeerId,
+        mid: String,
+        kind: MediaKind,
+        rtp0: u32,
+        ntp0_ms: f64,
+        rate: u32,
+    },
+    /// The layers the broadcast has now, smallest first (for the quality menu), and for a publisher's own peer what arrives.
+    Layers { layers: Vec<LayerView> },
+    /// The layer this peer is sent and the one it is moving to (index into the spatial layers; absent: none).
+    Layer {
+        #[ts(type = "string")]
+        peer: PeerId,
+        mid: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        current: Option<u8>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<u8>,
+    },
+    /// This client did not offer the codec of the broadcast: there will be no picture on this peer.
+    CannotDecode {
+        #[ts(type = "string")]
+        peer: PeerId,
+        codec: Codec,
+    },
+    /// The publisher's own stream is refused, in words.
+    PublisherRefused {
+        #[ts(type = "string")]
+        peer: PeerId,
+        code: String,
+        message: String,
+    },
+    /// Once a second after `watch_stats`.
+    Stats {
+        #[ts(type = "string")]
+        peer: PeerId,
+        stats: StatsView,
+    },
+    /// A request failed, or (without `id`) the connection did something wrong.
+    Error {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<u32>,
+        error: ErrorView,
+    },
+    /// The server is about to close this connection. The client reconnects after the delay, with jitter, unless it is absent.
+    Bye {
+        reason: ByeReason,
+        message: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reconnect_after_ms: Option<u32>,
+    },
+}
+
+/// What a media peer is for. The m-lines' directions say the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Intent {
+    View,
+    Publish,
+}
+
+/// A capability, as tokens carry it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Grant {
+    View,
+    Publish,
+    Chat,
+    Call,
+    Moderate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "mode", rename_all = "snake_case")]
+pub enum QualityChoice {
+    Auto,
+    /// At most this spatial layer (0 = smallest).
+    Layer { spatial: u8 },
+    AudioOnly,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum PeerState {
+    Connected,
+    Gone {
+        /// `removed`, `closed_by_peer`, `consent_expired`, `connect_timeout` or `dtls_failed`.
+        reason: String,
+    },
+}
+
+/// Which source fills a receiving m-line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Slot {
+    pub mid: String,
+    pub kind: MediaKind,
+    /// `main` is the broadcast itself.
+    pub source: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct UserView {
+    #[ts(type = "string")]
+    pub id: UserId,
+    pub name: String,
+    pub guest: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct IceServer {
+    pub urls: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+/// Life of a broadcast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum BroadcastState {
+    /// Made, nobody has published yet.
+    Idle,
+    Live,
+    /// The publisher vanished; it has `limits::PUBLISHER_RETURN_WINDOW` to come back.
+    Reconnecting,
+    /// Final.
+    Ended,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Visibility {
+    /// On the home page.
+    Public,
+    /// For those who have the link.
+    Unlisted,
+}
+
+/// A broadcast as everybody sees it: in REST answers and in `joined` / `broadcast`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct BroadcastView {
+    #[ts(type = "string")]
+    pub id: BroadcastId,
+    /// The name in the URL: 1 to 64 of `a-z 0-9 -`.
+    pub slug: String,
+    pub title: String,
+    pub visibility: Visibility,
+    pub state: BroadcastState,
+    /// Wall clock, ms since the Unix epoch.
+    pub created_at_ms: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at_ms: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at_ms: Option<f64>,
+    pub viewers: u32,
+    pub viewers_peak: u32,
+    /// The picture's codec once known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub video_codec: Option<Codec>,
+    pub has_audio: bool,
+    /// `/api/v1/broadcasts/{id}/poster?v=N` exists when not 0; N changes with each new poster.
+    pub poster_version: u32,
+    pub layers: Vec<LayerView>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teams: Option<Teams>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<Score>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<MatchClock>,
+    pub markers: Vec<Marker>,
+}
+
+/// One simulcast layer as it arrives at the server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct LayerView {
+    /// 0 = smallest.
+    pub spatial: u8,
+    /// Pixels; 0 until known.
+    pub width: u16,
+    pub height: u16,
+    pub bitrate_bps: u32,
+    pub frames_per_second: f32,
+    pub active: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Teams {
+    pub home: Team,
+    pub away: Team,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Team {
+    /// At most 40 characters.
+    pub name: String,
+    /// At most 4 characters, for the score graphic.
+    pub short: String,
+    /// `#rrggbb`, for the crest only.
+    pub color: String,
+}
+
+/// With the media time at which it became true, so that nobody learns of a goal before seeing it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
+pub struct Score {
+    pub home: u16,
+    pub away: u16,
+    pub at_media_ms: f64,
+}
+
+/// The match clock: `elapsed_ms` at media time `at_media_ms`, going on from there while `running`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct MatchClock {
+    pub running: bool,
+    pub elapsed_ms: f64,
+    pub at_media_ms: f64,
+    /// "2nd half", "Q4" ... at most 16 characters.
+    pub period: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum MarkerKind {
+    Goal,
+    Card,
+    Chance,
+    Period,
+    Other,
+}
+
+/// A marked moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct Marker {
+    #[ts(type = "string")]
+    pub id: MarkerId,
+    pub kind: MarkerKind,
+    /// At most 80 characters.
+    pub label: String,
+    pub media_time_ms: f64,
+}
+
+/// Changes to a broadcast. An absent field stays as it is; `null` clears what can be cleared.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
+pub struct BroadcastChanges {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub title: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub visibility: Option<Visibility>,
+    #[serde(default, with = "double_option", skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "Teams | null")]
+    pub teams: Option<Option<Teams>>,
+    #[serde(default, with = "double_option", skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "ScoreChange | null")]
+    pub score: Option<Option<ScoreChange>>,
+    #[serde(default, with = "double_option", skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "ClockChange | null")]
+    pub clock: Option<Option<ClockChange>>,
+}
+
+/// `at_media_ms` absent: now, at the live edge.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
+pub struct ScoreChange {
+    pub home: u16,
+    pub away: u16,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub at_media_ms: Option<f64>,
+}
+
+/// `at_media_ms` absent: now, at the live edge.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct ClockChange {
+    pub running: bool,
+    pub elapsed_ms: f64,
+    pub period: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub at_media_ms: Option<f64>,
+}
+
+/// What a client measured about its own playback.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
+pub struct PlaybackReport {
+    /// From the person's click (or page load) to the first frame on screen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub first_frame_ms: Option<f64>,
+    /// Server clock minus the media time on screen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub latency_ms: Option<f64>,
+    /// Since the last report.
+    #[serde(default)]
+    pub freezes: u32,
+    #[serde(default)]
+    pub frozen_ms: f64,
+    #[serde(default)]
+    pub frames_dropped: u32,
+}
+
+/// Server-side statistics of one peer.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
+pub struct StatsView {
+    /// Bits per second over the last second, media and retransmissions.
+    pub sent_bps: u32,
+    pub received_bps: u32,
+    /// 0..1 over the last reports.
+    pub loss_down: f32,
+    pub loss_up: f32,
+    pub retransmitted: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtt_ms: Option<f32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate_bps: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current_layer: Option<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_layer: Option<u8>,
+}
+
+/// An error as clients see it, over WebSocket and (in the same words) as problem+json.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct ErrorView {
+    /// Stable. See docs/protocol.md.
+    pub code: ErrorCode,
+    /// For people; may change.
+    pub message: String,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
+}
+
+/// Stable error codes. Adding one is compatible, changing one is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    UnsupportedProtocol,
+    UnknownMessage,
+    MalformedMessage,
+    HelloFirst,
+    NotJoined,
+    InvalidToken,
+    TokenExpired,
+    Forbidden,
+    NotFound,
+    Ended,
+    Conflict,
+    PublisherPresent,
+    MalformedSdp,
+    UnacceptableSdp,
+    InvalidValue,
+    TooLarge,
+    RateLimited,
+    Full,
+    ShuttingDown,
+    Unavailable,
+    Internal,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ByeReason {
+    ShuttingDown,
+    SlowConsumer,
+    HelloTimeout,
+    PingTimeout,
+    ProtocolError,
+    /// Another connection resumed this session.
+    Replaced,
+}
+
+/// `Option<Option<T>>`: absent, `null` or a value.
+mod double_option {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(value: &Option<Option<T>>, serializer: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(inner) => inner.serialize(serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+        Option::<T>::deserialize(deserializer).map(Some)
+    }
+}
