@@ -1,0 +1,39 @@
+// What can go wrong between this page and the server, as closed sets. Words for people are chosen by the interface from `code`.
+import type { ErrorCode, ErrorView } from '../protocol';
+
+/** The server's stable codes, and two of our own for when it could not be asked. */
+export type FailureCode = ErrorCode | 'disconnected' | 'timeout';
+
+const SERVER_CODES: ReadonlySet<string> = new Set<ErrorCode>([
+  'unsupported_protocol', 'unknown_message', 'malformed_message', 'hello_first', 'not_joined', 'invalid_token', 'token_expired',
+  'forbidden', 'not_found', 'ended', 'conflict', 'publisher_present', 'malformed_sdp', 'unacceptable_sdp', 'invalid_value', 'too_large',
+  'rate_limited', 'full', 'shutting_down', 'unavailable', 'internal',
+]);
+
+/** A request that was not carried out. `retryable`: the same request may succeed later. */
+export class RequestError extends Error {
+  override readonly name = 'RequestError';
+  constructor(readonly code: FailureCode, message: string, readonly retryable: boolean) {
+    super(message);
+  }
+
+  static fromView(view: ErrorView): RequestError {
+    // A newer server may know codes that this page does not: they behave as `internal`.
+    const code = SERVER_CODES.has(view.code) ? view.code : 'internal';
+    return new RequestError(code, view.message, view.retryable);
+  }
+
+  static disconnected(): RequestError {
+    return new RequestError('disconnected', 'The connection to the server was lost.', true);
+  }
+
+  static timeout(): RequestError {
+    return new RequestError('timeout', 'The server did not answer in time.', true);
+  }
+}
+
+/** Any thrown value as a `RequestError`; what is unknown counts as `internal`. */
+export function asRequestError(thrown: unknown): RequestError {
+  if (thrown instanceof RequestError) return thrown;
+  return new RequestError('internal', thrown instanceof Error ? thrown.message : String(thrown), true);
+}
