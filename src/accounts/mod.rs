@@ -1,1 +1,5 @@
 //! (being built)
+
+mod grant;
+
+pub use grant::Grant;

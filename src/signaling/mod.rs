@@ -1,2 +1,4 @@
-//! (being built)
 pub mod protocol;
+pub mod rest;
+#[cfg(test)]
+mod typescript;

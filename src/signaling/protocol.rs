@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+pub use crate::accounts::Grant;
 use crate::ids::{BroadcastId, MarkerId, PeerId, SessionId, UserId};
 use crate::sfu::codec::{Codec, MediaKind};
 
@@ -24,9 +25,11 @@ pub enum ClientMessage {
         client: String,
         /// Capability or identity token (JWT). Without one the client is a guest.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
         token: Option<String>,
         /// The `resume` text of an earlier `welcome`: the session goes on, its media peers with it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
         resume: Option<String>,
     },
     /// Clock and liveness. Answered at once with `pong`.
@@ -38,6 +41,7 @@ pub enum ClientMessage {
         broadcast: String,
         /// A token for this broadcast, when it needs another one than `hello` carried.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
         token: Option<String>,
     },
     /// Leaves the broadcast; its media peers are closed.
@@ -48,7 +52,7 @@ pub enum ClientMessage {
         intent: Intent,
         sdp: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[ts(type = "string")]
+        #[ts(optional, type = "string")]
         peer: Option<PeerId>,
     },
     /// A trickled candidate. The server is ICE-lite and learns addresses from checks, so this is accepted and not needed.
@@ -57,6 +61,7 @@ pub enum ClientMessage {
         peer: PeerId,
         candidate: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
         mid: Option<String>,
     },
     /// Closes a media peer.
@@ -90,6 +95,7 @@ pub enum ClientMessage {
         label: String,
         /// The media time that the sender saw; the server's live edge when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
         media_time_ms: Option<f64>,
     },
     /// Removes a marker (needs the publish grant).
@@ -121,6 +127,7 @@ pub enum ServerMessage {
         user: UserView,
         /// A fresh identity token when the client brought none (or one about to expire): keep it and send it next time.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
         token: Option<String>,
         server_time_ms: f64,
         /// For `RTCPeerConnection`.
@@ -128,7 +135,11 @@ pub enum ServerMessage {
         /// Send a `ping` at least this often.
         ping_interval_ms: u32,
     },
-    Pong { id: u32, client_time_ms: f64, server_time_ms: f64 },
+    Pong {
+        id: u32,
+        client_time_ms: f64,
+        server_time_ms: f64,
+    },
     /// Answer to `join`.
     Joined {
         id: u32,
@@ -137,7 +148,9 @@ pub enum ServerMessage {
         grants: Vec<Grant>,
     },
     /// A request without a result of its own was carried out.
-    Done { id: u32 },
+    Done {
+        id: u32,
+    },
     /// Answer to `offer`.
     Answer {
         id: u32,
@@ -152,9 +165,14 @@ pub enum ServerMessage {
         slots: Vec<Slot>,
     },
     /// The broadcast changed: state, title, teams, score, clock or markers. Always whole.
-    Broadcast { broadcast: BroadcastView },
+    Broadcast {
+        broadcast: BroadcastView,
+    },
     /// People watching now, and the most there were.
-    Viewers { count: u32, peak: u32 },
+    Viewers {
+        count: u32,
+        peak: u32,
+    },
     /// ICE and DTLS are up, or the peer is gone.
     PeerState {
         #[ts(type = "string")]
@@ -177,15 +195,19 @@ pub enum ServerMessage {
         rate: u32,
     },
     /// The layers the broadcast has now, smallest first (for the quality menu), and for a publisher's own peer what arrives.
-    Layers { layers: Vec<LayerView> },
+    Layers {
+        layers: Vec<LayerView>,
+    },
     /// The layer this peer is sent and the one it is moving to (index into the spatial layers; absent: none).
     Layer {
         #[ts(type = "string")]
         peer: PeerId,
         mid: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
         current: Option<u8>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
         target: Option<u8>,
     },
     /// This client did not offer the codec of the broadcast: there will be no picture on this peer.
@@ -210,6 +232,7 @@ pub enum ServerMessage {
     /// A request failed, or (without `id`) the connection did something wrong.
     Error {
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
         id: Option<u32>,
         error: ErrorView,
     },
@@ -218,6 +241,7 @@ pub enum ServerMessage {
         reason: ByeReason,
         message: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
         reconnect_after_ms: Option<u32>,
     },
 }
@@ -230,23 +254,14 @@ pub enum Intent {
     Publish,
 }
 
-/// A capability, as tokens carry it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, TS)]
-#[serde(rename_all = "snake_case")]
-pub enum Grant {
-    View,
-    Publish,
-    Chat,
-    Call,
-    Moderate,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "mode", rename_all = "snake_case")]
 pub enum QualityChoice {
     Auto,
     /// At most this spatial layer (0 = smallest).
-    Layer { spatial: u8 },
+    Layer {
+        spatial: u8,
+    },
     AudioOnly,
 }
 
@@ -281,8 +296,10 @@ pub struct UserView {
 pub struct IceServer {
     pub urls: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
     pub username: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
     pub credential: Option<String>,
 }
 
@@ -321,23 +338,29 @@ pub struct BroadcastView {
     /// Wall clock, ms since the Unix epoch.
     pub created_at_ms: f64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
     pub started_at_ms: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
     pub ended_at_ms: Option<f64>,
     pub viewers: u32,
     pub viewers_peak: u32,
     /// The picture's codec once known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
     pub video_codec: Option<Codec>,
     pub has_audio: bool,
     /// `/api/v1/broadcasts/{id}/poster?v=N` exists when not 0; N changes with each new poster.
     pub poster_version: u32,
     pub layers: Vec<LayerView>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
     pub teams: Option<Teams>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
     pub score: Option<Score>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
     pub clock: Option<MatchClock>,
     pub markers: Vec<Marker>,
 }
@@ -482,12 +505,16 @@ pub struct StatsView {
     pub loss_up: f32,
     pub retransmitted: f64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
     pub rtt_ms: Option<f32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
     pub estimate_bps: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
     pub current_layer: Option<u8>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
     pub target_layer: Option<u8>,
 }
 

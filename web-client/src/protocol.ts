@@ -1,153 +1,381 @@
-// The contract with the server, mirror of `src/signaling/protocol.rs`. Types only.
+// Generated from src/signaling/{protocol,rest}.rs; do not edit.
+// Regenerate: UPDATE_GOLDEN=1 cargo test --lib signaling::typescript
 
-export type Codec = 'h264' | 'vp8' | 'vp9' | 'av1' | 'opus';
-export type MediaKind = 'audio' | 'video';
-export type Intent = 'view' | 'publish';
-export type Grant = 'view' | 'publish' | 'chat' | 'call' | 'moderate';
-export type BroadcastState = 'idle' | 'live' | 'reconnecting' | 'ended';
-export type Visibility = 'public' | 'unlisted';
-export type MarkerKind = 'goal' | 'card' | 'chance' | 'period' | 'other';
-export type ByeReason = 'shutting_down' | 'slow_consumer' | 'hello_timeout' | 'ping_timeout' | 'protocol_error' | 'replaced';
-export type QualityChoice = { mode: 'auto' } | { mode: 'layer'; spatial: number } | { mode: 'audio_only' };
-export type PeerState = { state: 'connected' } | { state: 'gone'; reason: string };
+export const PROTOCOL_VERSION = 1;
 
-export type ErrorCode =
-  | 'unsupported_protocol'
-  | 'unknown_message'
-  | 'malformed_message'
-  | 'hello_first'
-  | 'not_joined'
-  | 'invalid_token'
-  | 'token_expired'
-  | 'forbidden'
-  | 'not_found'
-  | 'ended'
-  | 'conflict'
-  | 'publisher_present'
-  | 'malformed_sdp'
-  | 'unacceptable_sdp'
-  | 'invalid_value'
-  | 'too_large'
-  | 'rate_limited'
-  | 'full'
-  | 'shutting_down'
-  | 'unavailable'
-  | 'internal';
+/**
+ * From client to server.
+ */
+export type ClientMessage = { "type": "hello", protocol: number,
+/**
+ * Program and version, for logs. At most 64 bytes.
+ */
+client: string,
+/**
+ * Capability or identity token (JWT). Without one the client is a guest.
+ */
+token?: string,
+/**
+ * The `resume` text of an earlier `welcome`: the session goes on, its media peers with it.
+ */
+resume?: string }
+  | { "type": "ping", id: number, client_time_ms: number }
+  | { "type": "join", id: number,
+/**
+ * Id or slug.
+ */
+broadcast: string,
+/**
+ * A token for this broadcast, when it needs another one than `hello` carried.
+ */
+token?: string }
+  | { "type": "leave", id: number }
+  | { "type": "offer", id: number, intent: Intent, sdp: string, peer?: string }
+  | { "type": "candidate", peer: string, candidate: string, mid?: string }
+  | { "type": "close_peer", id: number, peer: string }
+  | { "type": "quality", id: number, peer: string, choice: QualityChoice }
+  | { "type": "watch_stats", id: number, peer: string, on: boolean }
+  | { "type": "report", report: PlaybackReport }
+  | { "type": "update_broadcast", id: number, changes: BroadcastChanges }
+  | { "type": "mark", id: number, kind: MarkerKind, label: string,
+/**
+ * The media time that the sender saw; the server's live edge when absent.
+ */
+media_time_ms?: number }
+  | { "type": "unmark", id: number, marker: string }
+  | { "type": "end_broadcast", id: number };
 
-export type ErrorView = { code: ErrorCode; message: string; retryable: boolean };
-export type Slot = { mid: string; kind: MediaKind; source: string };
-export type UserView = { id: string; name: string; guest: boolean };
-export type IceServer = { urls: Array<string>; username?: string; credential?: string };
-export type Team = { name: string; short: string; color: string };
-export type Teams = { home: Team; away: Team };
-export type Score = { home: number; away: number; at_media_ms: number };
-export type MatchClock = { running: boolean; elapsed_ms: number; at_media_ms: number; period: string };
-export type Marker = { id: string; kind: MarkerKind; label: string; media_time_ms: number };
-export type LayerView = {
-  spatial: number;
-  width: number;
-  height: number;
-  bitrate_bps: number;
-  frames_per_second: number;
-  active: boolean;
-};
+/**
+ * From server to client.
+ */
+export type ServerMessage = { "type": "welcome", protocol: number,
+/**
+ * Program and version.
+ */
+server: string, session: string,
+/**
+ * Opaque; hand it back in `hello` to resume within `resume_window_ms`.
+ */
+resume: string, resume_window_ms: number,
+/**
+ * Whether an earlier session goes on (its peers are still there).
+ */
+resumed: boolean, user: UserView,
+/**
+ * A fresh identity token when the client brought none (or one about to expire): keep it and send it next time.
+ */
+token?: string, server_time_ms: number,
+/**
+ * For `RTCPeerConnection`.
+ */
+ice_servers: Array<IceServer>,
+/**
+ * Send a `ping` at least this often.
+ */
+ping_interval_ms: number }
+  | { "type": "pong", id: number, client_time_ms: number, server_time_ms: number }
+  | { "type": "joined", id: number, broadcast: BroadcastView,
+/**
+ * What this client may do here.
+ */
+grants: Array<Grant> }
+  | { "type": "done", id: number }
+  | { "type": "answer", id: number, peer: string, sdp: string }
+  | { "type": "slots", peer: string, slots: Array<Slot> }
+  | { "type": "broadcast", broadcast: BroadcastView }
+  | { "type": "viewers", count: number, peak: number }
+  | { "type": "peer_state", peer: string, state: PeerState }
+  | { "type": "playing", peer: string }
+  | { "type": "track_clock", peer: string, mid: string, kind: MediaKind, rtp0: number, ntp0_ms: number, rate: number }
+  | { "type": "layers", layers: Array<LayerView> }
+  | { "type": "layer", peer: string, mid: string, current?: number, target?: number }
+  | { "type": "cannot_decode", peer: string, codec: Codec }
+  | { "type": "publisher_refused", peer: string, code: string, message: string }
+  | { "type": "stats", peer: string, stats: StatsView }
+  | { "type": "error", id?: number, error: ErrorView }
+  | { "type": "bye", reason: ByeReason, message: string, reconnect_after_ms?: number };
 
-export type BroadcastView = {
-  id: string;
-  slug: string;
-  title: string;
-  visibility: Visibility;
-  state: BroadcastState;
-  created_at_ms: number;
-  started_at_ms?: number;
-  ended_at_ms?: number;
-  viewers: number;
-  viewers_peak: number;
-  video_codec?: Codec;
-  has_audio: boolean;
-  poster_version: number;
-  layers: Array<LayerView>;
-  teams?: Teams;
-  score?: Score;
-  clock?: MatchClock;
-  markers: Array<Marker>;
-};
+/**
+ * What a media peer is for. The m-lines' directions say the rest.
+ */
+export type Intent = "view" | "publish";
 
-export type ScoreChange = { home: number; away: number; at_media_ms?: number };
-export type ClockChange = { running: boolean; elapsed_ms: number; period: string; at_media_ms?: number };
-export type BroadcastChanges = {
-  title?: string;
-  visibility?: Visibility;
-  teams?: Teams | null;
-  score?: ScoreChange | null;
-  clock?: ClockChange | null;
-};
+/**
+ * What the bearer of a token may do on a broadcast.
+ */
+export type Grant = "view" | "publish" | "chat" | "call" | "moderate";
 
-export type PlaybackReport = {
-  first_frame_ms?: number;
-  latency_ms?: number;
-  freezes: number;
-  frozen_ms: number;
-  frames_dropped: number;
-};
+export type QualityChoice = { "mode": "auto" }
+  | { "mode": "layer", spatial: number }
+  | { "mode": "audio_only" };
 
-export type StatsView = {
-  sent_bps: number;
-  received_bps: number;
-  loss_down: number;
-  loss_up: number;
-  retransmitted: number;
-  rtt_ms?: number;
-  estimate_bps?: number;
-  current_layer?: number;
-  target_layer?: number;
-};
+export type PeerState = { "state": "connected" }
+  | { "state": "gone",
+/**
+ * `removed`, `closed_by_peer`, `consent_expired`, `connect_timeout` or `dtls_failed`.
+ */
+reason: string };
 
-export type ClientMessage =
-  | { type: 'hello'; protocol: number; client: string; token?: string; resume?: string }
-  | { type: 'ping'; id: number; client_time_ms: number }
-  | { type: 'join'; id: number; broadcast: string; token?: string }
-  | { type: 'leave'; id: number }
-  | { type: 'offer'; id: number; intent: Intent; sdp: string; peer?: string }
-  | { type: 'candidate'; peer: string; candidate: string; mid?: string }
-  | { type: 'close_peer'; id: number; peer: string }
-  | { type: 'quality'; id: number; peer: string; choice: QualityChoice }
-  | { type: 'watch_stats'; id: number; peer: string; on: boolean }
-  | { type: 'report'; report: PlaybackReport }
-  | { type: 'update_broadcast'; id: number; changes: BroadcastChanges }
-  | { type: 'mark'; id: number; kind: MarkerKind; label: string; media_time_ms?: number }
-  | { type: 'unmark'; id: number; marker: string }
-  | { type: 'end_broadcast'; id: number };
+/**
+ * Which source fills a receiving m-line.
+ */
+export type Slot = { mid: string, kind: MediaKind,
+/**
+ * `main` is the broadcast itself.
+ */
+source: string };
 
-export type ServerMessage =
-  | {
-      type: 'welcome';
-      protocol: number;
-      server: string;
-      session: string;
-      resume: string;
-      resume_window_ms: number;
-      resumed: boolean;
-      user: UserView;
-      token?: string;
-      server_time_ms: number;
-      ice_servers: Array<IceServer>;
-      ping_interval_ms: number;
-    }
-  | { type: 'pong'; id: number; client_time_ms: number; server_time_ms: number }
-  | { type: 'joined'; id: number; broadcast: BroadcastView; grants: Array<Grant> }
-  | { type: 'done'; id: number }
-  | { type: 'answer'; id: number; peer: string; sdp: string }
-  | { type: 'slots'; peer: string; slots: Array<Slot> }
-  | { type: 'broadcast'; broadcast: BroadcastView }
-  | { type: 'viewers'; count: number; peak: number }
-  | { type: 'peer_state'; peer: string; state: PeerState }
-  | { type: 'playing'; peer: string }
-  | { type: 'track_clock'; peer: string; mid: string; kind: MediaKind; rtp0: number; ntp0_ms: number; rate: number }
-  | { type: 'layers'; layers: Array<LayerView> }
-  | { type: 'layer'; peer: string; mid: string; current?: number; target?: number }
-  | { type: 'cannot_decode'; peer: string; codec: Codec }
-  | { type: 'publisher_refused'; peer: string; code: string; message: string }
-  | { type: 'stats'; peer: string; stats: StatsView }
-  | { type: 'error'; id?: number; error: ErrorView }
-  | { type: 'bye'; reason: ByeReason; message: string; reconnect_after_ms?: number };
+export type UserView = { id: string, name: string, guest: boolean };
+
+export type IceServer = { urls: Array<string>, username?: string, credential?: string };
+
+/**
+ * Life of a broadcast.
+ */
+export type BroadcastState = "idle" | "live" | "reconnecting" | "ended";
+
+export type Visibility = "public" | "unlisted";
+
+/**
+ * A broadcast as everybody sees it: in REST answers and in `joined` / `broadcast`.
+ */
+export type BroadcastView = { id: string,
+/**
+ * The name in the URL: 1 to 64 of `a-z 0-9 -`.
+ */
+slug: string, title: string, visibility: Visibility, state: BroadcastState,
+/**
+ * Wall clock, ms since the Unix epoch.
+ */
+created_at_ms: number, started_at_ms?: number, ended_at_ms?: number, viewers: number, viewers_peak: number,
+/**
+ * The picture's codec once known.
+ */
+video_codec?: Codec, has_audio: boolean,
+/**
+ * `/api/v1/broadcasts/{id}/poster?v=N` exists when not 0; N changes with each new poster.
+ */
+poster_version: number, layers: Array<LayerView>, teams?: Teams, score?: Score, clock?: MatchClock, markers: Array<Marker> };
+
+/**
+ * One simulcast layer as it arrives at the server.
+ */
+export type LayerView = { 
+/**
+ * 0 = smallest.
+ */
+spatial: number,
+/**
+ * Pixels; 0 until known.
+ */
+width: number, height: number, bitrate_bps: number, frames_per_second: number, active: boolean };
+
+export type Teams = { home: Team, away: Team };
+
+export type Team = { 
+/**
+ * At most 40 characters.
+ */
+name: string,
+/**
+ * At most 4 characters, for the score graphic.
+ */
+short: string,
+/**
+ * `#rrggbb`, for the crest only.
+ */
+color: string };
+
+/**
+ * With the media time at which it became true, so that nobody learns of a goal before seeing it.
+ */
+export type Score = { home: number, away: number, at_media_ms: number };
+
+/**
+ * The match clock: `elapsed_ms` at media time `at_media_ms`, going on from there while `running`.
+ */
+export type MatchClock = { running: boolean, elapsed_ms: number, at_media_ms: number,
+/**
+ * "2nd half", "Q4" ... at most 16 characters.
+ */
+period: string };
+
+export type MarkerKind = "goal" | "card" | "chance" | "period" | "other";
+
+/**
+ * A marked moment.
+ */
+export type Marker = { id: string, kind: MarkerKind,
+/**
+ * At most 80 characters.
+ */
+label: string, media_time_ms: number };
+
+/**
+ * Changes to a broadcast. An absent field stays as it is; `null` clears what can be cleared.
+ */
+export type BroadcastChanges = { title?: string, visibility?: Visibility, teams?: Teams | null, score?: ScoreChange | null, clock?: ClockChange | null };
+
+/**
+ * `at_media_ms` absent: now, at the live edge.
+ */
+export type ScoreChange = { home: number, away: number, at_media_ms?: number };
+
+/**
+ * `at_media_ms` absent: now, at the live edge.
+ */
+export type ClockChange = { running: boolean, elapsed_ms: number, period: string, at_media_ms?: number };
+
+/**
+ * What a client measured about its own playback.
+ */
+export type PlaybackReport = { 
+/**
+ * From the person's click (or page load) to the first frame on screen.
+ */
+first_frame_ms?: number,
+/**
+ * Server clock minus the media time on screen.
+ */
+latency_ms?: number,
+/**
+ * Since the last report.
+ */
+freezes: number, frozen_ms: number, frames_dropped: number };
+
+/**
+ * Server-side statistics of one peer.
+ */
+export type StatsView = { 
+/**
+ * Bits per second over the last second, media and retransmissions.
+ */
+sent_bps: number, received_bps: number,
+/**
+ * 0..1 over the last reports.
+ */
+loss_down: number, loss_up: number, retransmitted: number, rtt_ms?: number, estimate_bps?: number, current_layer?: number, target_layer?: number };
+
+/**
+ * An error as clients see it, over WebSocket and (in the same words) as problem+json.
+ */
+export type ErrorView = { 
+/**
+ * Stable. See docs/protocol.md.
+ */
+code: ErrorCode,
+/**
+ * For people; may change.
+ */
+message: string,
+/**
+ * Whether the same request may succeed later.
+ */
+retryable: boolean };
+
+/**
+ * Stable error codes. Adding one is compatible, changing one is not.
+ */
+export type ErrorCode = "unsupported_protocol" | "unknown_message" | "malformed_message" | "hello_first" | "not_joined" | "invalid_token" | "token_expired" | "forbidden" | "not_found" | "ended" | "conflict" | "publisher_present" | "malformed_sdp" | "unacceptable_sdp" | "invalid_value" | "too_large" | "rate_limited" | "full" | "shutting_down" | "unavailable" | "internal";
+
+export type ByeReason = "shutting_down" | "slow_consumer" | "hello_timeout" | "ping_timeout" | "protocol_error" | "replaced";
+
+/**
+ * A codec that is passed through.
+ */
+export type Codec = "h264" | "vp8" | "vp9" | "av1" | "opus";
+
+/**
+ * Body of `POST /api/v1/broadcasts`. Everything may be left out.
+ */
+export type NewBroadcast = { 
+/**
+ * At most 120 characters.
+ */
+title?: string,
+/**
+ * The name in the URL; made from the title when absent. 409 `conflict` when another broadcast has it.
+ */
+slug?: string,
+/**
+ * Public when absent.
+ */
+visibility?: Visibility };
+
+/**
+ * Answer to `POST /api/v1/broadcasts`.
+ */
+export type CreatedBroadcast = { broadcast: BroadcastView,
+/**
+ * Bearer of view, publish and moderate for this broadcast: for `join`, WHIP and the REST calls that change it.
+ */
+token: string,
+/**
+ * Where an encoder publishes, with `token` as bearer token.
+ */
+whip_url: string, whep_url: string,
+/**
+ * The page on which people watch.
+ */
+watch_url: string };
+
+/**
+ * Answer to `GET /api/v1/broadcasts`: public ones, live first.
+ */
+export type BroadcastList = { broadcasts: Array<BroadcastView> };
+
+/**
+ * Body of `POST /api/v1/broadcasts/{id}/markers`; the answer is the `Marker`.
+ */
+export type NewMarker = { kind: MarkerKind,
+/**
+ * At most 80 characters.
+ */
+label: string,
+/**
+ * The live edge when absent.
+ */
+media_time_ms?: number };
+
+/**
+ * Answer to `GET /api/v1/me`.
+ */
+export type Me = { user: UserView, operator: boolean,
+/**
+ * Whether this person may make broadcasts here.
+ */
+may_broadcast: boolean,
+/**
+ * A new identity token when the request carried none that is good: keep it and send it next time.
+ */
+token?: string };
+
+/**
+ * Every error answer: `application/problem+json` (RFC 9457).
+ */
+export type Problem = { 
+/**
+ * A URI that names the kind of problem: `about:blank` unless the code needs more.
+ */
+type: string,
+/**
+ * Short, the same for every occurrence.
+ */
+title: string,
+/**
+ * The HTTP status code.
+ */
+status: number,
+/**
+ * What was wrong this time.
+ */
+detail: string,
+/**
+ * As over WebSocket.
+ */
+code: ErrorCode, retryable: boolean };
+
+/**
+ * Audio or video.
+ */
+export type MediaKind = "audio" | "video";

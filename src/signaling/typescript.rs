@@ -1,0 +1,74 @@
+//! Holds `web-client/src/protocol.ts` to the Rust types it mirrors: generated here, compared by a test, written by the same test
+//! under `UPDATE_GOLDEN=1`.
+
+use ts_rs::TS;
+
+use super::protocol::*;
+use super::rest::{BroadcastList, CreatedBroadcast, Me, NewBroadcast, NewMarker, Problem};
+use crate::sfu::codec::{Codec, MediaKind};
+
+const HEAD: &str = "// Generated from src/signaling/{protocol,rest}.rs; do not edit.\n\
+    // Regenerate: UPDATE_GOLDEN=1 cargo test --lib signaling::typescript\n";
+
+fn declare<T: TS>(out: &mut String) {
+    out.push('\n');
+    if let Some(docs) = T::docs() {
+        out.push_str(&docs);
+    }
+    out.push_str("export ");
+    out.push_str(&T::decl().replace(" } | { ", " }\n  | { ").replace(", \n/**", ",\n/**").replace(", }", " }"));
+    out.push('\n');
+}
+
+fn generate() -> String {
+    let mut out = String::from(HEAD);
+    out.push_str(&format!("\nexport const PROTOCOL_VERSION = {PROTOCOL_VERSION};\n"));
+    declare::<ClientMessage>(&mut out);
+    declare::<ServerMessage>(&mut out);
+    declare::<Intent>(&mut out);
+    declare::<Grant>(&mut out);
+    declare::<QualityChoice>(&mut out);
+    declare::<PeerState>(&mut out);
+    declare::<Slot>(&mut out);
+    declare::<UserView>(&mut out);
+    declare::<IceServer>(&mut out);
+    declare::<BroadcastState>(&mut out);
+    declare::<Visibility>(&mut out);
+    declare::<BroadcastView>(&mut out);
+    declare::<LayerView>(&mut out);
+    declare::<Teams>(&mut out);
+    declare::<Team>(&mut out);
+    declare::<Score>(&mut out);
+    declare::<MatchClock>(&mut out);
+    declare::<MarkerKind>(&mut out);
+    declare::<Marker>(&mut out);
+    declare::<BroadcastChanges>(&mut out);
+    declare::<ScoreChange>(&mut out);
+    declare::<ClockChange>(&mut out);
+    declare::<PlaybackReport>(&mut out);
+    declare::<StatsView>(&mut out);
+    declare::<ErrorView>(&mut out);
+    declare::<ErrorCode>(&mut out);
+    declare::<ByeReason>(&mut out);
+    declare::<Codec>(&mut out);
+    declare::<NewBroadcast>(&mut out);
+    declare::<CreatedBroadcast>(&mut out);
+    declare::<BroadcastList>(&mut out);
+    declare::<NewMarker>(&mut out);
+    declare::<Me>(&mut out);
+    declare::<Problem>(&mut out);
+    declare::<MediaKind>(&mut out);
+    out
+}
+
+#[test]
+fn typescript_types_mirror_the_rust_types() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/web-client/src/protocol.ts");
+    let generated = generate();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::create_dir_all(concat!(env!("CARGO_MANIFEST_DIR"), "/web-client/src")).unwrap();
+        std::fs::write(path, &generated).unwrap();
+    }
+    let stored = std::fs::read_to_string(path).unwrap();
+    assert!(stored == generated, "stale: UPDATE_GOLDEN=1 cargo test --lib signaling::typescript");
+}
