@@ -1,3 +1,17 @@
 //! RTP and RTCP on the wire: borrowed views, header extensions, number spaces, reports.
+//!
+//! ```text
+//! datagram ─▶ header::is_rtcp ─┬─▶ header::RtpHeader ─▶ extensions::Extensions ─▶ seq::SeqExtender ─▶ (rtx::unwrap)
+//!                              └─▶ rtcp::parse_compound ─▶ rtcp::RtcpItem
+//! ```
+//! Every reader takes hostile bytes: it never panics and never allocates.
 
+pub mod extensions;
+pub mod header;
 pub mod id;
+#[cfg(test)]
+pub(crate) mod mutate;
+pub mod rtcp;
+pub mod rtcp_build;
+pub mod rtx;
+pub mod seq;
