@@ -23,3 +23,34 @@ pub const HANDOVER_QUEUE: usize = 4096;
 
 /// How long a broadcast waits for a publisher that vanished before it ends.
 pub const PUBLISHER_RETURN_WINDOW: Duration = Duration::from_secs(15);
+
+// ---- Transport: ICE, DTLS, SRTP of one peer ----
+
+/// Characters of our ICE user fragment: 48 bits, enough that no two peers of a node share one.
+pub const ICE_UFRAG_LEN: usize = 8;
+/// Characters of our ICE password: 144 bits (RFC 8445 section 5.3 asks for 128).
+pub const ICE_PASSWORD_LEN: usize = 24;
+/// A peer that passed no check by then is given up. A client's own checks fail after about 15 s.
+pub const ICE_CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// A peer without a valid check for this long is gone (RFC 7675 section 5.1).
+pub const ICE_CONSENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Addresses of one peer that passed a check: its interfaces times two IP versions. Full: the oldest that is not selected is forgotten.
+pub const ICE_VALIDATED_MAX: usize = 8;
+/// A DTLS handshake that is not complete by then fails: five retransmissions on a bad mobile link.
+pub const DTLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Datagrams of one handshake; a clean one has 3 to 6. More: the handshake fails.
+pub const DTLS_HANDSHAKE_DATAGRAMS_MAX: usize = 64;
+/// Bytes of one handshake; a clean one has about 2 KB. More: the handshake fails.
+pub const DTLS_HANDSHAKE_BYTES_MAX: usize = 64 * 1024;
+/// Datagrams kept while a fragmented ClientHello is incomplete (post-quantum key shares take two or three). Full: the newest is dropped.
+pub const DTLS_HELLO_DATAGRAMS_MAX: usize = 8;
+/// Longest ClientHello, bytes. Longer: not reassembled, the handshake times out.
+pub const DTLS_HELLO_BYTES_MAX: usize = 8 * 1024;
+/// Plaintext datagrams answered after the handshake: a client repeats its last flight when ours was lost. More: dropped unread.
+pub const DTLS_REPEATS_MAX: usize = 32;
+/// RTP streams of one publishing peer: three layers with RTX on two videos, audio, screen share. More: packets are dropped unread.
+pub const SRTP_SSRCS_MAX: usize = 32;
+/// SRTCP senders of one peer: one per stream it sends or receives. More: packets are dropped unread.
+pub const SRTCP_SSRCS_MAX: usize = 64;
+/// SRTP and SRTCP replay window, packets. RTX and reordering reach further back than the 64 of RFC 3711.
+pub const SRTP_REPLAY_WINDOW: usize = 1024;

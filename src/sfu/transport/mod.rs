@@ -1,1 +1,21 @@
 //! One peer's transport below RTP: ICE-lite, DTLS, SRTP. Pure state machines: datagrams and `now` in, datagrams out.
+//!
+//! ```text
+//!                     ┌ Stun ──────▶ ice::IceAgent ──▶ validated addresses, the selected one
+//! datagram ─ classify ┼ Dtls ──────▶ dtls::DtlsServer ─▶ SrtpKeys, once
+//!                     ├ RtpOrRtcp ─▶ srtp::SrtpInbound ─▶ plaintext
+//!                     └ Other      (dropped)
+//!                                    srtp::{SrtpOutbound, SrtcpOutbound} ─▶ datagram to the selected address
+//! ```
+//! Only STUN is accepted from any source; DTLS and media only from an address for which [`ice::IceAgent::validated`] holds.
+
+mod client_hello;
+pub mod dtls;
+pub mod ice;
+pub mod srtp;
+mod stun;
+
+pub use dtls::{DtlsError, DtlsEvent, DtlsServer, Fingerprint, NodeCertificate};
+pub use ice::{IceAgent, IceCredentials, IceDrop, IceEvent, IceVerdict};
+pub use srtp::{SrtcpOutbound, SrtpDrop, SrtpInbound, SrtpKeys, SrtpOutbound, SrtpProfile};
+pub use stun::{DatagramKind, classify, is_stun, local_ufrag};

@@ -1,0 +1,435 @@
+//! The passive side of DTLS-SRTP for one peer (RFC 5763, RFC 5764): one `rtc-dtls` endpoint behind a placeholder address, and the node's
+//! certificate.
+//!
+//! The address is a placeholder because the peer's real one may change in mid-handshake; the caller believes datagrams by ICE, not by
+//! DTLS. Invariant: `Connected` is reported once, and only after the client proved to hold the key of the certificate whose fingerprint
+//! its SDP announced.
+//!
+//! The SRTP profile is settled before the handshake begins: `rtc-dtls` would follow the client's order, and Chromium lists SHA1 first, so
+//! the ClientHello is read first and GCM configured alone when it is offered.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::BytesMut;
+use ring::digest;
+use rtc_dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig};
+use rtc_dtls::crypto::Certificate;
+use rtc_dtls::crypto_provider::{RTCCryptoProvider, SignatureScheme, default_provider};
+use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
+use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
+use rtc_shared::TransportProtocol;
+use rtc_shared::error::Error as RtcError;
+use rtc_srtp::config::LABEL_EXTRACTOR_DTLS_SRTP;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+
+use super::client_hello::{HelloReader, records};
+use super::srtp::{SrtpKeys, SrtpProfile};
+use crate::limits::{
+    DTLS_HANDSHAKE_BYTES_MAX, DTLS_HANDSHAKE_DATAGRAMS_MAX, DTLS_HANDSHAKE_TIMEOUT, DTLS_HELLO_DATAGRAMS_MAX, DTLS_REPEATS_MAX,
+};
+
+/// Stands for the peer in `rtc-dtls`, which keeps one association per address.
+const PLACEHOLDER: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9));
+
+/// Why DTLS of a peer failed. The peer is lost.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DtlsError {
+    /// The handshake was refused: no cipher or SRTP profile in common, a wrong certificate, a fatal alert.
+    #[error("the DTLS handshake failed: {0}")]
+    Handshake(String),
+    /// The certificate is not the one whose fingerprint the offer announced.
+    #[error("the client's certificate does not match the fingerprint in its offer")]
+    WrongFingerprint,
+    /// Not complete within `limits::DTLS_HANDSHAKE_TIMEOUT`.
+    #[error("the DTLS handshake was not complete in time")]
+    TimedOut,
+    /// More datagrams or bytes than any handshake needs.
+    #[error("the DTLS handshake sent too much")]
+    Flooded,
+}
+
+/// Why a certificate cannot be made or read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the DTLS certificate is unusable: {0}")]
+pub struct CertificateError(String);
+
+/// The hash functions of `a=fingerprint` that are accepted (RFC 8122 section 5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FingerprintHash {
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+impl FingerprintHash {
+    /// By its name in SDP, which is case-insensitive.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Sha256, Self::Sha384, Self::Sha512].into_iter().find(|hash| name.eq_ignore_ascii_case(hash.name()))
+    }
+
+    /// Its name in SDP.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sha256 => "sha-256",
+            Self::Sha384 => "sha-384",
+            Self::Sha512 => "sha-512",
+        }
+    }
+
+    const fn algorithm(self) -> &'static digest::Algorithm {
+        match self {
+            Self::Sha256 => &digest::SHA256,
+            Self::Sha384 => &digest::SHA384,
+            Self::Sha512 => &digest::SHA512,
+        }
+    }
+}
+
+/// A certificate's hash as SDP carries it. Displays as `sha-256 AA:BB:..`, the value of `a=fingerprint`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fingerprint {
+    hash: FingerprintHash,
+    digest: Vec<u8>,
+}
+
+impl Fingerprint {
+    /// Reads the value of `a=fingerprint`. `None` for an unknown hash, a wrong length or anything but colon-separated hex pairs.
+    pub fn parse(value: &str) -> Option<Self> {
+        let (name, digest) = value.trim().split_once(' ')?;
+        let hash = FingerprintHash::from_name(name)?;
+        let digest = digest
+            .trim()
+            .split(':')
+            .map(|pair| (pair.len() == 2 && pair.bytes().all(|b| b.is_ascii_hexdigit())).then(|| u8::from_str_radix(pair, 16).ok())?)
+            .collect::<Option<Vec<u8>>>()?;
+        (digest.len() == hash.algorithm().output_len()).then_some(Self { hash, digest })
+    }
+
+    /// The SHA-256 fingerprint of a DER certificate.
+    pub fn of_certificate(der: &[u8]) -> Self {
+        let hash = FingerprintHash::Sha256;
+        Self { hash, digest: digest::digest(hash.algorithm(), der).as_ref().to_vec() }
+    }
+
+    /// Whether this is the fingerprint of that DER certificate.
+    pub fn matches(&self, der: &[u8]) -> bool {
+        digest::digest(self.hash.algorithm(), der).as_ref() == self.digest
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.hash.name())?;
+        for (position, byte) in self.digest.iter().enumerate() {
+            write!(f, "{}{byte:02X}", if position == 0 { ' ' } else { ':' })?;
+        }
+        Ok(())
+    }
+}
+
+/// The node's ECDSA P-256 certificate and everything of a handshake that is the same for all peers. Cheap to clone.
+#[derive(Clone)]
+pub struct NodeCertificate {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    provider: Arc<dyn RTCCryptoProvider>,
+    /// Complete but for the SRTP profile and the check of the client's certificate.
+    config: ConfigBuilder,
+    certificate: CertificateDer<'static>,
+    key: PrivatePkcs8KeyDer<'static>,
+}
+
+impl NodeCertificate {
+    /// Makes a new self-signed certificate.
+    ///
+    /// # Errors
+    /// When the key cannot be made (no randomness).
+    pub fn generate() -> Result<Self, CertificateError> {
+        let unusable = |error: rcgen::Error| CertificateError(error.to_string());
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).map_err(unusable)?;
+        let certificate = rcgen::CertificateParams::new(Vec::new()).and_then(|params| params.self_signed(&key)).map_err(unusable)?;
+        Self::new(certificate.der().clone(), PrivatePkcs8KeyDer::from(key.serialize_der()))
+    }
+
+    /// Reads what [`Self::to_pem`] wrote: a `CERTIFICATE` and a PKCS #8 `PRIVATE KEY` block, in any order.
+    ///
+    /// # Errors
+    /// When a block is missing or the key is not ECDSA P-256.
+    pub fn from_pem(pem: &str) -> Result<Self, CertificateError> {
+        let unusable = |error: rustls_pki_types::pem::Error| CertificateError(error.to_string());
+        let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(unusable)?;
+        let key = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).map_err(unusable)?;
+        Self::new(certificate, key)
+    }
+
+    fn new(certificate: CertificateDer<'static>, key: PrivatePkcs8KeyDer<'static>) -> Result<Self, CertificateError> {
+        let provider = default_provider().map_err(|error| CertificateError(error.to_string()))?;
+        let signing_key = provider
+            .crypto()
+            .import_signing_key(SignatureScheme::EcdsaP256Sha256, key.secret_pkcs8_der())
+            .map_err(|error| CertificateError(error.to_string()))?;
+        let config = ConfigBuilder::default()
+            .with_crypto_provider(provider.clone())
+            .with_certificates(vec![Certificate::from_signing_key(vec![certificate.clone()], signing_key)])
+            .with_client_auth(ClientAuthType::RequireAnyClientCert)
+            .with_extended_master_secret(ExtendedMasterSecretType::Require)
+            // Chains are not checked in WebRTC: the fingerprint is (RFC 5763 section 5).
+            .with_insecure_skip_verify(true);
+        Ok(Self { shared: Arc::new(Shared { provider, config, certificate, key }) })
+    }
+
+    /// The certificate and its private key, as PEM. Keep it secret.
+    pub fn to_pem(&self) -> String {
+        let mut text = pem_block("CERTIFICATE", &self.shared.certificate);
+        text.push_str(&pem_block("PRIVATE KEY", self.shared.key.secret_pkcs8_der()));
+        text
+    }
+
+    /// Its SHA-256 fingerprint, for `a=fingerprint`.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of_certificate(&self.shared.certificate)
+    }
+
+    fn handshake(&self, profile: SrtpProfile, expected: &Fingerprint) -> Result<HandshakeConfig, DtlsError> {
+        let srtp = match profile {
+            SrtpProfile::AeadAes128Gcm => SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
+            SrtpProfile::Aes128CmSha1_80 => SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
+        };
+        let expected = expected.clone();
+        self.shared
+            .config
+            .clone()
+            .with_crypto_provider(self.shared.provider.clone())
+            .with_srtp_protection_profiles(vec![srtp])
+            .with_verify_peer_certificate(Some(Arc::new(move |chain, _| match chain.first() {
+                Some(certificate) if expected.matches(certificate) => Ok(()),
+                _ => Err(RtcError::ErrNoCertificates),
+            })))
+            .build(false, None)
+            .map_err(|error| DtlsError::Handshake(error.to_string()))
+    }
+}
+
+impl fmt::Debug for NodeCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NodeCertificate({})", self.fingerprint())
+    }
+}
+
+fn pem_block(label: &str, der: &[u8]) -> String {
+    use base64::Engine as _;
+    let body = base64::engine::general_purpose::STANDARD.encode(der);
+    let mut text = format!("-----BEGIN {label}-----\n");
+    for line in body.as_bytes().chunks(64) {
+        text.push_str(std::str::from_utf8(line).expect("base 64 is ASCII"));
+        text.push('\n');
+    }
+    text.push_str(&format!("-----END {label}-----\n"));
+    text
+}
+
+/// What a datagram brought about.
+#[derive(Debug)]
+pub enum DtlsEvent {
+    /// Nothing to know; there may be something to send.
+    None,
+    /// The handshake is complete. Once.
+    Connected(SrtpKeys),
+    /// The client said goodbye (close_notify).
+    Closed,
+}
+
+enum Phase {
+    /// Until the ClientHello is complete: the datagrams so far.
+    Hello {
+        reader: HelloReader,
+        kept: VecDeque<BytesMut>,
+    },
+    Handshake {
+        profile: SrtpProfile,
+    },
+    Connected,
+    Closed,
+}
+
+/// DTLS of one peer. After `Connected` it is needed only to repeat our last flight when it was lost and to say goodbye; dropping it then
+/// costs nothing but that and frees about 13 KiB.
+pub struct DtlsServer {
+    certificate: NodeCertificate,
+    expected: Fingerprint,
+    endpoint: Endpoint,
+    phase: Phase,
+    deadline: Option<Instant>,
+    datagrams: usize,
+    bytes: usize,
+    /// Plaintext datagrams since the handshake was complete.
+    repeats: usize,
+}
+
+impl DtlsServer {
+    /// Waits for a client whose certificate has this fingerprint.
+    pub fn new(certificate: &NodeCertificate, expected: Fingerprint) -> Self {
+        Self {
+            certificate: certificate.clone(),
+            expected,
+            endpoint: Endpoint::new(PLACEHOLDER, TransportProtocol::UDP, None),
+            phase: Phase::Hello { reader: HelloReader::default(), kept: VecDeque::new() },
+            deadline: None,
+            datagrams: 0,
+            bytes: 0,
+            repeats: 0,
+        }
+    }
+
+    /// Starts the clock of the handshake; call it when ICE is up. The first datagram starts it as well.
+    pub fn begin(&mut self, now: Instant) {
+        self.deadline.get_or_insert(now + DTLS_HANDSHAKE_TIMEOUT);
+    }
+
+    /// Takes a datagram from a validated address.
+    ///
+    /// # Errors
+    /// The peer is lost. [`Self::poll_transmit`] may still have an alert for it.
+    pub fn handle(&mut self, now: Instant, datagram: &[u8]) -> Result<DtlsEvent, DtlsError> {
+        self.begin(now);
+        match &mut self.phase {
+            Phase::Closed => return Ok(DtlsEvent::None),
+            Phase::Connected => {
+                if records(datagram).any(|(_, epoch, _)| epoch == 0) {
+                    self.repeats += 1;
+                    if self.repeats > DTLS_REPEATS_MAX {
+                        return Ok(DtlsEvent::None);
+                    }
+                }
+                return self.read(now, BytesMut::from(datagram));
+            }
+            Phase::Hello { .. } | Phase::Handshake { .. } => {}
+        }
+        self.datagrams += 1;
+        self.bytes += datagram.len();
+        if self.datagrams > DTLS_HANDSHAKE_DATAGRAMS_MAX || self.bytes > DTLS_HANDSHAKE_BYTES_MAX {
+            self.phase = Phase::Closed;
+            return Err(DtlsError::Flooded);
+        }
+        let Phase::Hello { reader, kept } = &mut self.phase else { return self.read(now, BytesMut::from(datagram)) };
+        if kept.len() < DTLS_HELLO_DATAGRAMS_MAX {
+            kept.push_back(BytesMut::from(datagram));
+        }
+        let Some(profile) = reader.read(datagram) else { return Ok(DtlsEvent::None) };
+        let kept = std::mem::take(kept);
+        let config = self.certificate.handshake(profile, &self.expected)?;
+        self.endpoint.set_server_config(Some(Arc::new(config)));
+        self.phase = Phase::Handshake { profile };
+        let mut event = DtlsEvent::None;
+        for datagram in kept {
+            event = self.read(now, datagram)?;
+        }
+        Ok(event)
+    }
+
+    fn read(&mut self, now: Instant, datagram: BytesMut) -> Result<DtlsEvent, DtlsError> {
+        let events = match self.endpoint.read(now, PLACEHOLDER, None, datagram) {
+            Ok(events) => events,
+            // After the handshake only what is authentic ends it: anything else that does not parse is dropped.
+            Err(error) if matches!(self.phase, Phase::Connected) && !matches!(error, RtcError::ErrAlertFatalOrClose) => {
+                return Ok(DtlsEvent::None);
+            }
+            Err(error) => {
+                self.phase = Phase::Closed;
+                return Err(match error {
+                    RtcError::ErrNoCertificates => DtlsError::WrongFingerprint,
+                    other => DtlsError::Handshake(other.to_string()),
+                });
+            }
+        };
+        let mut outcome = DtlsEvent::None;
+        for event in events {
+            match event {
+                EndpointEvent::HandshakeComplete => {
+                    if let Phase::Handshake { profile } = self.phase {
+                        let keys = self.export(profile)?;
+                        self.phase = Phase::Connected;
+                        outcome = DtlsEvent::Connected(keys);
+                    }
+                }
+                EndpointEvent::PeerClosed => {
+                    self.phase = Phase::Closed;
+                    return Ok(DtlsEvent::Closed);
+                }
+                // No data channel is negotiated, so there is no application data to read.
+                _ => {}
+            }
+        }
+        Ok(outcome)
+    }
+
+    fn export(&self, profile: SrtpProfile) -> Result<SrtpKeys, DtlsError> {
+        let state = self.endpoint.get_connection_state(PLACEHOLDER).ok_or_else(|| DtlsError::Handshake("no association".into()))?;
+        // The handshake has checked it; a server that let an unchecked client in would be silent about it.
+        if !state.peer_certificates.first().is_some_and(|certificate| self.expected.matches(certificate)) {
+            return Err(DtlsError::WrongFingerprint);
+        }
+        let agreed = match state.srtp_protection_profile() {
+            SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm => Some(SrtpProfile::AeadAes128Gcm),
+            SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80 => Some(SrtpProfile::Aes128CmSha1_80),
+            _ => None,
+        };
+        if agreed != Some(profile) {
+            return Err(DtlsError::Handshake("the client does not offer SRTP".into()));
+        }
+        let material = state
+            .export_keying_material(LABEL_EXTRACTOR_DTLS_SRTP, &[], profile.keying_material_len())
+            .map_err(|error| DtlsError::Handshake(error.to_string()))?;
+        Ok(SrtpKeys::of_server(profile, material.as_ref()).expect("exported as long as the profile needs"))
+    }
+
+    /// The next datagram to send to the selected address.
+    pub fn poll_transmit(&mut self) -> Option<BytesMut> {
+        self.endpoint.poll_transmit().map(|transmit| transmit.message)
+    }
+
+    /// When to call [`Self::handle_timeout`]: to send a flight again, or because the handshake took too long.
+    pub fn wake_at(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Hello { .. } => self.deadline,
+            Phase::Handshake { .. } => [self.deadline, self.endpoint.poll_timeout(&PLACEHOLDER)].into_iter().flatten().min(),
+            Phase::Connected | Phase::Closed => None,
+        }
+    }
+
+    /// Sends a lost flight again.
+    ///
+    /// # Errors
+    /// The handshake is given up.
+    pub fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsError> {
+        match self.phase {
+            Phase::Connected | Phase::Closed => return Ok(()),
+            Phase::Hello { .. } | Phase::Handshake { .. } => {}
+        }
+        if self.deadline.is_some_and(|deadline| now >= deadline) {
+            self.phase = Phase::Closed;
+            return Err(DtlsError::TimedOut);
+        }
+        if matches!(self.phase, Phase::Handshake { .. }) && self.endpoint.handle_timeout(PLACEHOLDER, now).is_err() {
+            self.phase = Phase::Closed;
+            return Err(DtlsError::TimedOut);
+        }
+        Ok(())
+    }
+
+    /// Queues a close_notify for [`Self::poll_transmit`]. Nothing is heard from the peer afterwards.
+    pub fn close(&mut self, now: Instant) {
+        if let Phase::Handshake { .. } | Phase::Connected = self.phase {
+            // It fails for no association at all, and then there is nobody to tell.
+            drop(self.endpoint.close(now));
+        }
+        self.phase = Phase::Closed;
+    }
+}

@@ -1,0 +1,236 @@
+//! The lite side of ICE for one peer (RFC 8445 sections 2.5 and 7.3, consent per RFC 7675).
+//!
+//! It sends nothing on its own: it answers checks and remembers which source addresses passed one. Invariant: `selected` is an address
+//! from which a request arrived that was authentic under credentials now valid. Clients are followed wherever they nominate from, now
+//! and later (a phone that leaves the Wi-Fi nominates again from its new address).
+//!
+//! ```text
+//! new ──first valid check──▶ connected ──no valid check for the consent interval──▶ ConsentExpired
+//!  └──── none in time ──▶ ConnectTimeout
+//! restart: a second generation of credentials is valid beside the first, until a check under it nominates.
+//! ```
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use rtc_dtls::crypto_provider::{HmacAlgorithm, Mac, default_provider};
+
+use super::stun::{BindingRequest, Unreadable};
+use crate::limits::{ICE_CONNECT_TIMEOUT, ICE_CONSENT_TIMEOUT, ICE_PASSWORD_LEN, ICE_UFRAG_LEN, ICE_VALIDATED_MAX};
+
+/// The alphabet of `ice-char` (RFC 8839 section 5.4): 64 symbols, so each carries six bits.
+const ICE_CHARS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// One side's user fragment and password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IceCredentials {
+    /// At least 4 characters by RFC 8839; ours have `limits::ICE_UFRAG_LEN`.
+    pub ufrag: String,
+    /// At least 22 characters by RFC 8839; ours have `limits::ICE_PASSWORD_LEN`.
+    pub pwd: String,
+}
+
+impl IceCredentials {
+    /// Draws new credentials. `rng` must be cryptographically secure: the password is what authenticates a check.
+    pub fn random(rng: &mut impl rand::Rng) -> Self {
+        let mut text = |len| (0..len).map(|_| char::from(ICE_CHARS[rng.random_range(0..ICE_CHARS.len())])).collect();
+        Self { ufrag: text(ICE_UFRAG_LEN), pwd: text(ICE_PASSWORD_LEN) }
+    }
+}
+
+/// Why a STUN message was dropped without an answer. What is not authenticated is never answered: no amplification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IceDrop {
+    /// Not a well-formed STUN message.
+    Malformed,
+    /// A binding indication (keep-alive): nothing to answer, and it proves nothing.
+    Indication,
+    /// A response, or another method than Binding.
+    NotARequest,
+    /// No USERNAME or no MESSAGE-INTEGRITY.
+    MissingCredentials,
+    /// USERNAME names credentials that are not (or no longer) ours.
+    UnknownUsername,
+    /// MESSAGE-INTEGRITY does not match our password.
+    BadIntegrity,
+    /// FINGERPRINT does not match.
+    BadFingerprint,
+}
+
+/// What became of a STUN message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IceVerdict {
+    /// Nothing to send.
+    Dropped(IceDrop),
+    /// Send the reply to the source.
+    Reply,
+    /// Send the reply to the source; it is the selected address from now on. `previous` is the one before (`None`: the first). It equals
+    /// the source when only the credentials changed: an ICE restart is complete and the old user fragment is no longer valid.
+    Nominated { previous: Option<SocketAddr> },
+}
+
+/// What time alone brought about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IceEvent {
+    /// No valid check since the agent was made, for `limits::ICE_CONNECT_TIMEOUT`.
+    ConnectTimeout,
+    /// No valid check for `limits::ICE_CONSENT_TIMEOUT`.
+    ConsentExpired,
+}
+
+/// One pair of credentials with the MAC keyed by our password, which checks requests and signs answers.
+struct Generation {
+    local: IceCredentials,
+    remote: IceCredentials,
+    mac: Box<dyn Mac>,
+}
+
+impl Generation {
+    fn new(local: IceCredentials, remote: IceCredentials) -> Self {
+        let mac = default_provider()
+            .and_then(|provider| provider.crypto().new_hmac(HmacAlgorithm::Sha1, local.pwd.as_bytes()))
+            .expect("the built-in provider has HMAC-SHA1 for keys of any length");
+        Self { local, remote, mac }
+    }
+
+    /// USERNAME of a request to us is `ours:theirs` (RFC 8445 section 7.2.2).
+    fn is_named_by(&self, username: &[u8]) -> bool {
+        let (ours, theirs) = (self.local.ufrag.as_bytes(), self.remote.ufrag.as_bytes());
+        username.strip_prefix(ours).and_then(|rest| rest.strip_prefix(b":")) == Some(theirs)
+    }
+}
+
+/// The lite agent of one peer.
+pub struct IceAgent {
+    active: Generation,
+    /// Credentials of an ICE restart that nothing has nominated yet.
+    pending: Option<Generation>,
+    selected: Option<SocketAddr>,
+    /// Addresses that passed a check, oldest first.
+    validated: Vec<SocketAddr>,
+    connect_by: Instant,
+    last_valid_check: Option<Instant>,
+    /// The final event has been reported.
+    over: bool,
+}
+
+impl IceAgent {
+    /// An agent that waits for its first check until `now + limits::ICE_CONNECT_TIMEOUT`.
+    pub fn new(now: Instant, local: IceCredentials, remote: IceCredentials) -> Self {
+        Self {
+            active: Generation::new(local, remote),
+            pending: None,
+            selected: None,
+            validated: Vec::new(),
+            connect_by: now + ICE_CONNECT_TIMEOUT,
+            last_valid_check: None,
+            over: false,
+        }
+    }
+
+    /// Takes a STUN message. Unless it is dropped, `reply` holds what to send back to `source` (it is overwritten, never appended to).
+    pub fn handle(&mut self, now: Instant, source: SocketAddr, packet: &[u8], reply: &mut Vec<u8>) -> IceVerdict {
+        let request = match BindingRequest::read(packet) {
+            Ok(request) => request,
+            Err(problem) => return IceVerdict::Dropped(problem.into()),
+        };
+        let under_pending = self.pending.as_ref().is_some_and(|generation| generation.is_named_by(request.username));
+        let generation = match &mut self.pending {
+            Some(pending) if under_pending => pending,
+            _ if self.active.is_named_by(request.username) => &mut self.active,
+            _ => return IceVerdict::Dropped(IceDrop::UnknownUsername),
+        };
+        let mac = generation.mac.as_mut();
+        if !request.is_authentic(mac) {
+            return IceVerdict::Dropped(IceDrop::BadIntegrity);
+        }
+        if !request.unknown.is_empty() {
+            request.write_unknown_attributes(mac, reply);
+            return IceVerdict::Reply;
+        }
+        if request.ice_controlled {
+            request.write_role_conflict(mac, reply);
+            return IceVerdict::Reply;
+        }
+        request.write_success(source, mac, reply);
+        self.last_valid_check = Some(now);
+        let nominates = request.use_candidate || self.selected.is_none();
+        let restarted = nominates && under_pending;
+        if restarted && let Some(pending) = self.pending.take() {
+            self.active = pending;
+        }
+        let previous = self.selected;
+        if nominates {
+            self.selected = Some(source);
+        }
+        self.remember(source);
+        if nominates && (restarted || previous != Some(source)) { IceVerdict::Nominated { previous } } else { IceVerdict::Reply }
+    }
+
+    /// Whether DTLS and media from this address are to be believed: a check from it has passed.
+    pub fn validated(&self, address: SocketAddr) -> bool {
+        self.validated.contains(&address)
+    }
+
+    /// Where to send.
+    pub fn selected(&self) -> Option<SocketAddr> {
+        self.selected
+    }
+
+    /// Our credentials, after a restart the new ones.
+    pub fn local(&self) -> &IceCredentials {
+        &self.pending.as_ref().unwrap_or(&self.active).local
+    }
+
+    /// Every user fragment of ours that a check may name now: one, or two during a restart, the older first.
+    pub fn local_ufrags(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.active).chain(&self.pending).map(|generation| generation.local.ufrag.as_str())
+    }
+
+    /// Makes second credentials valid. Those in use stay valid until a check under the new ones nominates (RFC 8445 section 9); media is
+    /// not interrupted. A restart that nothing has nominated yet is replaced.
+    pub fn restart(&mut self, local: IceCredentials, remote: IceCredentials) {
+        self.pending = Some(Generation::new(local, remote));
+    }
+
+    /// When [`Self::handle_timeout`] has something to say, if no check comes before.
+    pub fn wake_at(&self) -> Option<Instant> {
+        (!self.over).then(|| self.deadline())
+    }
+
+    /// The final event, once; later calls say nothing.
+    pub fn handle_timeout(&mut self, now: Instant) -> Option<IceEvent> {
+        if self.over || now < self.deadline() {
+            return None;
+        }
+        self.over = true;
+        Some(if self.last_valid_check.is_some() { IceEvent::ConsentExpired } else { IceEvent::ConnectTimeout })
+    }
+
+    fn deadline(&self) -> Instant {
+        self.last_valid_check.map_or(self.connect_by, |last| last + ICE_CONSENT_TIMEOUT)
+    }
+
+    fn remember(&mut self, source: SocketAddr) {
+        if self.validated.contains(&source) {
+            return;
+        }
+        if self.validated.len() == ICE_VALIDATED_MAX {
+            let oldest = self.validated.iter().position(|&address| Some(address) != self.selected).unwrap_or(0);
+            self.validated.remove(oldest);
+        }
+        self.validated.push(source);
+    }
+}
+
+impl From<Unreadable> for IceDrop {
+    fn from(problem: Unreadable) -> Self {
+        match problem {
+            Unreadable::Malformed => Self::Malformed,
+            Unreadable::Indication => Self::Indication,
+            Unreadable::NotARequest => Self::NotARequest,
+            Unreadable::NoUsername | Unreadable::NoIntegrity => Self::MissingCredentials,
+            Unreadable::BadFingerprint => Self::BadFingerprint,
+        }
+    }
+}
