@@ -2,6 +2,17 @@
 
 use std::time::Duration;
 
+// ---- Accounts and store ----
+
+/// Longest token, bytes. Ours have about 400. Longer: invalid, unread.
+pub const TOKEN_BYTES_MAX: usize = 4096;
+/// How long a statement waits for another process's lock on the database file. Longer: the statement fails.
+pub const STORE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections that read the database (one more writes). More at once: they wait.
+pub const STORE_READERS: u32 = 4;
+/// Broadcasts loaded at start, the most recent first. More: the oldest are reachable through the store only.
+pub const BROADCASTS_LOADED_MAX: u32 = 10_000;
+
 // ---- Media plane: peers and broadcasts ----
 
 /// Longest SDP offer, bytes. A browser's offer with simulcast and all codecs is about 9 KB. Longer: refused.

@@ -10,6 +10,7 @@ use ts_rs::TS;
 pub use crate::accounts::Grant;
 use crate::ids::{BroadcastId, MarkerId, PeerId, SessionId, UserId};
 use crate::sfu::codec::{Codec, MediaKind};
+pub use crate::store::{BroadcastState, Visibility};
 
 /// Version of this protocol. A server refuses any other with `unsupported_protocol` and names the one it speaks.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -301,28 +302,6 @@ pub struct IceServer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub credential: Option<String>,
-}
-
-/// Life of a broadcast.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
-#[serde(rename_all = "snake_case")]
-pub enum BroadcastState {
-    /// Made, nobody has published yet.
-    Idle,
-    Live,
-    /// The publisher vanished; it has `limits::PUBLISHER_RETURN_WINDOW` to come back.
-    Reconnecting,
-    /// Final.
-    Ended,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
-#[serde(rename_all = "snake_case")]
-pub enum Visibility {
-    /// On the home page.
-    Public,
-    /// For those who have the link.
-    Unlisted,
 }
 
 /// A broadcast as everybody sees it: in REST answers and in `joined` / `broadcast`.

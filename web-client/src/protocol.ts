@@ -101,7 +101,7 @@ grants: Array<Grant> }
 export type Intent = "view" | "publish";
 
 /**
- * What the bearer of a token may do on a broadcast.
+ * A capability, as tokens carry it.
  */
 export type Grant = "view" | "publish" | "chat" | "call" | "moderate";
 
@@ -134,6 +134,9 @@ export type IceServer = { urls: Array<string>, username?: string, credential?: s
  */
 export type BroadcastState = "idle" | "live" | "reconnecting" | "ended";
 
+/**
+ * Who finds a broadcast.
+ */
 export type Visibility = "public" | "unlisted";
 
 /**

@@ -1,0 +1,183 @@
+//! Tokens: JWTs (RFC 7519) under HS256 with one key per installation, kept in the data directory.
+//!
+//! A token is both identity (`sub`, `name`) and capability (`grants`, perhaps for one `broadcast` only). Nothing here reads a clock.
+//! Invariant: only HS256 is ever accepted, whatever the token's header says.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use ring::rand::SecureRandom;
+use serde::{Deserialize, Serialize};
+
+use crate::accounts::Grant;
+use crate::ids::UserId;
+use crate::limits::TOKEN_BYTES_MAX;
+use crate::store::secret_file;
+
+/// HS256 wants a key at least as long as its hash (RFC 7518 section 3.2).
+const KEY_LEN: usize = 32;
+
+/// What a token says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// Who.
+    pub sub: UserId,
+    /// The name others see.
+    pub name: String,
+    /// Valid before this second since the Unix epoch.
+    pub exp: u64,
+    /// The one broadcast (id or slug) that the grants are for; all of them when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broadcast: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<Grant>,
+    /// May do everything on this installation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub operator: bool,
+    /// An identity that nobody has claimed with an account.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guest: bool,
+}
+
+/// Why a token is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Not a token of this installation, or altered.
+    #[error("the token is not valid here")]
+    Invalid,
+    /// Was valid once.
+    #[error("the token has expired")]
+    Expired,
+}
+
+/// Why the signing key cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    #[error("the token key {path} cannot be read or written: {source}")]
+    File { path: String, source: io::Error },
+    #[error("the token key {path} has {found} bytes instead of {KEY_LEN}: restore it, or remove it (every token then becomes invalid)")]
+    Length { path: String, found: usize },
+}
+
+/// Mints and verifies.
+#[derive(Clone)]
+pub struct Tokens {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    validation: Validation,
+}
+
+impl fmt::Debug for Tokens {
+    /// The key stays out of logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens").finish_non_exhaustive()
+    }
+}
+
+impl Tokens {
+    /// With the key in `path`, which is made (mode 0600) when it does not exist.
+    ///
+    /// # Errors
+    /// [`KeyError`] when the file is not accessible or not a key.
+    pub fn load_or_make(path: &Path) -> Result<Self, KeyError> {
+        let name = || path.display().to_string();
+        let key = secret_file::load_or_make(path, || {
+            let mut key = vec![0; KEY_LEN];
+            ring::rand::SystemRandom::new().fill(&mut key).map_err(|_| io::Error::other("no randomness"))?;
+            Ok(key)
+        })
+        .map_err(|source| KeyError::File { path: name(), source })?;
+        let key = <[u8; KEY_LEN]>::try_from(key.as_slice()).map_err(|_| KeyError::Length { path: name(), found: key.len() })?;
+        Ok(Self::with_key(&key))
+    }
+
+    /// With exactly this key.
+    pub fn with_key(key: &[u8; KEY_LEN]) -> Self {
+        let mut validation = Validation::new(Algorithm::HS256);
+        // The caller's `now` decides, in `verify`.
+        validation.validate_exp = false;
+        validation.required_spec_claims.clear();
+        Self { encoding: EncodingKey::from_secret(key), decoding: DecodingKey::from_secret(key), validation }
+    }
+
+    /// Checks a token and reads it.
+    ///
+    /// # Errors
+    /// [`TokenError`]; a token is expired from the second `exp` on.
+    pub fn verify(&self, token: &str, now_unix_s: u64) -> Result<Claims, TokenError> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(TokenError::Invalid);
+        }
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).map_err(|_| TokenError::Invalid)?.claims;
+        if now_unix_s >= claims.exp { Err(TokenError::Expired) } else { Ok(claims) }
+    }
+
+    /// Signs `claims`.
+    pub fn mint(&self, claims: &Claims) -> String {
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &self.encoding)
+            .expect("claims are plain JSON and HS256 takes any key: signing cannot fail")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000;
+
+    fn claims() -> Claims {
+        Claims {
+            sub: UserId::from_bits(5),
+            name: "Ann".to_owned(),
+            exp: NOW + 60,
+            broadcast: Some("final".to_owned()),
+            grants: vec![Grant::View, Grant::Publish],
+            operator: false,
+            guest: false,
+        }
+    }
+
+    #[test]
+    fn what_is_minted_is_verified_until_it_expires() {
+        let tokens = Tokens::with_key(&[1; 32]);
+        let token = tokens.mint(&claims());
+        assert_eq!(tokens.verify(&token, NOW), Ok(claims()));
+        assert_eq!(tokens.verify(&token, NOW + 60), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn another_key_or_an_altered_byte_is_invalid() {
+        let tokens = Tokens::with_key(&[1; 32]);
+        let token = tokens.mint(&claims());
+        assert_eq!(Tokens::with_key(&[2; 32]).verify(&token, NOW), Err(TokenError::Invalid));
+        for at in [0, token.len() / 2, token.len() - 3] {
+            let mut altered = token.clone().into_bytes();
+            altered[at] = if altered[at] == b'A' { b'B' } else { b'A' };
+            assert_eq!(tokens.verify(&String::from_utf8(altered).unwrap(), NOW), Err(TokenError::Invalid), "byte {at}");
+        }
+        assert_eq!(tokens.verify("", NOW), Err(TokenError::Invalid));
+        assert_eq!(tokens.verify(&"x".repeat(TOKEN_BYTES_MAX + 1), NOW), Err(TokenError::Invalid));
+    }
+
+    #[test]
+    fn an_unsigned_token_and_another_algorithm_are_invalid() {
+        let tokens = Tokens::with_key(&[1; 32]);
+        // {"alg":"none","typ":"JWT"}
+        let payload = tokens.mint(&claims()).split('.').nth(1).unwrap().to_owned();
+        assert_eq!(tokens.verify(&format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{payload}."), NOW), Err(TokenError::Invalid));
+        let longer = jsonwebtoken::encode(&Header::new(Algorithm::HS512), &claims(), &EncodingKey::from_secret(&[1; 32])).unwrap();
+        assert_eq!(tokens.verify(&longer, NOW), Err(TokenError::Invalid));
+    }
+
+    #[test]
+    fn the_key_persists_and_a_broken_one_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token.key");
+        let token = Tokens::load_or_make(&path).unwrap().mint(&claims());
+        assert_eq!(Tokens::load_or_make(&path).unwrap().verify(&token, NOW), Ok(claims()));
+        std::fs::write(&path, b"short").unwrap();
+        assert!(matches!(Tokens::load_or_make(&path), Err(KeyError::Length { found: 5, .. })));
+    }
+}
