@@ -1,0 +1,65 @@
+// One WebRTC transport to the server: an `RTCPeerConnection` and the name the server gave it. We always offer, so there is no glare.
+import type { IceServer, Intent } from '../protocol';
+import { RequestError } from './errors';
+import { withStereo } from './sdp';
+import type { SignalingClient } from './signaling';
+
+export class MediaPeer {
+  readonly connection: RTCPeerConnection;
+  #id: string | null = null;
+  #negotiating = false;
+
+  constructor(iceServers: readonly IceServer[]) {
+    this.connection = new RTCPeerConnection({
+      iceServers: iceServers.map((server) => ({ ...server })),
+      bundlePolicy: 'max-bundle',
+      rtcpMuxPolicy: 'require',
+    });
+  }
+
+  /** The server's name for this peer, from its first answer. */
+  get id(): string | null {
+    return this.#id;
+  }
+
+  get connected(): boolean {
+    return this.connection.connectionState === 'connected';
+  }
+
+  /** The browser has noticed that the transport is gone. */
+  get lost(): boolean {
+    const state = this.connection.connectionState;
+    return state === 'disconnected' || state === 'failed';
+  }
+
+  get closed(): boolean {
+    return this.connection.signalingState === 'closed';
+  }
+
+  /**
+   * Offers, and applies the answer. The server is ICE-lite: it needs no candidates of ours, so nothing waits for gathering.
+   * Rejects with a `RequestError`; `malformed_sdp` when the answer does not fit the offer.
+   */
+  async negotiate(client: SignalingClient, intent: Intent, options: { restartIce?: boolean } = {}): Promise<void> {
+    if (this.#negotiating) return;
+    this.#negotiating = true;
+    try {
+      const offer = await this.connection.createOffer({ iceRestart: options.restartIce ?? false });
+      const sdp = withStereo(offer.sdp ?? '');
+      await this.connection.setLocalDescription({ type: 'offer', sdp });
+      const answer = await client.request('offer', { intent, sdp, ...(this.#id ? { peer: this.#id } : {}) });
+      this.#id = answer.peer;
+      if (this.closed) return;
+      await this.connection.setRemoteDescription({ type: 'answer', sdp: answer.sdp });
+    } catch (thrown) {
+      if (this.closed || thrown instanceof RequestError) throw thrown;
+      throw new RequestError('malformed_sdp', thrown instanceof Error ? thrown.message : String(thrown), true);
+    } finally {
+      this.#negotiating = false;
+    }
+  }
+
+  close(): void {
+    this.connection.close();
+  }
+}

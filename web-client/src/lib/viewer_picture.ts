@@ -1,0 +1,149 @@
+// The media side of watching: the current peer, its tracks, its clocks. Exchanges peers without ever emptying the stream on screen.
+import type { Slot } from '../protocol';
+import { type ClockMap, MediaClock, mediaTimeOf } from './media_time';
+import { MediaPeer } from './peer';
+import type { SignalingClient } from './signaling';
+
+/** Receive-only pairs in the first offer: the broadcast and one guest, so that a guest needs no renegotiation. */
+const RESERVED_PAIRS = 2;
+/** An old transport is kept this long at most while the new one gets its first media, ms. */
+const HANDOVER_LIMIT_MS = 5_000;
+
+export class ViewerPicture {
+  readonly stream = new MediaStream();
+  readonly clock = new MediaClock();
+  readonly #client: SignalingClient;
+  #peer: MediaPeer | null = null;
+  #old: { peer: MediaPeer; timer: ReturnType<typeof setTimeout> } | null = null;
+  #clocks = new Map<string, ClockMap>();
+  #slots: Slot[] = [];
+
+  constructor(client: SignalingClient, lifetime: AbortSignal) {
+    this.#client = client;
+    lifetime.addEventListener('abort', () => this.close(), { once: true });
+  }
+
+  get hasPeer(): boolean {
+    return this.#peer !== null;
+  }
+  get connection(): RTCPeerConnection | null {
+    return this.#peer?.connection ?? null;
+  }
+  get peerId(): string | null {
+    return this.#peer?.id ?? null;
+  }
+  get connected(): boolean {
+    return this.#peer?.connected ?? false;
+  }
+  get lost(): boolean {
+    return this.#peer?.lost ?? false;
+  }
+  get videoMid(): string | null {
+    return this.#main('video')?.mid ?? null;
+  }
+  get audioMid(): string | null {
+    return this.#main('audio')?.mid ?? null;
+  }
+
+  isCurrent(peer: string): boolean {
+    return peer === this.peerId;
+  }
+  owns(peer: string): boolean {
+    return this.isCurrent(peer) || peer === this.#old?.peer.id;
+  }
+  isMainVideo(peer: string, mid: string): boolean {
+    return this.isCurrent(peer) && mid === this.videoMid;
+  }
+
+  /** A new peer beside the current one, which goes once the new one has media. Rejects with a `RequestError`. */
+  async connect(): Promise<void> {
+    this.#retire();
+    const peer = new MediaPeer(this.#client.iceServers);
+    for (let pair = 0; pair < RESERVED_PAIRS; pair++) {
+      peer.connection.addTransceiver('video', { direction: 'recvonly' });
+      peer.connection.addTransceiver('audio', { direction: 'recvonly' });
+    }
+    this.#peer = peer;
+    this.#clocks = new Map();
+    this.#slots = [];
+    this.clock.reset();
+    if (this.stream.getTracks().length === 0) this.#show(peer);
+    for (const receiver of peer.connection.getReceivers()) {
+      receiver.track.addEventListener('unmute', () => this.#show(peer), { once: true });
+    }
+    await peer.negotiate(this.#client, 'view');
+  }
+
+  /** Keeps the peer, finds a new way to it. */
+  async restartIce(): Promise<void> {
+    await this.#peer?.negotiate(this.#client, 'view', { restartIce: true });
+  }
+
+  setSlots(peer: string, slots: readonly Slot[]): void {
+    if (!this.isCurrent(peer) || !this.#peer) return;
+    this.#slots = [...slots];
+    this.#useClock();
+    // Before media came from elsewhere the order of the m-lines was the best guess.
+    if (this.stream.getTracks().some((track) => this.#peer?.connection.getReceivers().some((receiver) => receiver.track === track))) this.#show(this.#peer);
+  }
+
+  setClock(peer: string, mid: string, map: ClockMap): void {
+    if (!this.isCurrent(peer)) return;
+    this.#clocks.set(mid, map);
+    this.#useClock();
+  }
+
+  /** What was last handed to the element, and when (`performance.now()`): for hidden tabs, where no frame callback comes. */
+  lastDelivered(): { mediaMs: number; atMs: number } | null {
+    for (const kind of ['video', 'audio'] as const) {
+      const transceiver = this.#main(kind);
+      const map = this.#clocks.get(transceiver?.mid ?? '');
+      const source = transceiver?.receiver.getSynchronizationSources()[0];
+      if (map && source) return { mediaMs: mediaTimeOf(map, source.rtpTimestamp), atMs: source.timestamp - performance.timeOrigin };
+    }
+    return null;
+  }
+
+  close(): void {
+    this.#closeOld();
+    this.#peer?.close();
+    this.#peer = null;
+  }
+
+  #useClock(): void {
+    this.clock.setMap(this.#clocks.get(this.videoMid ?? '') ?? null);
+  }
+
+  #main(kind: 'audio' | 'video'): RTCRtpTransceiver | undefined {
+    const all = this.#peer?.connection.getTransceivers().filter((transceiver) => transceiver.receiver.track.kind === kind) ?? [];
+    const slot = this.#slots.find((candidate) => candidate.kind === kind && candidate.source === 'main');
+    return slot ? all.find((transceiver) => transceiver.mid === slot.mid) : all[0];
+  }
+
+  /** Puts the main tracks of `peer` on screen, the new ones before the old ones go. */
+  #show(peer: MediaPeer): void {
+    if (peer !== this.#peer) return;
+    const tracks = [this.#main('video'), this.#main('audio')].flatMap((transceiver) => (transceiver ? [transceiver.receiver.track] : []));
+    const before = this.stream.getTracks();
+    for (const track of tracks) if (!before.includes(track)) this.stream.addTrack(track);
+    for (const track of before) if (!tracks.includes(track)) this.stream.removeTrack(track);
+    this.#closeOld();
+  }
+
+  #retire(): void {
+    if (!this.#peer) return;
+    this.#closeOld();
+    const peer = this.#peer;
+    this.#old = { peer, timer: setTimeout(() => this.#closeOld(), HANDOVER_LIMIT_MS) };
+  }
+
+  #closeOld(): void {
+    if (!this.#old) return;
+    const { peer, timer } = this.#old;
+    clearTimeout(timer);
+    this.#old = null;
+    peer.close();
+    // The server would find out by itself, after 30 s of silence. A refusal means that it has.
+    if (peer.id) this.#client.request('close_peer', { peer: peer.id }).catch(() => undefined);
+  }
+}
