@@ -30,6 +30,21 @@ pub const EVENT_QUEUE: usize = 8192;
 /// Packet runs from other workers waiting for one worker. Full: the newest run is dropped and counted.
 pub const HANDOVER_QUEUE: usize = 4096;
 
+// ---- Media plane: ingest reports ----
+
+/// Missing packets remembered per received stream. More: a burst that retransmission cannot mend in time; all are forgotten and a key
+/// frame is needed.
+pub const NACK_MISSING_MAX: usize = 512;
+/// Requests for one missing packet. Reached: given up, a key frame is needed.
+pub const NACK_TRIES_MAX: u8 = 10;
+/// How long a missing packet is asked for. Later it would miss every viewer's jitter buffer.
+pub const NACK_AGE_MAX: Duration = Duration::from_secs(1);
+/// Packets whose arrival is kept for transport-wide feedback, reported ones included, so that late ones can still be reported. A second
+/// of 16 Mbit/s. Full: the oldest are forgotten unreported.
+pub const TWCC_WINDOW_MAX: usize = 2048;
+/// Packets one transport-wide feedback speaks of, so that it stays below 1000 bytes. More: a further feedback follows at once.
+pub const TWCC_STATUSES_MAX: usize = 400;
+
 // ---- Broadcasts ----
 
 /// How long a broadcast waits for a publisher that vanished before it ends.

@@ -2,6 +2,7 @@
 
 pub mod codec;
 pub mod handle;
+pub mod ingest;
 mod pool;
 pub mod rtp;
 pub mod transport;

@@ -13,5 +13,7 @@ pub mod id;
 pub(crate) mod mutate;
 pub mod rtcp;
 pub mod rtcp_build;
+#[cfg(test)]
+mod rtcp_tests;
 pub mod rtx;
 pub mod seq;

@@ -12,11 +12,11 @@ pub(super) const TYPE_RECEIVER_REPORT: u8 = 201;
 pub(super) const TYPE_SOURCE_DESCRIPTION: u8 = 202;
 pub(super) const TYPE_BYE: u8 = 203;
 /// Transport layer feedback (RFC 4585 section 6.2).
-pub(super) const TYPE_TRANSPORT_FEEDBACK: u8 = 205;
+pub(in crate::sfu) const TYPE_TRANSPORT_FEEDBACK: u8 = 205;
 /// Payload-specific feedback (RFC 4585 section 6.3).
 pub(super) const TYPE_PAYLOAD_FEEDBACK: u8 = 206;
 pub(super) const FORMAT_NACK: u8 = 1;
-pub(super) const FORMAT_TRANSPORT_CC: u8 = 15;
+pub(in crate::sfu) const FORMAT_TRANSPORT_CC: u8 = 15;
 pub(super) const FORMAT_PLI: u8 = 1;
 pub(super) const FORMAT_FIR: u8 = 4;
 pub(super) const FORMAT_APPLICATION: u8 = 15;
