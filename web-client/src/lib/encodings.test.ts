@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import { bitrateFor, codecOrder, encodingsFor } from './encodings';
+
+test('a large picture has three layers, a middling one two, a small one one', () => {
+  expect(encodingsFor(720).map((layer) => [layer.rid, layer.scaleResolutionDownBy, layer.maxBitrate])).toEqual([
+    ['l', 4, 160_000], ['m', 2, 650_000], ['h', 1, 2_500_000],
+  ]);
+  expect(encodingsFor(480).map((layer) => layer.rid)).toEqual(['l', 'h']);
+  expect(encodingsFor(240).map((layer) => layer.rid)).toEqual(['h']);
+});
+
+test('bit rate grows with the picture and stays within the table', () => {
+  const rates = [10, 90, 200, 360, 480, 720, 900, 1080, 1440, 2160, 4320].map(bitrateFor);
+  expect(rates).toEqual([...rates].sort((a, b) => a - b));
+  expect([rates[0], rates.at(-1)]).toEqual([80_000, 14_000_000]);
+});
+
+test('H.264 constrained baseline in packetization mode 1 leads, repair formats trail', () => {
+  const h264 = (profile: string, mode: number) => ({ mimeType: 'video/H264', sdpFmtpLine: `packetization-mode=${mode};profile-level-id=${profile}` });
+  const codecs: Array<{ mimeType: string; sdpFmtpLine?: string }> = [{ mimeType: 'video/VP8' }, { mimeType: 'video/rtx' }, h264('42001f', 1), h264('42e01f', 0), h264('42e01f', 1), { mimeType: 'video/AV1' }];
+  expect(codecOrder(codecs).map((codec) => codec.sdpFmtpLine ?? codec.mimeType)).toEqual([
+    'packetization-mode=1;profile-level-id=42e01f', 'packetization-mode=1;profile-level-id=42001f', 'packetization-mode=0;profile-level-id=42e01f',
+    'video/VP8', 'video/AV1', 'video/rtx',
+  ]);
+});

@@ -1,0 +1,56 @@
+// What a publisher's browser is asked to encode: simulcast layers and bit rates by picture size, and the order of codecs. Pure.
+
+export type Encoding = { rid: string; scaleResolutionDownBy: number; maxBitrate: number };
+
+/** Kinds of picture ask for different compromises: sport must move, text must be sharp. */
+export type PictureKind = 'camera' | 'screen';
+
+/** Generous enough for sport at 30 frames/s in H.264 baseline: height in pixels, bits per second. Between the rows, by area. */
+const RATES: ReadonlyArray<readonly [height: number, bps: number]> = [
+  [90, 80_000], [180, 160_000], [270, 320_000], [360, 650_000], [540, 1_400_000], [720, 2_500_000], [1080, 4_800_000], [2160, 14_000_000],
+];
+
+/** Highest useful bit rate for a picture of this height. */
+export function bitrateFor(height: number): number {
+  const above = RATES.find(([rowHeight]) => rowHeight >= height) ?? RATES.at(-1);
+  const below = RATES.findLast(([rowHeight]) => rowHeight <= height) ?? RATES[0];
+  if (!above || !below || above[0] === below[0]) return (above ?? below)?.[1] ?? 0;
+  const share = (height ** 2 - below[0] ** 2) / (above[0] ** 2 - below[0] ** 2);
+  return Math.round(below[1] + share * (above[1] - below[1]));
+}
+
+/**
+ * Layers for a picture of this height, smallest first. Chromium encodes three layers from 540 lines up and two from 270 (its own table,
+ * `simulcast.cc`), and silently drops what is more, so no more are asked for.
+ */
+export function encodingsFor(height: number): Encoding[] {
+  const layers: ReadonlyArray<readonly [rid: string, scale: number]> =
+    height >= 540 ? [['l', 4], ['m', 2], ['h', 1]] : height >= 270 ? [['l', 2], ['h', 1]] : [['h', 1]];
+  return layers.map(([rid, scaleResolutionDownBy]) => ({ rid, scaleResolutionDownBy, maxBitrate: bitrateFor(height / scaleResolutionDownBy) }));
+}
+
+type CodecCapability = { mimeType: string; sdpFmtpLine?: string };
+
+/** H.264 first, because every viewer's hardware decodes it, then VP8, then the rest. Repair formats keep their place behind. */
+export function codecOrder<T extends CodecCapability>(codecs: readonly T[]): T[] {
+  return codecs.map((codec, index) => ({ codec, rank: codecRank(codec), index }))
+    .sort((a, b) => a.rank - b.rank || a.index - b.index)
+    .map(({ codec }) => codec);
+}
+
+function codecRank({ mimeType, sdpFmtpLine = '' }: CodecCapability): number {
+  switch (mimeType.toLowerCase()) {
+    case 'video/h264':
+      // Packetization mode 1 carries frames larger than a packet without slicing (RFC 6184 section 6.3); constrained baseline decodes everywhere.
+      return (sdpFmtpLine.includes('packetization-mode=1') ? 0 : 2) + (/profile-level-id=42e0/i.test(sdpFmtpLine) ? 0 : 1);
+    case 'video/vp8':
+      return 4;
+    case 'video/rtx':
+    case 'video/red':
+    case 'video/ulpfec':
+    case 'video/flexfec-03':
+      return 6;
+    default:
+      return 5;
+  }
+}
