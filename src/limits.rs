@@ -19,6 +19,10 @@ pub const BROADCASTS_LOADED_MAX: u32 = 10_000;
 pub const SDP_BYTES_MAX: usize = 64 * 1024;
 /// M-lines in one offer. One broadcast and a full call need fewer than 32. More: refused.
 pub const SDP_MEDIA_MAX: usize = 64;
+/// Attribute lines of one offer; a browser's video m-line has about 100. More: refused.
+pub const SDP_ATTRIBUTES_MAX: usize = 4096;
+/// Simulcast layers of one up-track; browsers send at most three. More: the last ones are not accepted, and the client stops sending them.
+pub const SIMULCAST_LAYERS_MAX: usize = 4;
 /// Workers of one node; a `PeerId` has one byte for them.
 pub const WORKERS_MAX: usize = 64;
 /// Peers of one worker. Full: the newcomer is told so.

@@ -3,6 +3,7 @@
 pub mod codec;
 pub mod handle;
 pub mod ingest;
+pub mod negotiate;
 mod pool;
 pub mod rtp;
 pub mod transport;
