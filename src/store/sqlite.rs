@@ -297,7 +297,7 @@ mod tests {
         store.save_broadcast(&live).await.unwrap();
         store.close().await;
         let store = Store::open(&dir.path().join("courtside.db")).await.unwrap();
-        assert_eq!(store.load_broadcasts(0).await.unwrap(), [live.clone()]);
+        assert_eq!(store.load_broadcasts(0).await.unwrap(), std::slice::from_ref(&live));
         assert_eq!(store.find_broadcast(live.id).await.unwrap(), Some(live));
         assert_eq!(store.find_broadcast(BroadcastId::from_bits(2)).await.unwrap(), None);
     }

@@ -1,0 +1,75 @@
+//! Every configuration key: its spelling in the three places, its default, its meaning.
+
+/// One key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// In the TOML file; also how problems name it.
+    pub toml: &'static str,
+    /// Without the leading `--`.
+    pub flag: &'static str,
+    pub env: &'static str,
+    /// What stands for the value in help.
+    pub value: &'static str,
+    pub kind: Kind,
+    /// As text; `None` where absence has a meaning of its own.
+    pub default: Option<&'static str>,
+    pub help: &'static str,
+}
+
+/// How many values a key takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    One,
+    /// The flag may be repeated, the variable is separated by commas, the TOML value is a list.
+    Many,
+    /// `true` or `false`; the bare flag means `true`.
+    Switch,
+}
+
+macro_rules! keys {
+    ($($toml:ident $flag:literal $env:literal $value:literal $kind:ident $default:expr, $help:literal;)*) => {
+        /// Every key, in the order of `docs/configuration.md`.
+        pub const KEYS: &[Key] = &[$(Key {
+            toml: stringify!($toml), flag: $flag, env: $env, value: $value, kind: Kind::$kind, default: $default, help: $help,
+        }),*];
+    };
+}
+
+keys! {
+    listen "listen" "COURTSIDE_LISTEN" "ADDR:PORT" One Some("127.0.0.1:7880"),
+        "Where HTTP and WebSocket are served. Port 0 takes any free port.";
+    media_port "media-port" "COURTSIDE_MEDIA_PORT" "PORT" One Some("7900"),
+        "First UDP port for media; worker i uses this plus i. 0 takes any free ports.";
+    media_ip "media-ip" "COURTSIDE_MEDIA_IP" "IP" Many None,
+        "Addresses the media sockets bind to. Default: the loopback address when `listen` is loopback, else every address.";
+    public_ip "public-ip" "COURTSIDE_PUBLIC_IP" "IP" Many None,
+        "Addresses announced to browsers instead of those bound, for hosts behind 1:1 NAT.";
+    workers "workers" "COURTSIDE_WORKERS" "N" One None,
+        "Media threads, each with its own UDP port. Default: one per core.";
+    max_viewers "max-viewers" "COURTSIDE_MAX_VIEWERS" "N" One Some("5000"),
+        "Media peers of this node; further ones are told that it is full.";
+    connections_per_address "connections-per-address" "COURTSIDE_CONNECTIONS_PER_ADDRESS" "N" One None,
+        "HTTP connections from one address (IPv6: one /64). Default: 512, and no limit for loopback addresses.";
+    data_dir "data-dir" "COURTSIDE_DATA_DIR" "DIR" One Some(".data"),
+        "Database, signing key and certificates live here.";
+    open_publish "open-publish" "COURTSIDE_OPEN_PUBLISH" "BOOL" Switch Some("false"),
+        "Anybody may go live without a token.";
+    open_view "open-view" "COURTSIDE_OPEN_VIEW" "BOOL" Switch Some("true"),
+        "Anybody may watch without a token. `--closed-view` is short for `--open-view=false`.";
+    tls_cert "tls-cert" "COURTSIDE_TLS_CERT" "FILE" One None,
+        "Certificate chain (PEM). With `tls_key`, HTTPS instead of HTTP.";
+    tls_key "tls-key" "COURTSIDE_TLS_KEY" "FILE" One None,
+        "Private key (PEM) of `tls_cert`.";
+    tls_self_signed "tls-self-signed" "COURTSIDE_TLS_SELF_SIGNED" "BOOL" Switch Some("false"),
+        "HTTPS with a certificate made here and kept in the data directory.";
+    tls_san "tls-san" "COURTSIDE_TLS_SAN" "NAME" Many None,
+        "Host names and addresses in the self-signed certificate, besides localhost, 127.0.0.1 and ::1.";
+    ice_server "ice-server" "COURTSIDE_ICE_SERVER" "URL" Many None,
+        "STUN and TURN servers named to browsers: stun:, stuns:, turn: or turns: URLs.";
+    turn_secret "turn-secret" "COURTSIDE_TURN_SECRET" "SECRET" One None,
+        "Secret shared with the TURN servers, from which short-lived credentials are made.";
+    log "log" "COURTSIDE_LOG" "FILTER" One Some("info"),
+        "What is logged: a level, or a tracing filter such as `info,courtside::sfu=debug`.";
+    log_format "log-format" "COURTSIDE_LOG_FORMAT" "FORMAT" One Some("text"),
+        "`text` for people, `json` for machines.";
+}

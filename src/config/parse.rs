@@ -1,0 +1,77 @@
+//! From one text to one value. Each function says what would be right when it refuses.
+
+use std::net::{IpAddr, SocketAddr};
+
+/// What would be right, in words that follow "must be".
+pub(super) type Expected = &'static str;
+
+pub(super) fn socket_address(text: &str) -> Result<SocketAddr, Expected> {
+    text.parse().map_err(|_| "an address and a port, such as 127.0.0.1:7880, 0.0.0.0:7880 or [::]:7880")
+}
+
+pub(super) fn ip(text: &str) -> Result<IpAddr, Expected> {
+    text.parse().map_err(|_| "an IP address, such as 203.0.113.7 or 2001:db8::7")
+}
+
+pub(super) fn public_ip(text: &str) -> Result<IpAddr, Expected> {
+    let address = ip(text)?;
+    if address.is_unspecified() || address.is_multicast() {
+        return Err("an address that browsers can reach, not a wildcard or multicast one");
+    }
+    Ok(address)
+}
+
+pub(super) fn port(text: &str) -> Result<u16, Expected> {
+    text.parse().map_err(|_| "a port number from 0 to 65535")
+}
+
+pub(super) fn workers(text: &str) -> Result<u8, Expected> {
+    number(text, 1, crate::limits::WORKERS_MAX as u64).map(|count| count as u8).ok_or("a number from 1 to 64")
+}
+
+pub(super) fn count(text: &str) -> Result<u32, Expected> {
+    number(text, 1, 1_000_000).map(|count| count as u32).ok_or("a number from 1 to 1000000")
+}
+
+pub(super) fn switch(text: &str) -> Result<bool, Expected> {
+    match text {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err("true or false"),
+    }
+}
+
+pub(super) fn path(text: &str) -> Result<std::path::PathBuf, Expected> {
+    if text.is_empty() { Err("a path") } else { Ok(text.into()) }
+}
+
+/// A host name or address for a certificate.
+pub(super) fn host(text: &str) -> Result<String, Expected> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-.*:".contains(&byte);
+    let right = !text.is_empty() && text.len() <= 253 && text.bytes().all(fits);
+    if right { Ok(text.to_ascii_lowercase()) } else { Err("a host name or an IP address, without scheme or port") }
+}
+
+/// `stun:`, `stuns:`, `turn:` and `turns:` URLs (RFC 7064, RFC 7065).
+pub(super) fn ice_url(text: &str) -> Result<String, Expected> {
+    let rest = ["stun:", "stuns:", "turn:", "turns:"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace) => Ok(text.to_owned()),
+        _ => Err("a STUN or TURN URL, such as stun:stun.example.org:3478 or turns:turn.example.org:443?transport=tcp"),
+    }
+}
+
+pub(super) fn secret(text: &str) -> Result<String, Expected> {
+    if text.len() < 8 { Err("at least 8 characters") } else { Ok(text.to_owned()) }
+}
+
+pub(super) fn filter(text: &str) -> Result<String, Expected> {
+    match text.parse::<tracing_subscriber::filter::Targets>() {
+        Ok(_) if !text.is_empty() => Ok(text.to_owned()),
+        _ => Err("error, warn, info, debug or trace, or a filter such as info,courtside::sfu=debug"),
+    }
+}
+
+fn number(text: &str, least: u64, most: u64) -> Option<u64> {
+    text.parse().ok().filter(|value| (least..=most).contains(value))
+}

@@ -1,0 +1,365 @@
+//! The resolved configuration, and every reason why there is none.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZero;
+use std::path::PathBuf;
+
+use crate::config::keys::{KEYS, Key};
+use crate::config::parse::{self, Expected};
+use crate::config::raw::{Origin, Raw};
+use crate::limits;
+
+/// Everything the program needs to know to start. See `docs/configuration.md` for meanings.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub listen: SocketAddr,
+    /// Worker `i` binds `media_port + i`; 0: any free ports.
+    pub media_port: u16,
+    /// Never empty.
+    pub media_ips: Vec<IpAddr>,
+    /// Empty: what is bound is announced.
+    pub public_ips: Vec<IpAddr>,
+    pub workers: u8,
+    pub max_viewers: u32,
+    /// `None`: the default bound, and none for loopback.
+    pub connections_per_address: Option<u32>,
+    pub data_dir: PathBuf,
+    pub open_publish: bool,
+    pub open_view: bool,
+    pub tls: Tls,
+    /// STUN and TURN URLs.
+    pub ice_servers: Vec<String>,
+    pub turn_secret: Option<Secret>,
+    pub log: LogConfig,
+}
+
+/// Whether and how HTTP is encrypted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tls {
+    Off,
+    Files {
+        cert: PathBuf,
+        key: PathBuf,
+    },
+    /// Names besides localhost and the loopback addresses.
+    SelfSigned {
+        sans: Vec<String>,
+    },
+}
+
+/// What is logged and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    pub filter: String,
+    pub format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// A text that never reaches a log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The TOML spelling.
+    pub key: String,
+    /// Where the wrong value came from; `None` when a value is missing.
+    pub origin: Option<Origin>,
+    /// Completes "`key` ...".
+    pub what: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.origin {
+            Some(origin) => write!(f, "{} ({origin}): {}", self.key, self.what),
+            None => write!(f, "{}: {}", self.key, self.what),
+        }
+    }
+}
+
+/// Everything that is wrong, at once.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigErrors(pub Vec<Problem>);
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the configuration cannot be used:")?;
+        self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+    }
+}
+
+impl Config {
+    /// Resolves raw texts. `problems` are those found while reading them.
+    ///
+    /// # Errors
+    /// All problems together.
+    pub fn resolve(raw: &Raw, problems: Vec<Problem>) -> Result<Self, ConfigErrors> {
+        let mut read = Reader { raw, problems };
+        let listen = read.one("listen", parse::socket_address);
+        let media_port = read.one("media_port", parse::port);
+        let mut media_ips = read.many("media_ip", parse::ip);
+        let public_ips = read.many("public_ip", parse::public_ip);
+        let workers = read.optional("workers", parse::workers).unwrap_or_else(cores);
+        let max_viewers = read.one("max_viewers", parse::count);
+        let connections_per_address = read.optional("connections_per_address", parse::count);
+        let data_dir = read.one("data_dir", parse::path);
+        let open_publish = read.one("open_publish", parse::switch);
+        let open_view = read.one("open_view", parse::switch);
+        let tls = read.tls();
+        let ice_servers = read.many("ice_server", parse::ice_url);
+        let turn_secret = read.optional("turn_secret", parse::secret).map(Secret);
+        let filter = read.one("log", parse::filter);
+        let format = read.one("log_format", |text| match text {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            _ => Err("`text` or `json`"),
+        });
+
+        if let (Some(first), true) = (media_port, media_port != Some(0))
+            && u32::from(first) + u32::from(workers) > 65_536
+        {
+            read.wrong("media_port", format!("{first} leaves no room for {workers} workers: the last port is 65535"));
+        }
+        if let Some(listen) = listen
+            && media_ips.is_empty()
+        {
+            media_ips = default_media_ips(listen.ip());
+        }
+        if turn_secret.is_none() && ice_servers.iter().any(|url| url.starts_with("turn")) {
+            read.missing("turn_secret", "must be set when `ice_server` names a TURN server");
+        }
+
+        let (Some(listen), Some(media_port), Some(max_viewers), Some(data_dir)) = (listen, media_port, max_viewers, data_dir) else {
+            return Err(ConfigErrors(read.problems));
+        };
+        let (Some(open_publish), Some(open_view), Some(tls), Some(filter), Some(format)) = (open_publish, open_view, tls, filter, format)
+        else {
+            return Err(ConfigErrors(read.problems));
+        };
+        if !read.problems.is_empty() {
+            return Err(ConfigErrors(read.problems));
+        }
+        Ok(Self {
+            listen,
+            media_port,
+            media_ips,
+            public_ips,
+            workers,
+            max_viewers,
+            connections_per_address,
+            data_dir,
+            open_publish,
+            open_view,
+            tls,
+            ice_servers,
+            turn_secret,
+            log: LogConfig { filter, format },
+        })
+    }
+}
+
+fn cores() -> u8 {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    cores.min(limits::WORKERS_MAX) as u8
+}
+
+/// Media is bound as widely as HTTP is: a server that nobody outside can reach opens no outside UDP port.
+fn default_media_ips(listen: IpAddr) -> Vec<IpAddr> {
+    if listen.is_loopback() { vec![listen] } else { vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()] }
+}
+
+/// Reads keys and keeps going when one is wrong: `None` then stands for a value, and a problem is noted.
+struct Reader<'raw> {
+    raw: &'raw Raw,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn one<T>(&mut self, toml: &'static str, parse: impl Fn(&str) -> Result<T, Expected>) -> Option<T> {
+        match self.raw.get(toml) {
+            Some((values, origin)) => {
+                let text = values.first().map_or("", String::as_str);
+                parse(text).map_err(|expected| self.refuse(toml, origin, text, expected)).ok()
+            }
+            None => {
+                let default = key(toml).default.expect("keys read by `one` have a default");
+                Some(parse(default).unwrap_or_else(|expected| panic!("the default of {toml} must be {expected}")))
+            }
+        }
+    }
+
+    fn optional<T>(&mut self, toml: &'static str, parse: impl Fn(&str) -> Result<T, Expected>) -> Option<T> {
+        self.raw.get(toml).is_some().then(|| self.one(toml, parse)).flatten()
+    }
+
+    fn many<T>(&mut self, toml: &'static str, parse: impl Fn(&str) -> Result<T, Expected>) -> Vec<T> {
+        let Some((values, origin)) = self.raw.get(toml) else { return Vec::new() };
+        let mut parsed = Vec::new();
+        for text in values {
+            match parse(text) {
+                Ok(value) => parsed.push(value),
+                Err(expected) => self.refuse(toml, origin, text, expected),
+            }
+        }
+        parsed
+    }
+
+    fn tls(&mut self) -> Option<Tls> {
+        let cert = self.optional("tls_cert", parse::path);
+        let key = self.optional("tls_key", parse::path);
+        let self_signed = self.one("tls_self_signed", parse::switch)?;
+        let sans = self.many("tls_san", parse::host);
+        match (cert, key, self_signed) {
+            (Some(_), _, true) | (_, Some(_), true) => {
+                self.wrong("tls_self_signed", "must be false when `tls_cert` and `tls_key` are set".to_owned());
+                None
+            }
+            (Some(cert), Some(key), false) => Some(Tls::Files { cert, key }),
+            (Some(_), None, false) => {
+                self.missing("tls_key", "must be set together with `tls_cert`");
+                None
+            }
+            (None, Some(_), false) => {
+                self.missing("tls_cert", "must be set together with `tls_key`");
+                None
+            }
+            (None, None, true) => Some(Tls::SelfSigned { sans }),
+            (None, None, false) if !sans.is_empty() => {
+                self.wrong("tls_san", "must go with `tls_self_signed`".to_owned());
+                None
+            }
+            (None, None, false) => Some(Tls::Off),
+        }
+    }
+
+    fn refuse(&mut self, toml: &'static str, origin: &Origin, text: &str, expected: Expected) {
+        // A mistyped secret is still nearly the secret.
+        let shown = if toml == "turn_secret" { "the value given".to_owned() } else { format!("`{text}`") };
+        self.problems.push(Problem {
+            key: toml.to_owned(),
+            origin: Some(origin.clone()),
+            what: format!("{shown} is not right; it must be {expected}"),
+        });
+    }
+
+    fn wrong(&mut self, toml: &'static str, what: String) {
+        let origin = self.raw.get(toml).map(|(_, origin)| origin.clone());
+        self.problems.push(Problem { key: toml.to_owned(), origin, what });
+    }
+
+    fn missing(&mut self, toml: &'static str, what: &str) {
+        self.problems.push(Problem { key: toml.to_owned(), origin: None, what: what.to_owned() });
+    }
+}
+
+fn key(toml: &str) -> &'static Key {
+    KEYS.iter().find(|key| key.toml == toml).expect("only keys of the table are read")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn from_toml(text: &str) -> Result<Config, ConfigErrors> {
+        let mut raw = Raw::default();
+        let mut problems = Vec::new();
+        raw.offer_toml(text, Path::new("test.toml"), &mut problems);
+        Config::resolve(&raw, problems)
+    }
+
+    #[test]
+    fn defaults_serve_loopback_in_the_clear() {
+        let config = from_toml("").unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:7880");
+        assert_eq!(config.media_ips, [IpAddr::from([127, 0, 0, 1])]);
+        assert_eq!(config.tls, Tls::Off);
+        assert!(config.open_view && !config.open_publish && config.workers >= 1);
+    }
+
+    #[test]
+    fn media_is_bound_as_widely_as_http() {
+        assert_eq!(from_toml("listen = '[::1]:1'").unwrap().media_ips, [IpAddr::from(Ipv6Addr::LOCALHOST)]);
+        assert_eq!(from_toml("listen = '0.0.0.0:1'").unwrap().media_ips.len(), 2);
+        assert_eq!(from_toml("listen = '0.0.0.0:1'\nmedia_ip = ['10.0.0.1']").unwrap().media_ips, [IpAddr::from([10, 0, 0, 1])]);
+    }
+
+    #[test]
+    fn every_problem_is_told_at_once_with_its_key_and_what_would_be_right() {
+        let errors = from_toml(
+            "listen = 'nowhere'\nmedia_port = 65535\nworkers = 4\nmax_viewers = 0\ntls_cert = 'a.pem'\nice_server = ['http://x', 'turn:t']\n\
+             lissten = 'x'\nopen_publish = 'maybe'\nlog_format = 'xml'\npublic_ip = ['0.0.0.0', '8.8.8.8']",
+        )
+        .unwrap_err();
+        let text = errors.to_string();
+        for expected in [
+            "listen (test.toml): `nowhere` is not right; it must be an address and a port",
+            "media_port (test.toml): 65535 leaves no room for 4 workers",
+            "max_viewers (test.toml): `0`",
+            "tls_key: must be set together with `tls_cert`",
+            "ice_server (test.toml): `http://x`",
+            "turn_secret: must be set",
+            "lissten (test.toml): there is no such key; did you mean `listen`?",
+            "open_publish (test.toml): must be true or false",
+            "log_format (test.toml): `xml` is not right; it must be `text` or `json`",
+            "public_ip (test.toml): `0.0.0.0`",
+        ] {
+            assert!(text.contains(expected), "{expected}\nnot in\n{text}");
+        }
+        assert_eq!(errors.0.len(), 10, "{text}");
+    }
+
+    #[test]
+    fn the_nearest_place_wins() {
+        let listen = &KEYS[0];
+        let mut raw = Raw::default();
+        raw.offer(listen, vec!["127.0.0.1:1".into()], Origin::Flag("listen"));
+        raw.offer(listen, vec!["127.0.0.1:2".into()], Origin::Env("COURTSIDE_LISTEN"));
+        raw.offer_toml("listen = '127.0.0.1:3'", Path::new("test.toml"), &mut Vec::new());
+        assert_eq!(Config::resolve(&raw, Vec::new()).unwrap().listen.port(), 1);
+    }
+
+    #[test]
+    fn secrets_are_shown_neither_in_problems_nor_in_debug_output() {
+        let text = from_toml("turn_secret = 'hunter2'").unwrap_err().to_string();
+        assert!(!text.contains("hunter2"), "{text}");
+        let config = from_toml("turn_secret = 'correct horse'").unwrap();
+        assert!(!format!("{config:?}").contains("horse"));
+        assert_eq!(config.turn_secret.unwrap().expose(), "correct horse");
+    }
+
+    #[test]
+    fn self_signed_names_need_self_signing() {
+        assert!(from_toml("tls_san = ['example.org']").is_err());
+        let config = from_toml("tls_self_signed = true\ntls_san = ['Example.org', '10.0.0.1']").unwrap();
+        assert_eq!(config.tls, Tls::SelfSigned { sans: vec!["example.org".into(), "10.0.0.1".into()] });
+        assert!(from_toml("tls_self_signed = true\ntls_cert = 'a'\ntls_key = 'b'").is_err());
+    }
+
+    #[test]
+    fn every_default_parses() {
+        Config::resolve(&Raw::default(), Vec::new()).unwrap();
+    }
+}

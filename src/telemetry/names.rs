@@ -1,0 +1,127 @@
+//! Every metric: its name as a constant, its kind, unit, labels and meaning. `docs/operations.md` is held to this list by a test.
+//!
+//! Names are `courtside_<area>_<what>_<unit>`, counters end in `_total`. Label values come from closed sets, never from ids, addresses or
+//! anything a client chooses.
+
+/// What a metric is, for `# TYPE`, the documentation and its test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricKind {
+    Counter,
+    Gauge,
+    /// With these bucket bounds.
+    Histogram(Buckets),
+}
+
+/// Bounds of histogram buckets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Buckets {
+    /// 10 ms to 20 s.
+    Milliseconds,
+    /// 1 to 4096.
+    Packets,
+    /// 1 ms to 10 s, in seconds.
+    Seconds,
+}
+
+impl Buckets {
+    /// Upper bounds, ascending.
+    pub const fn bounds(self) -> &'static [f64] {
+        match self {
+            Self::Milliseconds => {
+                &[10.0, 25.0, 50.0, 75.0, 100.0, 150.0, 200.0, 300.0, 500.0, 750.0, 1000.0, 1500.0, 2500.0, 5000.0, 10_000.0, 20_000.0]
+            }
+            Self::Packets => &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 4096.0],
+            Self::Seconds => &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0],
+        }
+    }
+}
+
+/// One metric.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    pub name: &'static str,
+    pub kind: MetricKind,
+    pub unit: metrics::Unit,
+    pub labels: &'static [&'static str],
+    pub help: &'static str,
+}
+
+macro_rules! metric_names {
+    ($($constant:ident $name:literal $kind:expr, $unit:ident [$($label:literal),*] $help:literal;)*) => {
+        $(#[doc = $help] pub const $constant: &str = $name;)*
+        /// Every metric, by area.
+        pub const METRICS: &[Metric] =
+            &[$(Metric { name: $name, kind: $kind, unit: metrics::Unit::$unit, labels: &[$($label),*], help: $help }),*];
+    };
+}
+
+use Buckets::{Milliseconds, Packets, Seconds};
+use MetricKind::{Counter, Gauge, Histogram};
+
+metric_names! {
+    // Media plane
+    SFU_PEERS "courtside_sfu_peers" Gauge, Count ["worker"] "WebRTC peers on each worker now.";
+    SFU_BROADCASTS "courtside_sfu_broadcasts" Gauge, Count [] "Broadcasts with a publisher now.";
+    SFU_HANDSHAKES "courtside_sfu_handshakes_total" Counter, Count ["result"] "DTLS handshakes by result: ok, failed, timeout.";
+    SFU_PEERS_GONE "courtside_sfu_peers_gone_total" Counter, Count ["reason"]
+        "Peers gone by reason: removed, closed_by_peer, consent_expired, connect_timeout, dtls_failed.";
+    SFU_PACKETS_RECEIVED "courtside_sfu_packets_received_total" Counter, Count ["worker"] "RTP packets received from publishers and accepted.";
+    SFU_BYTES_RECEIVED "courtside_sfu_received_bytes_total" Counter, Bytes ["worker"] "Bytes of accepted RTP packets, headers included.";
+    SFU_PACKETS_FORWARDED "courtside_sfu_packets_forwarded_total" Counter, Count ["worker"] "RTP packets sent to viewers, retransmissions not counted.";
+    SFU_BYTES_FORWARDED "courtside_sfu_forwarded_bytes_total" Counter, Bytes ["worker"] "Bytes of RTP packets sent to viewers, headers included.";
+    SFU_PACKETS_DROPPED "courtside_sfu_packets_dropped_total" Counter, Count ["reason"] "Packets not forwarded, by drop reason.";
+    SFU_PACKETS_RETRANSMITTED "courtside_sfu_packets_retransmitted_total" Counter, Count ["worker"] "Packets sent again because a viewer asked.";
+    SFU_NACKS_UNSERVED "courtside_sfu_nacks_unserved_total" Counter, Count ["reason"] "Packets a viewer asked for again and did not get, by reason.";
+    SFU_KEYFRAME_REQUESTS "courtside_sfu_keyframe_requests_total" Counter, Count [] "Key frames asked from publishers.";
+    SFU_FORWARD_BATCH "courtside_sfu_forward_batch_packets" Histogram(Packets), Count ["worker"] "Datagrams a worker took from its socket in one turn.";
+    SFU_TURN_SECONDS "courtside_sfu_turn_seconds" Histogram(Seconds), Seconds ["worker"] "Time a worker spent in one turn of its loop.";
+    SFU_EVENTS_DROPPED "courtside_sfu_events_dropped_total" Counter, Count [] "Statistics events dropped because the control plane was slow.";
+    SFU_HANDOVERS_DROPPED "courtside_sfu_handovers_dropped_total" Counter, Count ["worker"] "Packet runs for another worker dropped because its queue was full.";
+    SFU_SEND_FAILURES "courtside_sfu_send_failures_total" Counter, Count ["worker"] "Datagrams the socket refused.";
+    // Signaling
+    SIGNALING_CONNECTIONS "courtside_signaling_connections" Gauge, Count [] "WebSocket connections open now.";
+    SIGNALING_SESSIONS "courtside_signaling_sessions" Gauge, Count [] "Sessions now, those between two connections included.";
+    SIGNALING_SESSIONS_RESUMED "courtside_signaling_sessions_resumed_total" Counter, Count [] "Sessions taken up again by a new connection.";
+    SIGNALING_MESSAGES_RECEIVED "courtside_signaling_messages_received_total" Counter, Count ["type"] "Messages from clients, by type.";
+    SIGNALING_MESSAGES_SENT "courtside_signaling_messages_sent_total" Counter, Count [] "Messages to clients.";
+    SIGNALING_ERRORS "courtside_signaling_errors_total" Counter, Count ["code"] "Errors told to clients over WebSocket and HTTP, by stable code.";
+    SIGNALING_BYES "courtside_signaling_byes_total" Counter, Count ["reason"] "Connections closed by the server, by reason.";
+    SIGNALING_BROADCASTS "courtside_signaling_broadcasts" Gauge, Count ["state"] "Broadcasts known, by state.";
+    SIGNALING_VIEWERS "courtside_signaling_viewers" Gauge, Count [] "People watching now, over all broadcasts.";
+    // What clients report about themselves
+    CLIENT_FIRST_FRAME "courtside_client_first_frame_milliseconds" Histogram(Milliseconds), Milliseconds [] "From click to first frame, as clients report.";
+    CLIENT_LATENCY "courtside_client_latency_milliseconds" Histogram(Milliseconds), Milliseconds [] "Server clock minus media time on screen, as clients report.";
+    CLIENT_FREEZES "courtside_client_freezes_total" Counter, Count [] "Freezes clients report.";
+    CLIENT_FROZEN "courtside_client_frozen_milliseconds" Histogram(Milliseconds), Milliseconds [] "Frozen time per report that had any.";
+    CLIENT_FRAMES_DROPPED "courtside_client_frames_dropped_total" Counter, Count [] "Frames clients decoded and did not show.";
+    // HTTP
+    HTTP_CONNECTIONS "courtside_http_connections" Gauge, Count [] "HTTP connections open now, upgraded ones not included.";
+    HTTP_CONNECTIONS_REFUSED "courtside_http_connections_refused_total" Counter, Count ["reason"]
+        "Connections closed before a request: per_address, total, tls_failed, tls_timeout.";
+    HTTP_REQUESTS "courtside_http_requests_total" Counter, Count ["status"] "Requests answered, by class of status: 1xx to 5xx.";
+    // Process
+    PROCESS_START_TIME "courtside_process_start_time_seconds" Gauge, Seconds [] "When the process started, seconds since the Unix epoch.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_rule_and_are_unique() {
+        let mut seen = std::collections::HashSet::new();
+        for metric in METRICS {
+            let name = metric.name;
+            assert!(seen.insert(name), "{name} twice");
+            assert!(name.starts_with("courtside_"), "{name}");
+            assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{name}");
+            assert_eq!(name.ends_with("_total"), metric.kind == Counter, "{name}");
+            for unit in ["_bytes", "_seconds", "_milliseconds"] {
+                if name.trim_end_matches("_total").ends_with(unit) {
+                    assert_eq!(metric.unit.as_str(), &unit[1..], "{name}");
+                }
+            }
+            assert!(metric.help.ends_with('.'), "{name}");
+        }
+    }
+}
