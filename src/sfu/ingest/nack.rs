@@ -137,6 +137,7 @@ impl NackGenerator {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "virtual time needs an origin; only differences from it matter")]
 mod tests {
     use super::*;
 

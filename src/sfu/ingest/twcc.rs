@@ -170,6 +170,7 @@ fn pad(out: &mut Vec<u8>, start: usize) {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "virtual time needs an origin; only differences from it matter")]
 mod tests {
     use rand::rngs::StdRng;
     use rand::{Rng, SeedableRng};

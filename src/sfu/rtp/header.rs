@@ -220,7 +220,8 @@ mod tests {
     fn padding_is_removed_or_refused() {
         let base = [0xa0, 96, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1];
         let with = |tail: &[u8]| [&base[..], tail].concat();
-        let rows: [(&[u8], Result<&[u8], DropHint>); 6] = [
+        type Row = (&'static [u8], Result<&'static [u8], DropHint>);
+        let rows: [Row; 6] = [
             (&[1, 2, 3, 0, 0, 3], Ok(&[1, 2, 3])),
             (&[1], Ok(&[])),
             (&[0, 0, 3], Ok(&[])),
