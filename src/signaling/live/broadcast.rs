@@ -1,0 +1,488 @@
+//! One broadcast as a state machine: who publishes, who watches, what is known of the picture. Pure: time comes in, decisions go out.
+//!
+//! ```text
+//!            media                publisher gone
+//!   idle ──────────────▶ live ──────────────────▶ reconnecting ── window over ──▶ ended
+//!    │  ◀── (never back)   ▲                          │                            ▲
+//!    │                     └────────── media ─────────┘                            │
+//!    └────────────── nobody published for `IDLE_KEPT`, or ended by command ────────┘
+//! ```
+//! Invariants: `ended` is final; at most one publisher holds the place, joining or present; a publisher that was superseded never
+//! gets it back by a late answer.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use axum::body::Bytes;
+
+use super::details::Details;
+use crate::ids::{BroadcastId, PeerId, UserId};
+use crate::limits::{ENDED_KEPT, IDLE_KEPT, PUBLISHER_RETURN_AFTER_RESTART, PUBLISHER_RETURN_WINDOW, VIEWERS_ANNOUNCE_INTERVAL};
+use crate::sfu::codec::{Codec, MediaKind};
+use crate::sfu::handle::TrackInfo;
+use crate::signaling::now::Now;
+use crate::signaling::protocol::{BroadcastChanges, BroadcastState, BroadcastView, LayerView, Visibility};
+use crate::signaling::refusal::Refusal;
+use crate::store::BroadcastRecord;
+
+/// Whose publisher it is. Two anonymous publishers are never known to be the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Credential {
+    User(UserId),
+    Anonymous,
+}
+
+/// One person in the viewer count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum ViewerKey {
+    /// However many tabs they have open.
+    Person(UserId),
+    /// A WHEP player without a session.
+    Peer(PeerId),
+}
+
+/// One attempt to publish; a later attempt makes an earlier one void.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ticket(pub(crate) u64);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Idle { until: Instant },
+    Live,
+    Reconnecting { until: Instant },
+    Ended { forget_at: Instant },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Publisher {
+    None,
+    /// Its offer is with the media plane.
+    Joining {
+        ticket: Ticket,
+        credential: Credential,
+    },
+    Present {
+        peer: PeerId,
+        credential: Credential,
+    },
+}
+
+/// A poster picture.
+#[derive(Debug, Clone)]
+pub(crate) struct Poster {
+    pub(crate) bytes: Bytes,
+    pub(crate) content_type: &'static str,
+}
+
+/// What changed since the last [`Broadcast::poll`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Changed {
+    /// State, title, teams, score, clock, markers, visibility, poster.
+    pub(crate) view: bool,
+    pub(crate) viewers: bool,
+    /// Layers appeared, went or changed size.
+    pub(crate) layers: bool,
+    /// The stored record is stale.
+    pub(crate) record: bool,
+}
+
+/// What a deadline led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expiry {
+    Nothing,
+    /// It has ended now: its peers must go.
+    Ended,
+    /// It may be forgotten.
+    Forget,
+}
+
+/// One live show.
+#[derive(Debug)]
+pub(crate) struct Broadcast {
+    pub(crate) id: BroadcastId,
+    pub(crate) slug: String,
+    pub(crate) owner: Option<UserId>,
+    title: String,
+    pub(crate) visibility: Visibility,
+    created_at_ms: f64,
+    started_at_ms: Option<f64>,
+    ended_at_ms: Option<f64>,
+    phase: Phase,
+    publisher: Publisher,
+    last_publisher: Option<Credential>,
+    viewers: HashMap<ViewerKey, u32>,
+    viewers_peak: u32,
+    viewers_announced_at: Option<Instant>,
+    details: Details,
+    video_codec: Option<Codec>,
+    has_audio: bool,
+    layers: Vec<LayerView>,
+    poster: Option<Poster>,
+    poster_version: u32,
+    changed: Changed,
+}
+
+impl Broadcast {
+    /// A new broadcast that nobody publishes yet.
+    pub(crate) fn new(now: Now, id: BroadcastId, slug: String, title: String, visibility: Visibility, owner: Option<UserId>) -> Self {
+        Self {
+            id,
+            slug,
+            owner,
+            title,
+            visibility,
+            created_at_ms: now.unix_ms.floor(),
+            started_at_ms: None,
+            ended_at_ms: None,
+            phase: Phase::Idle { until: now.instant + IDLE_KEPT },
+            publisher: Publisher::None,
+            last_publisher: None,
+            viewers: HashMap::new(),
+            viewers_peak: 0,
+            viewers_announced_at: None,
+            details: Details::default(),
+            video_codec: None,
+            has_audio: false,
+            layers: Vec::new(),
+            poster: None,
+            poster_version: 0,
+            changed: Changed { record: true, ..Changed::default() },
+        }
+    }
+
+    /// From the store, after a restart of the server: what was live waits for its publisher to come back.
+    pub(crate) fn from_record(now: Now, record: BroadcastRecord) -> Self {
+        let mut broadcast = Self::new(now, record.id, record.slug, record.title, record.visibility, record.owner);
+        broadcast.created_at_ms = record.created_at_ms as f64;
+        broadcast.started_at_ms = record.started_at_ms.map(|at| at as f64);
+        broadcast.ended_at_ms = record.ended_at_ms.map(|at| at as f64);
+        broadcast.viewers_peak = record.viewers_peak;
+        // Written by us; a text that cannot be read any more costs the details, not the broadcast.
+        broadcast.details = serde_json::from_str(&record.details_json).unwrap_or_default();
+        broadcast.phase = match record.state {
+            BroadcastState::Idle => {
+                let age_ms = (now.unix_ms - broadcast.created_at_ms).max(0.0);
+                Phase::Idle { until: now.instant + IDLE_KEPT.saturating_sub(std::time::Duration::from_millis(age_ms as u64)) }
+            }
+            BroadcastState::Live | BroadcastState::Reconnecting => {
+                broadcast.last_publisher = Some(broadcast.details.last_publisher.map_or(Credential::Anonymous, Credential::User));
+                Phase::Reconnecting { until: now.instant + PUBLISHER_RETURN_AFTER_RESTART }
+            }
+            BroadcastState::Ended => Phase::Ended { forget_at: now.instant + ENDED_KEPT },
+        };
+        broadcast.changed = Changed::default();
+        broadcast
+    }
+
+    /// As it is written to the store.
+    pub(crate) fn to_record(&self) -> BroadcastRecord {
+        BroadcastRecord {
+            id: self.id,
+            slug: self.slug.clone(),
+            title: self.title.clone(),
+            visibility: self.visibility,
+            state: self.state(),
+            owner: self.owner,
+            created_at_ms: self.created_at_ms as u64,
+            started_at_ms: self.started_at_ms.map(|at| at as u64),
+            ended_at_ms: self.ended_at_ms.map(|at| at as u64),
+            viewers_peak: self.viewers_peak,
+            details_json: serde_json::to_string(&self.details).expect("plain values with text keys always serialize"),
+        }
+    }
+
+    /// As everybody sees it.
+    pub(crate) fn to_view(&self) -> BroadcastView {
+        BroadcastView {
+            id: self.id,
+            slug: self.slug.clone(),
+            title: self.title.clone(),
+            visibility: self.visibility,
+            state: self.state(),
+            created_at_ms: self.created_at_ms,
+            started_at_ms: self.started_at_ms,
+            ended_at_ms: self.ended_at_ms,
+            viewers: self.viewers(),
+            viewers_peak: self.viewers_peak,
+            video_codec: self.video_codec,
+            has_audio: self.has_audio,
+            poster_version: self.poster_version,
+            layers: self.layers.clone(),
+            teams: self.details.teams.clone(),
+            score: self.details.score,
+            clock: self.details.clock.clone(),
+            markers: self.details.markers.clone(),
+        }
+    }
+
+    pub(crate) const fn state(&self) -> BroadcastState {
+        match self.phase {
+            Phase::Idle { .. } => BroadcastState::Idle,
+            Phase::Live => BroadcastState::Live,
+            Phase::Reconnecting { .. } => BroadcastState::Reconnecting,
+            Phase::Ended { .. } => BroadcastState::Ended,
+        }
+    }
+
+    pub(crate) const fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended { .. })
+    }
+
+    pub(crate) const fn has_publisher(&self) -> bool {
+        !matches!(self.publisher, Publisher::None)
+    }
+
+    /// People watching now.
+    pub(crate) fn viewers(&self) -> u32 {
+        self.viewers.len() as u32
+    }
+
+    pub(crate) const fn viewers_peak(&self) -> u32 {
+        self.viewers_peak
+    }
+
+    pub(crate) fn layers(&self) -> &[LayerView] {
+        &self.layers
+    }
+
+    pub(crate) const fn poster(&self) -> Option<&Poster> {
+        self.poster.as_ref()
+    }
+
+    pub(crate) const fn poster_version(&self) -> u32 {
+        self.poster_version
+    }
+
+    /// Reserves the publisher's place for one attempt. The peer that must be removed first is returned: the same credential takes over.
+    pub(crate) fn admit_publisher(&mut self, now: Now, ticket: Ticket, credential: Credential) -> Result<Option<PeerId>, Refusal> {
+        let is_same = |other: Credential| other == credential && credential != Credential::Anonymous;
+        let evicted = match (self.phase, self.publisher) {
+            (Phase::Ended { .. }, _) => return Err(Refusal::Ended),
+            (_, Publisher::Joining { credential: other, .. }) if is_same(other) => None,
+            (_, Publisher::Present { credential: other, peer }) if is_same(other) => Some(peer),
+            (_, Publisher::Joining { .. } | Publisher::Present { .. }) => return Err(Refusal::PublisherPresent),
+            // The place is kept for whoever had it. Anonymous publishers cannot be told apart, and come back as one.
+            (Phase::Reconnecting { .. }, Publisher::None) if self.last_publisher.is_some_and(|last| last != credential) => {
+                return Err(Refusal::PublisherPresent);
+            }
+            (Phase::Idle { .. } | Phase::Live | Phase::Reconnecting { .. }, Publisher::None) => None,
+        };
+        if evicted.is_some() {
+            self.publisher_lost(now);
+        }
+        self.publisher = Publisher::Joining { ticket, credential };
+        Ok(evicted)
+    }
+
+    /// The media plane took the offer. `false`: the attempt is void (superseded or ended), remove the peer.
+    #[must_use]
+    pub(crate) fn publisher_joined(&mut self, ticket: Ticket, peer: PeerId) -> bool {
+        match self.publisher {
+            Publisher::Joining { ticket: current, credential } if current == ticket => {
+                self.publisher = Publisher::Present { peer, credential };
+                true
+            }
+            Publisher::None | Publisher::Joining { .. } | Publisher::Present { .. } => false,
+        }
+    }
+
+    /// The media plane refused the offer.
+    pub(crate) fn publisher_failed(&mut self, ticket: Ticket) {
+        if matches!(self.publisher, Publisher::Joining { ticket: current, .. } if current == ticket) {
+            self.publisher = Publisher::None;
+        }
+    }
+
+    /// A peer of this broadcast is gone; matters when it is the publisher's.
+    pub(crate) fn peer_gone(&mut self, now: Now, peer: PeerId) {
+        if matches!(self.publisher, Publisher::Present { peer: current, .. } if current == peer) {
+            self.publisher_lost(now);
+        }
+    }
+
+    fn publisher_lost(&mut self, now: Now) {
+        self.publisher = Publisher::None;
+        match self.phase {
+            Phase::Live => {
+                self.phase = Phase::Reconnecting { until: now.instant + PUBLISHER_RETURN_WINDOW };
+                self.changed.view = true;
+                self.changed.record = true;
+            }
+            Phase::Reconnecting { until } => {
+                self.phase = Phase::Reconnecting { until: until.max(now.instant + PUBLISHER_RETURN_WINDOW) };
+            }
+            Phase::Idle { .. } | Phase::Ended { .. } => {}
+        }
+    }
+
+    /// What the publisher sends now. The first of it makes the broadcast live.
+    pub(crate) fn tracks(&mut self, now: Now, peer: PeerId, tracks: &[TrackInfo]) {
+        let Publisher::Present { peer: current, credential } = self.publisher else { return };
+        if current != peer || tracks.iter().all(|track| track.codec.is_none()) {
+            return;
+        }
+        let video = tracks.iter().find(|track| track.kind == MediaKind::Video);
+        let layers: Vec<LayerView> = video.map(|track| track.layers.iter().map(layer_view).collect()).unwrap_or_default();
+        let shape = |layers: &[LayerView]| -> Vec<_> {
+            layers.iter().map(|layer| (layer.spatial, layer.width, layer.height, layer.active)).collect()
+        };
+        self.changed.layers |= shape(&layers) != shape(&self.layers);
+        self.layers = layers;
+        let video_codec = video.and_then(|track| track.codec);
+        let has_audio = tracks.iter().any(|track| track.kind == MediaKind::Audio && track.codec.is_some());
+        self.changed.view |= (video_codec, has_audio) != (self.video_codec, self.has_audio);
+        (self.video_codec, self.has_audio) = (video_codec, has_audio);
+        if matches!(self.phase, Phase::Idle { .. } | Phase::Reconnecting { .. }) {
+            self.phase = Phase::Live;
+            self.started_at_ms.get_or_insert(now.unix_ms.floor());
+            self.last_publisher = Some(credential);
+            self.details.last_publisher = match credential {
+                Credential::User(user) => Some(user),
+                Credential::Anonymous => None,
+            };
+            self.changed.view = true;
+            self.changed.record = true;
+        }
+    }
+
+    /// Ends it for good; `false` when it had ended already.
+    pub(crate) fn end(&mut self, now: Now) -> bool {
+        if self.has_ended() {
+            return false;
+        }
+        self.phase = Phase::Ended { forget_at: now.instant + ENDED_KEPT };
+        self.publisher = Publisher::None;
+        self.ended_at_ms = Some(now.unix_ms.floor());
+        self.changed = Changed { view: true, layers: !self.layers.is_empty(), record: true, ..self.changed };
+        self.layers.clear();
+        true
+    }
+
+    /// One more connection of a viewer.
+    pub(crate) fn add_viewer(&mut self, key: ViewerKey) {
+        let connections = self.viewers.entry(key).or_insert(0);
+        *connections += 1;
+        if *connections == 1 {
+            self.changed.viewers = true;
+            if self.viewers() > self.viewers_peak {
+                self.viewers_peak = self.viewers();
+            }
+        }
+    }
+
+    /// One connection of a viewer less.
+    pub(crate) fn remove_viewer(&mut self, key: ViewerKey) {
+        let Some(connections) = self.viewers.get_mut(&key) else { return };
+        *connections -= 1;
+        if *connections == 0 {
+            self.viewers.remove(&key);
+            self.changed.viewers = true;
+        }
+    }
+
+    /// Changes what is said about it. All or nothing.
+    pub(crate) fn change(&mut self, changes: &BroadcastChanges, edge_ms: f64) -> Result<(), Refusal> {
+        self.refuse_when_ended()?;
+        let title = changes.title.as_deref().map(super::details::checked_title).transpose()?;
+        self.details.apply(changes, edge_ms)?;
+        if let Some(title) = title {
+            self.title = title;
+        }
+        if let Some(visibility) = changes.visibility {
+            self.visibility = visibility;
+        }
+        self.details_changed();
+        Ok(())
+    }
+
+    /// Lets `edit` change the details.
+    pub(crate) fn edit_details<T>(&mut self, edit: impl FnOnce(&mut Details) -> Result<T, Refusal>) -> Result<T, Refusal> {
+        self.refuse_when_ended()?;
+        let result = edit(&mut self.details)?;
+        self.details_changed();
+        Ok(result)
+    }
+
+    pub(crate) fn set_poster(&mut self, poster: Poster) {
+        self.poster = Some(poster);
+        self.poster_version += 1;
+        self.changed.view = true;
+    }
+
+    fn details_changed(&mut self) {
+        self.changed.view = true;
+        self.changed.record = true;
+    }
+
+    const fn refuse_when_ended(&self) -> Result<(), Refusal> {
+        if self.has_ended() { Err(Refusal::Ended) } else { Ok(()) }
+    }
+
+    /// Acts on a deadline that has passed.
+    pub(crate) fn handle_timeout(&mut self, now: Now) -> Expiry {
+        match self.phase {
+            Phase::Idle { until } if until <= now.instant => self.expire(now, |until| Phase::Idle { until }),
+            Phase::Reconnecting { until } if until <= now.instant => self.expire(now, |until| Phase::Reconnecting { until }),
+            Phase::Ended { forget_at } if forget_at <= now.instant && self.viewers.is_empty() => Expiry::Forget,
+            Phase::Ended { forget_at } if forget_at <= now.instant => {
+                self.phase = Phase::Ended { forget_at: now.instant + ENDED_KEPT };
+                Expiry::Nothing
+            }
+            Phase::Idle { .. } | Phase::Live | Phase::Reconnecting { .. } | Phase::Ended { .. } => Expiry::Nothing,
+        }
+    }
+
+    /// A window is over: the end, unless a publisher is on its way (the media plane bounds how long that lasts).
+    fn expire(&mut self, now: Now, again: impl FnOnce(Instant) -> Phase) -> Expiry {
+        match self.publisher {
+            Publisher::None => {
+                self.end(now);
+                Expiry::Ended
+            }
+            Publisher::Joining { .. } | Publisher::Present { .. } => {
+                self.phase = again(now.instant + PUBLISHER_RETURN_WINDOW);
+                Expiry::Nothing
+            }
+        }
+    }
+
+    /// What must be announced or stored now. The viewer count is held back so that it goes out at most once per interval.
+    pub(crate) fn poll(&mut self, now: Now) -> Changed {
+        let mut due = self.changed;
+        if due.viewers {
+            let is_due = self.viewers_announced_at.is_none_or(|at| at + VIEWERS_ANNOUNCE_INTERVAL <= now.instant);
+            due.viewers = is_due;
+            if is_due {
+                self.viewers_announced_at = Some(now.instant);
+            }
+        }
+        self.changed = Changed { viewers: self.changed.viewers && !due.viewers, ..Changed::default() };
+        due
+    }
+
+    /// When [`Self::handle_timeout`] or [`Self::poll`] has something to do without further input.
+    pub(crate) fn wake_at(&self) -> Option<Instant> {
+        let phase = match self.phase {
+            Phase::Idle { until } | Phase::Reconnecting { until } => Some(until),
+            Phase::Ended { forget_at } => Some(forget_at),
+            Phase::Live => None,
+        };
+        let viewers = self.viewers_announced_at.filter(|_| self.changed.viewers).map(|at| at + VIEWERS_ANNOUNCE_INTERVAL);
+        [phase, viewers].into_iter().flatten().min()
+    }
+}
+
+fn layer_view(layer: &crate::sfu::handle::LayerInfo) -> LayerView {
+    LayerView {
+        spatial: layer.spatial,
+        width: layer.width,
+        height: layer.height,
+        bitrate_bps: layer.bitrate_bps,
+        frames_per_second: layer.frames_per_second,
+        active: layer.active,
+    }
+}
+
+#[cfg(test)]
+#[path = "broadcast_tests.rs"]
+mod tests;

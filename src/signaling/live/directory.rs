@@ -1,0 +1,659 @@
+//! Every broadcast of this node, found by id, slug, peer or session. Pure: `handle_*` and commands take `now`, what must happen
+//! elsewhere is polled as [`Effect`]s, [`Directory::wake_at`] says when time alone changes something.
+//!
+//! Invariants: a peer and a member are entered and removed in one place each; a slug leads to the one broadcast that has not ended, else
+//! to the last that did; every mutation is followed by `settle`, which keeps timers and effects true.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::Instant;
+
+use super::access::{self, Policy};
+use super::broadcast::{Broadcast, Changed, Credential, Expiry, Poster, Ticket, ViewerKey};
+use super::details::{checked_slug, checked_title, slug_of};
+use crate::accounts::{Claims, Grant};
+use crate::ids::{BroadcastId, MarkerId, PeerId, SessionId, UserId};
+use crate::limits::{BROADCASTS_MAX, BROADCASTS_PER_OWNER_MAX, EARLY_EVENTS, LIST_MAX, POSTERS_MAX};
+use crate::sfu::handle::{PeerGone, SfuEvent};
+use crate::signaling::now::Now;
+use crate::signaling::protocol::{BroadcastChanges, BroadcastState, BroadcastView, LayerView, Marker, ServerMessage, Visibility};
+use crate::signaling::refusal::Refusal;
+use crate::signaling::rest::{NewBroadcast, NewMarker};
+use crate::store::BroadcastRecord;
+
+/// What must happen outside, in this order.
+#[derive(Debug, Clone)]
+pub(crate) enum Effect {
+    /// To every session that has joined the broadcast.
+    Announce {
+        broadcast: BroadcastId,
+        message: ServerMessage,
+    },
+    /// To one session.
+    Tell {
+        session: SessionId,
+        told: Told,
+    },
+    RemovePeer(PeerId),
+    CloseBroadcast(BroadcastId),
+    /// Write its record.
+    Save(BroadcastId),
+    /// It is no longer in memory.
+    Forgotten(BroadcastId),
+}
+
+/// What a session hears about its peers.
+#[derive(Debug, Clone)]
+pub(crate) enum Told {
+    Media(SfuEvent),
+    /// What arrives from the session's own publisher, once a second.
+    PublishedLayers(Vec<LayerView>),
+}
+
+/// Whose peer it is and how its client proves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PeerEntry {
+    pub(crate) broadcast: BroadcastId,
+    pub(crate) is_publisher: bool,
+    pub(crate) session: Option<SessionId>,
+    pub(crate) credential: Credential,
+}
+
+#[derive(Debug)]
+struct Member {
+    broadcast: BroadcastId,
+    key: ViewerKey,
+    /// Publishers do not count as viewers.
+    is_counted: bool,
+    peers: Vec<PeerId>,
+}
+
+/// What `join` found.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Joined {
+    pub(crate) id: BroadcastId,
+    pub(crate) view: BroadcastView,
+    pub(crate) grants: Vec<Grant>,
+}
+
+/// A publisher's attempt, before the media plane has answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Admission {
+    pub(crate) broadcast: BroadcastId,
+    pub(crate) ticket: Ticket,
+    pub(crate) credential: Credential,
+    /// Must be removed before the new peer is added.
+    pub(crate) evicted: Option<PeerId>,
+    /// The broadcast was made for this attempt and goes with it.
+    pub(crate) is_new: bool,
+}
+
+/// See the file's head.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    policy: Policy,
+    viewers_max: Option<usize>,
+    broadcasts: HashMap<BroadcastId, Broadcast>,
+    slugs: HashMap<String, BroadcastId>,
+    peers: HashMap<PeerId, PeerEntry>,
+    members: HashMap<SessionId, Member>,
+    /// The one deadline of each broadcast that has one.
+    timers: BTreeSet<(Instant, BroadcastId)>,
+    deadlines: HashMap<BroadcastId, Instant>,
+    /// Offers that the media plane has not answered yet, and events of peers that may be theirs.
+    offers_open: usize,
+    early: VecDeque<SfuEvent>,
+    view_peers: usize,
+    posters: usize,
+    tickets: u64,
+    effects: Vec<Effect>,
+}
+
+impl Directory {
+    pub(crate) fn new(policy: Policy, viewers_max: Option<usize>) -> Self {
+        Self {
+            policy,
+            viewers_max,
+            broadcasts: HashMap::new(),
+            slugs: HashMap::new(),
+            peers: HashMap::new(),
+            members: HashMap::new(),
+            timers: BTreeSet::new(),
+            deadlines: HashMap::new(),
+            offers_open: 0,
+            early: VecDeque::new(),
+            view_peers: 0,
+            posters: 0,
+            tickets: 0,
+            effects: Vec::new(),
+        }
+    }
+
+    /// Takes over what the store kept, at start.
+    pub(crate) fn restore(&mut self, now: Now, records: Vec<BroadcastRecord>) {
+        // Those that have not ended last, so that they win their slug.
+        let (ended, going): (Vec<_>, Vec<_>) = records.into_iter().partition(|record| record.state == BroadcastState::Ended);
+        for record in ended.into_iter().chain(going).take(BROADCASTS_MAX) {
+            let broadcast = Broadcast::from_record(now, record);
+            self.enter(now, broadcast);
+        }
+    }
+
+    // ---- Finding ----
+
+    /// By id or slug.
+    pub(crate) fn find(&self, name: &str) -> Result<&Broadcast, Refusal> {
+        let id = self.find_id(name)?;
+        self.broadcasts.get(&id).ok_or(Refusal::NotFound("broadcast"))
+    }
+
+    fn find_id(&self, name: &str) -> Result<BroadcastId, Refusal> {
+        let by_id = name.parse::<BroadcastId>().ok().filter(|id| self.broadcasts.contains_key(id));
+        by_id.or_else(|| self.slugs.get(name).copied()).ok_or(Refusal::NotFound("broadcast"))
+    }
+
+    pub(crate) fn broadcast(&self, id: BroadcastId) -> Option<&Broadcast> {
+        self.broadcasts.get(&id)
+    }
+
+    /// Public ones that have not ended: live first, then by viewers, then the newest.
+    pub(crate) fn list(&self) -> Vec<BroadcastView> {
+        let mut views: Vec<BroadcastView> = self
+            .broadcasts
+            .values()
+            .filter(|broadcast| broadcast.visibility == Visibility::Public && !broadcast.has_ended())
+            .map(Broadcast::to_view)
+            .collect();
+        let rank = |state: BroadcastState| match state {
+            BroadcastState::Live => 0,
+            BroadcastState::Reconnecting => 1,
+            BroadcastState::Idle => 2,
+            BroadcastState::Ended => 3,
+        };
+        views.sort_by(|a, b| {
+            (rank(a.state), std::cmp::Reverse(a.viewers))
+                .cmp(&(rank(b.state), std::cmp::Reverse(b.viewers)))
+                .then(b.created_at_ms.total_cmp(&a.created_at_ms))
+        });
+        views.truncate(LIST_MAX);
+        views
+    }
+
+    pub(crate) fn peer(&self, peer: PeerId) -> Option<&PeerEntry> {
+        self.peers.get(&peer)
+    }
+
+    /// The peers of a session.
+    pub(crate) fn peers_of(&self, session: SessionId) -> Vec<PeerId> {
+        self.members.get(&session).map(|member| member.peers.clone()).unwrap_or_default()
+    }
+
+    /// Broadcasts that are live or reconnecting, and people watching, for metrics.
+    pub(crate) fn census(&self) -> (usize, usize, usize) {
+        let live =
+            self.broadcasts.values().filter(|broadcast| matches!(broadcast.state(), BroadcastState::Live | BroadcastState::Reconnecting));
+        (self.broadcasts.len(), live.count(), self.broadcasts.values().map(|broadcast| broadcast.viewers() as usize).sum())
+    }
+
+    // ---- Making and changing ----
+
+    /// Makes a broadcast for `owner`.
+    pub(crate) fn create(&mut self, now: Now, id: BroadcastId, who: Option<&Claims>, new: &NewBroadcast) -> Result<BroadcastView, Refusal> {
+        access::demand_creation(self.policy, who, new.slug.as_deref())?;
+        let title = new.title.as_deref().map(checked_title).transpose()?.unwrap_or_default();
+        let slug = match new.slug.as_deref() {
+            Some(slug) => {
+                let slug = checked_slug(slug)?;
+                if self.is_taken(&slug) {
+                    return Err(Refusal::SlugTaken);
+                }
+                slug
+            }
+            None => self.free_slug(&title, id),
+        };
+        let owner = who.map(|claims| claims.sub);
+        self.demand_room(owner)?;
+        let broadcast = Broadcast::new(now, id, slug, title, new.visibility.unwrap_or(Visibility::Public), owner);
+        let view = broadcast.to_view();
+        self.enter(now, broadcast);
+        Ok(view)
+    }
+
+    pub(crate) fn change(
+        &mut self,
+        now: Now,
+        name: &str,
+        who: Option<&Claims>,
+        changes: &BroadcastChanges,
+    ) -> Result<BroadcastView, Refusal> {
+        let id = self.find_for(name, who, Grant::Publish)?;
+        self.edit(now, id, |broadcast| broadcast.change(changes, now.unix_ms).map(|()| broadcast.to_view()))
+    }
+
+    pub(crate) fn mark(&mut self, now: Now, name: &str, who: Option<&Claims>, id: MarkerId, new: &NewMarker) -> Result<Marker, Refusal> {
+        let broadcast = self.find_for(name, who, Grant::Publish)?;
+        let edge_ms = now.unix_ms;
+        self.edit(now, broadcast, |broadcast| {
+            broadcast.edit_details(|details| details.mark(id, new.kind, &new.label, new.media_time_ms, edge_ms))
+        })
+    }
+
+    pub(crate) fn unmark(&mut self, now: Now, name: &str, who: Option<&Claims>, marker: MarkerId) -> Result<(), Refusal> {
+        let id = self.find_for(name, who, Grant::Publish)?;
+        self.edit(now, id, |broadcast| broadcast.edit_details(|details| details.unmark(marker)))
+    }
+
+    pub(crate) fn end(&mut self, now: Now, name: &str, who: Option<&Claims>) -> Result<BroadcastView, Refusal> {
+        let id = self.find_for(name, who, Grant::Publish)?;
+        let ended = self.edit(now, id, |broadcast| Ok(broadcast.end(now)))?;
+        if ended {
+            self.effects.push(Effect::CloseBroadcast(id));
+        }
+        Ok(self.broadcasts[&id].to_view())
+    }
+
+    pub(crate) fn set_poster(&mut self, now: Now, name: &str, who: Option<&Claims>, poster: Poster) -> Result<u32, Refusal> {
+        let id = self.find_for(name, who, Grant::Publish)?;
+        let broadcast = &self.broadcasts[&id];
+        if broadcast.has_ended() {
+            return Err(Refusal::Ended);
+        }
+        if broadcast.poster().is_none() {
+            if self.posters >= POSTERS_MAX {
+                return Err(Refusal::Full("posters"));
+            }
+            self.posters += 1;
+        }
+        self.edit(now, id, |broadcast| {
+            broadcast.set_poster(poster);
+            Ok(broadcast.poster_version())
+        })
+    }
+
+    /// The broadcast, if `who` has `grant` on it.
+    pub(crate) fn find_for(&self, name: &str, who: Option<&Claims>, grant: Grant) -> Result<BroadcastId, Refusal> {
+        let broadcast = self.find(name)?;
+        access::demand(self.policy, who, broadcast, grant)?;
+        Ok(broadcast.id)
+    }
+
+    // ---- Sessions ----
+
+    /// A session enters a broadcast as one more connection of `user`; it leaves the one before.
+    pub(crate) fn join(&mut self, now: Now, session: SessionId, name: &str, who: &Claims) -> Result<Joined, Refusal> {
+        let broadcast = self.find(name)?;
+        access::demand(self.policy, Some(who), broadcast, Grant::View)
+            .or_else(|refusal| access::demand(self.policy, Some(who), broadcast, Grant::Publish).map_err(|_| refusal))?;
+        let id = broadcast.id;
+        let grants = access::grants(self.policy, Some(who), broadcast);
+        self.leave(now, session);
+        let key = ViewerKey::Person(who.sub);
+        self.members.insert(session, Member { broadcast: id, key, is_counted: true, peers: Vec::new() });
+        let view = self.edit(now, id, |broadcast| {
+            broadcast.add_viewer(key);
+            Ok(broadcast.to_view())
+        })?;
+        Ok(Joined { id, view, grants })
+    }
+
+    /// A session leaves: its peers go, its person may still watch elsewhere. Nothing happens when it had not joined.
+    pub(crate) fn leave(&mut self, now: Now, session: SessionId) {
+        let Some(member) = self.members.remove(&session) else { return };
+        for peer in member.peers {
+            self.effects.push(Effect::RemovePeer(peer));
+            self.forget_peer(now, peer);
+        }
+        if member.is_counted {
+            self.touch(now, member.broadcast, |broadcast| broadcast.remove_viewer(member.key));
+        }
+    }
+
+    // ---- Peers ----
+
+    /// Reserves the publisher's place on a broadcast, which is made when `may_create` and the slug is free.
+    pub(crate) fn admit_publisher(
+        &mut self,
+        now: Now,
+        name: &str,
+        who: Option<&Claims>,
+        may_create: Option<BroadcastId>,
+    ) -> Result<Admission, Refusal> {
+        let (id, is_new) = match (self.find(name).map(Broadcast::has_ended), may_create) {
+            (Ok(false), _) | (Ok(true), None) => (self.find_for(name, who, Grant::Publish)?, false),
+            (Err(refusal), None) => return Err(refusal),
+            // By id it can only be found, never made.
+            (Ok(true), Some(_)) if name.parse::<BroadcastId>().is_ok() => return Err(Refusal::Ended),
+            (Ok(true) | Err(_), Some(id)) => {
+                let new = NewBroadcast { slug: Some(name.to_owned()), title: Some(name.to_owned()), visibility: None };
+                self.create(now, id, who, &new)?;
+                (id, true)
+            }
+        };
+        self.tickets += 1;
+        let (ticket, credential) = (Ticket(self.tickets), access::credential(who));
+        let evicted = self.edit(now, id, |broadcast| broadcast.admit_publisher(now, ticket, credential))?;
+        if let Some(peer) = evicted {
+            if let Some(session) = self.peers.get(&peer).and_then(|entry| entry.session) {
+                let event = SfuEvent::PeerGone { peer, broadcast: id, reason: PeerGone::Removed };
+                self.effects.push(Effect::Tell { session, told: Told::Media(event) });
+            }
+            self.forget_peer(now, peer);
+        }
+        self.offers_open += 1;
+        Ok(Admission { broadcast: id, ticket, credential, evicted, is_new })
+    }
+
+    /// The media plane took a publisher's offer. An error means that the peer must be removed.
+    pub(crate) fn publisher_joined(
+        &mut self,
+        now: Now,
+        admission: &Admission,
+        peer: PeerId,
+        session: Option<SessionId>,
+    ) -> Result<(), Refusal> {
+        let id = admission.broadcast;
+        let is_valid = self.broadcasts.get_mut(&id).is_some_and(|broadcast| broadcast.publisher_joined(admission.ticket, peer));
+        let is_valid = is_valid && session.is_none_or(|session| self.members.get(&session).is_some_and(|member| member.broadcast == id));
+        if !is_valid {
+            if let Some(broadcast) = self.broadcasts.get_mut(&id) {
+                broadcast.peer_gone(now, peer);
+            }
+            self.offer_closed();
+            return Err(Refusal::Superseded);
+        }
+        let entry = PeerEntry { broadcast: id, is_publisher: true, session, credential: admission.credential };
+        self.enter_peer(now, peer, entry);
+        Ok(())
+    }
+
+    /// The media plane refused a publisher's offer.
+    pub(crate) fn publisher_failed(&mut self, now: Now, admission: &Admission) {
+        let id = admission.broadcast;
+        self.touch(now, id, |broadcast| broadcast.publisher_failed(admission.ticket));
+        let is_unused = self
+            .broadcasts
+            .get(&id)
+            .is_some_and(|broadcast| broadcast.state() == BroadcastState::Idle && broadcast.viewers() == 0 && !broadcast.has_publisher());
+        if admission.is_new && is_unused {
+            self.effects.retain(|effect| !matches!(effect, Effect::Save(saved) if *saved == id));
+            self.forget(id);
+        }
+        self.offer_closed();
+    }
+
+    /// Room for one more viewer's peer on a broadcast.
+    pub(crate) fn admit_viewer(&mut self, name: &str, who: Option<&Claims>, needs_live: bool) -> Result<BroadcastId, Refusal> {
+        let id = self.find_for(name, who, Grant::View)?;
+        match self.broadcasts[&id].state() {
+            BroadcastState::Ended => return Err(Refusal::Ended),
+            BroadcastState::Idle if needs_live => return Err(Refusal::NotLive),
+            BroadcastState::Idle | BroadcastState::Live | BroadcastState::Reconnecting => {}
+        }
+        if self.viewers_max.is_some_and(|max| self.view_peers + self.offers_open >= max) {
+            return Err(Refusal::Full("viewers of this node"));
+        }
+        self.offers_open += 1;
+        Ok(id)
+    }
+
+    /// The media plane took a viewer's offer. An error means that the peer must be removed.
+    pub(crate) fn viewer_joined(
+        &mut self,
+        now: Now,
+        id: BroadcastId,
+        peer: PeerId,
+        session: Option<SessionId>,
+        credential: Credential,
+    ) -> Result<(), Refusal> {
+        let is_there = self.broadcasts.get(&id).is_some_and(|broadcast| !broadcast.has_ended());
+        let is_member = session.is_none_or(|session| self.members.get(&session).is_some_and(|member| member.broadcast == id));
+        if !is_there || !is_member {
+            self.offer_closed();
+            return Err(if is_there { Refusal::NotJoined } else { Refusal::Ended });
+        }
+        if session.is_none() {
+            self.touch(now, id, |broadcast| broadcast.add_viewer(ViewerKey::Peer(peer)));
+        }
+        self.enter_peer(now, peer, PeerEntry { broadcast: id, is_publisher: false, session, credential });
+        Ok(())
+    }
+
+    /// The media plane refused a viewer's offer.
+    pub(crate) fn viewer_failed(&mut self) {
+        self.offer_closed();
+    }
+
+    /// A peer is being removed by its client's wish; its `PeerGone` will find nothing. Nothing happens when it is unknown.
+    pub(crate) fn remove_peer(&mut self, now: Now, peer: PeerId) {
+        if self.peers.contains_key(&peer) {
+            self.effects.push(Effect::RemovePeer(peer));
+            self.forget_peer(now, peer);
+        }
+    }
+
+    fn enter_peer(&mut self, now: Now, peer: PeerId, entry: PeerEntry) {
+        if let Some(member) = entry.session.and_then(|session| self.members.get_mut(&session)) {
+            member.peers.push(peer);
+            if entry.is_publisher && member.is_counted {
+                member.is_counted = false;
+                let (id, key) = (member.broadcast, member.key);
+                self.touch(now, id, |broadcast| broadcast.remove_viewer(key));
+            }
+        }
+        self.view_peers += usize::from(!entry.is_publisher);
+        let id = entry.broadcast;
+        self.peers.insert(peer, entry);
+        let (theirs, others) = std::mem::take(&mut self.early).into_iter().partition(|event| peer_of(event) == peer);
+        self.early = others;
+        let theirs: VecDeque<SfuEvent> = theirs;
+        for event in theirs {
+            self.handle_sfu_event(now, event);
+        }
+        self.offer_closed();
+        self.settle(now, id);
+    }
+
+    fn forget_peer(&mut self, now: Now, peer: PeerId) {
+        let Some(entry) = self.peers.remove(&peer) else { return };
+        self.view_peers -= usize::from(!entry.is_publisher);
+        if let Some(member) = entry.session.and_then(|session| self.members.get_mut(&session)) {
+            member.peers.retain(|other| *other != peer);
+        }
+        self.touch(now, entry.broadcast, |broadcast| {
+            if entry.is_publisher {
+                broadcast.peer_gone(now, peer);
+            } else if entry.session.is_none() {
+                broadcast.remove_viewer(ViewerKey::Peer(peer));
+            }
+        });
+    }
+
+    fn offer_closed(&mut self) {
+        self.offers_open = self.offers_open.saturating_sub(1);
+        if self.offers_open == 0 {
+            // Nobody's answer is on its way any more: what is left belongs to peers that are gone.
+            self.early.clear();
+        }
+    }
+
+    // ---- Events ----
+
+    /// The media plane reports.
+    pub(crate) fn handle_sfu_event(&mut self, now: Now, event: SfuEvent) {
+        let peer = peer_of(&event);
+        let Some(entry) = self.peers.get(&peer).cloned() else {
+            if self.offers_open > 0 {
+                if self.early.len() >= EARLY_EVENTS {
+                    self.early.pop_front();
+                }
+                self.early.push_back(event);
+            }
+            return;
+        };
+        if let SfuEvent::Tracks { tracks, .. } = &event {
+            self.touch(now, entry.broadcast, |broadcast| broadcast.tracks(now, peer, tracks));
+            if let (Some(session), Some(broadcast)) = (entry.session, self.broadcasts.get(&entry.broadcast)) {
+                self.effects.push(Effect::Tell { session, told: Told::PublishedLayers(broadcast.layers().to_vec()) });
+            }
+            return;
+        }
+        let is_gone = matches!(event, SfuEvent::PeerGone { .. });
+        if let Some(session) = entry.session {
+            self.effects.push(Effect::Tell { session, told: Told::Media(event) });
+        }
+        if is_gone {
+            self.forget_peer(now, peer);
+        }
+    }
+
+    /// Time has passed.
+    pub(crate) fn handle_timeout(&mut self, now: Now) {
+        while let Some(&(at, id)) = self.timers.first().filter(|(at, _)| *at <= now.instant) {
+            self.timers.remove(&(at, id));
+            self.deadlines.remove(&id);
+            let Some(broadcast) = self.broadcasts.get_mut(&id) else { continue };
+            match broadcast.handle_timeout(now) {
+                Expiry::Nothing => self.settle(now, id),
+                Expiry::Ended => {
+                    self.settle(now, id);
+                    self.effects.push(Effect::CloseBroadcast(id));
+                }
+                Expiry::Forget => self.forget(id),
+            }
+        }
+    }
+
+    /// When time alone changes something.
+    pub(crate) fn wake_at(&self) -> Option<Instant> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// What must happen now, in order.
+    pub(crate) fn poll_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    // ---- Private ----
+
+    fn edit<T>(&mut self, now: Now, id: BroadcastId, edit: impl FnOnce(&mut Broadcast) -> Result<T, Refusal>) -> Result<T, Refusal> {
+        let broadcast = self.broadcasts.get_mut(&id).ok_or(Refusal::NotFound("broadcast"))?;
+        let result = edit(broadcast);
+        self.settle(now, id);
+        result
+    }
+
+    fn touch(&mut self, now: Now, id: BroadcastId, edit: impl FnOnce(&mut Broadcast)) {
+        if let Some(broadcast) = self.broadcasts.get_mut(&id) {
+            edit(broadcast);
+            self.settle(now, id);
+        }
+    }
+
+    /// Turns what changed into effects and sets the broadcast's timer anew.
+    fn settle(&mut self, now: Now, id: BroadcastId) {
+        let Some(broadcast) = self.broadcasts.get_mut(&id) else { return };
+        let Changed { view, viewers, layers, record } = broadcast.poll(now);
+        if view {
+            self.effects.push(Effect::Announce { broadcast: id, message: ServerMessage::Broadcast { broadcast: broadcast.to_view() } });
+        }
+        if viewers {
+            let message = ServerMessage::Viewers { count: broadcast.viewers(), peak: broadcast.viewers_peak() };
+            self.effects.push(Effect::Announce { broadcast: id, message });
+        }
+        if layers {
+            let message = ServerMessage::Layers { layers: broadcast.layers().to_vec() };
+            self.effects.push(Effect::Announce { broadcast: id, message });
+        }
+        if record {
+            self.effects.push(Effect::Save(id));
+        }
+        let wake_at = broadcast.wake_at();
+        let armed = self.deadlines.get(&id).copied();
+        if armed != wake_at {
+            if let Some(at) = armed {
+                self.timers.remove(&(at, id));
+            }
+            match wake_at {
+                Some(at) => {
+                    self.timers.insert((at, id));
+                    self.deadlines.insert(id, at);
+                }
+                None => drop(self.deadlines.remove(&id)),
+            }
+        }
+    }
+
+    fn enter(&mut self, now: Now, broadcast: Broadcast) {
+        let id = broadcast.id;
+        self.slugs.insert(broadcast.slug.clone(), id);
+        self.broadcasts.insert(id, broadcast);
+        self.settle(now, id);
+    }
+
+    fn forget(&mut self, id: BroadcastId) {
+        let Some(broadcast) = self.broadcasts.remove(&id) else { return };
+        if let Some(at) = self.deadlines.remove(&id) {
+            self.timers.remove(&(at, id));
+        }
+        if self.slugs.get(&broadcast.slug) == Some(&id) {
+            self.slugs.remove(&broadcast.slug);
+        }
+        self.posters -= usize::from(broadcast.poster().is_some());
+        self.effects.push(Effect::Forgotten(id));
+    }
+
+    fn is_taken(&self, slug: &str) -> bool {
+        self.slugs.get(slug).and_then(|id| self.broadcasts.get(id)).is_some_and(|broadcast| !broadcast.has_ended())
+    }
+
+    /// From the title, made unique by the id's last characters where needed.
+    fn free_slug(&self, title: &str, id: BroadcastId) -> String {
+        let from_title = slug_of(title);
+        if checked_slug(&from_title).is_ok() && !self.is_taken(&from_title) {
+            return from_title;
+        }
+        let text = id.to_string();
+        let suffix = &text[text.len() - 7..];
+        let base = if from_title.is_empty() { "live" } else { &from_title };
+        format!("{base}-{suffix}")
+    }
+
+    fn demand_room(&self, owner: Option<UserId>) -> Result<(), Refusal> {
+        if self.broadcasts.len() >= BROADCASTS_MAX {
+            return Err(Refusal::Full("broadcasts of this node"));
+        }
+        let theirs = |broadcast: &&Broadcast| owner.is_some() && broadcast.owner == owner && !broadcast.has_ended();
+        if self.broadcasts.values().filter(theirs).count() >= BROADCASTS_PER_OWNER_MAX {
+            return Err(Refusal::Full("your broadcasts: end one first"));
+        }
+        Ok(())
+    }
+}
+
+/// The peer an event is about.
+pub(crate) const fn peer_of(event: &SfuEvent) -> PeerId {
+    match event {
+        SfuEvent::PeerConnected { peer, .. }
+        | SfuEvent::PeerGone { peer, .. }
+        | SfuEvent::Tracks { peer, .. }
+        | SfuEvent::Playing { peer, .. }
+        | SfuEvent::TrackClock { peer, .. }
+        | SfuEvent::Layer { peer, .. }
+        | SfuEvent::CannotDecode { peer, .. }
+        | SfuEvent::PublisherRefused { peer, .. } => *peer,
+    }
+}
+
+/// The word for it in `peer_state`.
+pub(crate) const fn gone_word(reason: PeerGone) -> &'static str {
+    match reason {
+        PeerGone::Removed => "removed",
+        PeerGone::ClosedByPeer => "closed_by_peer",
+        PeerGone::ConsentExpired => "consent_expired",
+        PeerGone::ConnectTimeout => "connect_timeout",
+        PeerGone::DtlsFailed => "dtls_failed",
+    }
+}
+
+#[cfg(test)]
+#[path = "directory_tests.rs"]
+mod tests;

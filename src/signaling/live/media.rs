@@ -1,0 +1,162 @@
+//! Media peers, as WebSocket sessions, WHIP and WHEP ask for them: admission by the directory, answers by the media plane.
+//!
+//! Invariant: a peer that the media plane made is either entered in the directory or removed again, whatever becomes of the client that
+//! asked. Therefore adding runs in a task of its own, which a client that hangs up does not cancel.
+
+use super::{Chore, Credential, Live};
+use crate::accounts::Claims;
+use crate::ids::{BroadcastId, PeerId, SessionId};
+use crate::limits::SFU_ANSWER_MAX;
+use crate::sfu::handle::{AddPeer, IceRestarted, LayerChoice, PeerAnswer, PeerStats, Permissions};
+use crate::signaling::protocol::Intent;
+use crate::signaling::refusal::Refusal;
+
+/// Who asks for a peer.
+#[derive(Debug, Clone)]
+pub(crate) struct Who {
+    pub(crate) claims: Option<Claims>,
+    pub(crate) session: Option<SessionId>,
+}
+
+/// A new peer and its answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Answered {
+    pub(crate) broadcast: BroadcastId,
+    pub(crate) peer: PeerId,
+    pub(crate) sdp: String,
+    pub(crate) ice_ufrag: String,
+}
+
+impl Live {
+    /// Adds a publisher's peer. `may_create`: a free slug becomes a broadcast (WHIP).
+    pub(crate) async fn publish(&self, who: Who, broadcast: String, offer: String, may_create: bool) -> Result<Answered, Refusal> {
+        let live = self.clone();
+        self.detached(async move { live.publish_now(who, &broadcast, offer, may_create).await }).await
+    }
+
+    /// Adds a viewer's peer. `needs_live`: refused while nobody has published yet (WHEP).
+    pub(crate) async fn view(&self, who: Who, broadcast: String, offer: String, needs_live: bool) -> Result<Answered, Refusal> {
+        let live = self.clone();
+        self.detached(async move { live.view_now(who, &broadcast, offer, needs_live).await }).await
+    }
+
+    /// Answers a further offer of a peer.
+    pub(crate) async fn renegotiate(&self, peer: PeerId, offer: String) -> Result<PeerAnswer, Refusal> {
+        in_time(self.shared.sfu.renegotiate(peer, offer)).await
+    }
+
+    /// New ICE credentials for a peer.
+    pub(crate) async fn restart_ice(&self, peer: PeerId, ufrag: String, pwd: String) -> Result<IceRestarted, Refusal> {
+        in_time(self.shared.sfu.restart_ice(peer, ufrag, pwd)).await
+    }
+
+    /// Removes a peer by its client's wish.
+    pub(crate) fn remove_peer(&self, peer: PeerId) {
+        self.decide(|now, state| state.directory.remove_peer(now, peer));
+    }
+
+    pub(crate) async fn choose_layer(&self, peer: PeerId, choice: LayerChoice) {
+        self.shared.sfu.choose_layer(peer, choice).await;
+    }
+
+    pub(crate) async fn peer_stats(&self, peer: PeerId) -> Result<PeerStats, Refusal> {
+        in_time(self.shared.sfu.peer_stats(peer)).await
+    }
+
+    /// Whose peer it is and of which broadcast, for a client that names it.
+    pub(crate) fn peer_owner(&self, peer: PeerId, intent: Intent) -> Result<(BroadcastId, Credential), Refusal> {
+        self.with_state(|state| {
+            let entry =
+                state.directory.peer(peer).filter(|entry| entry.session.is_none() && entry.is_publisher == (intent == Intent::Publish));
+            entry.map(|entry| (entry.broadcast, entry.credential)).ok_or(Refusal::NotFound("media session"))
+        })
+    }
+
+    async fn publish_now(&self, who: Who, name: &str, offer: String, may_create: bool) -> Result<Answered, Refusal> {
+        let new_id = may_create.then(|| BroadcastId::random(&mut rand::rng()));
+        let admission = self.decide(|now, state| state.directory.admit_publisher(now, name, who.claims.as_ref(), new_id))?;
+        if let Some(old) = admission.evicted {
+            // Both peers are at the broadcast's home worker, whose queue keeps this order.
+            self.shared.sfu.remove_peer(old).await;
+        }
+        let permissions = Permissions { publish: true, view: who.session.is_some() };
+        let request = AddPeer { broadcast: admission.broadcast, permissions, offer, choice: LayerChoice::Auto };
+        let added = self.add(request).await;
+        match added {
+            Ok(answer) => {
+                let joined = self.decide(|now, state| {
+                    let joined = state.directory.publisher_joined(now, &admission, answer.peer, who.session);
+                    if joined.is_err() {
+                        self.chore(state, Chore::RemovePeer(answer.peer));
+                    }
+                    joined
+                });
+                joined?;
+                tracing::info!(broadcast = %admission.broadcast, peer = %answer.peer, "publisher joined");
+                Ok(answered(admission.broadcast, answer))
+            }
+            Err(refusal) => {
+                self.decide(|now, state| state.directory.publisher_failed(now, &admission));
+                Err(refusal)
+            }
+        }
+    }
+
+    async fn view_now(&self, who: Who, name: &str, offer: String, needs_live: bool) -> Result<Answered, Refusal> {
+        let broadcast = self.decide(|_, state| state.directory.admit_viewer(name, who.claims.as_ref(), needs_live))?;
+        let permissions = Permissions { publish: false, view: true };
+        let request = AddPeer { broadcast, permissions, offer, choice: LayerChoice::Auto };
+        match self.add(request).await {
+            Ok(answer) => {
+                let credential = super::access::credential(who.claims.as_ref());
+                let joined = self.decide(|now, state| {
+                    let joined = state.directory.viewer_joined(now, broadcast, answer.peer, who.session, credential);
+                    if joined.is_err() {
+                        self.chore(state, Chore::RemovePeer(answer.peer));
+                    }
+                    joined
+                });
+                joined?;
+                Ok(answered(broadcast, answer))
+            }
+            Err(refusal) => {
+                self.decide(|_, state| state.directory.viewer_failed());
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Waits for the media plane in a task, so that a late answer still finds somebody who removes the peer.
+    async fn add(&self, request: AddPeer) -> Result<PeerAnswer, Refusal> {
+        let live = self.clone();
+        let mut adding = self.shared.tasks.spawn(async move { live.shared.sfu.add_peer(request).await });
+        if let Ok(joined) = tokio::time::timeout(SFU_ANSWER_MAX, &mut adding).await {
+            return joined.map_err(|_| Refusal::Unavailable)?.map_err(Refusal::from);
+        }
+        let live = self.clone();
+        self.shared.tasks.spawn(async move {
+            if let Ok(Ok(late)) = adding.await {
+                live.with_state(|state| live.chore(state, Chore::RemovePeer(late.peer)));
+            }
+        });
+        Err(Refusal::Unavailable)
+    }
+
+    async fn detached<T: Send + 'static>(&self, work: impl Future<Output = Result<T, Refusal>> + Send + 'static) -> Result<T, Refusal> {
+        self.refuse_when_closing()?;
+        self.shared.tasks.spawn(work).await.map_err(|_| Refusal::Unavailable)?
+    }
+
+    fn chore(&self, state: &mut super::State, chore: Chore) {
+        state.chores.push_back(chore);
+        self.shared.chores_waiting.notify_one();
+    }
+}
+
+fn answered(broadcast: BroadcastId, answer: PeerAnswer) -> Answered {
+    Answered { broadcast, peer: answer.peer, sdp: answer.sdp, ice_ufrag: answer.ice_ufrag }
+}
+
+async fn in_time<T>(answer: impl Future<Output = Result<T, crate::sfu::handle::SfuError>>) -> Result<T, Refusal> {
+    tokio::time::timeout(SFU_ANSWER_MAX, answer).await.map_err(|_| Refusal::Unavailable)?.map_err(Refusal::from)
+}

@@ -1,0 +1,250 @@
+//! The live registry: one [`Live`] for the whole node, shared by WebSocket sessions, WHIP, WHEP and REST.
+//!
+//! ```text
+//! ws, whip, whep, api ──▶ Live (this file: short lock, never across await) ──▶ Directory (pure) ──▶ Broadcast (pure)
+//!                          │  effects                                            ▲
+//!                          ├─▶ news: one encoded text for all sessions           │ events, deadlines
+//!                          ├─▶ mailboxes: one session                            │
+//!                          └─▶ chores, records ──▶ tasks.rs ─────────────────────┘
+//! ```
+//! A mutex and not an actor: every operation is a few hash-map steps on memory, its callers need the answer at once, and the order of
+//! announcements is the order of the lock. Whatever awaits (media plane, store) is done by the caller or by the tasks, without it.
+
+mod access;
+mod broadcast;
+mod details;
+mod directory;
+mod media;
+mod resources;
+mod sessions;
+mod tasks;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use axum::extract::ws::Utf8Bytes;
+use tokio::sync::{Notify, broadcast as fanout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::access::Policy;
+use self::directory::{Directory, Effect};
+use self::sessions::SessionBook;
+use super::now::Now;
+use super::protocol::ServerMessage;
+use super::refusal::Refusal;
+use super::settings::Settings;
+use crate::accounts::{Claims, Tokens};
+use crate::ids::{BroadcastId, PeerId};
+use crate::limits::NEWS_QUEUE;
+use crate::sfu::handle::{SfuEvents, SfuHandle};
+use crate::store::Store;
+
+pub(crate) use self::broadcast::{Credential, Poster};
+pub(crate) use self::directory::{Joined, Told, gone_word};
+pub(crate) use self::media::{Answered, Who};
+pub(crate) use self::sessions::{Mail, Mailbox, Parked};
+
+/// What [`Live`] is made of.
+#[derive(Debug)]
+pub struct LiveParts {
+    pub sfu: SfuHandle,
+    pub events: SfuEvents,
+    pub tokens: Tokens,
+    pub store: Store,
+    pub settings: Settings,
+}
+
+/// Announcements of one broadcast, each encoded once.
+pub(crate) type News = fanout::Receiver<Utf8Bytes>;
+
+/// What waits for the media plane; see [`tasks`].
+#[derive(Debug)]
+enum Chore {
+    RemovePeer(PeerId),
+    CloseBroadcast(BroadcastId),
+}
+
+#[derive(Debug)]
+struct State {
+    directory: Directory,
+    news: HashMap<BroadcastId, fanout::Sender<Utf8Bytes>>,
+    sessions: SessionBook,
+    /// Bounded by what exists: a chore a peer, a chore a broadcast.
+    chores: VecDeque<Chore>,
+    /// Broadcasts to write, in the order in which they changed.
+    unsaved: VecDeque<BroadcastId>,
+    unsaved_set: HashSet<BroadcastId>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    sfu: SfuHandle,
+    tokens: Tokens,
+    store: Store,
+    settings: Settings,
+    /// The earliest deadline may have moved.
+    deadline_moved: Notify,
+    chores_waiting: Notify,
+    records_waiting: Notify,
+    tasks: TaskTracker,
+    /// No new work; set at the beginning of shutdown.
+    closing: CancellationToken,
+    /// The tasks end when their queues are empty.
+    stopping: CancellationToken,
+}
+
+/// The registry of everything live on this node. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Live {
+    shared: Arc<Shared>,
+}
+
+impl Live {
+    /// Loads what the store keeps and starts the registry's tasks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn start(parts: LiveParts) -> Result<Self, crate::store::StoreError> {
+        let LiveParts { sfu, events, tokens, store, settings } = parts;
+        let now = Now::read();
+        let records = store.load_broadcasts(now.unix_ms as u64).await?;
+        let mut directory =
+            Directory::new(Policy { open_publish: settings.open_publish, open_view: settings.open_view }, settings.max_viewers);
+        directory.restore(now, records);
+        let state = State {
+            directory,
+            news: HashMap::new(),
+            sessions: SessionBook::default(),
+            chores: VecDeque::new(),
+            unsaved: VecDeque::new(),
+            unsaved_set: HashSet::new(),
+        };
+        let shared = Shared {
+            state: Mutex::new(state),
+            sfu,
+            tokens,
+            store,
+            settings,
+            deadline_moved: Notify::new(),
+            chores_waiting: Notify::new(),
+            records_waiting: Notify::new(),
+            tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
+            stopping: CancellationToken::new(),
+        };
+        let live = Self { shared: Arc::new(shared) };
+        live.spawn_tasks(events);
+        Ok(live)
+    }
+
+    /// Says `bye` to every session, closes every peer, writes what is unwritten, and ends the tasks. Broadcasts that are live stay so
+    /// in the store: after a restart they wait for their publishers.
+    pub async fn shutdown(&self) {
+        self.shared.closing.cancel();
+        self.with_state(|state| state.sessions.close_all());
+        self.shared.stopping.cancel();
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+    }
+
+    /// Broadcasts in memory, of them on air, and people watching.
+    pub fn census(&self) -> (usize, usize, usize) {
+        self.with_state(|state| state.directory.census())
+    }
+
+    /// Sessions, detached ones included.
+    pub fn sessions(&self) -> usize {
+        self.with_state(|state| state.sessions.len())
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.shared.tokens
+    }
+
+    /// Cancelled when shutdown begins.
+    pub(crate) fn closing(&self) -> &CancellationToken {
+        &self.shared.closing
+    }
+
+    /// Tasks that shutdown waits for.
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.shared.tasks
+    }
+
+    /// Reads a bearer token.
+    ///
+    /// # Errors
+    /// `InvalidToken`, `TokenExpired`.
+    pub(crate) fn identify(&self, token: Option<&str>) -> Result<Option<Claims>, Refusal> {
+        token.map(|token| self.shared.tokens.verify(token, Now::read().unix_s()).map_err(Refusal::from)).transpose()
+    }
+
+    fn refuse_when_closing(&self) -> Result<(), Refusal> {
+        if self.shared.closing.is_cancelled() { Err(Refusal::ShuttingDown) } else { Ok(()) }
+    }
+
+    /// A short look at the state. Nothing in it may wait.
+    fn with_state<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.shared.state.lock().expect("no panic happens while the lock is held: its sections only move values"))
+    }
+
+    /// Lets the directory decide and carries its effects out, in one section of the lock so that their order is everybody's order.
+    fn decide<T>(&self, decide: impl FnOnce(Now, &mut State) -> T) -> T {
+        let now = Now::read();
+        self.with_state(|state| {
+            let wake_at = state.directory.wake_at();
+            let decision = decide(now, state);
+            for effect in state.directory.poll_effects() {
+                self.carry_out(state, effect);
+            }
+            if state.directory.wake_at() != wake_at {
+                self.shared.deadline_moved.notify_one();
+            }
+            decision
+        })
+    }
+
+    fn carry_out(&self, state: &mut State, effect: Effect) {
+        match effect {
+            Effect::Announce { broadcast, message } => {
+                if let Some(news) = state.news.get(&broadcast) {
+                    // Nobody may be listening just now.
+                    drop(news.send(encode(&message)));
+                }
+            }
+            Effect::Tell { session, told } => state.sessions.tell(session, told),
+            Effect::RemovePeer(peer) => {
+                state.chores.push_back(Chore::RemovePeer(peer));
+                self.shared.chores_waiting.notify_one();
+            }
+            Effect::CloseBroadcast(broadcast) => {
+                state.chores.push_back(Chore::CloseBroadcast(broadcast));
+                self.shared.chores_waiting.notify_one();
+            }
+            Effect::Save(broadcast) => {
+                if state.unsaved_set.insert(broadcast) {
+                    state.unsaved.push_back(broadcast);
+                }
+                self.shared.records_waiting.notify_one();
+            }
+            Effect::Forgotten(broadcast) => drop(state.news.remove(&broadcast)),
+        }
+    }
+}
+
+impl State {
+    fn subscribe(&mut self, broadcast: BroadcastId) -> News {
+        self.news.entry(broadcast).or_insert_with(|| fanout::Sender::new(NEWS_QUEUE)).subscribe()
+    }
+}
+
+/// The JSON text of a message.
+pub(crate) fn encode(message: &ServerMessage) -> Utf8Bytes {
+    serde_json::to_string(message).expect("messages are plain values with text keys: they always serialize").into()
+}

@@ -1,0 +1,148 @@
+//! Broadcasts as REST and sessions change them: checks and decisions by the directory, tokens and links added here.
+
+use super::{Live, Poster};
+use crate::accounts::{Claims, Grant, new_guest};
+use crate::ids::{BroadcastId, MarkerId};
+use crate::limits::{IDENTITY_RENEWED_BEFORE, POSTER_BYTES_MAX, PUBLISH_TOKEN_TTL};
+use crate::signaling::now::Now;
+use crate::signaling::protocol::{BroadcastChanges, BroadcastView, Marker, UserView};
+use crate::signaling::refusal::Refusal;
+use crate::signaling::rest::{CreatedBroadcast, Me, NewBroadcast, NewMarker};
+
+impl Live {
+    pub(crate) fn list(&self) -> Vec<BroadcastView> {
+        self.with_state(|state| state.directory.list())
+    }
+
+    /// By id or slug. Seeing it needs no grant: its link is the capability, and it shows no picture.
+    pub(crate) fn find(&self, name: &str) -> Result<BroadcastView, Refusal> {
+        self.with_state(|state| state.directory.find(name).map(super::broadcast::Broadcast::to_view))
+    }
+
+    /// Makes a broadcast, owned by its maker; a stranger becomes a guest, whom the answer's token names.
+    pub(crate) fn create(&self, who: Option<&Claims>, new: &NewBroadcast) -> Result<CreatedBroadcast, Refusal> {
+        self.refuse_when_closing()?;
+        let mut rng = rand::rng();
+        let id = BroadcastId::random(&mut rng);
+        let now = Now::read();
+        let stranger = who.is_none() && self.settings().open_publish;
+        let guest = stranger.then(|| new_guest(&mut rng, now.unix_s()));
+        let owner = who.or(guest.as_ref());
+        let broadcast = self.decide(|now, state| state.directory.create(now, id, owner, new))?;
+        let owner = owner.ok_or(Refusal::TokenNeeded)?;
+        let claims = Claims {
+            sub: owner.sub,
+            name: owner.name.clone(),
+            exp: now.unix_s() + PUBLISH_TOKEN_TTL.as_secs(),
+            broadcast: Some(id.to_string()),
+            grants: vec![Grant::View, Grant::Publish, Grant::Chat, Grant::Call, Grant::Moderate],
+            operator: false,
+            guest: owner.guest,
+        };
+        tracing::info!(broadcast = %id, slug = broadcast.slug, "broadcast made");
+        let base = &self.settings().public_base_url;
+        Ok(CreatedBroadcast {
+            token: self.tokens().mint(&claims),
+            whip_url: format!("{base}/whip/{}", broadcast.slug),
+            whep_url: format!("{base}/whep/{}", broadcast.slug),
+            watch_url: format!("{base}/watch/{}", broadcast.slug),
+            broadcast,
+        })
+    }
+
+    pub(crate) fn change(&self, who: Option<&Claims>, name: &str, changes: &BroadcastChanges) -> Result<BroadcastView, Refusal> {
+        self.decide(|now, state| state.directory.change(now, name, who, changes))
+    }
+
+    pub(crate) fn mark(&self, who: Option<&Claims>, name: &str, new: &NewMarker) -> Result<Marker, Refusal> {
+        let id = MarkerId::random(&mut rand::rng());
+        self.decide(|now, state| state.directory.mark(now, name, who, id, new))
+    }
+
+    pub(crate) fn unmark(&self, who: Option<&Claims>, name: &str, marker: MarkerId) -> Result<(), Refusal> {
+        self.decide(|now, state| state.directory.unmark(now, name, who, marker))
+    }
+
+    /// Ends a broadcast for good. Ending one that has ended changes nothing.
+    pub(crate) fn end(&self, who: Option<&Claims>, name: &str) -> Result<BroadcastView, Refusal> {
+        let view = self.decide(|now, state| state.directory.end(now, name, who))?;
+        tracing::info!(broadcast = %view.id, "broadcast ended by command");
+        Ok(view)
+    }
+
+    /// Replaces the poster; returns its version.
+    pub(crate) fn set_poster(&self, who: Option<&Claims>, name: &str, bytes: axum::body::Bytes) -> Result<u32, Refusal> {
+        if bytes.len() > POSTER_BYTES_MAX {
+            return Err(Refusal::TooLarge { what: "a poster", max: POSTER_BYTES_MAX });
+        }
+        let content_type = picture_type(&bytes).ok_or(Refusal::UnsupportedMediaType("image/jpeg or image/webp"))?;
+        // A copy of its own length: the request's buffer may be a slice of something larger.
+        let poster = Poster { bytes: axum::body::Bytes::from(bytes.to_vec()), content_type };
+        self.decide(|now, state| state.directory.set_poster(now, name, who, poster))
+    }
+
+    /// The poster and its version.
+    pub(crate) fn poster(&self, name: &str) -> Result<(Poster, u32), Refusal> {
+        self.with_state(|state| {
+            let broadcast = state.directory.find(name)?;
+            let poster = broadcast.poster().cloned().ok_or(Refusal::NotFound("poster"))?;
+            Ok((poster, broadcast.poster_version()))
+        })
+    }
+
+    /// Who the bearer is; a stranger becomes a guest, and a guest's identity is renewed in time.
+    pub(crate) fn me(&self, who: Option<Claims>) -> Me {
+        let (claims, token) = self.identity(who);
+        Me {
+            user: UserView { id: claims.sub, name: claims.name.clone(), guest: claims.guest },
+            operator: claims.operator,
+            may_broadcast: self.settings().open_publish || claims.operator || claims.grants.contains(&Grant::Publish),
+            token,
+        }
+    }
+
+    /// The identity to go on with, and a token for it where the client needs a new one.
+    pub(crate) fn identity(&self, who: Option<Claims>) -> (Claims, Option<String>) {
+        let now_s = Now::read().unix_s();
+        let renewed = |exp: u64| exp.saturating_sub(now_s) < IDENTITY_RENEWED_BEFORE.as_secs();
+        match who {
+            None => {
+                let guest = new_guest(&mut rand::rng(), now_s);
+                let token = self.tokens().mint(&guest);
+                (guest, Some(token))
+            }
+            // Only plain guest identities renew themselves: a capability that expires is meant to.
+            Some(claims) if claims.guest && claims.grants.is_empty() && claims.broadcast.is_none() && renewed(claims.exp) => {
+                let claims = Claims { exp: now_s + crate::accounts::GUEST_TOKEN_TTL.as_secs(), ..claims };
+                let token = self.tokens().mint(&claims);
+                (claims, Some(token))
+            }
+            Some(claims) => (claims, None),
+        }
+    }
+}
+
+/// By the first bytes: what the client says about them does not matter.
+fn picture_type(bytes: &[u8]) -> Option<&'static str> {
+    if bytes.starts_with(&[0xff, 0xd8, 0xff]) {
+        Some("image/jpeg")
+    } else if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
+        Some("image/webp")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::picture_type;
+
+    #[test]
+    fn pictures_are_known_by_their_first_bytes() {
+        assert_eq!(picture_type(b"\xff\xd8\xff\xe0rest"), Some("image/jpeg"));
+        assert_eq!(picture_type(b"RIFF\0\0\0\0WEBPVP8 "), Some("image/webp"));
+        for bytes in [&b""[..], b"RIFF", b"<svg>", b"GIF89a", b"\x89PNG"] {
+            assert_eq!(picture_type(bytes), None);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Why the control plane refuses something: one value, spoken as a WebSocket error and as problem+json in the same words.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+
+use super::protocol::{ErrorCode, ErrorView, Grant};
+use crate::accounts::TokenError;
+use crate::sfu::handle::SfuError;
+
+/// A refusal; a variant per thing that the client does differently.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("this server speaks protocol {ours}, not {theirs}")]
+    UnsupportedProtocol { ours: u32, theirs: u32 },
+    #[error("no message of that type: {0}")]
+    UnknownMessage(String),
+    #[error("the message cannot be read: {0}")]
+    MalformedMessage(String),
+    #[error("the first message must be hello")]
+    HelloFirst,
+    #[error("hello was said already")]
+    HelloTwice,
+    #[error("join a broadcast first")]
+    NotJoined,
+    #[error("a bearer token is needed")]
+    TokenNeeded,
+    #[error("the token is not valid here")]
+    InvalidToken,
+    #[error("the token has expired")]
+    TokenExpired,
+    #[error("this needs the grant `{}`", grant_word(*.0))]
+    Forbidden(Grant),
+    #[error("you may not make broadcasts here")]
+    MayNotBroadcast,
+    #[error("only the owner of the broadcast may do this")]
+    NotYours,
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    #[error("the broadcast has ended")]
+    Ended,
+    #[error("the broadcast is not live yet")]
+    NotLive,
+    #[error("another broadcast has this slug")]
+    SlugTaken,
+    #[error("somebody else is publishing this broadcast")]
+    PublisherPresent,
+    #[error("another publisher with the same credential took over")]
+    Superseded,
+    #[error("the SDP is malformed: {0}")]
+    MalformedSdp(String),
+    #[error("nothing in the offer can be served: {0}")]
+    UnacceptableSdp(String),
+    #[error("`{field}` must be {rule}")]
+    InvalidValue { field: &'static str, rule: &'static str },
+    #[error("too large: {what} has at most {max} bytes")]
+    TooLarge { what: &'static str, max: usize },
+    #[error("too many messages")]
+    RateLimited,
+    #[error("full: {0}")]
+    Full(&'static str),
+    #[error("the content type must be {0}")]
+    UnsupportedMediaType(&'static str),
+    #[error("send If-Match with the ETag of the session")]
+    PreconditionRequired,
+    #[error("the ETag of the session is another one")]
+    PreconditionFailed,
+    #[error("the server is shutting down")]
+    ShuttingDown,
+    #[error("the media plane does not answer")]
+    Unavailable,
+}
+
+const fn grant_word(grant: Grant) -> &'static str {
+    match grant {
+        Grant::View => "view",
+        Grant::Publish => "publish",
+        Grant::Chat => "chat",
+        Grant::Call => "call",
+        Grant::Moderate => "moderate",
+    }
+}
+
+impl Refusal {
+    /// The stable code.
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::UnsupportedProtocol { .. } => ErrorCode::UnsupportedProtocol,
+            Self::UnknownMessage(_) => ErrorCode::UnknownMessage,
+            Self::MalformedMessage(_) | Self::HelloTwice => ErrorCode::MalformedMessage,
+            Self::HelloFirst => ErrorCode::HelloFirst,
+            Self::NotJoined => ErrorCode::NotJoined,
+            Self::InvalidToken => ErrorCode::InvalidToken,
+            Self::TokenExpired => ErrorCode::TokenExpired,
+            Self::TokenNeeded | Self::Forbidden(_) | Self::MayNotBroadcast | Self::NotYours => ErrorCode::Forbidden,
+            Self::NotFound(_) => ErrorCode::NotFound,
+            Self::Ended => ErrorCode::Ended,
+            Self::NotLive | Self::SlugTaken | Self::Superseded | Self::PreconditionRequired | Self::PreconditionFailed => {
+                ErrorCode::Conflict
+            }
+            Self::PublisherPresent => ErrorCode::PublisherPresent,
+            Self::MalformedSdp(_) => ErrorCode::MalformedSdp,
+            Self::UnacceptableSdp(_) => ErrorCode::UnacceptableSdp,
+            Self::InvalidValue { .. } | Self::UnsupportedMediaType(_) => ErrorCode::InvalidValue,
+            Self::TooLarge { .. } => ErrorCode::TooLarge,
+            Self::RateLimited => ErrorCode::RateLimited,
+            Self::Full(_) => ErrorCode::Full,
+            Self::ShuttingDown => ErrorCode::ShuttingDown,
+            Self::Unavailable => ErrorCode::Unavailable,
+        }
+    }
+
+    /// The HTTP status of the same refusal. RFC 9725 sections 4.2 to 4.5 name those of WHIP.
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::UnsupportedProtocol { .. }
+            | Self::UnknownMessage(_)
+            | Self::MalformedMessage(_)
+            | Self::HelloFirst
+            | Self::HelloTwice
+            | Self::NotJoined
+            | Self::MalformedSdp(_) => StatusCode::BAD_REQUEST,
+            Self::TokenNeeded | Self::InvalidToken | Self::TokenExpired => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) | Self::MayNotBroadcast | Self::NotYours => StatusCode::FORBIDDEN,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Ended => StatusCode::GONE,
+            Self::NotLive | Self::SlugTaken | Self::PublisherPresent | Self::Superseded => StatusCode::CONFLICT,
+            Self::UnacceptableSdp(_) | Self::InvalidValue { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Self::Full(_) | Self::ShuttingDown | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// Whether the same request may succeed later.
+    pub const fn retryable(&self) -> bool {
+        matches!(self, Self::NotLive | Self::PublisherPresent | Self::RateLimited | Self::Full(_) | Self::ShuttingDown | Self::Unavailable)
+    }
+
+    /// When to try again, for `Retry-After`.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self.retryable() {
+            true => Some(Duration::from_secs(5)),
+            false => None,
+        }
+    }
+
+    /// As clients see it over WebSocket.
+    pub fn to_view(&self) -> ErrorView {
+        ErrorView { code: self.code(), message: self.to_string(), retryable: self.retryable() }
+    }
+}
+
+impl From<TokenError> for Refusal {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Invalid => Self::InvalidToken,
+            TokenError::Expired => Self::TokenExpired,
+        }
+    }
+}
+
+impl From<SfuError> for Refusal {
+    fn from(error: SfuError) -> Self {
+        match error {
+            SfuError::MalformedOffer { reason } => Self::MalformedSdp(reason),
+            SfuError::Unacceptable { reason } => Self::UnacceptableSdp(reason),
+            SfuError::PublisherPresent { .. } => Self::PublisherPresent,
+            SfuError::UnknownPeer => Self::NotFound("peer"),
+            SfuError::Full { what } => Self::Full(what),
+            SfuError::Unavailable => Self::Unavailable,
+        }
+    }
+}

@@ -1,0 +1,451 @@
+//! One client's conversation as a state machine: messages, outcomes and news in, actions out. No socket, clock, token or lock here.
+//!
+//! A session begins after `hello` ([`super::hello`]) and outlives its connection by `limits::RESUME_WINDOW`. The shell ([`super::ws`])
+//! carries out each [`Command`] and hands its [`Outcome`] back. Invariant: every request is answered exactly once, by its result or by
+//! an error with its id.
+
+use std::time::Instant;
+
+use super::live::{Joined, Told};
+use super::now::Now;
+use super::protocol::{
+    BroadcastChanges, ByeReason, ClientMessage, Grant, Intent, MarkerKind, PeerState, PlaybackReport, QualityChoice, ServerMessage,
+    StatsView, UserView,
+};
+use super::rate::MessageRate;
+use super::refusal::Refusal;
+use super::slots::main_slots;
+use crate::accounts::Claims;
+use crate::ids::{BroadcastId, MarkerId, PeerId, SessionId};
+use crate::limits::{CLIENT_OFFENCES_MAX, PEERS_PER_SESSION_MAX, PING_TIMEOUT, SDP_BYTES_MAX, STATS_INTERVAL};
+use crate::sfu::handle::{LayerChoice, PeerStats, PublisherProblem, SfuEvent};
+
+/// What the shell must do, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Action {
+    Send(ServerMessage),
+    Command(Command),
+    /// Count what the client measured.
+    Report(PlaybackReport),
+    /// Say `bye` and close the connection.
+    Bye(ByeReason),
+}
+
+/// What the rest of the control plane is asked to do for this session.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Command {
+    Join {
+        id: u32,
+        broadcast: String,
+        token: Option<String>,
+    },
+    Leave {
+        id: u32,
+    },
+    AddPeer {
+        id: u32,
+        broadcast: BroadcastId,
+        intent: Intent,
+        sdp: String,
+    },
+    Renegotiate {
+        id: u32,
+        peer: PeerId,
+        sdp: String,
+    },
+    ClosePeer {
+        id: u32,
+        peer: PeerId,
+    },
+    /// A peer whose answer came too late; nobody waits for this.
+    DropPeer {
+        peer: PeerId,
+    },
+    ChooseLayer {
+        id: u32,
+        peer: PeerId,
+        choice: LayerChoice,
+    },
+    ReadStats {
+        peer: PeerId,
+    },
+    Change {
+        id: u32,
+        broadcast: BroadcastId,
+        changes: BroadcastChanges,
+    },
+    Mark {
+        id: u32,
+        broadcast: BroadcastId,
+        kind: MarkerKind,
+        label: String,
+        media_time_ms: Option<f64>,
+    },
+    Unmark {
+        id: u32,
+        broadcast: BroadcastId,
+        marker: MarkerId,
+    },
+    End {
+        id: u32,
+        broadcast: BroadcastId,
+    },
+}
+
+/// What became of a [`Command`].
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Outcome {
+    Joined {
+        id: u32,
+        result: Result<(Joined, Claims), Refusal>,
+    },
+    /// Of `AddPeer` and `Renegotiate`.
+    Answered {
+        id: u32,
+        intent: Option<Intent>,
+        result: Result<(PeerId, String), Refusal>,
+    },
+    /// Of every command without a result of its own.
+    Done {
+        id: u32,
+        result: Result<(), Refusal>,
+    },
+    Stats {
+        peer: PeerId,
+        result: Result<PeerStats, Refusal>,
+    },
+}
+
+#[derive(Debug)]
+struct Place {
+    broadcast: BroadcastId,
+    grants: Vec<Grant>,
+    /// In whose name this session acts here.
+    claims: Claims,
+}
+
+#[derive(Debug)]
+struct MediaPeer {
+    id: PeerId,
+    stats: Option<StatsWatch>,
+}
+
+#[derive(Debug)]
+struct StatsWatch {
+    due: Instant,
+    last: Option<(Instant, PeerStats)>,
+}
+
+/// See the file's head.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    identity: Claims,
+    place: Option<Place>,
+    peers: Vec<MediaPeer>,
+    rate: MessageRate,
+    heard_at: Instant,
+    offences: u32,
+}
+
+impl Session {
+    pub(crate) fn new(now: Now, id: SessionId, identity: Claims) -> Self {
+        Self { id, identity, place: None, peers: Vec::new(), rate: MessageRate::new(now.instant), heard_at: now.instant, offences: 0 }
+    }
+
+    pub(crate) fn user(&self) -> UserView {
+        UserView { id: self.identity.sub, name: self.identity.name.clone(), guest: self.identity.guest }
+    }
+
+    /// Who speaks, outside of any broadcast.
+    pub(crate) const fn identity(&self) -> &Claims {
+        &self.identity
+    }
+
+    /// Who speaks on the joined broadcast.
+    pub(crate) fn claims(&self) -> &Claims {
+        self.place.as_ref().map_or(&self.identity, |place| &place.claims)
+    }
+
+    /// The broadcast it has joined.
+    pub(crate) fn broadcast(&self) -> Option<BroadcastId> {
+        self.place.as_ref().map(|place| place.broadcast)
+    }
+
+    /// A client has come back to it. `alive` are the peers that the media plane still has.
+    pub(crate) fn handle_resume(&mut self, now: Now, alive: &[PeerId]) -> Vec<Action> {
+        self.heard_at = now.instant;
+        self.offences = 0;
+        let gone: Vec<PeerId> = self.peers.iter().map(|peer| peer.id).filter(|peer| !alive.contains(peer)).collect();
+        self.peers.retain(|peer| alive.contains(&peer.id));
+        for peer in &mut self.peers {
+            // The client asks anew for what it wants to watch.
+            peer.stats = None;
+        }
+        gone.into_iter().map(|peer| Action::Send(peer_gone(peer, "removed"))).collect()
+    }
+
+    /// A text frame that is no message.
+    pub(crate) fn handle_malformed(&mut self, now: Now, refusal: &Refusal) -> Vec<Action> {
+        self.heard_at = now.instant;
+        self.offence(None, refusal)
+    }
+
+    /// A message of the client.
+    pub(crate) fn handle_message(&mut self, now: Now, message: ClientMessage) -> Vec<Action> {
+        self.heard_at = now.instant;
+        if !self.rate.take(now.instant) {
+            return self.offence(request_id(&message), &Refusal::RateLimited);
+        }
+        let id = request_id(&message);
+        match self.react(now, message) {
+            Ok(actions) => {
+                self.offences = 0;
+                actions
+            }
+            Err(refusal) => vec![Action::Send(error(id, &refusal))],
+        }
+    }
+
+    fn react(&mut self, now: Now, message: ClientMessage) -> Result<Vec<Action>, Refusal> {
+        let command = match message {
+            ClientMessage::Hello { .. } => return Err(Refusal::HelloTwice),
+            ClientMessage::Ping { id, client_time_ms } => {
+                return Ok(vec![Action::Send(ServerMessage::Pong { id, client_time_ms, server_time_ms: now.unix_ms })]);
+            }
+            ClientMessage::Report { report } => return Ok(vec![Action::Report(report)]),
+            // ICE-lite: addresses are learned from checks, so a candidate is only held against the session's peers.
+            ClientMessage::Candidate { peer, .. } => return self.demand_peer(peer).map(|()| Vec::new()),
+            ClientMessage::Join { id, broadcast, token } => Command::Join { id, broadcast, token },
+            ClientMessage::Leave { id } => {
+                self.place.as_ref().ok_or(Refusal::NotJoined)?;
+                self.place = None;
+                self.peers.clear();
+                Command::Leave { id }
+            }
+            ClientMessage::Offer { sdp, .. } if sdp.len() > SDP_BYTES_MAX => {
+                return Err(Refusal::TooLarge { what: "SDP", max: SDP_BYTES_MAX });
+            }
+            ClientMessage::Offer { id, sdp, peer: Some(peer), intent: Intent::View | Intent::Publish } => {
+                self.demand_peer(peer)?;
+                Command::Renegotiate { id, peer, sdp }
+            }
+            ClientMessage::Offer { id, intent, sdp, peer: None } => {
+                let broadcast = self.demand_grant(match intent {
+                    Intent::View => Grant::View,
+                    Intent::Publish => Grant::Publish,
+                })?;
+                if self.peers.len() >= PEERS_PER_SESSION_MAX {
+                    return Err(Refusal::Full("media peers of this session"));
+                }
+                Command::AddPeer { id, broadcast, intent, sdp }
+            }
+            ClientMessage::ClosePeer { id, peer } => {
+                self.demand_peer(peer)?;
+                self.peers.retain(|other| other.id != peer);
+                Command::ClosePeer { id, peer }
+            }
+            ClientMessage::Quality { id, peer, choice } => {
+                self.demand_peer(peer)?;
+                let choice = match choice {
+                    QualityChoice::Auto => LayerChoice::Auto,
+                    QualityChoice::Layer { spatial } => LayerChoice::Spatial(spatial),
+                    QualityChoice::AudioOnly => LayerChoice::AudioOnly,
+                };
+                Command::ChooseLayer { id, peer, choice }
+            }
+            ClientMessage::WatchStats { id, peer, on } => {
+                let watched = self.peers.iter_mut().find(|other| other.id == peer).ok_or(Refusal::NotFound("peer"))?;
+                watched.stats = on.then_some(StatsWatch { due: now.instant, last: None });
+                return Ok(vec![Action::Send(ServerMessage::Done { id })]);
+            }
+            ClientMessage::UpdateBroadcast { id, changes } => {
+                Command::Change { id, broadcast: self.demand_grant(Grant::Publish)?, changes }
+            }
+            ClientMessage::Mark { id, kind, label, media_time_ms } => {
+                Command::Mark { id, broadcast: self.demand_grant(Grant::Publish)?, kind, label, media_time_ms }
+            }
+            ClientMessage::Unmark { id, marker } => Command::Unmark { id, broadcast: self.demand_grant(Grant::Publish)?, marker },
+            ClientMessage::EndBroadcast { id } => Command::End { id, broadcast: self.demand_grant(Grant::Publish)? },
+        };
+        Ok(vec![Action::Command(command)])
+    }
+
+    /// A command has been carried out, or not.
+    pub(crate) fn handle_outcome(&mut self, now: Now, outcome: Outcome) -> Vec<Action> {
+        match outcome {
+            Outcome::Joined { id, result: Ok((joined, claims)) } => {
+                let Joined { id: broadcast, view, grants } = joined;
+                self.peers.clear();
+                self.place = Some(Place { broadcast, grants: grants.clone(), claims });
+                let viewers = ServerMessage::Viewers { count: view.viewers, peak: view.viewers_peak };
+                let layers = ServerMessage::Layers { layers: view.layers.clone() };
+                [ServerMessage::Joined { id, broadcast: view, grants }, viewers, layers].into_iter().map(Action::Send).collect()
+            }
+            Outcome::Answered { id, intent, result: Ok((peer, sdp)) } => {
+                if self.place.is_none() {
+                    // Left in the meantime: nobody wants this peer any more.
+                    return vec![Action::Command(Command::DropPeer { peer }), Action::Send(error(Some(id), &Refusal::NotJoined))];
+                }
+                if intent.is_some() {
+                    self.peers.push(MediaPeer { id: peer, stats: None });
+                }
+                let slots = main_slots(&sdp);
+                let mut actions = vec![Action::Send(ServerMessage::Answer { id, peer, sdp })];
+                if !slots.is_empty() {
+                    actions.push(Action::Send(ServerMessage::Slots { peer, slots }));
+                }
+                actions
+            }
+            // The peer of a stats reader may just have gone: its `peer_state` says so.
+            Outcome::Stats { peer, result } => result.map(|stats| self.stats(now, peer, stats)).unwrap_or_default(),
+            Outcome::Done { id, result: Ok(()) } => vec![Action::Send(ServerMessage::Done { id })],
+            Outcome::Joined { id, result: Err(refusal) }
+            | Outcome::Answered { id, result: Err(refusal), .. }
+            | Outcome::Done { id, result: Err(refusal) } => vec![Action::Send(error(Some(id), &refusal))],
+        }
+    }
+
+    /// News of one of its peers.
+    pub(crate) fn handle_told(&mut self, told: Told) -> Vec<Action> {
+        let event = match told {
+            Told::PublishedLayers(layers) => return vec![Action::Send(ServerMessage::Layers { layers })],
+            Told::Media(event) => event,
+        };
+        let message = match event {
+            SfuEvent::PeerConnected { peer, .. } => ServerMessage::PeerState { peer, state: PeerState::Connected },
+            SfuEvent::PeerGone { peer, reason, .. } => {
+                let known = self.peers.len();
+                self.peers.retain(|other| other.id != peer);
+                if self.peers.len() == known {
+                    // Closed by this client, which therefore knows.
+                    return Vec::new();
+                }
+                peer_gone(peer, super::live::gone_word(reason))
+            }
+            SfuEvent::Playing { peer, .. } => ServerMessage::Playing { peer },
+            SfuEvent::TrackClock { peer, mid, kind, clock, .. } => ServerMessage::TrackClock {
+                peer,
+                mid: mid.as_str().to_owned(),
+                kind,
+                rtp0: clock.rtp0,
+                ntp0_ms: clock.ntp0_ms,
+                rate: clock.rate_hz,
+            },
+            SfuEvent::Layer { peer, mid, current, target, .. } => {
+                ServerMessage::Layer { peer, mid: mid.as_str().to_owned(), current, target }
+            }
+            SfuEvent::CannotDecode { peer, codec, .. } => ServerMessage::CannotDecode { peer, codec },
+            SfuEvent::PublisherRefused { peer, reason, .. } => publisher_refused(peer, reason),
+            // The directory turns these into `PublishedLayers`.
+            SfuEvent::Tracks { .. } => return Vec::new(),
+        };
+        vec![Action::Send(message)]
+    }
+
+    /// Time has passed.
+    pub(crate) fn handle_timeout(&mut self, now: Now) -> Vec<Action> {
+        if self.heard_at + PING_TIMEOUT <= now.instant {
+            return vec![Action::Bye(ByeReason::PingTimeout)];
+        }
+        let mut actions = Vec::new();
+        for peer in &mut self.peers {
+            if let Some(watch) = peer.stats.as_mut().filter(|watch| watch.due <= now.instant) {
+                watch.due = now.instant + STATS_INTERVAL;
+                actions.push(Action::Command(Command::ReadStats { peer: peer.id }));
+            }
+        }
+        actions
+    }
+
+    /// When [`Self::handle_timeout`] is wanted.
+    pub(crate) fn wake_at(&self) -> Instant {
+        let stats = self.peers.iter().filter_map(|peer| peer.stats.as_ref()).map(|watch| watch.due);
+        stats.chain([self.heard_at + PING_TIMEOUT]).min().expect("the chain is never empty")
+    }
+
+    fn stats(&mut self, now: Now, peer: PeerId, stats: PeerStats) -> Vec<Action> {
+        let Some(watch) = self.peers.iter_mut().find(|other| other.id == peer).and_then(|other| other.stats.as_mut()) else {
+            return Vec::new();
+        };
+        let view = stats_view(now.instant, &stats, watch.last.as_ref());
+        watch.last = Some((now.instant, stats));
+        vec![Action::Send(ServerMessage::Stats { peer, stats: view })]
+    }
+
+    fn offence(&mut self, id: Option<u32>, refusal: &Refusal) -> Vec<Action> {
+        self.offences += 1;
+        let mut actions = vec![Action::Send(error(id, refusal))];
+        if self.offences >= CLIENT_OFFENCES_MAX {
+            actions.push(Action::Bye(ByeReason::ProtocolError));
+        }
+        actions
+    }
+
+    fn demand_peer(&self, peer: PeerId) -> Result<(), Refusal> {
+        if self.peers.iter().any(|other| other.id == peer) { Ok(()) } else { Err(Refusal::NotFound("peer")) }
+    }
+
+    fn demand_grant(&self, grant: Grant) -> Result<BroadcastId, Refusal> {
+        let place = self.place.as_ref().ok_or(Refusal::NotJoined)?;
+        if place.grants.contains(&grant) { Ok(place.broadcast) } else { Err(Refusal::Forbidden(grant)) }
+    }
+}
+
+/// An error as a message.
+pub(crate) fn error(id: Option<u32>, refusal: &Refusal) -> ServerMessage {
+    ServerMessage::Error { id, error: refusal.to_view() }
+}
+
+fn peer_gone(peer: PeerId, reason: &str) -> ServerMessage {
+    ServerMessage::PeerState { peer, state: PeerState::Gone { reason: reason.to_owned() } }
+}
+
+fn publisher_refused(peer: PeerId, reason: PublisherProblem) -> ServerMessage {
+    let (code, message) = match reason {
+        PublisherProblem::BFrames => {
+            ("b_frames", "The encoder sends B-frames, which browsers cannot play in real time. Set B-frames (bf) to 0 in the encoder.")
+        }
+    };
+    ServerMessage::PublisherRefused { peer, code: code.to_owned(), message: message.to_owned() }
+}
+
+fn stats_view(now: Instant, stats: &PeerStats, last: Option<&(Instant, PeerStats)>) -> StatsView {
+    let rate = |bytes: fn(&PeerStats) -> u64| {
+        let (at, before) = last?;
+        let seconds = now.saturating_duration_since(*at).as_secs_f64();
+        (seconds > 0.0).then(|| (bytes(stats).saturating_sub(bytes(before)) as f64 * 8.0 / seconds) as u32)
+    };
+    StatsView {
+        sent_bps: rate(|stats| stats.bytes_sent).unwrap_or(0),
+        received_bps: rate(|stats| stats.bytes_received).unwrap_or(0),
+        loss_down: stats.loss_down,
+        loss_up: stats.loss_up,
+        retransmitted: stats.retransmitted as f64,
+        rtt_ms: stats.rtt_ms,
+        estimate_bps: stats.estimate_bps,
+        current_layer: stats.current_layer,
+        target_layer: stats.target_layer,
+    }
+}
+
+const fn request_id(message: &ClientMessage) -> Option<u32> {
+    match message {
+        ClientMessage::Hello { .. } | ClientMessage::Candidate { .. } | ClientMessage::Report { .. } => None,
+        ClientMessage::Ping { id, .. }
+        | ClientMessage::Join { id, .. }
+        | ClientMessage::Leave { id }
+        | ClientMessage::Offer { id, .. }
+        | ClientMessage::ClosePeer { id, .. }
+        | ClientMessage::Quality { id, .. }
+        | ClientMessage::WatchStats { id, .. }
+        | ClientMessage::UpdateBroadcast { id, .. }
+        | ClientMessage::Mark { id, .. }
+        | ClientMessage::Unmark { id, .. }
+        | ClientMessage::EndBroadcast { id } => Some(*id),
+    }
+}
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;
