@@ -174,3 +174,53 @@ pub const JSON_BODY_BYTES_MAX: usize = 32 * 1024;
 pub const LIST_MAX: usize = 200;
 /// TURN REST credentials are good for this long.
 pub const TURN_CREDENTIAL_TTL: Duration = Duration::from_secs(6 * 3600);
+
+// ---- Media plane: forwarding ----
+
+/// Packets kept per layer for retransmission. At 300 packets/s about 3.4 s, more than any repair can wait. Full: the oldest goes.
+pub const PACKET_RING: usize = 1024;
+/// Key frames are asked for this often while anyone watches: the age a join cache and an HLS segment are built on.
+pub const KEYFRAME_CADENCE: Duration = Duration::from_secs(2);
+/// At most one key-frame request to a publisher in this time, whoever needs it: a key frame costs every viewer bandwidth.
+pub const KEYFRAME_REQUEST_INTERVAL_MIN: Duration = Duration::from_millis(500);
+/// Switches of source or layer that a viewer's history remembers for retransmission. Full: older packets cannot be resent.
+pub const REWRITE_HISTORY: usize = 32;
+/// Simulcast layers of one track. More: the surplus is not accepted.
+pub const LAYERS_MAX: usize = 4;
+/// SSRCs that one publisher may bind (layers, their retransmissions, audio). More: dropped as `unknown_ssrc`.
+pub const SSRCS_PER_PEER_MAX: usize = 24;
+/// Down-tracks of one peer: a broadcast, a guest and a full call. More m-lines: rejected in the answer.
+pub const DOWN_TRACKS_PER_PEER_MAX: usize = 32;
+/// Packets of one frame handed on together. More: the run is split.
+pub const RUN_PACKETS_MAX: usize = 64;
+/// Bytes of one UDP send with segmentation offload: the kernel's limit is 65,535 with headers.
+pub const SEND_BYTES_MAX: usize = 60_000;
+/// Segments of one UDP send with segmentation offload (kernel: UDP_MAX_SEGMENTS, 64 on older ones).
+pub const SEND_SEGMENTS_MAX: usize = 60;
+/// The core's clock tick: ingest feedback, handshakes, and one eighth of the viewers each time.
+pub const TICK: Duration = Duration::from_millis(20);
+/// Sender reports to each viewer, and the interval of layer statistics.
+pub const SENDER_REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// Receiver reports to a publisher.
+pub const RECEIVER_REPORT_INTERVAL: Duration = Duration::from_millis(500);
+/// The RTP clock is told to viewers again this often, for drift.
+pub const TRACK_CLOCK_INTERVAL: Duration = Duration::from_secs(10);
+/// A layer without packets for this long is inactive; viewers move to another one.
+pub const LAYER_SILENCE: Duration = Duration::from_millis(1500);
+/// Retransmissions a viewer may ask for per second, packets. More: ignored (a retransmission storm feeds itself).
+pub const RETRANSMIT_BUDGET_PER_S: u32 = 600;
+/// Sent packets remembered per viewer for transport-wide feedback. Full: the oldest is forgotten (counts as unknown, not lost).
+pub const TWCC_HISTORY: usize = 512;
+
+// ---- Media plane: sockets and threads ----
+
+/// Asked of the kernel for each socket, both ways, bytes. 4 MB holds a key frame for a thousand viewers; the kernel may grant less.
+pub const UDP_BUFFER_BYTES: usize = 4 << 20;
+/// One receive buffer, bytes: GRO hands over up to 64 KiB at once.
+pub const RECV_BUFFER_BYTES: usize = 64 * 1024;
+/// Receive batches handled before timers get their turn.
+pub const RECV_BATCHES_MAX: usize = 8;
+/// Hand-overs handled before the sockets get their turn.
+pub const HANDOVERS_PER_TURN: usize = 64;
+/// Candidates in an answer. A host with more addresses names the first ones.
+pub const CANDIDATES_MAX: usize = 6;

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::ids::{BroadcastId, PeerId};
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::rtp::id::{Mid, Rid};
+use crate::sfu::stats::WorkerSnapshot;
 use crate::timeline::ClockMap;
 
 /// What a peer may do on its broadcast.
@@ -46,6 +47,10 @@ pub struct PeerAnswer {
     /// Whether the peer has up-tracks / down-tracks.
     pub up_tracks: usize,
     pub down_tracks: usize,
+    /// Every m-line of the session in order.
+    pub mids: Vec<Mid>,
+    /// The receiving m-lines that the broadcast itself fills.
+    pub main: Vec<(Mid, MediaKind)>,
 }
 
 /// Fresh ICE credentials for an existing peer (ICE restart by SDP fragment, RFC 9725 section 4.3.2).
@@ -187,7 +192,7 @@ pub struct PeerStats {
 
 /// What a worker is told. One answer each, through the oneshot.
 #[derive(Debug)]
-pub(super) enum Command {
+pub enum Command {
     AddPeer { peer: PeerId, home: u8, request: AddPeer, reply: oneshot::Sender<Result<PeerAnswer, SfuError>> },
     Renegotiate { peer: PeerId, offer: String, reply: oneshot::Sender<Result<PeerAnswer, SfuError>> },
     RestartIce { peer: PeerId, remote_ufrag: String, remote_pwd: String, reply: oneshot::Sender<Result<IceRestarted, SfuError>> },
@@ -266,6 +271,11 @@ impl SfuHandle {
     /// Peers now on the node, publishers included.
     pub fn peers(&self) -> usize {
         self.pool.peers()
+    }
+
+    /// Counters of every worker, at most a second old.
+    pub fn snapshots(&self) -> Vec<WorkerSnapshot> {
+        self.pool.snapshots()
     }
 
     async fn ask<T>(&self, peer: PeerId, command: Command, answer: oneshot::Receiver<Result<T, SfuError>>) -> Result<T, SfuError> {

@@ -1,11 +1,49 @@
 //! The media plane. It knows RTP and peers; it knows no JSON, HTTP, Redis or chat.
+//!
+//! A packet's way, top to bottom:
+//! ```text
+//! udp.rs            a batch of datagrams
+//! worker.rs         stamps `now`
+//! engine/           demultiplexes by validated address, else by ICE user fragment
+//!   transport/      STUN -> ICE-lite, DTLS -> keys, SRTP -> plain
+//!   publisher.rs    SSRC -> layer; loss, reports, clock                (ingest/)
+//!   up_track.rs     cache, meters, ranks
+//!   forward.rs      THE HOT PATH: select, rewrite, seal, send          (down_track.rs, rewrite.rs)
+//!   tap.rs          one hand-over per other worker
+//! udp.rs            one system call per viewer and frame
+//! ```
+//! The way back: NACK -> rewrite.rs -> packet_ring.rs; PLI -> keyframe.rs; feedback -> bandwidth.rs -> allocator.rs -> down_track.rs.
+//!
+//! Core and shell: `start.rs`, `worker.rs`, `udp.rs`, `pool.rs` and `handle.rs` touch threads, sockets or clocks; nothing else does.
 
 pub mod codec;
 pub mod handle;
 pub mod ingest;
 pub mod negotiate;
-mod pool;
 pub mod rtp;
 pub mod transport;
 
+pub mod allocator;
+pub mod bandwidth;
+pub mod broadcast;
+pub mod down_track;
+pub mod engine;
+pub mod forward;
+pub mod keyframe;
+pub mod packet;
+pub mod packet_ring;
+pub mod peer;
+pub mod publisher;
+pub mod rewrite;
+pub mod stats;
+pub mod tap;
+pub mod up_track;
+
+mod pool;
+mod start;
+mod udp;
+mod worker;
+
 pub use handle::{SfuEvent, SfuEvents, SfuHandle};
+pub use start::{SfuConfig, SfuShutdown, StartError, start};
+pub use udp::local_addresses;

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::ids::{BroadcastId, PeerId};
 use crate::sfu::handle::{AddPeer, Command};
+use crate::sfu::stats::WorkerSnapshot;
 
 /// The workers of this node.
 #[derive(Debug)]
-pub struct Pool {
+pub(super) struct Pool {
     workers: Vec<WorkerSlot>,
     homes: Mutex<HashMap<BroadcastId, u8>>,
 }
@@ -19,12 +20,13 @@ pub struct Pool {
 #[derive(Debug)]
 pub(super) struct WorkerSlot {
     commands: mpsc::Sender<Command>,
+    snapshot: watch::Receiver<WorkerSnapshot>,
     peers: AtomicUsize,
 }
 
 impl WorkerSlot {
-    pub(super) fn new(commands: mpsc::Sender<Command>) -> Self {
-        Self { commands, peers: AtomicUsize::new(0) }
+    pub(super) fn new(commands: mpsc::Sender<Command>, snapshot: watch::Receiver<WorkerSnapshot>) -> Self {
+        Self { commands, snapshot, peers: AtomicUsize::new(0) }
     }
 }
 
@@ -60,6 +62,10 @@ impl Pool {
 
     pub(super) fn peers(&self) -> usize {
         self.workers.iter().map(|slot| slot.peers.load(Ordering::Relaxed)).sum()
+    }
+
+    pub(super) fn snapshots(&self) -> Vec<WorkerSnapshot> {
+        self.workers.iter().map(|slot| slot.snapshot.borrow().clone()).collect()
     }
 
     pub(super) fn sender(&self, worker: u8) -> Option<&mpsc::Sender<Command>> {

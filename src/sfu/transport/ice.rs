@@ -182,6 +182,11 @@ impl IceAgent {
         &self.pending.as_ref().unwrap_or(&self.active).local
     }
 
+    /// The client's credentials, after a restart the new ones.
+    pub fn remote(&self) -> &IceCredentials {
+        &self.pending.as_ref().unwrap_or(&self.active).remote
+    }
+
     /// Every user fragment of ours that a check may name now: one, or two during a restart, the older first.
     pub fn local_ufrags(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.active).chain(&self.pending).map(|generation| generation.local.ufrag.as_str())

@@ -1,0 +1,98 @@
+//! One show on one worker: its tracks, its publisher (on the home worker), its viewers here, and who else wants its packets.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::ids::BroadcastId;
+use crate::sfu::codec::MediaKind;
+use crate::sfu::keyframe::KeyframeSchedule;
+use crate::sfu::packet::RtpPacket;
+use crate::sfu::tap::TrackSlot;
+use crate::sfu::up_track::UpTrack;
+
+/// A broadcast as one worker knows it. On the home worker it is the original, elsewhere a mirror.
+#[derive(Debug)]
+pub struct Broadcast {
+    pub id: BroadcastId,
+    /// The worker its publisher is on (or will be).
+    pub home: u8,
+    /// Key of the publishing peer; only ever set at home.
+    pub publisher: Option<usize>,
+    tracks: [UpTrack; TrackSlot::ALL.len()],
+    /// Peers here, viewers and publisher.
+    pub peers: usize,
+    /// Workers that want its packets, with when each last said so; only used at home.
+    pub subscribers: Vec<(u8, Instant)>,
+    pub keyframes: KeyframeSchedule,
+    /// Rises with every new or restarted source, so that mirrors notice.
+    pub source: u32,
+    /// When layers and bitrates are next reported.
+    pub report_due: Option<Instant>,
+    /// What arrived in this batch and has not been forwarded yet.
+    pub pending: Vec<PendingRun>,
+}
+
+/// Packets of one layer that arrived in the same batch: sent together.
+#[derive(Debug)]
+pub struct PendingRun {
+    pub slot: TrackSlot,
+    pub layer: u8,
+    pub packets: Vec<Arc<RtpPacket>>,
+}
+
+impl Broadcast {
+    pub fn new(id: BroadcastId, home: u8) -> Self {
+        Self {
+            id,
+            home,
+            publisher: None,
+            tracks: [UpTrack::new(MediaKind::Video), UpTrack::new(MediaKind::Audio)],
+            peers: 0,
+            subscribers: Vec::new(),
+            keyframes: KeyframeSchedule::default(),
+            source: 0,
+            report_due: None,
+            pending: Vec::new(),
+        }
+    }
+
+    pub fn track(&self, slot: TrackSlot) -> &UpTrack {
+        &self.tracks[slot.index()]
+    }
+
+    pub fn track_mut(&mut self, slot: TrackSlot) -> &mut UpTrack {
+        &mut self.tracks[slot.index()]
+    }
+
+    pub fn tracks_mut(&mut self) -> impl Iterator<Item = (TrackSlot, &mut UpTrack)> {
+        TrackSlot::ALL.into_iter().zip(&mut self.tracks)
+    }
+
+    /// Anyone, here or on another worker, would see a key frame.
+    pub fn is_watched(&self) -> bool {
+        !self.subscribers.is_empty() || self.tracks.iter().any(|track| !track.downs.is_empty())
+    }
+
+    /// Nobody is left and nobody is subscribed: it can be forgotten.
+    pub fn is_abandoned(&self) -> bool {
+        self.peers == 0 && self.subscribers.is_empty()
+    }
+
+    /// The publisher left or its source restarted.
+    pub fn handle_source_gone(&mut self) {
+        self.source += 1;
+        self.pending.clear();
+        for track in &mut self.tracks {
+            track.handle_source_gone();
+        }
+    }
+
+    /// Takes a packet into the batch. Runs of one layer are kept together and in order.
+    pub fn gather(&mut self, slot: TrackSlot, layer: u8, packet: Arc<RtpPacket>) {
+        let open = self.pending.iter_mut().find(|run| run.slot == slot && run.layer == layer);
+        match open {
+            Some(run) => run.packets.push(packet),
+            None => self.pending.push(PendingRun { slot, layer, packets: vec![packet] }),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! From a decrypted packet to every viewer here and every worker elsewhere.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Engine;
+use crate::limits;
+use crate::sfu::forward::{Wire, forward_run};
+use crate::sfu::handle::{PublisherProblem, SfuEvent};
+use crate::sfu::publisher::Ingested;
+use crate::sfu::rtp::header::{RtpHeader, is_rtcp};
+use crate::sfu::stats::DropReason;
+use crate::sfu::tap::{Handover, TapRun};
+
+impl Engine {
+    pub(super) fn handle_srtp(&mut self, now: Instant, key: usize, datagram: &[u8], wire: &mut impl Wire) {
+        let unix_ms = self.unix_ms(now);
+        let peer = &mut self.peers[key];
+        let Some(inbound) = &mut peer.inbound else { return self.counters.drop(DropReason::NoKeys) };
+        if is_rtcp(datagram) {
+            match inbound.decrypt_rtcp(datagram) {
+                Ok(compound) => self.handle_rtcp(now, key, &compound, wire),
+                Err(_) => self.counters.drop(DropReason::Srtp),
+            }
+            return;
+        }
+        self.counters.packets_received += 1;
+        self.counters.bytes_received += datagram.len() as u64;
+        peer.packets_received += 1;
+        peer.bytes_received += datagram.len() as u64;
+        // A peer that publishes nothing has no business sending media: nothing is decrypted for it.
+        let Some(publisher) = &mut peer.publisher else { return self.counters.drop(DropReason::UnknownSsrc) };
+        let Ok(header) = RtpHeader::parse(datagram) else { return self.counters.drop(DropReason::Malformed) };
+        let Ok(packet) = inbound.decrypt_rtp(datagram, header.header_len, header.ssrc.0, header.seq.0) else {
+            return self.counters.drop(DropReason::Srtp);
+        };
+        let packet = packet.freeze();
+        match publisher.handle_rtp(now, unix_ms, &packet, &header) {
+            Ok(ingested) => self.handle_ingested(now, key, ingested),
+            Err(reason) => self.counters.drop(reason),
+        }
+    }
+
+    fn handle_ingested(&mut self, now: Instant, key: usize, ingested: Ingested) {
+        let (peer, broadcast_key) = (self.peers[key].id, self.peers[key].broadcast);
+        let broadcast = &mut self.broadcasts[broadcast_key];
+        if broadcast.publisher != Some(key) {
+            return self.counters.drop(DropReason::UnknownSsrc);
+        }
+        if ingested.b_frames {
+            let event = SfuEvent::PublisherRefused { peer, broadcast: broadcast.id, reason: PublisherProblem::BFrames };
+            return self.emit(event);
+        }
+        if ingested.restarted {
+            broadcast.handle_source_gone();
+        }
+        let keyframe = ingested.packet.info.keyframe_start;
+        let track = broadcast.track_mut(ingested.slot);
+        let first = track.codec.is_none();
+        if let Some(layer) = track.layer_mut(ingested.layer) {
+            layer.rid = ingested.rid;
+            layer.clock = layer.clock.or(ingested.provisional_clock);
+        }
+        if !track.observe(now, ingested.layer, &ingested.packet) {
+            return self.counters.drop(DropReason::Duplicate);
+        }
+        if keyframe {
+            broadcast.keyframes.handle_keyframe(now);
+        }
+        if first {
+            // Tell at once, so that the broadcast is live with its first packet and not a second later.
+            broadcast.report_due = Some(now);
+        }
+        if broadcast.pending.is_empty() {
+            self.pending.push(broadcast_key);
+        }
+        broadcast.gather(ingested.slot, ingested.layer, ingested.packet);
+    }
+
+    /// The batch of datagrams is read: forwards what it brought, run by run.
+    pub fn handle_batch_end(&mut self, now: Instant, wire: &mut impl Wire) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let at = self.send_time(now);
+        let mut pending = std::mem::take(&mut self.pending);
+        for broadcast_key in pending.drain(..) {
+            let Some(broadcast) = self.broadcasts.get_mut(broadcast_key) else { continue };
+            let (id, source) = (broadcast.id, broadcast.source);
+            for run in std::mem::take(&mut broadcast.pending) {
+                let track = broadcast.track_mut(run.slot);
+                let clock = track.layers.get(usize::from(run.layer)).and_then(|layer| layer.clock);
+                for packets in run.packets.chunks(limits::RUN_PACKETS_MAX) {
+                    let counters = &mut self.counters;
+                    forward_run(at, track, run.layer, packets, &mut self.egress, &mut self.buffer, wire, counters);
+                }
+                if broadcast.subscribers.is_empty() {
+                    continue;
+                }
+                let packets: Arc<[_]> = run.packets.into();
+                for (worker, _) in &broadcast.subscribers {
+                    let tap = TapRun { broadcast: id, slot: run.slot, layer: run.layer, source, clock, packets: Arc::clone(&packets) };
+                    self.handovers.push_back((*worker, Handover::Run(tap)));
+                }
+            }
+            self.publish_news(now, broadcast_key);
+        }
+        self.pending = pending;
+    }
+
+    /// Takes what another worker handed over.
+    pub fn handle_handover(&mut self, now: Instant, handover: Handover, wire: &mut impl Wire) {
+        match handover {
+            Handover::Run(run) => self.handle_run(now, &run, wire),
+            Handover::Subscribe { broadcast, worker } => {
+                let key = self.broadcast_key(now, broadcast, self.config.worker);
+                let broadcast = &mut self.broadcasts[key];
+                match broadcast.subscribers.iter_mut().find(|(subscriber, _)| *subscriber == worker) {
+                    Some((_, seen)) => *seen = now,
+                    None => {
+                        broadcast.subscribers.push((worker, now));
+                        broadcast.keyframes.need(now);
+                    }
+                }
+            }
+            Handover::Unsubscribe { broadcast, worker } => {
+                if let Some(&key) = self.by_broadcast.get(&broadcast) {
+                    self.broadcasts[key].subscribers.retain(|(subscriber, _)| *subscriber != worker);
+                    self.forget_if_abandoned(key);
+                }
+            }
+            Handover::NeedKeyframe { broadcast } => {
+                if let Some(&key) = self.by_broadcast.get(&broadcast) {
+                    self.broadcasts[key].keyframes.need(now);
+                }
+            }
+            Handover::SourceGone { broadcast } => {
+                if let Some(&key) = self.by_broadcast.get(&broadcast) {
+                    self.broadcasts[key].handle_source_gone();
+                }
+            }
+        }
+    }
+
+    /// Media of a broadcast whose publisher is on another worker.
+    fn handle_run(&mut self, now: Instant, run: &TapRun, wire: &mut impl Wire) {
+        let at = self.send_time(now);
+        let Some(&key) = self.by_broadcast.get(&run.broadcast) else { return };
+        let broadcast = &mut self.broadcasts[key];
+        if broadcast.source != run.source {
+            broadcast.handle_source_gone();
+            broadcast.source = run.source;
+        }
+        let track = broadcast.track_mut(run.slot);
+        let mut clock_is_new = false;
+        if let Some(layer) = track.layer_mut(run.layer) {
+            clock_is_new = layer.clock != run.clock;
+            layer.clock = run.clock;
+        }
+        if clock_is_new {
+            track.announce_clock(now);
+        }
+        for packet in run.packets.iter() {
+            track.observe(now, run.layer, packet);
+        }
+        for packets in run.packets.chunks(limits::RUN_PACKETS_MAX) {
+            forward_run(at, track, run.layer, packets, &mut self.egress, &mut self.buffer, wire, &mut self.counters);
+        }
+        self.publish_news(now, key);
+    }
+}

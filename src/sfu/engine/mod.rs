@@ -1,0 +1,173 @@
+//! One worker's media plane, without socket, clock or randomness of its own: datagrams, commands, hand-overs and time in; datagrams (to a
+//! [`Wire`]), events and hand-overs out. The whole of it runs in a test at a thousand times real time.
+//!
+//! Call order, as for every core here: any number of `handle_*`, then [`Engine::handle_batch_end`], then `poll_*` until empty; again by
+//! [`Engine::wake_at`] at the latest.
+//!
+//! ```text
+//! handle_datagram ─▶ demux ─▶ STUN: ice.rs        (transport.rs)
+//!                         ├─▶ DTLS: dtls.rs       (transport.rs)
+//!                         └─▶ RTP:  publisher.rs ─▶ up_track.rs observe ─▶ pending run   (media.rs)
+//! handle_batch_end ─▶ forward.rs: every down-track here, one hand-over per worker        (media.rs)
+//! handle_command ─▶ negotiate/ ─▶ peers, down-tracks                                     (commands.rs)
+//! handle_timeout ─▶ feedback, key frames, sender reports, layers, consent                (timers.rs)
+//! ```
+
+mod commands;
+mod media;
+mod reports;
+mod timers;
+mod transport;
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use slab::Slab;
+
+use crate::ids::{BroadcastId, PeerId};
+use crate::limits;
+use crate::sfu::broadcast::Broadcast;
+use crate::sfu::forward::{Egress, SendTime};
+use crate::sfu::handle::SfuEvent;
+use crate::sfu::peer::Peer;
+use crate::sfu::stats::Counters;
+use crate::sfu::tap::Handover;
+use crate::sfu::transport::dtls::NodeCertificate;
+use crate::timeline::{MediaTime, NtpTime};
+
+/// What a worker's media plane is made with.
+pub struct EngineConfig {
+    /// This worker's number.
+    pub worker: u8,
+    pub certificate: NodeCertificate,
+    /// `a=candidate` values that every answer carries.
+    pub candidates: Vec<String>,
+    /// A pair of the same moment on both clocks: `Instant`s become wall-clock time by it.
+    pub epoch: (Instant, f64),
+    /// Seed of the cryptographically secure generator for credentials and SSRCs. From the operating system, except in tests.
+    pub seed: [u8; 32],
+}
+
+/// One worker's media plane.
+pub struct Engine {
+    config: EngineConfig,
+    rng: StdRng,
+    peers: Slab<Peer>,
+    /// By peer key, so that the packet path finds it by index.
+    egress: Vec<Egress>,
+    by_peer: HashMap<PeerId, usize>,
+    by_ufrag: HashMap<String, usize>,
+    by_address: HashMap<SocketAddr, usize>,
+    broadcasts: Slab<Broadcast>,
+    by_broadcast: HashMap<BroadcastId, usize>,
+    /// Broadcasts with packets gathered in this batch.
+    pending: Vec<usize>,
+    buffer: Vec<u8>,
+    reply: Vec<u8>,
+    events: VecDeque<SfuEvent>,
+    handovers: VecDeque<(u8, Handover)>,
+    released: Vec<PeerId>,
+    tick_at: Option<Instant>,
+    ticks: u64,
+    pub counters: Counters,
+}
+
+impl Engine {
+    pub fn new(config: EngineConfig) -> Self {
+        Self {
+            rng: StdRng::from_seed(config.seed),
+            config,
+            peers: Slab::new(),
+            egress: Vec::new(),
+            by_peer: HashMap::new(),
+            by_ufrag: HashMap::new(),
+            by_address: HashMap::new(),
+            broadcasts: Slab::new(),
+            by_broadcast: HashMap::new(),
+            pending: Vec::new(),
+            buffer: Vec::with_capacity(limits::SEND_BYTES_MAX + 4096),
+            reply: Vec::new(),
+            events: VecDeque::new(),
+            handovers: VecDeque::new(),
+            released: Vec::new(),
+            tick_at: None,
+            ticks: 0,
+            counters: Counters::default(),
+        }
+    }
+
+    /// The next event for the control plane.
+    pub fn poll_event(&mut self) -> Option<SfuEvent> {
+        self.events.pop_front()
+    }
+
+    /// Offers an event again that the control plane had no room for.
+    pub fn unpoll_event(&mut self, event: SfuEvent) {
+        self.events.push_front(event);
+    }
+
+    /// The next message for another worker.
+    pub fn poll_handover(&mut self) -> Option<(u8, Handover)> {
+        self.handovers.pop_front()
+    }
+
+    /// Peers that are gone since the last call: the pool counts them.
+    pub fn take_released(&mut self) -> Vec<PeerId> {
+        std::mem::take(&mut self.released)
+    }
+
+    /// When [`Self::handle_timeout`] is due; `None` while there is nothing to do.
+    pub fn wake_at(&self) -> Option<Instant> {
+        if self.peers.is_empty() && self.broadcasts.is_empty() { None } else { self.tick_at }
+    }
+
+    /// Peers, broadcasts and every index onto them: all zero once everybody has left.
+    pub fn sizes(&self) -> [usize; 5] {
+        [self.peers.len(), self.broadcasts.len(), self.by_peer.len(), self.by_ufrag.len(), self.by_address.len()]
+    }
+
+    /// Broadcasts whose publisher is on this worker.
+    pub fn live_broadcasts(&self) -> usize {
+        self.broadcasts.iter().filter(|(_, broadcast)| broadcast.publisher.is_some()).count()
+    }
+
+    /// Peers on this worker.
+    pub fn peers(&self) -> usize {
+        self.peers.len()
+    }
+
+    fn unix_ms(&self, now: Instant) -> f64 {
+        let (instant, unix_ms) = self.config.epoch;
+        unix_ms + now.saturating_duration_since(instant).as_secs_f64() * 1000.0
+    }
+
+    fn send_time(&self, now: Instant) -> SendTime {
+        let ntp = NtpTime::from_media_time(MediaTime(self.unix_ms(now)));
+        SendTime { now, abs_send_time: (ntp.0 >> 14) as u32 & 0x00ff_ffff }
+    }
+
+    /// Starts the clock when the first peer or broadcast appears.
+    fn arm(&mut self, now: Instant) {
+        self.tick_at.get_or_insert(now + limits::TICK);
+    }
+
+    /// Queues an event; statistics give way when the control plane is far behind.
+    fn emit(&mut self, event: SfuEvent) {
+        let life_cycle = match event {
+            SfuEvent::PeerConnected { .. }
+            | SfuEvent::PeerGone { .. }
+            | SfuEvent::Playing { .. }
+            | SfuEvent::CannotDecode { .. }
+            | SfuEvent::PublisherRefused { .. } => true,
+            SfuEvent::Tracks { .. } | SfuEvent::TrackClock { .. } | SfuEvent::Layer { .. } => false,
+        };
+        if !life_cycle && self.events.len() >= limits::EVENT_QUEUE {
+            self.counters.events_dropped += 1;
+            return;
+        }
+        self.events.push_back(event);
+    }
+}

@@ -1,0 +1,90 @@
+//! RTCP from peers: sender reports of publishers; losses, estimates and wishes of viewers.
+
+use std::time::{Duration, Instant};
+
+use super::Engine;
+use crate::limits;
+use crate::sfu::forward::{Wire, retransmit};
+use crate::sfu::peer::DownRef;
+use crate::sfu::rtp::id::Ssrc;
+use crate::sfu::rtp::rtcp::{ReportBlock, RtcpItem, nacked, parse_compound};
+use crate::sfu::rtp::seq::WireSeq;
+use crate::sfu::tap::Handover;
+
+impl Engine {
+    pub(super) fn handle_rtcp(&mut self, now: Instant, key: usize, compound: &[u8], wire: &mut impl Wire) {
+        parse_compound(compound, &mut |item| self.handle_rtcp_item(now, key, item, wire));
+    }
+
+    fn handle_rtcp_item(&mut self, now: Instant, key: usize, item: RtcpItem<'_>, wire: &mut impl Wire) {
+        match item {
+            RtcpItem::SenderReport { ssrc, ntp, rtp, .. } => {
+                let unix_ms = self.unix_ms(now);
+                let peer = &mut self.peers[key];
+                let update = peer.publisher.as_mut().and_then(|publisher| publisher.handle_sender_report(now, unix_ms, ssrc, ntp, rtp));
+                if let Some(update) = update {
+                    let track = self.broadcasts[peer.broadcast].track_mut(update.slot);
+                    if let Some(layer) = track.layer_mut(update.layer) {
+                        layer.clock = Some(update.clock);
+                    }
+                    if update.first {
+                        track.announce_clock(now);
+                    }
+                }
+            }
+            RtcpItem::ReportBlock { block, .. } => self.handle_report_block(now, key, &block),
+            RtcpItem::Nack { media, pid, blp } => self.handle_nack(now, key, media, pid, blp, wire),
+            RtcpItem::Pli { media } | RtcpItem::Fir { media, .. } => {
+                if self.down_ref(key, media).is_some() {
+                    let broadcast = self.peers[key].broadcast;
+                    self.need_keyframe(now, broadcast);
+                }
+            }
+            RtcpItem::Remb { bitrate_bps } => self.peers[key].path.handle_remb(bitrate_bps),
+            RtcpItem::TransportCc(feedback) => {
+                self.peers[key].path.handle_feedback(now, &self.egress[key].sent, feedback.iter());
+            }
+            // A publisher's goodbye is believed only from DTLS or WHIP: a stray BYE must not end a show.
+            RtcpItem::Bye { .. } | RtcpItem::Other { .. } => {}
+        }
+    }
+
+    fn down_ref(&self, key: usize, ssrc: Ssrc) -> Option<DownRef> {
+        self.peers[key].downs.iter().find(|down| down.ssrc == ssrc).copied()
+    }
+
+    fn handle_report_block(&mut self, now: Instant, key: usize, block: &ReportBlock) {
+        let Some(down) = self.down_ref(key, block.ssrc) else { return };
+        let peer = &mut self.peers[key];
+        let track = self.broadcasts[peer.broadcast].track(down.slot);
+        let newest = track.downs.get(down.key).and_then(|down| down.report.newest);
+        let rtt = newest.filter(|(middle, _)| block.lsr != 0 && *middle == block.lsr).map(|(_, sent)| {
+            let held = Duration::from_secs_f64(f64::from(block.dlsr) / 65_536.0);
+            now.saturating_duration_since(sent).saturating_sub(held)
+        });
+        peer.path.handle_report_block(now, block.fraction_lost, rtt);
+    }
+
+    fn handle_nack(&mut self, now: Instant, key: usize, media: Ssrc, pid: u16, blp: u16, wire: &mut impl Wire) {
+        let Some(down) = self.down_ref(key, media) else { return };
+        let at = self.send_time(now);
+        let broadcast = self.peers[key].broadcast;
+        for seq in nacked(pid, blp) {
+            if !self.peers[key].resend.take(now, limits::RETRANSMIT_BUDGET_PER_S) {
+                return;
+            }
+            let track = self.broadcasts[broadcast].track_mut(down.slot);
+            retransmit(at, track, down.key, WireSeq(seq), &mut self.egress, &mut self.buffer, wire, &mut self.counters);
+        }
+    }
+
+    /// Registers that someone here cannot go on without a key frame.
+    pub(super) fn need_keyframe(&mut self, now: Instant, broadcast: usize) {
+        let broadcast = &mut self.broadcasts[broadcast];
+        if broadcast.home == self.config.worker {
+            broadcast.keyframes.need(now);
+        } else {
+            self.handovers.push_back((broadcast.home, Handover::NeedKeyframe { broadcast: broadcast.id }));
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! What time alone brings: feedback to publishers, key frames, sender reports, layer choice, consent, and the news for the control plane.
+
+use std::time::{Duration, Instant};
+
+use super::Engine;
+use crate::limits;
+use crate::sfu::down_track::News;
+use crate::sfu::forward::Wire;
+use crate::sfu::handle::{PeerGone, SfuEvent};
+use crate::sfu::rtp::rtcp_build::{self, SenderReport};
+use crate::sfu::rtp::seq::RtpTime;
+use crate::sfu::tap::{Handover, TrackSlot};
+use crate::sfu::transport::ice::IceEvent;
+use crate::timeline::{MediaTime, NtpTime};
+
+/// Viewers are visited in this many groups, one a tick, so that a thousand of them make no burst.
+const GROUPS: u64 = 8;
+/// A worker repeats its subscriptions this often, and forgets one not repeated for three times as long.
+const SUBSCRIPTION_INTERVAL: Duration = Duration::from_secs(1);
+
+impl Engine {
+    /// Does what is due. Cheap when nothing is.
+    pub fn handle_timeout(&mut self, now: Instant, wire: &mut impl Wire) {
+        if self.tick_at.is_none_or(|due| due > now) {
+            return;
+        }
+        self.tick_at = Some(now + limits::TICK);
+        self.ticks += 1;
+        let keys: Vec<usize> = self.broadcasts.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.visit_broadcast(now, key, wire);
+        }
+        let group = self.ticks % GROUPS;
+        let due = self.peers.iter().filter(|(key, peer)| !peer.connected || peer.publisher.is_some() || *key as u64 % GROUPS == group);
+        let due: Vec<usize> = due.map(|(key, _)| key).collect();
+        for key in due {
+            self.visit_peer(now, key, key as u64 % GROUPS == group, wire);
+        }
+        if self.peers.is_empty() && self.broadcasts.is_empty() {
+            self.tick_at = None;
+        }
+    }
+
+    fn visit_peer(&mut self, now: Instant, key: usize, in_turn: bool, wire: &mut impl Wire) {
+        if !self.peers[key].connected {
+            if self.peers[key].dtls.handle_timeout(now).is_err() {
+                self.counters.handshakes_failed += 1;
+                return self.remove_peer(now, key, PeerGone::DtlsFailed, wire);
+            }
+            if let Some(route) = self.route(key) {
+                self.drain_dtls(key, route, wire);
+            }
+        }
+        if let Some(event) = self.peers[key].ice.handle_timeout(now) {
+            let reason = match event {
+                IceEvent::ConnectTimeout => PeerGone::ConnectTimeout,
+                IceEvent::ConsentExpired => PeerGone::ConsentExpired,
+            };
+            return self.remove_peer(now, key, reason, wire);
+        }
+        if !self.peers[key].connected {
+            return;
+        }
+        self.send_feedback(now, key, wire);
+        if in_turn && !self.peers[key].downs.is_empty() {
+            self.choose_layers(now, key);
+            self.send_sender_reports(now, key, wire);
+        }
+    }
+
+    /// NACKs, transport-wide feedback and receiver reports to a publisher.
+    fn send_feedback(&mut self, now: Instant, key: usize, wire: &mut impl Wire) {
+        let peer = &mut self.peers[key];
+        let Some(publisher) = &mut peer.publisher else { return };
+        let mut compound = Vec::new();
+        self.counters.nacks_to_publishers += publisher.poll_feedback(now, &mut compound);
+        let needs_keyframe = publisher.take_needs_keyframe();
+        let broadcast = peer.broadcast;
+        if !compound.is_empty() {
+            self.send_rtcp(key, &compound, wire);
+        }
+        if needs_keyframe {
+            self.need_keyframe(now, broadcast);
+        }
+    }
+
+    fn visit_broadcast(&mut self, now: Instant, key: usize, wire: &mut impl Wire) {
+        let worker = self.config.worker;
+        let broadcast = &mut self.broadcasts[key];
+        let mut layers_changed = false;
+        for (_, track) in broadcast.tracks_mut() {
+            layers_changed |= track.handle_tick(now);
+        }
+        broadcast.subscribers.retain(|(_, seen)| now.saturating_duration_since(*seen) < SUBSCRIPTION_INTERVAL * 3);
+        let is_home = broadcast.home == worker;
+        let report_due = broadcast.report_due.is_none_or(|due| due <= now);
+        if report_due {
+            broadcast.report_due = Some(now + SUBSCRIPTION_INTERVAL);
+        }
+        let (id, home, publisher) = (broadcast.id, broadcast.home, broadcast.publisher);
+        if is_home {
+            let watched = broadcast.is_watched();
+            if let Some(publisher) = publisher
+                && broadcast.keyframes.poll(now, watched)
+            {
+                self.request_keyframes(publisher, wire);
+            }
+            if (report_due || layers_changed)
+                && let Some(publisher) = publisher
+            {
+                self.report_tracks(now, key, publisher);
+            }
+        } else if report_due && broadcast.peers > 0 {
+            self.handovers.push_back((home, Handover::Subscribe { broadcast: id, worker }));
+        }
+        if layers_changed {
+            let viewers: Vec<usize> = self.broadcasts[key].track(TrackSlot::MainVideo).downs.iter().map(|(_, down)| down.peer).collect();
+            for viewer in viewers {
+                self.choose_layers(now, viewer);
+            }
+        }
+        self.publish_news(now, key);
+        self.forget_if_abandoned(key);
+    }
+
+    fn request_keyframes(&mut self, publisher: usize, wire: &mut impl Wire) {
+        let mut compound = Vec::new();
+        if let Some(publisher) = &self.peers[publisher].publisher {
+            publisher.request_keyframes(&mut compound);
+        }
+        if !compound.is_empty() {
+            self.counters.keyframe_requests += 1;
+            self.send_rtcp(publisher, &compound, wire);
+        }
+    }
+
+    fn report_tracks(&mut self, now: Instant, key: usize, publisher: usize) {
+        let Some(source) = &self.peers[publisher].publisher else { return };
+        let broadcast = &self.broadcasts[key];
+        let slots = source.media().iter().map(|media| media.slot);
+        let tracks: Vec<_> = slots
+            .filter(|slot| broadcast.track(*slot).codec.is_some())
+            .map(|slot| broadcast.track(slot).info(now, source.loss_fraction(slot)))
+            .collect();
+        if !tracks.is_empty() {
+            let event = SfuEvent::Tracks { peer: self.peers[publisher].id, broadcast: broadcast.id, tracks };
+            self.emit(event);
+        }
+    }
+
+    /// Lets the allocator choose for one viewer, and registers the need for a key frame where its wish is not yet fulfilled.
+    pub(super) fn choose_layers(&mut self, now: Instant, key: usize) {
+        let peer = &mut self.peers[key];
+        if !peer.connected {
+            return;
+        }
+        let (path, broadcast_key) = (peer.path.report(), peer.broadcast);
+        let mut needs_keyframe = false;
+        for reference in &peer.downs {
+            let track = self.broadcasts[broadcast_key].track_mut(reference.slot);
+            let Some(down) = track.downs.get_mut(reference.key) else { continue };
+            if reference.slot == TrackSlot::MainVideo {
+                let target = peer.allocator.decide(now, peer.choice, &track.offered, path);
+                needs_keyframe |= down.set_target(target);
+            }
+            needs_keyframe |= down.awaits_keyframe() && !track.offered.is_empty();
+            track.news |= down.news != News::default();
+        }
+        if needs_keyframe {
+            self.need_keyframe(now, broadcast_key);
+        }
+    }
+
+    fn send_sender_reports(&mut self, now: Instant, key: usize, wire: &mut impl Wire) {
+        let ntp_ms = self.unix_ms(now);
+        let ntp = NtpTime::from_media_time(MediaTime(ntp_ms));
+        let peer = &self.peers[key];
+        let mut compound = Vec::new();
+        let mut clocks_due = false;
+        for reference in &peer.downs {
+            let track = self.broadcasts[peer.broadcast].track_mut(reference.slot);
+            let Some(down) = track.downs.get_mut(reference.key) else { continue };
+            let Some(clock) = down.clock(&track.layers) else { continue };
+            if down.report.clock_due.is_some_and(|due| due <= now) {
+                down.news.clock = true;
+                clocks_due = true;
+                track.news = true;
+            }
+            if down.report.packets == 0 || down.report.due.is_some_and(|due| due > now) {
+                continue;
+            }
+            down.report.due = Some(now + limits::SENDER_REPORT_INTERVAL);
+            down.report.newest = Some((ntp.middle(), now));
+            let rtp = RtpTime(clock.rtp_time(MediaTime(ntp_ms)));
+            let report = SenderReport { ssrc: down.ssrc, ntp, rtp, packets: down.report.packets, octets: down.report.octets };
+            rtcp_build::sender_report(&mut compound, &report, "courtside");
+        }
+        let broadcast = peer.broadcast;
+        if !compound.is_empty() {
+            self.send_rtcp(key, &compound, wire);
+        }
+        if clocks_due {
+            self.publish_news(now, broadcast);
+        }
+    }
+
+    /// Tells the control plane what the packet path noted down.
+    pub(super) fn publish_news(&mut self, now: Instant, key: usize) {
+        let Some(broadcast) = self.broadcasts.get_mut(key) else { return };
+        let id = broadcast.id;
+        let mut events = Vec::new();
+        for (_, track) in broadcast.tracks_mut() {
+            if !std::mem::take(&mut track.news) {
+                continue;
+            }
+            let (kind, layers, ranks) = (track.kind, &track.layers, &track.offered);
+            for (_, down) in &mut track.downs {
+                let news = std::mem::take(&mut down.news);
+                let Some(peer) = self.peers.get(down.peer) else { continue };
+                let peer = peer.id;
+                if news.playing {
+                    down.report.due = None;
+                    events.push(SfuEvent::Playing { peer, broadcast: id });
+                }
+                if let Some(codec) = news.cannot_decode {
+                    events.push(SfuEvent::CannotDecode { peer, broadcast: id, codec });
+                }
+                if news.switched && kind == crate::sfu::codec::MediaKind::Video {
+                    let rank = |layer: Option<u8>| ranks.iter().position(|offered| Some(offered.layer) == layer).map(|rank| rank as u8);
+                    let (current, target) = (rank(down.current()), rank(down.target()));
+                    events.push(SfuEvent::Layer { peer, broadcast: id, mid: down.mid, current, target });
+                }
+                if (news.switched || news.clock)
+                    && let Some(clock) = down.clock(layers)
+                {
+                    down.report.clock_due = Some(now + limits::TRACK_CLOCK_INTERVAL);
+                    events.push(SfuEvent::TrackClock { peer, broadcast: id, mid: down.mid, kind, clock });
+                }
+            }
+        }
+        for event in events {
+            self.emit(event);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Datagrams up to decryption: who is it from, ICE, DTLS, keys.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use super::Engine;
+use crate::limits;
+use crate::sfu::forward::{ReadyEgress, Route, Wire};
+use crate::sfu::handle::{PeerGone, SfuEvent};
+use crate::sfu::stats::DropReason;
+use crate::sfu::transport::dtls::DtlsEvent;
+use crate::sfu::transport::ice::IceVerdict;
+use crate::sfu::transport::srtp::{SrtcpOutbound, SrtpInbound, SrtpKeys, SrtpOutbound};
+use crate::sfu::transport::{DatagramKind, classify, local_ufrag};
+
+impl Engine {
+    /// Takes one datagram. `local` is the address it was sent to, where the system tells.
+    pub fn handle_datagram(&mut self, now: Instant, source: SocketAddr, local: Option<IpAddr>, datagram: &[u8], wire: &mut impl Wire) {
+        let Some(first) = datagram.first() else { return self.counters.drop(DropReason::UnknownProtocol) };
+        match classify(*first) {
+            DatagramKind::Stun => self.handle_stun(now, source, local, datagram, wire),
+            DatagramKind::Dtls => match self.known_peer(source) {
+                Ok(key) => self.handle_dtls(now, key, source, local, datagram, wire),
+                Err(reason) => self.counters.drop(reason),
+            },
+            DatagramKind::RtpOrRtcp => match self.known_peer(source) {
+                Ok(key) => self.handle_srtp(now, key, datagram, wire),
+                Err(reason) => self.counters.drop(reason),
+            },
+            DatagramKind::Other => self.counters.drop(DropReason::UnknownProtocol),
+        }
+    }
+
+    /// The peer behind an address, if the address is one that passed a check.
+    fn known_peer(&self, source: SocketAddr) -> Result<usize, DropReason> {
+        let key = *self.by_address.get(&source).ok_or(DropReason::UnknownPeer)?;
+        if self.peers[key].ice.validated(source) { Ok(key) } else { Err(DropReason::UnvalidatedAddress) }
+    }
+
+    fn handle_stun(&mut self, now: Instant, source: SocketAddr, local: Option<IpAddr>, datagram: &[u8], wire: &mut impl Wire) {
+        let Some(&key) = local_ufrag(datagram).and_then(|ufrag| self.by_ufrag.get(ufrag)) else {
+            return self.counters.drop(DropReason::UnknownPeer);
+        };
+        let peer = &mut self.peers[key];
+        let verdict = peer.ice.handle(now, source, datagram, &mut self.reply);
+        let route = Route { destination: source, source: local };
+        match verdict {
+            IceVerdict::Dropped(_) => return self.counters.drop(DropReason::Stun),
+            IceVerdict::Reply => {
+                wire.send(route, self.reply.len(), &self.reply);
+            }
+            IceVerdict::Nominated { previous } => {
+                wire.send(route, self.reply.len(), &self.reply);
+                self.counters.address_changes += u64::from(previous.is_some_and(|previous| previous != source));
+                self.handle_nominated(key, route);
+            }
+        }
+        self.remember_address(key, source);
+    }
+
+    /// The client chose this path (again): everything from now on goes there.
+    fn handle_nominated(&mut self, key: usize, route: Route) {
+        let peer = &mut self.peers[key];
+        peer.local = route.source;
+        if let Some(ready) = &mut self.egress[key].ready {
+            ready.route = route;
+        }
+        // After an ICE restart only the new user fragment stays valid.
+        let valid: Vec<String> = peer.ice.local_ufrags().map(str::to_owned).collect();
+        self.by_ufrag.retain(|ufrag, owner| *owner != key || valid.contains(ufrag));
+    }
+
+    fn remember_address(&mut self, key: usize, source: SocketAddr) {
+        let peer = &mut self.peers[key];
+        if !peer.ice.validated(source) || self.by_address.get(&source) == Some(&key) {
+            return;
+        }
+        if let Some(owner) = self.by_address.insert(source, key)
+            && let Some(former) = self.peers.get_mut(owner)
+        {
+            former.addresses.retain(|address| *address != source);
+        }
+        let peer = &mut self.peers[key];
+        peer.addresses.push(source);
+        if peer.addresses.len() > limits::ICE_VALIDATED_MAX {
+            let oldest = peer.addresses.remove(0);
+            self.by_address.remove(&oldest);
+        }
+    }
+
+    fn handle_dtls(&mut self, now: Instant, key: usize, source: SocketAddr, local: Option<IpAddr>, datagram: &[u8], wire: &mut impl Wire) {
+        let peer = &mut self.peers[key];
+        let result = peer.dtls.handle(now, datagram);
+        self.drain_dtls(key, Route { destination: source, source: local }, wire);
+        match result {
+            Ok(DtlsEvent::None) => {}
+            Ok(DtlsEvent::Connected(keys)) => self.handle_keys(now, key, &keys),
+            Ok(DtlsEvent::Closed) => self.remove_peer(now, key, PeerGone::ClosedByPeer, wire),
+            Err(error) => {
+                self.counters.drop(DropReason::Dtls);
+                self.counters.handshakes_failed += 1;
+                tracing::info!(peer = %self.peers[key].id, %error, "DTLS failed");
+                self.remove_peer(now, key, PeerGone::DtlsFailed, wire);
+            }
+        }
+    }
+
+    /// Sends what DTLS has queued.
+    pub(super) fn drain_dtls(&mut self, key: usize, route: Route, wire: &mut impl Wire) {
+        while let Some(datagram) = self.peers[key].dtls.poll_transmit() {
+            wire.send(route, datagram.len(), &datagram);
+        }
+    }
+
+    /// The path DTLS and reports take now.
+    pub(super) fn route(&self, key: usize) -> Option<Route> {
+        let peer = &self.peers[key];
+        peer.ice.selected().map(|destination| Route { destination, source: peer.local })
+    }
+
+    fn handle_keys(&mut self, now: Instant, key: usize, keys: &SrtpKeys) {
+        let Some(route) = self.route(key) else { return };
+        let peer = &mut self.peers[key];
+        peer.inbound = Some(SrtpInbound::new(keys));
+        peer.rtcp_out = Some(SrtcpOutbound::new(keys));
+        peer.connected = true;
+        self.counters.handshakes_completed += 1;
+        let egress = &mut self.egress[key];
+        egress.ready = Some(ReadyEgress { route, sealer: SrtpOutbound::new(keys) });
+        if !peer.downs.is_empty() {
+            egress.sent.reserve(now);
+        }
+        let (id, broadcast) = (peer.id, self.broadcasts[peer.broadcast].id);
+        self.emit(SfuEvent::PeerConnected { peer: id, broadcast });
+        self.start_down_tracks(now, key);
+    }
+
+    /// Encrypts and sends the RTCP compound in `compound`.
+    pub(super) fn send_rtcp(&mut self, key: usize, compound: &[u8], wire: &mut impl Wire) {
+        let Some(route) = self.route(key) else { return };
+        let peer = &mut self.peers[key];
+        let Some(outbound) = &mut peer.rtcp_out else { return };
+        if let Some(sealed) = outbound.encrypt_rtcp(compound) {
+            wire.send(route, sealed.len(), &sealed);
+        }
+    }
+}

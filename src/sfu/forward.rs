@@ -1,0 +1,288 @@
+//! THE HOT PATH. One run of packets (those of one frame that arrived together) to every viewer of its track:
+//! select, rewrite, seal, send. Read it with one finger.
+//!
+//! Runs up to a million times a second: no lock, no await, no hash-map look-up, no allocation and no log line per viewer. Everything a
+//! viewer's packet needs lies in its [`DownTrack`] and its peer's [`Egress`], both found by index. The buffer holds one viewer's run at a
+//! time, so it stays in the first-level cache; packets of equal size leave in one system call.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::limits;
+use crate::sfu::bandwidth::SentPackets;
+use crate::sfu::codec::picture_id;
+use crate::sfu::down_track::{DownTrack, Verdict};
+use crate::sfu::packet::RtpPacket;
+use crate::sfu::rewrite::Rewritten;
+use crate::sfu::rtp::extensions::{EgressExtensions, ExtensionKind, write_extensions};
+use crate::sfu::rtp::header::{FIXED_HEADER_LEN, FixedHeader, fixed_header_bytes};
+use crate::sfu::rtp::id::{Pt, Ssrc};
+use crate::sfu::rtp::rtx;
+use crate::sfu::rtp::seq::{RtpTime, SeqNo, WireSeq};
+use crate::sfu::stats::{Counters, DropReason};
+use crate::sfu::transport::srtp::SrtpOutbound;
+use crate::sfu::up_track::UpTrack;
+
+/// Bytes of header extensions that a packet may need beside its dependency descriptor, in the longest form of each.
+const EXTENSION_ROOM: usize = 96;
+
+/// Where a peer is reached: its selected address and the local address it was reached on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    pub destination: SocketAddr,
+    pub source: Option<IpAddr>,
+}
+
+/// Takes datagrams away: the socket, or the simulated network.
+pub trait Wire {
+    /// Sends `contents` as datagrams of `segment` bytes each (the last may be shorter). Returns `false` when they could not be taken.
+    fn send(&mut self, route: Route, segment: usize, contents: &[u8]) -> bool;
+}
+
+/// What sending to one peer takes, apart from the rest of the peer so that the packet path touches nothing else.
+#[derive(Debug, Default)]
+pub struct Egress {
+    /// `None` until ICE and DTLS are up.
+    pub ready: Option<ReadyEgress>,
+    /// Sent packets by transport-wide number.
+    pub sent: SentPackets,
+    pub packets: u64,
+    pub bytes: u64,
+    pub retransmitted: u64,
+}
+
+/// A route with keys.
+pub struct ReadyEgress {
+    pub route: Route,
+    pub sealer: SrtpOutbound,
+}
+
+impl std::fmt::Debug for ReadyEgress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReadyEgress").field("route", &self.route).finish_non_exhaustive()
+    }
+}
+
+/// The moment of sending in the two forms the packet path needs.
+#[derive(Debug, Clone, Copy)]
+pub struct SendTime {
+    pub now: Instant,
+    /// For abs-send-time: 24 bits, 6.18 fixed point seconds.
+    pub abs_send_time: u32,
+}
+
+/// Sends a run of packets of `layer` to every down-track of the track.
+pub fn forward_run(
+    at: SendTime,
+    up: &mut UpTrack,
+    layer: u8,
+    run: &[Arc<RtpPacket>],
+    egress: &mut [Egress],
+    buffer: &mut Vec<u8>,
+    wire: &mut impl Wire,
+    counters: &mut Counters,
+) {
+    for (_, down) in &mut up.downs {
+        let egress = &mut egress[down.peer];
+        if egress.ready.is_none() {
+            counters.dropped[DropReason::NotConnected as usize] += run.len() as u64;
+            continue;
+        }
+        let mut burst = Burst::new(buffer);
+        for packet in run {
+            match down.select(layer, packet, &up.layers) {
+                Verdict::Drop(reason) => counters.drop(reason),
+                Verdict::Forward(numbers) => {
+                    let start = burst.begin();
+                    write_packet(at, down, egress, packet, numbers, burst.buffer);
+                    let length = burst.end(start, egress, wire, counters);
+                    count(down, egress, packet, length);
+                }
+            }
+        }
+        burst.flush(egress, wire, counters);
+        up.news |= down.news != Default::default();
+    }
+}
+
+/// Answers a NACK: sends a packet of the ring again on the retransmission stream (RFC 4588). Its own SSRC and numbers, because no two
+/// different packets may ever be sealed under one (SSRC, index). Returns whether it was sent.
+pub fn retransmit(
+    at: SendTime,
+    up: &mut UpTrack,
+    down: usize,
+    wanted: WireSeq,
+    egress: &mut [Egress],
+    buffer: &mut Vec<u8>,
+    wire: &mut impl Wire,
+    counters: &mut Counters,
+) -> bool {
+    let Some(down) = up.downs.get_mut(down) else { return false };
+    let egress = &mut egress[down.peer];
+    let (Some(rtx_ssrc), (_, Some(rtx_pt))) = (down.rtx_ssrc, down.payload_types()) else { return false };
+    if egress.ready.is_none() {
+        return false;
+    }
+    let Some((segment, source)) = down.rewriter.locate(wanted) else { return false };
+    let Some(packet) = up.layers.get(usize::from(segment.layer)).and_then(|layer| layer.ring.get(source)) else {
+        counters.retransmit_missed += 1;
+        return false;
+    };
+    let packet = Arc::clone(packet);
+    let time = packet.time.0.wrapping_add(segment.time_offset);
+    let picture_ids = packet.info.picture.map(|ids| segment.picture_ids.clone().rewrite(&ids));
+    let rtx_seq = SeqNo(down.next_rtx_seq());
+
+    let mut burst = Burst::new(buffer);
+    let start = burst.begin();
+    let header = Header { ssrc: rtx_ssrc, pt: rtx_pt, seq: rtx_seq, time, marker: packet.marker };
+    let header_len = write_header(at, down, egress, &packet, header, burst.buffer, start);
+    burst.buffer.extend_from_slice(&rtx::osn_bytes(wanted));
+    let payload = burst.buffer.len();
+    burst.buffer.extend_from_slice(&packet.payload);
+    if let Some(ids) = picture_ids {
+        picture_id::patch_payload(packet.codec, &mut burst.buffer[payload..], &ids);
+    }
+    seal(egress, burst.buffer, start, header_len, rtx_ssrc, rtx_seq);
+    let length = burst.end(start, egress, wire, counters);
+    burst.flush(egress, wire, counters);
+    egress.bytes += length as u64;
+    egress.packets += 1;
+    egress.retransmitted += 1;
+    counters.retransmitted += 1;
+    true
+}
+
+/// Writes and seals one packet at the end of `buffer`.
+fn write_packet(at: SendTime, down: &mut DownTrack, egress: &mut Egress, packet: &RtpPacket, numbers: Rewritten, buffer: &mut Vec<u8>) {
+    let (Some(pt), _) = down.payload_types() else { return };
+    let start = buffer.len();
+    let header = Header { ssrc: down.ssrc, pt, seq: numbers.seq, time: numbers.time.0, marker: packet.marker };
+    let header_len = write_header(at, down, egress, packet, header, buffer, start);
+    let payload = buffer.len();
+    buffer.extend_from_slice(&packet.payload);
+    if let Some(ids) = &packet.info.picture {
+        let ids = down.rewriter.rewrite_picture_ids(ids);
+        picture_id::patch_payload(packet.codec, &mut buffer[payload..], &ids);
+    }
+    seal(egress, buffer, start, header_len, down.ssrc, numbers.seq);
+}
+
+struct Header {
+    ssrc: Ssrc,
+    pt: Pt,
+    seq: SeqNo,
+    time: u32,
+    marker: bool,
+}
+
+/// Returns the header's length, extensions included.
+fn write_header(
+    at: SendTime,
+    down: &DownTrack,
+    egress: &mut Egress,
+    packet: &RtpPacket,
+    header: Header,
+    buffer: &mut Vec<u8>,
+    start: usize,
+) -> usize {
+    let extensions = EgressExtensions {
+        transport_cc: down.extensions.id_of(ExtensionKind::TransportCc).map(|_| egress.sent.next(at.now)),
+        abs_send_time: Some(at.abs_send_time),
+        mid: None,
+        audio_level: packet.extensions.audio_level,
+        abs_capture_time: packet.extensions.abs_capture_time,
+        playout_delay: packet.extensions.playout_delay,
+        video_orientation: packet.extensions.video_orientation,
+        dependency_descriptor: packet.extensions.dependency_descriptor.as_deref(),
+    };
+    let room = EXTENSION_ROOM + packet.extensions.dependency_descriptor.as_ref().map_or(0, |descriptor| descriptor.len());
+    buffer.resize(start + FIXED_HEADER_LEN + room, 0);
+    let written = write_extensions(&down.extensions, &extensions, &mut buffer[start + FIXED_HEADER_LEN..]);
+    buffer.truncate(start + FIXED_HEADER_LEN + written);
+    let fixed = FixedHeader {
+        marker: header.marker,
+        pt: header.pt,
+        seq: header.seq.wire(),
+        time: RtpTime(header.time),
+        ssrc: header.ssrc,
+        has_padding: false,
+        has_extension: written > 0,
+    };
+    buffer[start..start + FIXED_HEADER_LEN].copy_from_slice(&fixed_header_bytes(&fixed));
+    buffer.len() - start
+}
+
+fn seal(egress: &mut Egress, buffer: &mut Vec<u8>, start: usize, header_len: usize, ssrc: Ssrc, seq: SeqNo) {
+    if let Some(ready) = &mut egress.ready {
+        ready.sealer.seal_in_place(buffer, start, header_len, ssrc.0, seq.0);
+    }
+    egress.sent.set_size(buffer.len() - start);
+}
+
+fn count(down: &mut DownTrack, egress: &mut Egress, packet: &RtpPacket, length: usize) {
+    down.report.packets = down.report.packets.wrapping_add(1);
+    down.report.octets = down.report.octets.wrapping_add(packet.payload.len() as u32);
+    egress.packets += 1;
+    egress.bytes += length as u64;
+}
+
+/// Packets to one viewer, gathered while they are of equal size (the last may be shorter) and sent together.
+struct Burst<'a> {
+    buffer: &'a mut Vec<u8>,
+    segment: usize,
+    packets: usize,
+    /// A shorter packet closed the group: nothing may follow it.
+    closed: bool,
+}
+
+impl<'a> Burst<'a> {
+    fn new(buffer: &'a mut Vec<u8>) -> Self {
+        buffer.clear();
+        Self { buffer, segment: 0, packets: 0, closed: false }
+    }
+
+    fn begin(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// The packet at `start` is complete. Sends what is before it if it cannot join. Returns its length.
+    fn end(&mut self, start: usize, egress: &Egress, wire: &mut impl Wire, counters: &mut Counters) -> usize {
+        let length = self.buffer.len() - start;
+        let fits = self.packets < limits::SEND_SEGMENTS_MAX && self.buffer.len() <= limits::SEND_BYTES_MAX;
+        if self.packets > 0 && (self.closed || length > self.segment || !fits) {
+            self.send(start, egress, wire, counters);
+            self.buffer.copy_within(start.., 0);
+            self.buffer.truncate(length);
+        }
+        if self.packets == 0 {
+            self.segment = length;
+        }
+        self.packets += 1;
+        self.closed = length < self.segment;
+        length
+    }
+
+    fn flush(&mut self, egress: &Egress, wire: &mut impl Wire, counters: &mut Counters) {
+        let end = self.buffer.len();
+        if self.packets > 0 {
+            self.send(end, egress, wire, counters);
+        }
+        self.buffer.clear();
+    }
+
+    fn send(&mut self, end: usize, egress: &Egress, wire: &mut impl Wire, counters: &mut Counters) {
+        if let Some(ready) = &egress.ready {
+            counters.sends += 1;
+            if wire.send(ready.route, self.segment, &self.buffer[..end]) {
+                counters.packets_forwarded += self.packets as u64;
+                counters.bytes_forwarded += end as u64;
+            } else {
+                counters.dropped[DropReason::SocketFull as usize] += self.packets as u64;
+            }
+        }
+        self.packets = 0;
+        self.closed = false;
+    }
+}

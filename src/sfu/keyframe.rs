@@ -1,0 +1,95 @@
+//! When to ask a publisher for key frames. This file alone decides it; joins, layer switches and packagers only register a need.
+//!
+//! Browsers make key frames only when asked, so while anyone watches all layers are asked together on a steady cadence; without it
+//! neither a quick join nor a segment boundary can exist. Needs merge: however many viewers join at once, the publisher is asked at
+//! most once per `limits::KEYFRAME_REQUEST_INTERVAL_MIN`.
+
+use std::time::Instant;
+
+use crate::limits::{KEYFRAME_CADENCE, KEYFRAME_REQUEST_INTERVAL_MIN};
+
+/// One publisher's key-frame schedule.
+#[derive(Debug, Default)]
+pub struct KeyframeSchedule {
+    asked_at: Option<Instant>,
+    arrived_at: Option<Instant>,
+    needed_since: Option<Instant>,
+}
+
+impl KeyframeSchedule {
+    /// Someone cannot go on without a key frame.
+    pub fn need(&mut self, now: Instant) {
+        self.needed_since.get_or_insert(now);
+    }
+
+    /// A key frame began on some layer. A need older than it is met.
+    pub fn handle_keyframe(&mut self, now: Instant) {
+        self.arrived_at = Some(now);
+        self.needed_since = None;
+    }
+
+    /// Whether to ask now. `watched`: at least one viewer or tap is there.
+    pub fn poll(&mut self, now: Instant, watched: bool) -> bool {
+        let due = self.due_at(watched).is_some_and(|due| due <= now);
+        if due {
+            self.asked_at = Some(now);
+        }
+        due
+    }
+
+    /// When [`Self::poll`] will next say yes, as things stand.
+    fn due_at(&self, watched: bool) -> Option<Instant> {
+        let earliest = self.asked_at.map(|asked| asked + KEYFRAME_REQUEST_INTERVAL_MIN);
+        if let Some(needed) = self.needed_since {
+            return Some(earliest.map_or(needed, |earliest| earliest.max(needed)));
+        }
+        if !watched {
+            return None;
+        }
+        // The cadence runs from the last key frame or request, whichever is later; encoders that pace themselves are left alone.
+        let last = self.asked_at.max(self.arrived_at)?;
+        Some(last + KEYFRAME_CADENCE)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn needs_merge_into_one_request_per_interval() {
+        let start = Instant::now();
+        let mut schedule = KeyframeSchedule::default();
+        let mut asked = 0;
+        for ms in 0..1000 {
+            let now = start + Duration::from_millis(ms);
+            schedule.need(now);
+            asked += u32::from(schedule.poll(now, true));
+        }
+        assert_eq!(asked, 2, "at 0 and 500 ms");
+    }
+
+    #[test]
+    fn the_cadence_runs_only_while_watched() {
+        let start = Instant::now();
+        let mut schedule = KeyframeSchedule::default();
+        schedule.handle_keyframe(start);
+        let later = start + KEYFRAME_CADENCE;
+        assert!(!schedule.poll(later, false));
+        assert!(schedule.poll(later, true));
+        assert!(!schedule.poll(later + Duration::from_millis(1), true));
+    }
+
+    #[test]
+    fn a_key_frame_meets_the_need_and_an_ignored_request_is_repeated() {
+        let start = Instant::now();
+        let mut schedule = KeyframeSchedule::default();
+        schedule.need(start);
+        assert!(schedule.poll(start, true));
+        assert!(schedule.poll(start + KEYFRAME_REQUEST_INTERVAL_MIN, true), "still needed, asked again");
+        schedule.handle_keyframe(start + Duration::from_millis(600));
+        assert!(!schedule.poll(start + Duration::from_millis(1500), true));
+    }
+}

@@ -1,0 +1,72 @@
+//! One WebRTC transport and what hangs on it. A peer has no role: it has up-tracks (its [`Publisher`] half), down-tracks, or both.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use crate::ids::PeerId;
+use crate::sfu::allocator::LayerAllocator;
+use crate::sfu::bandwidth::PathMonitor;
+use crate::sfu::handle::{LayerChoice, Permissions};
+use crate::sfu::negotiate::NegotiatedMedia;
+use crate::sfu::publisher::Publisher;
+use crate::sfu::rtp::id::Ssrc;
+use crate::sfu::tap::TrackSlot;
+use crate::sfu::transport::dtls::DtlsServer;
+use crate::sfu::transport::ice::IceAgent;
+use crate::sfu::transport::srtp::{SrtcpOutbound, SrtpInbound};
+
+/// A peer on this worker. What sending to it takes lies apart, in [`crate::sfu::forward::Egress`].
+pub struct Peer {
+    pub id: PeerId,
+    /// Key of its broadcast on this worker.
+    pub broadcast: usize,
+    pub permissions: Permissions,
+    pub ice: IceAgent,
+    pub dtls: DtlsServer,
+    pub inbound: Option<SrtpInbound>,
+    pub rtcp_out: Option<SrtcpOutbound>,
+    /// ICE and DTLS are up and the control plane knows.
+    pub connected: bool,
+    pub publisher: Option<Publisher>,
+    pub downs: Vec<DownRef>,
+    pub choice: LayerChoice,
+    pub allocator: LayerAllocator,
+    pub path: PathMonitor,
+    /// Every m-line of the session as last agreed, in order.
+    pub media: Vec<NegotiatedMedia>,
+    /// Answers given so far: the version in their origin line.
+    pub answers: u64,
+    /// Addresses in the demultiplexer that lead here.
+    pub addresses: Vec<SocketAddr>,
+    /// The local address the selected pair uses.
+    pub local: Option<IpAddr>,
+    pub resend: ResendBudget,
+    pub packets_received: u64,
+    pub bytes_received: u64,
+}
+
+/// Where one of the peer's down-tracks lies.
+#[derive(Debug, Clone, Copy)]
+pub struct DownRef {
+    pub slot: TrackSlot,
+    pub key: usize,
+    pub ssrc: Ssrc,
+}
+
+/// How many retransmissions a viewer may still have this second.
+#[derive(Debug, Default)]
+pub struct ResendBudget {
+    since: Option<Instant>,
+    used: u32,
+}
+
+impl ResendBudget {
+    /// Takes one; `false` when this second's are used up.
+    pub fn take(&mut self, now: Instant, per_second: u32) -> bool {
+        if self.since.is_none_or(|since| now.saturating_duration_since(since) >= Duration::from_secs(1)) {
+            *self = Self { since: Some(now), used: 0 };
+        }
+        self.used += 1;
+        self.used <= per_second
+    }
+}

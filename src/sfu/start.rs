@@ -1,0 +1,172 @@
+//! Starts the workers and stops them again.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use rand::Rng;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::limits;
+use crate::sfu::engine::{Engine, EngineConfig};
+use crate::sfu::handle::{SfuEvents, SfuHandle};
+use crate::sfu::pool::{Pool, WorkerSlot};
+use crate::sfu::stats::WorkerSnapshot;
+use crate::sfu::transport::dtls::NodeCertificate;
+use crate::sfu::udp::{self, WorkerSockets};
+use crate::sfu::worker::{self, Links};
+
+/// How the media plane is set up.
+#[derive(Debug, Clone)]
+pub struct SfuConfig {
+    /// 1 to `limits::WORKERS_MAX`.
+    pub workers: u8,
+    /// Worker `i` takes `first_port + i`, UDP. 0: the system chooses each port (tests).
+    pub first_port: u16,
+    pub bind_v4: Option<Ipv4Addr>,
+    pub bind_v6: Option<Ipv6Addr>,
+    /// Addresses that candidates name: the public ones behind 1:1 NAT. Empty: this host's own.
+    pub announce: Vec<IpAddr>,
+    pub certificate: NodeCertificate,
+}
+
+/// Why the media plane did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("worker {worker} cannot bind UDP {address}: {source}")]
+    Bind { worker: u8, address: SocketAddr, source: io::Error },
+    #[error("neither an IPv4 nor an IPv6 address to bind")]
+    NoAddress,
+    #[error("no thread for worker {worker}: {source}")]
+    Thread { worker: u8, source: io::Error },
+}
+
+/// Stops the workers: each closes its peers' DTLS, then its thread ends.
+#[derive(Debug)]
+pub struct SfuShutdown {
+    stop: CancellationToken,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl SfuShutdown {
+    /// Tells every worker to stop and waits for the threads.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        let join = tokio::task::spawn_blocking(move || {
+            for thread in self.threads {
+                if thread.join().is_err() {
+                    tracing::error!("a media worker panicked");
+                }
+            }
+        });
+        drop(join.await);
+    }
+
+    /// Whether every worker thread still runs.
+    pub fn is_alive(&self) -> bool {
+        self.threads.iter().all(|thread| !thread.is_finished())
+    }
+}
+
+/// Binds every worker's sockets and starts its thread.
+///
+/// # Errors
+/// See [`StartError`]; nothing keeps running then.
+#[expect(clippy::disallowed_methods, reason = "the shell pairs the two clocks once")]
+pub fn start(config: &SfuConfig) -> Result<(SfuHandle, SfuEvents, SfuShutdown), StartError> {
+    if config.bind_v4.is_none() && config.bind_v6.is_none() {
+        return Err(StartError::NoAddress);
+    }
+    let announce = if config.announce.is_empty() { udp::local_addresses() } else { config.announce.clone() };
+    let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64() * 1000.0);
+    let epoch = (Instant::now(), unix_ms);
+
+    let mut bound = Vec::new();
+    for worker in 0..config.workers {
+        bound.push(bind_worker(config, worker)?);
+    }
+    let (events_in, events) = mpsc::channel(limits::EVENT_QUEUE);
+    let (command_senders, command_receivers): (Vec<_>, Vec<_>) = bound.iter().map(|_| mpsc::channel(limits::COMMAND_QUEUE)).unzip();
+    let (handover_senders, handover_receivers): (Vec<_>, Vec<_>) = bound.iter().map(|_| mpsc::channel(limits::HANDOVER_QUEUE)).unzip();
+    let (snapshots, shown): (Vec<_>, Vec<_>) = bound.iter().map(|_| watch::channel(WorkerSnapshot::default())).unzip();
+    let slots = command_senders.into_iter().zip(shown).map(|(commands, snapshot)| WorkerSlot::new(commands, snapshot));
+    let pool = Arc::new(Pool::new(slots.collect()));
+    let stop = CancellationToken::new();
+    let mut threads = Vec::new();
+    let inbound = command_receivers.into_iter().zip(handover_receivers).zip(snapshots);
+    for (worker, ((v4, v6, port), ((commands, handovers_in), snapshot))) in bound.into_iter().zip(inbound).enumerate() {
+        let worker = worker as u8;
+        let engine = Engine::new(EngineConfig {
+            worker,
+            certificate: config.certificate.clone(),
+            candidates: candidates(config, &announce, port),
+            epoch,
+            seed: rand::rng().random(),
+        });
+        let links = Links {
+            commands,
+            events: events_in.clone(),
+            handovers_in,
+            handovers_out: handover_senders.clone(),
+            pool: Arc::downgrade(&pool),
+            snapshot,
+            stop: stop.clone(),
+        };
+        let thread = std::thread::Builder::new().name(format!("sfu-{worker}")).spawn(move || thread_main(engine, v4, v6, links));
+        threads.push(thread.map_err(|source| StartError::Thread { worker, source })?);
+    }
+    Ok((SfuHandle { pool }, events, SfuShutdown { stop, threads }))
+}
+
+type Bound = (Option<std::net::UdpSocket>, Option<std::net::UdpSocket>, u16);
+
+fn bind_worker(config: &SfuConfig, worker: u8) -> Result<Bound, StartError> {
+    let port = if config.first_port == 0 { 0 } else { config.first_port + u16::from(worker) };
+    let bind = |address: SocketAddr| udp::bind(address).map_err(|source| StartError::Bind { worker, address, source });
+    let v4 = config.bind_v4.map(|ip| bind((ip, port).into())).transpose()?;
+    let port = v4.as_ref().and_then(|socket| socket.local_addr().ok()).map_or(port, |address| address.port());
+    let v6 = match config.bind_v6.map(|ip| bind((ip, port).into())) {
+        // A host without IPv6 is served over IPv4.
+        Some(Err(error)) if v4.is_some() => {
+            tracing::warn!(%error, "no IPv6 for this worker");
+            None
+        }
+        other => other.transpose()?,
+    };
+    let port = v6.as_ref().and_then(|socket| socket.local_addr().ok()).map_or(port, |address| address.port());
+    Ok((v4, v6, port))
+}
+
+/// Host candidates (RFC 8839 section 5.1), the most useful first.
+fn candidates(config: &SfuConfig, announce: &[IpAddr], port: u16) -> Vec<String> {
+    let usable = announce.iter().filter(|address| match address {
+        IpAddr::V4(v4) => config.bind_v4.is_some_and(|bound| bound.is_unspecified() || bound == *v4 || !config.announce.is_empty()),
+        IpAddr::V6(v6) => config.bind_v6.is_some_and(|bound| bound.is_unspecified() || bound == *v6 || !config.announce.is_empty()),
+    });
+    usable
+        .take(limits::CANDIDATES_MAX)
+        .enumerate()
+        .map(|(index, address)| {
+            // Type preference 126 (host), then by order (RFC 8445 section 5.1.2.1).
+            let priority = (126u32 << 24) + ((65_535 - index as u32) << 8) + 255;
+            format!("candidate:{} 1 udp {priority} {address} {port} typ host", index + 1)
+        })
+        .collect()
+}
+
+fn thread_main(engine: Engine, v4: Option<std::net::UdpSocket>, v6: Option<std::net::UdpSocket>, links: Links) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return tracing::error!(%error, "no runtime for a media worker"),
+    };
+    runtime.block_on(async move {
+        match WorkerSockets::new(v4, v6) {
+            Ok(sockets) => worker::run(engine, sockets, links).await,
+            Err(error) => tracing::error!(%error, "a media worker cannot use its sockets"),
+        }
+    });
+}

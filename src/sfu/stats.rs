@@ -1,0 +1,139 @@
+//! Plain counters of one worker. The core adds; the shell shows a copy to the rest of the program once a second.
+
+/// Why a packet was not forwarded. Every packet that is not is counted under exactly one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum DropReason {
+    /// From an address that belongs to no peer and carries no ICE user name of ours.
+    UnknownPeer,
+    /// From an address that passed no ICE check.
+    UnvalidatedAddress,
+    /// ICE: bad integrity, wrong user name, not STUN after all.
+    Stun,
+    /// Neither STUN, DTLS nor RTP by its first byte (RFC 7983).
+    UnknownProtocol,
+    /// DTLS that could not be processed.
+    Dtls,
+    /// SRTP or SRTCP before the keys are there.
+    NoKeys,
+    /// SRTP authentication failed or the packet was a replay.
+    Srtp,
+    /// Not RTP or RTCP by its header.
+    Malformed,
+    /// No m-line, RID or SSRC of the peer fits.
+    UnknownSsrc,
+    /// Payload type that was not negotiated.
+    UnknownPayloadType,
+    /// Padding only.
+    EmptyPayload,
+    /// This sequence number is there already.
+    Duplicate,
+    /// Another layer is being sent to this viewer.
+    NotSelected,
+    /// The viewer waits for a key frame of its layer.
+    AwaitingKeyframe,
+    /// Older than the viewer's last switch.
+    Late,
+    /// The viewer did not negotiate this codec.
+    CannotDecode,
+    /// The viewer's transport is not up.
+    NotConnected,
+    /// The viewer asked for no picture.
+    Muted,
+    /// The socket would not take it.
+    SocketFull,
+    /// Another worker's queue was full.
+    HandoverFull,
+    /// Publisher sends B-frames.
+    Refused,
+}
+
+impl DropReason {
+    pub const ALL: [Self; 21] = [
+        Self::UnknownPeer,
+        Self::UnvalidatedAddress,
+        Self::Stun,
+        Self::UnknownProtocol,
+        Self::Dtls,
+        Self::NoKeys,
+        Self::Srtp,
+        Self::Malformed,
+        Self::UnknownSsrc,
+        Self::UnknownPayloadType,
+        Self::EmptyPayload,
+        Self::Duplicate,
+        Self::NotSelected,
+        Self::AwaitingKeyframe,
+        Self::Late,
+        Self::CannotDecode,
+        Self::NotConnected,
+        Self::Muted,
+        Self::SocketFull,
+        Self::HandoverFull,
+        Self::Refused,
+    ];
+
+    /// The metric label.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::UnknownPeer => "unknown_peer",
+            Self::UnvalidatedAddress => "unvalidated_address",
+            Self::Stun => "stun",
+            Self::UnknownProtocol => "unknown_protocol",
+            Self::Dtls => "dtls",
+            Self::NoKeys => "no_keys",
+            Self::Srtp => "srtp",
+            Self::Malformed => "malformed",
+            Self::UnknownSsrc => "unknown_ssrc",
+            Self::UnknownPayloadType => "unknown_payload_type",
+            Self::EmptyPayload => "empty_payload",
+            Self::Duplicate => "duplicate",
+            Self::NotSelected => "not_selected",
+            Self::AwaitingKeyframe => "awaiting_keyframe",
+            Self::Late => "late",
+            Self::CannotDecode => "cannot_decode",
+            Self::NotConnected => "not_connected",
+            Self::Muted => "muted",
+            Self::SocketFull => "socket_full",
+            Self::HandoverFull => "handover_full",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// A worker as it was at most a second ago.
+#[derive(Debug, Clone, Default)]
+pub struct WorkerSnapshot {
+    pub counters: Counters,
+    pub peers: usize,
+    /// With a publisher on this worker.
+    pub broadcasts: usize,
+}
+
+/// Totals since the worker started.
+#[derive(Debug, Clone, Default)]
+pub struct Counters {
+    pub packets_received: u64,
+    pub bytes_received: u64,
+    pub packets_forwarded: u64,
+    pub bytes_forwarded: u64,
+    /// Calls to the socket that carried those packets.
+    pub sends: u64,
+    pub retransmitted: u64,
+    /// Asked for by a viewer and no longer in the ring.
+    pub retransmit_missed: u64,
+    pub keyframe_requests: u64,
+    pub nacks_to_publishers: u64,
+    pub handshakes_completed: u64,
+    pub handshakes_failed: u64,
+    pub events_dropped: u64,
+    pub address_changes: u64,
+    pub dropped: [u64; DropReason::ALL.len()],
+}
+
+impl Counters {
+    /// Counts one packet that goes no further.
+    pub fn drop(&mut self, reason: DropReason) {
+        self.dropped[reason as usize] += 1;
+    }
+}

@@ -1,0 +1,63 @@
+//! In-process subscribers of an up-track. Other workers subscribe this way, and so will packagers and relays: decrypted packets, once per
+//! subscriber whatever its audience, over a bounded queue. A full queue drops the newest run and counts it; media never waits.
+
+use std::sync::Arc;
+
+use crate::ids::BroadcastId;
+use crate::sfu::packet::RtpPacket;
+use crate::timeline::ClockMap;
+
+/// Which track of a broadcast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TrackSlot {
+    MainVideo,
+    MainAudio,
+}
+
+impl TrackSlot {
+    pub const ALL: [Self; 2] = [Self::MainVideo, Self::MainAudio];
+
+    pub const fn index(self) -> usize {
+        match self {
+            Self::MainVideo => 0,
+            Self::MainAudio => 1,
+        }
+    }
+}
+
+/// Packets of one layer that arrived together.
+#[derive(Debug, Clone)]
+pub struct TapRun {
+    pub broadcast: BroadcastId,
+    pub slot: TrackSlot,
+    /// Index of the layer on its track.
+    pub layer: u8,
+    /// Rises with every change or restart of the source: whoever sees a new one starts over.
+    pub source: u32,
+    pub clock: Option<ClockMap>,
+    pub packets: Arc<[Arc<RtpPacket>]>,
+}
+
+/// Between workers. Everything but the media is a statement of how things are and is repeated, so a lost one does no harm.
+#[derive(Debug, Clone)]
+pub enum Handover {
+    /// `worker` has viewers of this broadcast (repeated once a second).
+    Subscribe {
+        broadcast: BroadcastId,
+        worker: u8,
+    },
+    /// It has none any more.
+    Unsubscribe {
+        broadcast: BroadcastId,
+        worker: u8,
+    },
+    /// One of its viewers cannot go on without a key frame (repeated while that is so).
+    NeedKeyframe {
+        broadcast: BroadcastId,
+    },
+    Run(TapRun),
+    /// The publisher is gone.
+    SourceGone {
+        broadcast: BroadcastId,
+    },
+}

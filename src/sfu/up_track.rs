@@ -1,0 +1,185 @@
+//! One published track as this worker forwards it: its layers, its viewers, its taps. The same type on the publisher's own worker and on
+//! every other worker that has viewers (a mirror); only who fills it differs.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+
+use crate::limits;
+use crate::sfu::allocator::Offered;
+use crate::sfu::codec::{Codec, MediaKind};
+use crate::sfu::down_track::DownTrack;
+use crate::sfu::handle::{LayerInfo, TrackInfo};
+use crate::sfu::packet::RtpPacket;
+use crate::sfu::packet_ring::PacketRing;
+use crate::sfu::rtp::id::Rid;
+use crate::timeline::ClockMap;
+
+/// A published track and those who receive it.
+#[derive(Debug)]
+pub struct UpTrack {
+    pub kind: MediaKind,
+    /// Smallest first; one for audio and for single-layer video.
+    pub layers: Vec<Layer>,
+    /// Dense enough to walk for every packet; keys stay valid while tracks come and go.
+    pub downs: Slab<DownTrack>,
+    /// The codec of the newest packet.
+    pub codec: Option<Codec>,
+    /// Some down-track switched, started or lost its codec since [`crate::sfu::engine`] last looked.
+    pub news: bool,
+    /// The layers, smallest picture first: encodings come in any order, so rank goes by size, then bit rate. Brought up to date each tick.
+    pub offered: Vec<Offered>,
+}
+
+/// One simulcast layer.
+#[derive(Debug, Default)]
+pub struct Layer {
+    pub rid: Option<Rid>,
+    pub ring: PacketRing,
+    /// Media time of its timestamps; provisional until the first sender report.
+    pub clock: Option<ClockMap>,
+    pub resolution: Option<(u16, u16)>,
+    pub last_packet: Option<Instant>,
+    rate: RateMeter,
+}
+
+impl Layer {
+    /// Packets arrived lately.
+    pub fn is_active(&self, now: Instant) -> bool {
+        self.last_packet.is_some_and(|last| now.saturating_duration_since(last) < limits::LAYER_SILENCE)
+    }
+
+    /// Bits per second over the last full interval.
+    pub fn bitrate_bps(&self) -> u32 {
+        self.rate.bitrate_bps
+    }
+}
+
+impl UpTrack {
+    pub fn new(kind: MediaKind) -> Self {
+        Self { kind, layers: Vec::new(), downs: Slab::new(), codec: None, news: false, offered: Vec::new() }
+    }
+
+    /// The layer at `index`, made if it is new; `None` beyond `limits::LAYERS_MAX`.
+    pub fn layer_mut(&mut self, index: u8) -> Option<&mut Layer> {
+        let index = usize::from(index);
+        if index >= limits::LAYERS_MAX {
+            return None;
+        }
+        if self.layers.len() <= index {
+            self.layers.resize_with(index + 1, Layer::default);
+        }
+        self.layers.get_mut(index)
+    }
+
+    /// Takes note of a packet before it is forwarded. Returns `false` for a duplicate.
+    pub fn observe(&mut self, now: Instant, layer: u8, packet: &Arc<RtpPacket>) -> bool {
+        self.codec = Some(packet.codec);
+        let Some(layer) = self.layer_mut(layer) else { return false };
+        if !layer.ring.insert(packet) {
+            return false;
+        }
+        layer.last_packet = Some(now);
+        if packet.info.resolution.is_some() {
+            layer.resolution = packet.info.resolution;
+        }
+        layer.rate.add(now, packet.payload.len(), packet.marker);
+        true
+    }
+
+    /// The source changed or restarted: caches are void, viewers wait for the next key frame and keep their numbers going.
+    pub fn handle_source_gone(&mut self) {
+        self.layers.clear();
+        self.offered.clear();
+        self.codec = None;
+        for (_, down) in &mut self.downs {
+            down.handle_source_gone();
+        }
+        self.news = true;
+    }
+
+    /// Brings meters and ranks up to date. Returns whether a layer came, went, or changed its rank.
+    pub fn handle_tick(&mut self, now: Instant) -> bool {
+        for layer in &mut self.layers {
+            layer.rate.roll(now);
+        }
+        let known = self.layers.iter().enumerate().filter(|(_, layer)| layer.last_packet.is_some());
+        let mut ranked: Vec<Offered> = known
+            .map(|(index, layer)| Offered { layer: index as u8, bitrate_bps: layer.rate.bitrate_bps, active: layer.is_active(now) })
+            .collect();
+        ranked.sort_by_key(|offered| {
+            let pixels = self.layers[usize::from(offered.layer)].resolution.map_or(0, |(w, h)| u32::from(w) * u32::from(h));
+            (pixels, if pixels == 0 { offered.bitrate_bps } else { 0 }, offered.layer)
+        });
+        let identity = |offered: &Offered| (offered.layer, offered.active);
+        let changed = !ranked.iter().map(identity).eq(self.offered.iter().map(identity));
+        self.offered = ranked;
+        changed
+    }
+
+    /// Viewers should hear of the clock again: it became real, or it changed.
+    pub fn announce_clock(&mut self, now: Instant) {
+        for (_, down) in &mut self.downs {
+            down.report.clock_due = Some(now);
+        }
+    }
+
+    /// The track as the control plane sees it.
+    pub fn info(&self, now: Instant, loss_fraction: f32) -> TrackInfo {
+        let layers = if self.kind == MediaKind::Audio { &[][..] } else { &self.offered[..] };
+        TrackInfo {
+            kind: self.kind,
+            codec: self.codec,
+            layers: layers
+                .iter()
+                .enumerate()
+                .filter_map(|(rank, offered)| {
+                    let layer = self.layers.get(usize::from(offered.layer))?;
+                    Some(LayerInfo {
+                        spatial: rank as u8,
+                        rid: layer.rid,
+                        width: layer.resolution.map_or(0, |(width, _)| width),
+                        height: layer.resolution.map_or(0, |(_, height)| height),
+                        bitrate_bps: layer.rate.bitrate_bps,
+                        frames_per_second: layer.rate.frames_per_second,
+                        active: layer.is_active(now),
+                    })
+                })
+                .collect(),
+            loss_fraction,
+            clock: self.layers.iter().find_map(|layer| layer.clock),
+        }
+    }
+}
+
+/// Bit rate and frame rate over intervals of a second.
+#[derive(Debug, Default)]
+struct RateMeter {
+    since: Option<Instant>,
+    bytes: usize,
+    frames: u32,
+    bitrate_bps: u32,
+    frames_per_second: f32,
+}
+
+impl RateMeter {
+    const INTERVAL: Duration = Duration::from_secs(1);
+
+    fn add(&mut self, now: Instant, bytes: usize, frame_end: bool) {
+        self.roll(now);
+        self.bytes += bytes;
+        self.frames += u32::from(frame_end);
+    }
+
+    fn roll(&mut self, now: Instant) {
+        let since = *self.since.get_or_insert(now);
+        let elapsed = now.saturating_duration_since(since);
+        if elapsed >= Self::INTERVAL {
+            let seconds = elapsed.as_secs_f32();
+            self.bitrate_bps = (self.bytes as f32 * 8.0 / seconds) as u32;
+            self.frames_per_second = self.frames as f32 / seconds;
+            *self = Self { since: Some(now), bitrate_bps: self.bitrate_bps, frames_per_second: self.frames_per_second, ..Self::default() };
+        }
+    }
+}
