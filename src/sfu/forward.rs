@@ -72,17 +72,20 @@ pub struct SendTime {
     pub abs_send_time: u32,
 }
 
+/// What the packet path sends with.
+pub struct Sending<'a, W> {
+    pub at: SendTime,
+    /// By peer key.
+    pub egress: &'a mut [Egress],
+    /// Holds one viewer's run at a time.
+    pub buffer: &'a mut Vec<u8>,
+    pub wire: &'a mut W,
+    pub counters: &'a mut Counters,
+}
+
 /// Sends a run of packets of `layer` to every down-track of the track.
-pub fn forward_run(
-    at: SendTime,
-    up: &mut UpTrack,
-    layer: u8,
-    run: &[Arc<RtpPacket>],
-    egress: &mut [Egress],
-    buffer: &mut Vec<u8>,
-    wire: &mut impl Wire,
-    counters: &mut Counters,
-) {
+pub fn forward_run(up: &mut UpTrack, layer: u8, run: &[Arc<RtpPacket>], sending: Sending<'_, impl Wire>) {
+    let Sending { at, egress, buffer, wire, counters } = sending;
     for (_, down) in &mut up.downs {
         let egress = &mut egress[down.peer];
         if egress.ready.is_none() {
@@ -108,16 +111,8 @@ pub fn forward_run(
 
 /// Answers a NACK: sends a packet of the ring again on the retransmission stream (RFC 4588). Its own SSRC and numbers, because no two
 /// different packets may ever be sealed under one (SSRC, index). Returns whether it was sent.
-pub fn retransmit(
-    at: SendTime,
-    up: &mut UpTrack,
-    down: usize,
-    wanted: WireSeq,
-    egress: &mut [Egress],
-    buffer: &mut Vec<u8>,
-    wire: &mut impl Wire,
-    counters: &mut Counters,
-) -> bool {
+pub fn retransmit(up: &mut UpTrack, down: usize, wanted: WireSeq, sending: Sending<'_, impl Wire>) -> bool {
+    let Sending { at, egress, buffer, wire, counters } = sending;
     let Some(down) = up.downs.get_mut(down) else { return false };
     let egress = &mut egress[down.peer];
     let (Some(rtx_ssrc), (_, Some(rtx_pt))) = (down.rtx_ssrc, down.payload_types()) else { return false };

@@ -241,7 +241,7 @@ impl Engine {
             let down = &mut track.downs[reference.key];
             match wanted.iter().find(|media| media.mid == down.mid) {
                 Some(media) => {
-                    down.renegotiated(media.codecs.clone(), media.extensions.clone());
+                    down.renegotiated(media.codecs.clone(), media.extensions);
                     kept.push(reference);
                 }
                 None => drop(track.downs.remove(reference.key)),
@@ -255,7 +255,7 @@ impl Engine {
             let slot = slot_of(media.kind);
             let kind = media.kind.unwrap_or(MediaKind::Video);
             let start = self.rng.random_range(1..0x4000);
-            let down = DownTrack::new(key, media.mid, kind, ssrc, rtx_ssrc, media.codecs.clone(), media.extensions.clone(), start);
+            let down = DownTrack::new(key, media.mid, kind, ssrc, rtx_ssrc, media.codecs.clone(), media.extensions, start);
             let down_key = self.broadcasts[broadcast].track_mut(slot).downs.insert(down);
             kept.push(DownRef { slot, key: down_key, ssrc });
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::Engine;
 use crate::limits;
-use crate::sfu::forward::{Wire, forward_run};
+use crate::sfu::forward::{Sending, Wire, forward_run};
 use crate::sfu::handle::{PublisherProblem, SfuEvent};
 use crate::sfu::publisher::Ingested;
 use crate::sfu::rtp::header::{RtpHeader, is_rtcp};
@@ -91,8 +91,8 @@ impl Engine {
                 let track = broadcast.track_mut(run.slot);
                 let clock = track.layers.get(usize::from(run.layer)).and_then(|layer| layer.clock);
                 for packets in run.packets.chunks(limits::RUN_PACKETS_MAX) {
-                    let counters = &mut self.counters;
-                    forward_run(at, track, run.layer, packets, &mut self.egress, &mut self.buffer, wire, counters);
+                    let sending = Sending { at, egress: &mut self.egress, buffer: &mut self.buffer, wire, counters: &mut self.counters };
+                    forward_run(track, run.layer, packets, sending);
                 }
                 if broadcast.subscribers.is_empty() {
                     continue;
@@ -164,7 +164,8 @@ impl Engine {
             track.observe(now, run.layer, packet);
         }
         for packets in run.packets.chunks(limits::RUN_PACKETS_MAX) {
-            forward_run(at, track, run.layer, packets, &mut self.egress, &mut self.buffer, wire, &mut self.counters);
+            let sending = Sending { at, egress: &mut self.egress, buffer: &mut self.buffer, wire, counters: &mut self.counters };
+            forward_run(track, run.layer, packets, sending);
         }
         self.publish_news(now, key);
     }

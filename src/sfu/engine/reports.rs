@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use crate::limits;
-use crate::sfu::forward::{Wire, retransmit};
+use crate::sfu::forward::{Sending, Wire, retransmit};
 use crate::sfu::peer::DownRef;
 use crate::sfu::rtp::id::Ssrc;
 use crate::sfu::rtp::rtcp::{ReportBlock, RtcpItem, nacked, parse_compound};
@@ -74,7 +74,8 @@ impl Engine {
                 return;
             }
             let track = self.broadcasts[broadcast].track_mut(down.slot);
-            retransmit(at, track, down.key, WireSeq(seq), &mut self.egress, &mut self.buffer, wire, &mut self.counters);
+            let sending = Sending { at, egress: &mut self.egress, buffer: &mut self.buffer, wire, counters: &mut self.counters };
+            retransmit(track, down.key, WireSeq(seq), sending);
         }
     }
 
