@@ -34,6 +34,19 @@ pub const EVENT_QUEUE: usize = 8192;
 /// Packet runs from other workers waiting for one worker. Full: the newest run is dropped and counted.
 pub const HANDOVER_QUEUE: usize = 4096;
 
+// ---- Demo publisher ----
+
+/// Largest RTP payload the demo sends, bytes: with headers, extensions and the SRTP tag it stays below a 1200-byte datagram.
+pub const DEMO_PAYLOAD_MAX: usize = 1100;
+/// How far the demo may fall behind its schedule before it skips ahead to the next key frame instead of sending a burst.
+pub const DEMO_LATE_MAX: Duration = Duration::from_secs(1);
+/// Threads that draw the demo's recording; the encoder beside them needs the rest of the machine.
+pub const DEMO_DRAWING_THREADS_MAX: usize = 8;
+/// First and longest pause before the demo connects again, jittered downwards by up to half. It never gives up.
+pub const DEMO_RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
+/// How long the demo waits for an HTTP answer and for a connection to come up before it starts over.
+pub const DEMO_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
 // ---- Media plane: ingest reports ----
 
 /// Missing packets remembered per received stream. More: a burst that retransmission cannot mend in time; all are forgotten and a key
