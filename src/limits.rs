@@ -81,6 +81,11 @@ pub const ICE_CONSENT_TIMEOUT: Duration = Duration::from_secs(30);
 pub const ICE_VALIDATED_MAX: usize = 8;
 /// A DTLS handshake that is not complete by then fails: five retransmissions on a bad mobile link.
 pub const DTLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
+/// A flight of the handshake that nothing answers is sent again after this long, then after twice that, and so on: above most round trips,
+/// and far below the 1 s of RFC 6347, because a viewer is waiting.
+pub const DTLS_RETRANSMIT_FIRST: Duration = Duration::from_millis(250);
+/// How often that wait doubles: it ends at 4 s.
+pub const DTLS_RETRANSMIT_DOUBLINGS: u32 = 4;
 /// Datagrams of one handshake; a clean one has 3 to 6. More: the handshake fails.
 pub const DTLS_HANDSHAKE_DATAGRAMS_MAX: usize = 64;
 /// Bytes of one handshake; a clean one has about 2 KB. More: the handshake fails.

@@ -8,8 +8,8 @@ use crate::limits::DTLS_HELLO_BYTES_MAX;
 
 const RECORD_HEADER: usize = 13;
 const HANDSHAKE_HEADER: usize = 12;
-const CONTENT_HANDSHAKE: u8 = 22;
-const CLIENT_HELLO: u8 = 1;
+pub(super) const CONTENT_HANDSHAKE: u8 = 22;
+pub(super) const CLIENT_HELLO: u8 = 1;
 const EXTENSION_USE_SRTP: u16 = 14;
 const AEAD_AES_128_GCM: u16 = 0x0007;
 

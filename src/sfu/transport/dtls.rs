@@ -27,14 +27,18 @@ use rtc_srtp::config::LABEL_EXTRACTOR_DTLS_SRTP;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
-use super::client_hello::{HelloReader, records};
+use super::client_hello::{CLIENT_HELLO, CONTENT_HANDSHAKE, HelloReader, records};
 use super::srtp::{SrtpKeys, SrtpProfile};
 use crate::limits::{
     DTLS_HANDSHAKE_BYTES_MAX, DTLS_HANDSHAKE_DATAGRAMS_MAX, DTLS_HANDSHAKE_TIMEOUT, DTLS_HELLO_DATAGRAMS_MAX, DTLS_REPEATS_MAX,
+    DTLS_RETRANSMIT_DOUBLINGS, DTLS_RETRANSMIT_FIRST,
 };
 
 /// Stands for the peer in `rtc-dtls`, which keeps one association per address.
 const PLACEHOLDER: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9));
+
+const CONTENT_CHANGE_CIPHER_SPEC: u8 = 20;
+const HELLO_VERIFY_REQUEST: u8 = 3;
 
 /// Why DTLS of a peer failed. The peer is lost.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -259,6 +263,27 @@ enum Phase {
     Closed,
 }
 
+/// Our last flight, kept to be sent again. `rtc-dtls` cannot be relied on for that: it stops its timer for good when a repeated ClientHello
+/// arrives, and Chromium repeats it after 50 ms, so that one lost flight would end the handshake (RFC 6347 section 4.2.4 wants it
+/// answered). The same bytes will do: what the client has seen it drops as replayed, what it has not it takes.
+#[derive(Default)]
+struct Flight {
+    datagrams: Vec<BytesMut>,
+    sent_at: Option<Instant>,
+    repeats: u32,
+}
+
+impl Flight {
+    /// When to send it again of our own accord. A HelloVerifyRequest never: the server keeps no state for it (RFC 6347 section 4.2.1).
+    fn due(&self) -> Option<Instant> {
+        let first = records(self.datagrams.first()?).next()?;
+        if first.0 == CONTENT_HANDSHAKE && first.2.first() == Some(&HELLO_VERIFY_REQUEST) {
+            return None;
+        }
+        Some(self.sent_at? + DTLS_RETRANSMIT_FIRST * 2_u32.pow(self.repeats.min(DTLS_RETRANSMIT_DOUBLINGS)))
+    }
+}
+
 /// DTLS of one peer. After `Connected` it is needed only to repeat our last flight when it was lost and to say goodbye; dropping it then
 /// costs nothing but that and frees about 13 KiB.
 pub struct DtlsServer {
@@ -267,6 +292,9 @@ pub struct DtlsServer {
     endpoint: Endpoint,
     phase: Phase,
     deadline: Option<Instant>,
+    /// What is to be sent.
+    outbox: VecDeque<BytesMut>,
+    flight: Flight,
     datagrams: usize,
     bytes: usize,
     /// Plaintext datagrams since the handshake was complete.
@@ -282,6 +310,8 @@ impl DtlsServer {
             endpoint: Endpoint::new(PLACEHOLDER, TransportProtocol::UDP, None),
             phase: Phase::Hello { reader: HelloReader::default(), kept: VecDeque::new() },
             deadline: None,
+            outbox: VecDeque::new(),
+            flight: Flight::default(),
             datagrams: 0,
             bytes: 0,
             repeats: 0,
@@ -299,6 +329,11 @@ impl DtlsServer {
     /// The peer is lost. [`Self::poll_transmit`] may still have an alert for it.
     pub fn handle(&mut self, now: Instant, datagram: &[u8]) -> Result<DtlsEvent, DtlsError> {
         self.begin(now);
+        // Under a key there is no ChangeCipherSpec in DTLS 1.2 without renegotiation. rtc-dtls believes one unauthenticated, and would
+        // let anyone who can forge the client's address end the association.
+        if records(datagram).any(|(content, epoch, _)| content == CONTENT_CHANGE_CIPHER_SPEC && epoch != 0) {
+            return Ok(DtlsEvent::None);
+        }
         match &mut self.phase {
             Phase::Closed => return Ok(DtlsEvent::None),
             Phase::Connected => {
@@ -308,7 +343,7 @@ impl DtlsServer {
                         return Ok(DtlsEvent::None);
                     }
                 }
-                return self.read(now, BytesMut::from(datagram));
+                return self.read_or_repeat(now, datagram);
             }
             Phase::Hello { .. } | Phase::Handshake { .. } => {}
         }
@@ -318,7 +353,7 @@ impl DtlsServer {
             self.phase = Phase::Closed;
             return Err(DtlsError::Flooded);
         }
-        let Phase::Hello { reader, kept } = &mut self.phase else { return self.read(now, BytesMut::from(datagram)) };
+        let Phase::Hello { reader, kept } = &mut self.phase else { return self.read_or_repeat(now, datagram) };
         if kept.len() < DTLS_HELLO_DATAGRAMS_MAX {
             kept.push_back(BytesMut::from(datagram));
         }
@@ -334,8 +369,27 @@ impl DtlsServer {
         Ok(event)
     }
 
+    /// Reads a datagram; when it repeats a flight of the client's and moves nothing, ours was lost and is sent again.
+    fn read_or_repeat(&mut self, now: Instant, datagram: &[u8]) -> Result<DtlsEvent, DtlsError> {
+        let waiting = self.outbox.len();
+        let event = self.read(now, BytesMut::from(datagram))?;
+        let repeats = match self.phase {
+            Phase::Handshake { .. } => {
+                records(datagram).any(|(content, _, payload)| content == CONTENT_HANDSHAKE && payload.first() == Some(&CLIENT_HELLO))
+            }
+            Phase::Connected => records(datagram).any(|(content, epoch, _)| content == CONTENT_HANDSHAKE && epoch == 0),
+            Phase::Hello { .. } | Phase::Closed => false,
+        };
+        if repeats && self.outbox.len() == waiting {
+            self.outbox.extend(self.flight.datagrams.iter().cloned());
+        }
+        Ok(event)
+    }
+
     fn read(&mut self, now: Instant, datagram: BytesMut) -> Result<DtlsEvent, DtlsError> {
-        let events = match self.endpoint.read(now, PLACEHOLDER, None, datagram) {
+        let result = self.endpoint.read(now, PLACEHOLDER, None, datagram);
+        self.collect(now);
+        let events = match result {
             Ok(events) => events,
             // After the handshake only what is authentic ends it: anything else that does not parse is dropped.
             Err(error) if matches!(self.phase, Phase::Connected) && !matches!(error, RtcError::ErrAlertFatalOrClose) => {
@@ -390,16 +444,25 @@ impl DtlsServer {
         Ok(SrtpKeys::of_server(profile, material.as_ref()).expect("exported as long as the profile needs"))
     }
 
+    /// Takes what the endpoint has to send; it is one flight, since it is drained after every call.
+    fn collect(&mut self, now: Instant) {
+        let datagrams: Vec<BytesMut> = std::iter::from_fn(|| self.endpoint.poll_transmit()).map(|transmit| transmit.message).collect();
+        if !datagrams.is_empty() {
+            self.outbox.extend(datagrams.iter().cloned());
+            self.flight = Flight { datagrams, sent_at: Some(now), repeats: 0 };
+        }
+    }
+
     /// The next datagram to send to the selected address.
     pub fn poll_transmit(&mut self) -> Option<BytesMut> {
-        self.endpoint.poll_transmit().map(|transmit| transmit.message)
+        self.outbox.pop_front()
     }
 
     /// When to call [`Self::handle_timeout`]: to send a flight again, or because the handshake took too long.
     pub fn wake_at(&self) -> Option<Instant> {
         match self.phase {
             Phase::Hello { .. } => self.deadline,
-            Phase::Handshake { .. } => [self.deadline, self.endpoint.poll_timeout(&PLACEHOLDER)].into_iter().flatten().min(),
+            Phase::Handshake { .. } => [self.deadline, self.flight.due()].into_iter().flatten().min(),
             Phase::Connected | Phase::Closed => None,
         }
     }
@@ -417,9 +480,10 @@ impl DtlsServer {
             self.phase = Phase::Closed;
             return Err(DtlsError::TimedOut);
         }
-        if matches!(self.phase, Phase::Handshake { .. }) && self.endpoint.handle_timeout(PLACEHOLDER, now).is_err() {
-            self.phase = Phase::Closed;
-            return Err(DtlsError::TimedOut);
+        if matches!(self.phase, Phase::Handshake { .. }) && self.flight.due().is_some_and(|due| now >= due) {
+            self.outbox.extend(self.flight.datagrams.iter().cloned());
+            self.flight.sent_at = Some(now);
+            self.flight.repeats += 1;
         }
         Ok(())
     }
@@ -429,7 +493,11 @@ impl DtlsServer {
         if let Phase::Handshake { .. } | Phase::Connected = self.phase {
             // It fails for no association at all, and then there is nobody to tell.
             drop(self.endpoint.close(now));
+            self.collect(now);
         }
         self.phase = Phase::Closed;
     }
 }
+
+#[cfg(test)]
+mod tests;

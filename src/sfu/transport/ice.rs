@@ -239,3 +239,6 @@ impl From<Unreadable> for IceDrop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -430,3 +430,6 @@ fn derive(master_key: &[u8], master_salt: &[u8], label: u8, out: &mut [u8]) {
         chunk.copy_from_slice(&block[..chunk.len()]);
     }
 }
+
+#[cfg(test)]
+mod tests;

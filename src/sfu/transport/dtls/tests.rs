@@ -1,0 +1,302 @@
+//! The client is an `rtc-dtls` endpoint that lists SRTP profiles as Chromium does. Time is virtual, loss is by rule.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+
+use super::*;
+
+const SERVER: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 5));
+const CHROMIUM: &[SrtpProtectionProfile] = &[
+    SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
+    SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm,
+    SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
+];
+const SHA1_ONLY: &[SrtpProtectionProfile] = &[SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80];
+
+#[expect(clippy::disallowed_methods, reason = "an arbitrary start of virtual time")]
+fn start() -> Instant {
+    Instant::now()
+}
+
+/// `rtc-dtls` with the retransmission of a browser on top: its last flight again whenever nothing moved for a while.
+struct Client {
+    endpoint: Endpoint,
+    flight: Vec<BytesMut>,
+    certificate: NodeCertificate,
+    connected: bool,
+    closed: bool,
+}
+
+impl Client {
+    fn new(now: Instant, server: &NodeCertificate, profiles: &[SrtpProtectionProfile], mtu: usize) -> Self {
+        let certificate = NodeCertificate::generate().unwrap();
+        let expected = server.fingerprint();
+        let config = certificate
+            .shared
+            .config
+            .clone()
+            .with_mtu(mtu)
+            .with_srtp_protection_profiles(profiles.to_vec())
+            .with_verify_peer_certificate(Some(Arc::new(move |chain, _| {
+                assert!(expected.matches(&chain[0]));
+                Ok(())
+            })))
+            .build(true, None)
+            .unwrap();
+        let mut endpoint = Endpoint::new(PLACEHOLDER, TransportProtocol::UDP, None);
+        endpoint.connect(now, SERVER, Arc::new(config), None).unwrap();
+        Self { endpoint, flight: Vec::new(), certificate, connected: false, closed: false }
+    }
+
+    fn keys(&self, profile: SrtpProfile) -> SrtpKeys {
+        let state = self.endpoint.get_connection_state(SERVER).unwrap();
+        let material = state.export_keying_material(LABEL_EXTRACTOR_DTLS_SRTP, &[], profile.keying_material_len()).unwrap();
+        SrtpKeys::of_server(profile, material.as_ref()).unwrap().mirrored()
+    }
+
+    fn handle(&mut self, now: Instant, datagram: BytesMut) {
+        for event in self.endpoint.read(now, SERVER, None, datagram).unwrap_or_default() {
+            match event {
+                EndpointEvent::HandshakeComplete => self.connected = true,
+                EndpointEvent::PeerClosed => self.closed = true,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Both ends and a clock. `lose(n)` says whether the n-th datagram, in either direction, is lost.
+struct Pair {
+    now: Instant,
+    client: Client,
+    server: DtlsServer,
+    datagrams: usize,
+    keys: Option<SrtpKeys>,
+    closed: bool,
+}
+
+impl Pair {
+    fn new(profiles: &[SrtpProtectionProfile], mtu: usize) -> Self {
+        let now = start();
+        let certificate = NodeCertificate::generate().unwrap();
+        let client = Client::new(now, &certificate, profiles, mtu);
+        let server = DtlsServer::new(&certificate, client.certificate.fingerprint());
+        Self { now, client, server, datagrams: 0, keys: None, closed: false }
+    }
+
+    /// Delivers until both are silent.
+    fn exchange(&mut self, lose: &dyn Fn(usize) -> bool) -> Result<(), DtlsError> {
+        loop {
+            let mut moved = false;
+            let flight: Vec<BytesMut> = std::iter::from_fn(|| self.client.endpoint.poll_transmit()).map(|sent| sent.message).collect();
+            if !flight.is_empty() {
+                moved = true;
+                self.client.flight = flight.clone();
+                self.to_server(&flight, lose)?;
+            }
+            while let Some(datagram) = self.server.poll_transmit() {
+                moved = true;
+                self.datagrams += 1;
+                if !lose(self.datagrams) {
+                    self.client.handle(self.now, datagram);
+                }
+            }
+            if !moved {
+                return Ok(());
+            }
+        }
+    }
+
+    fn to_server(&mut self, flight: &[BytesMut], lose: &dyn Fn(usize) -> bool) -> Result<(), DtlsError> {
+        for datagram in flight {
+            self.datagrams += 1;
+            if !lose(self.datagrams) {
+                match self.server.handle(self.now, datagram)? {
+                    DtlsEvent::None => {}
+                    DtlsEvent::Connected(keys) => assert!(self.keys.replace(keys).is_none(), "connected twice"),
+                    DtlsEvent::Closed => self.closed = true,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets timers run until both are connected.
+    fn connect(&mut self, lose: &dyn Fn(usize) -> bool) -> Result<(), DtlsError> {
+        for _ in 0..200 {
+            self.exchange(lose)?;
+            if self.keys.is_some() && self.client.connected {
+                return Ok(());
+            }
+            self.now += Duration::from_millis(100);
+            let flight = self.client.flight.clone();
+            self.to_server(&flight, lose)?;
+            self.server.handle_timeout(self.now)?;
+        }
+        Err(DtlsError::TimedOut)
+    }
+}
+
+#[test]
+fn gcm_is_agreed_although_the_client_lists_sha1_first() {
+    for (profiles, expected) in [(CHROMIUM, SrtpProfile::AeadAes128Gcm), (SHA1_ONLY, SrtpProfile::Aes128CmSha1_80)] {
+        let mut pair = Pair::new(profiles, 1200);
+        pair.connect(&|_| false).unwrap();
+        let (server, client) = (pair.keys.unwrap(), pair.client.keys(expected));
+        assert_eq!(server.profile, expected);
+        assert_eq!(server.local_key.as_ref(), client.remote_key.as_ref());
+        assert_eq!(server.remote_key.as_ref(), client.local_key.as_ref());
+        assert_eq!(server.local_salt.as_ref(), client.remote_salt.as_ref());
+        assert_eq!(server.remote_salt.as_ref(), client.local_salt.as_ref());
+        assert_eq!(pair.server.wake_at(), None);
+    }
+}
+
+#[test]
+fn a_fragmented_client_hello_is_read_as_a_whole() {
+    for mtu in [40, 64, 100] {
+        let mut pair = Pair::new(CHROMIUM, mtu);
+        pair.connect(&|_| false).unwrap();
+        assert_eq!(pair.keys.unwrap().profile, SrtpProfile::AeadAes128Gcm, "mtu {mtu}");
+    }
+}
+
+#[test]
+fn the_handshake_survives_the_loss_of_any_one_datagram() {
+    for lost in 1..12 {
+        let mut pair = Pair::new(CHROMIUM, 1200);
+        pair.connect(&|datagram| datagram == lost).unwrap_or_else(|error| panic!("datagram {lost} lost: {error}"));
+        assert_eq!(pair.keys.unwrap().profile, SrtpProfile::AeadAes128Gcm);
+    }
+}
+
+#[test]
+fn the_handshake_survives_random_loss() {
+    for seed in 0..300 {
+        let rng = RefCell::new(StdRng::seed_from_u64(seed));
+        let outcome = Pair::new(CHROMIUM, 1200).connect(&|_| rng.borrow_mut().random_bool(0.2));
+        assert!(outcome.is_ok(), "seed {seed}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_repeated_client_hello_does_not_silence_our_flight() {
+    let mut pair = Pair::new(CHROMIUM, 1200);
+    // ClientHello, HelloVerifyRequest, ClientHello with cookie; then our flight is lost and the client repeats itself at once.
+    pair.exchange(&|datagram| datagram > 3).unwrap();
+    let hello = pair.client.flight.clone();
+    let answered = |pair: &mut Pair| std::iter::from_fn(|| pair.server.poll_transmit()).count();
+    assert_eq!(answered(&mut pair), 0);
+    pair.server.handle(pair.now, &hello[0]).unwrap();
+    assert_eq!(answered(&mut pair), 1, "the repeated ClientHello is answered");
+    let due = pair.server.wake_at().unwrap();
+    assert_eq!(due, pair.now + DTLS_RETRANSMIT_FIRST);
+    pair.server.handle_timeout(due).unwrap();
+    assert_eq!(answered(&mut pair), 1, "and the timer still runs");
+    assert_eq!(pair.server.wake_at(), Some(due + 2 * DTLS_RETRANSMIT_FIRST));
+}
+
+#[test]
+fn a_certificate_with_another_fingerprint_is_refused() {
+    let mut pair = Pair::new(CHROMIUM, 1200);
+    pair.server.expected = NodeCertificate::generate().unwrap().fingerprint();
+    assert_eq!(pair.connect(&|_| false), Err(DtlsError::WrongFingerprint));
+    assert!(pair.keys.is_none());
+    assert!(pair.server.poll_transmit().is_some(), "the client is told by an alert");
+}
+
+#[test]
+fn a_client_without_srtp_is_refused() {
+    let mut pair = Pair::new(&[], 1200);
+    assert!(matches!(pair.connect(&|_| false), Err(DtlsError::Handshake(_))));
+}
+
+#[test]
+fn either_side_may_say_goodbye() {
+    let mut pair = Pair::new(CHROMIUM, 1200);
+    pair.connect(&|_| false).unwrap();
+    pair.client.endpoint.close(pair.now).unwrap();
+    pair.exchange(&|_| false).unwrap();
+    assert!(pair.closed);
+
+    let mut pair = Pair::new(CHROMIUM, 1200);
+    pair.connect(&|_| false).unwrap();
+    pair.server.close(pair.now);
+    pair.exchange(&|_| false).unwrap();
+    assert!(pair.client.closed);
+}
+
+#[test]
+fn a_handshake_that_does_not_end_is_given_up() {
+    let mut pair = Pair::new(CHROMIUM, 1200);
+    assert_eq!(pair.server.wake_at(), None);
+    pair.server.begin(pair.now);
+    assert_eq!(pair.server.wake_at(), Some(pair.now + DTLS_HANDSHAKE_TIMEOUT));
+    assert_eq!(pair.server.handle_timeout(pair.now + DTLS_HANDSHAKE_TIMEOUT), Err(DtlsError::TimedOut));
+    assert_eq!(pair.server.wake_at(), None);
+}
+
+#[test]
+fn a_flood_of_handshake_datagrams_ends_it() {
+    let mut pair = Pair::new(CHROMIUM, 1200);
+    let mut outcome = Ok(DtlsEvent::None);
+    for _ in 0..=DTLS_HANDSHAKE_DATAGRAMS_MAX {
+        outcome = pair.server.handle(pair.now, &[22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    }
+    assert!(matches!(outcome, Err(DtlsError::Flooded)));
+}
+
+#[test]
+fn garbage_after_the_handshake_does_no_harm() {
+    let mut pair = Pair::new(CHROMIUM, 1200);
+    pair.connect(&|_| false).unwrap();
+    let record = |content: u8, epoch: u8, payload: &[u8]| {
+        let mut record = vec![content, 254, 253, 0, epoch, 0, 0, 0, 0, 9, 9, 0, payload.len() as u8];
+        record.extend_from_slice(payload);
+        record
+    };
+    for round in 0..200u8 {
+        for content in [20, 21, 22, 23, 24, 63] {
+            for epoch in [0, 1, 2] {
+                for payload in [&[][..], &[1], &[2, 40], &[round; 30]] {
+                    let event = pair.server.handle(pair.now, &record(content, epoch, payload)).unwrap();
+                    assert!(matches!(event, DtlsEvent::None), "content {content} epoch {epoch}");
+                }
+            }
+        }
+        let mut answers = 0;
+        while pair.server.poll_transmit().is_some() {
+            answers += 1;
+        }
+        assert!(answers <= 8);
+    }
+    pair.client.endpoint.close(pair.now).unwrap();
+    pair.exchange(&|_| false).unwrap();
+    assert!(pair.closed, "the association still lives");
+}
+
+#[test]
+fn a_certificate_survives_its_pem() {
+    let certificate = NodeCertificate::generate().unwrap();
+    let read = NodeCertificate::from_pem(&certificate.to_pem()).unwrap();
+    assert_eq!(read.fingerprint(), certificate.fingerprint());
+    assert!(NodeCertificate::from_pem("").is_err());
+    assert!(NodeCertificate::from_pem(&certificate.to_pem().replace("PRIVATE KEY", "PUBLIC KEY")).is_err());
+}
+
+#[test]
+fn fingerprints_are_read_as_sdp_writes_them() {
+    let fingerprint = NodeCertificate::generate().unwrap().fingerprint();
+    let text = fingerprint.to_string();
+    assert!(text.starts_with("sha-256 ") && text.len() == 8 + 32 * 3 - 1);
+    assert_eq!(Fingerprint::parse(&text), Some(fingerprint.clone()));
+    assert_eq!(Fingerprint::parse(&text.to_lowercase()), Some(fingerprint));
+    let sha512 = format!("SHA-512 {}", ["0a"; 64].join(":"));
+    assert!(Fingerprint::parse(&sha512).is_some());
+    for wrong in ["", "sha-256", "sha-256 AA", "sha-1 AA:BB", &text[..text.len() - 1], &format!("{text}:00"), "sha-256 +1:+2"] {
+        assert_eq!(Fingerprint::parse(wrong), None, "{wrong}");
+    }
+}
