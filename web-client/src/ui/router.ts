@@ -1,0 +1,46 @@
+// Addresses and places. One signal says where the visitor is; links of this page are followed without loading it anew.
+import { signal } from '@preact/signals';
+
+export type Place = { kind: 'home' } | { kind: 'watch'; slug: string } | { kind: 'studio' } | { kind: 'nowhere' };
+
+/** Which place an address names. Slugs are 1 to 64 of `a-z 0-9 -`; ids are in the same alphabet. */
+export function placeOf(path: string): Place {
+  const trimmed = path.length > 1 ? path.replace(/\/+$/, '') : path;
+  if (trimmed === '/' || trimmed === '') return { kind: 'home' };
+  if (trimmed === '/studio') return { kind: 'studio' };
+  const slug = /^\/watch\/([a-z0-9-]{1,64})$/.exec(trimmed)?.[1];
+  return slug === undefined ? { kind: 'nowhere' } : { kind: 'watch', slug };
+}
+
+/** The address of a place. */
+export function pathOf(place: Exclude<Place, { kind: 'nowhere' }>): string {
+  switch (place.kind) {
+    case 'home': return '/';
+    case 'studio': return '/studio';
+    case 'watch': return `/watch/${place.slug}`;
+  }
+}
+
+export const place = signal<Place>({ kind: 'home' });
+
+/** Goes to an address of this page, as a new entry of the history. */
+export function navigate(path: string): void {
+  history.pushState(null, '', path);
+  place.value = placeOf(location.pathname);
+  scrollTo(0, 0);
+}
+
+/** Follows the history and the links of the page until `until` aborts. */
+export function startRouter(until: AbortSignal): void {
+  place.value = placeOf(location.pathname);
+  addEventListener('popstate', () => { place.value = placeOf(location.pathname); }, { signal: until });
+  document.addEventListener('click', (event) => {
+    // New tabs, downloads and other sites stay the browser's own business.
+    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    const link = event.target instanceof Element ? event.target.closest('a') : null;
+    if (!link || link.origin !== location.origin || link.target || link.hasAttribute('download') || link.hash) return;
+    if (placeOf(link.pathname).kind === 'nowhere') return;
+    event.preventDefault();
+    if (link.pathname !== location.pathname || link.search !== location.search) navigate(link.pathname + link.search);
+  }, { signal: until });
+}

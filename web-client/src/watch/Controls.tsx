@@ -1,0 +1,79 @@
+// The control row over the picture. Left: play, volume, tally. Right: settings, picture in picture, theatre, full screen.
+import type { Ref } from 'preact';
+import { IconButton } from '../ui/Button';
+import {
+  cornersIn, cornersOut, gear, gearFill, pause, pictureInPicture, pictureInPictureFill, play, rectangle, rectangleFill, speakerHigh, speakerLow,
+  speakerSlash,
+} from '../ui/icons';
+import { TallyButton, type TallyState } from '../ui/Tally';
+import { words } from '../words';
+import type { Playback } from './playback';
+
+export type ControlsProps = {
+  playback: Playback;
+  tally: TallyState | null;
+  settingsOpen: boolean;
+  theatre: boolean;
+  fullScreen: boolean;
+  /** Whether single keys act, for the tooltips. */
+  keys: boolean;
+  settingsButton: Ref<HTMLButtonElement>;
+  onSettings: () => void;
+  onTheatre: () => void;
+  onFullScreen: () => void;
+};
+
+export function Controls({ playback, tally, settingsOpen, theatre, fullScreen, keys, settingsButton, onSettings, onTheatre, onFullScreen }: ControlsProps) {
+  const say = words.watch;
+  const paused = playback.paused.value;
+  const silent = playback.muted.value || playback.silenced.value;
+  const volume = playback.volume.value;
+  const key = (name: string) => (keys ? name : undefined);
+  return (
+    <div class="bar">
+      <IconButton icon={paused ? play : pause} label={paused ? say.play : say.pause} shortcut={key('Space')} tip="start" onClick={() => playback.toggle()} />
+      <IconButton
+        icon={silent || volume === 0 ? speakerSlash : volume < 0.5 ? speakerLow : speakerHigh}
+        label={silent ? say.unmute : say.mute}
+        shortcut={key('M')}
+        onClick={() => playback.toggleMuted()}
+      />
+      <input
+        class="volume"
+        type="range"
+        min="0"
+        max="100"
+        step="1"
+        aria-label={say.volume}
+        aria-valuetext={`${Math.round(silent ? 0 : volume * 100)} %`}
+        value={silent ? 0 : Math.round(volume * 100)}
+        style={{ '--at': `${silent ? 0 : volume * 100}%` }}
+        onInput={(event) => playback.setVolume(event.currentTarget.valueAsNumber / 100)}
+      />
+      {tally && <TallyButton state={tally} hint={paused ? say.goLiveButton : say.liveButton} onClick={() => void playback.play()} />}
+      <span class="grow" />
+      <IconButton
+        icon={settingsOpen ? gearFill : gear}
+        label={say.settings}
+        expanded={settingsOpen}
+        popup="menu"
+        buttonRef={settingsButton}
+        onClick={onSettings}
+      />
+      {playback.canPictureInPicture && (
+        <IconButton
+          class="wide-only"
+          icon={playback.inPictureInPicture.value ? pictureInPictureFill : pictureInPicture}
+          label={say.pictureInPicture}
+          shortcut={key('P')}
+          pressed={playback.inPictureInPicture.value}
+          onClick={() => playback.togglePictureInPicture()}
+        />
+      )}
+      {!fullScreen && (
+        <IconButton class="wide-only theatre-button" icon={theatre ? rectangleFill : rectangle} label={theatre ? say.leaveTheatre : say.theatre} shortcut={key('T')} tip="end" onClick={onTheatre} />
+      )}
+      <IconButton icon={fullScreen ? cornersIn : cornersOut} label={fullScreen ? say.leaveFullScreen : say.fullScreen} shortcut={key('F')} tip="end" onClick={onFullScreen} />
+    </div>
+  );
+}

@@ -1,0 +1,211 @@
+// The player: the picture edge to edge, its controls, and everything that lies over it. Draws what the session says; knows no transport.
+import type { ReadonlySignal } from '@preact/signals';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { posterUrl } from '../lib/api';
+import type { ViewerSession } from '../lib/viewer';
+import { titleOf } from '../home/Card';
+import { Button } from '../ui/Button';
+import { formatDelay } from '../ui/format';
+import { useEverySecond, useScope, useTick } from '../ui/hooks';
+import { Icon } from '../ui/Icon';
+import { caretLeft, play as playIcon, speakerSlash } from '../ui/icons';
+import { recall, remember } from '../ui/remember';
+import type { TallyState } from '../ui/Tally';
+import { words } from '../words';
+import { Controls } from './Controls';
+import { CurtainView } from './CurtainView';
+import { AskItDialog, ShortcutsDialog } from './Dialogs';
+import { QualityMenu } from './QualityMenu';
+import { ScoreBug } from './ScoreBug';
+import { StatsOverlay } from './StatsOverlay';
+import { curtainOf } from './curtain';
+import { toggleFullScreen, useFullScreen } from './full_screen';
+import { type KeyAction, actionOf, keyTargetOf } from './keys';
+import type { MatchNow } from './match';
+import { Playback } from './playback';
+import { useChrome } from './use_chrome';
+
+/** From here on the tally turns amber: the picture is no longer what this product promises. */
+const BEHIND_MS = 3_000;
+
+export type PlayerProps = { session: ViewerSession; match: ReadonlySignal<MatchNow>; theatre: boolean; onTheatre: (on: boolean) => void };
+
+export function Player({ session, match, theatre, onTheatre }: PlayerProps) {
+  const frame = useRef<HTMLElement>(null);
+  const video = useRef<HTMLVideoElement>(null);
+  const settingsButton = useRef<HTMLButtonElement>(null);
+  const playback = useMemo(() => new Playback(), [session]);
+  const [menu, setMenu] = useState(false);
+  const [stats, setStats] = useState(false);
+  const [dialog, setDialog] = useState<'shortcuts' | 'ask_it' | null>(null);
+  const [keysOn, setKeysOn] = useState(() => recall('shortcuts', true));
+  const fullScreen = useFullScreen();
+
+  const phase = session.phase.value;
+  const broadcast = session.broadcast.value;
+  const listening = session.quality.value.mode === 'audio_only';
+  const paused = playback.paused.value;
+  const droppedAt = useDroppedAt(phase.kind === 'reconnecting', match);
+  const curtain = curtainOf(phase, broadcast, droppedAt);
+  const delay = useDelay(session, paused);
+  const tally = tallyOf(phase.kind, paused, delay, droppedAt);
+  const chrome = useChrome(menu || stats || paused || curtain !== null);
+  // Nothing to play, pause or make louder: no dead buttons.
+  const controllable = phase.kind === 'playing' || phase.kind === 'reconnecting' || phase.kind === 'connecting' || phase.kind === 'waiting';
+  const poster = broadcast && posterUrl(broadcast);
+
+  useScope((until) => {
+    const element = video.current;
+    if (!element) return;
+    playback.attach(element, session.stream, until);
+    session.watchFrames(element, until);
+  }, [session, playback]);
+
+  useMediaSession(broadcast ? titleOf(broadcast) : null, playback);
+
+  const closeMenu = useCallback(() => {
+    setMenu(false);
+    settingsButton.current?.focus({ preventScroll: true });
+  }, []);
+  const goFullScreen = () => void toggleFullScreen(frame.current, video.current);
+
+  const act = (action: KeyAction): void => {
+    switch (action) {
+      case 'play': playback.toggle(); break;
+      case 'mute': playback.toggleMuted(); break;
+      case 'louder': playback.louder(); break;
+      case 'quieter': playback.quieter(); break;
+      case 'live': void playback.play(); break;
+      case 'full_screen': goFullScreen(); break;
+      case 'theatre': if (!fullScreen) onTheatre(!theatre); break;
+      case 'picture_in_picture': playback.togglePictureInPicture(); break;
+      case 'stats': setStats((on) => !on); break;
+      case 'list': setDialog('shortcuts'); break;
+      case 'close': if (stats) setStats(false); else if (!fullScreen && theatre) onTheatre(false); break;
+    }
+  };
+  const latestAct = useRef(act);
+  latestAct.current = act;
+
+  useScope((until) => {
+    addEventListener('keydown', (event) => {
+      // Esc closes what lies on top, whatever the switch says: it is not a character (WCAG 2.1.4).
+      if (event.defaultPrevented || (!keysOn && event.key !== 'Escape')) return;
+      const action = actionOf(event, keyTargetOf(event.target));
+      if (!action || (event.repeat && action !== 'louder' && action !== 'quieter')) return;
+      event.preventDefault();
+      latestAct.current(action);
+      chrome.stir();
+    }, { signal: until });
+  }, [keysOn]);
+
+  return (
+    <section
+      ref={frame}
+      class={`player ${chrome.shown ? '' : 'quiet'} ${curtain?.behind ?? ''} ${listening ? 'listening' : ''} ${controllable ? '' : 'bare'}`}
+      aria-label={words.watch.player}
+      {...chrome.listeners}
+    >
+      <video
+        ref={video}
+        playsInline
+        disableRemotePlayback
+        aria-label={words.watch.video(broadcast ? titleOf(broadcast) : words.product)}
+        onClick={(event) => chrome.pressed(event, () => playback.toggle())}
+        onDblClick={goFullScreen}
+      />
+      {poster && curtain && curtain.behind === 'poster' && <img class="backdrop" src={poster} alt="" />}
+      {listening && !curtain && <div class="curtain over none"><h2>{words.watch.soundOnly}</h2><p>{words.watch.soundOnlyLine}</p></div>}
+      <CurtainView
+        curtain={curtain}
+        onAction={(action) => {
+          if (action === 'retry') session.retry();
+          else if (action === 'reload') location.reload();
+          else setDialog('ask_it');
+        }}
+      />
+      {broadcast?.teams && <ScoreBug teams={broadcast.teams} match={match.value} />}
+      <div class="layer back over"><a class="ib" href="/" aria-label={words.watch.back}><Icon svg={caretLeft} size="l" /></a></div>
+      {stats && <StatsOverlay stats={session.stats.value} onClose={() => setStats(false)} />}
+      {curtain === null && playback.held.value && (
+        <div class="layer middle over"><Button look="primary" size="lg" icon={playIcon} onClick={() => void playback.play()}>{words.watch.tapToPlay}</Button></div>
+      )}
+      {curtain === null && !playback.held.value && playback.silenced.value && broadcast?.has_audio !== false && (
+        <div class="layer sound over"><Button look="primary" size="lg" icon={speakerSlash} onClick={() => playback.bringSound()}>{words.watch.tapForSound}</Button></div>
+      )}
+      {controllable && <div class="layer controls over">
+        <Controls
+          playback={playback}
+          tally={tally}
+          settingsOpen={menu}
+          theatre={theatre}
+          fullScreen={fullScreen}
+          keys={keysOn}
+          settingsButton={settingsButton}
+          onSettings={() => setMenu((open) => !open)}
+          onTheatre={() => onTheatre(!theatre)}
+          onFullScreen={goFullScreen}
+        />
+      </div>}
+      {menu && (
+        <QualityMenu
+          layers={session.layers.value}
+          layer={session.layer.value}
+          choice={session.quality.value}
+          hasAudio={broadcast?.has_audio ?? false}
+          statsOn={stats}
+          onChoice={(choice) => session.setQuality(choice)}
+          onStats={() => setStats((on) => !on)}
+          onShortcuts={() => setDialog('shortcuts')}
+          onClose={closeMenu}
+        />
+      )}
+      {dialog === 'shortcuts' && (
+        <ShortcutsDialog on={keysOn} onChange={(on) => { setKeysOn(on); remember('shortcuts', on); }} onClose={() => setDialog(null)} />
+      )}
+      {dialog === 'ask_it' && <AskItDialog onClose={() => setDialog(null)} />}
+    </section>
+  );
+}
+
+/** How far behind the action the picture on screen is, ms, at most once a second. A frozen picture falls behind as time goes on. */
+function useDelay(session: ViewerSession, paused: boolean): number | null {
+  const live = useEverySecond(session.latencyMs.value);
+  useTick(1000, paused);
+  if (!paused) return live;
+  const media = session.mediaNow();
+  const server = session.serverNow();
+  return media === null || server === null ? null : server - media;
+}
+
+function tallyOf(phase: string, paused: boolean, delayMs: number | null, droppedAt: string | null): TallyState | null {
+  if (phase === 'reconnecting') return { kind: 'behind', label: words.tally.holding, ...(droppedAt ? { action: droppedAt } : {}) };
+  if (phase !== 'playing') return null;
+  if (paused) return { kind: 'behind', label: delayMs === null ? words.tally.paused : words.tally.behind(formatDelay(delayMs)), action: words.tally.goLive };
+  if (delayMs !== null && delayMs >= BEHIND_MS) return { kind: 'behind', label: words.tally.behind(formatDelay(delayMs)), action: words.tally.goLive };
+  return { kind: 'live', delayMs };
+}
+
+/** The match clock when the picture stopped, kept until it is back. */
+function useDroppedAt(dropped: boolean, match: ReadonlySignal<MatchNow>): string | null {
+  const at = useRef<string | null>(null);
+  const was = useRef(false);
+  if (dropped && !was.current) at.current = match.peek().clock?.text ?? null;
+  was.current = dropped;
+  return dropped ? at.current : null;
+}
+
+/** What lock screens and media keys show and press. */
+function useMediaSession(title: string | null, playback: Playback): void {
+  useEffect(() => {
+    if (!title || !('mediaSession' in navigator)) return;
+    navigator.mediaSession.metadata = new MediaMetadata({ title, artist: words.product });
+    navigator.mediaSession.setActionHandler('play', () => void playback.play());
+    navigator.mediaSession.setActionHandler('pause', () => { if (!playback.paused.value) playback.toggle(); });
+    return () => {
+      navigator.mediaSession.metadata = null;
+      navigator.mediaSession.setActionHandler('play', null);
+      navigator.mediaSession.setActionHandler('pause', null);
+    };
+  }, [title, playback]);
+}

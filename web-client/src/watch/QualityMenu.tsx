@@ -1,0 +1,51 @@
+// The quality menu: automatic with the layer shown now, one row per layer, sound only; then the statistics and the list of keys.
+import type { LayerView, QualityChoice } from '../protocol';
+import type { LayerPosition } from '../lib/viewer_state';
+import { formatBitrate, formatLayer } from '../ui/format';
+import { chartLine, keyboard } from '../ui/icons';
+import { Menu, MenuItem, MenuRule } from '../ui/Menu';
+import { words } from '../words';
+
+export type QualityMenuProps = {
+  layers: readonly LayerView[];
+  layer: LayerPosition;
+  choice: QualityChoice;
+  hasAudio: boolean;
+  statsOn: boolean;
+  onChoice: (choice: QualityChoice) => void;
+  onStats: () => void;
+  onShortcuts: () => void;
+  onClose: () => void;
+};
+
+export function QualityMenu({ layers, layer, choice, hasAudio, statsOn, onChoice, onStats, onShortcuts, onClose }: QualityMenuProps) {
+  const nameOf = (spatial: number | null) => {
+    const found = layers.find((candidate) => candidate.spatial === spatial);
+    return found ? formatLayer(found) : null;
+  };
+  const now = nameOf(layer.current);
+  const target = layer.target !== layer.current ? nameOf(layer.target) : null;
+  const going = target ? words.quality.moving(target) : now ? words.quality.now(now) : undefined;
+  const pick = (next: QualityChoice) => () => { onChoice(next); onClose(); };
+  const chosen = (spatial: number) => choice.mode === 'layer' && choice.spatial === spatial;
+  return (
+    <Menu label={words.quality.title} dark class="layer quality" onClose={onClose}>
+      <MenuItem checked={choice.mode === 'auto'} detail={choice.mode === 'auto' ? going : undefined} onSelect={pick({ mode: 'auto' })}>{words.quality.auto}</MenuItem>
+      {[...layers].reverse().filter((each) => each.active || chosen(each.spatial)).map((each) => (
+        <MenuItem
+          key={each.spatial}
+          checked={chosen(each.spatial)}
+          // A fixed choice that is not (yet) met says what is really shown.
+          detail={chosen(each.spatial) && layer.current !== null && layer.current !== each.spatial ? going : formatBitrate(each.bitrate_bps)}
+          onSelect={pick({ mode: 'layer', spatial: each.spatial })}
+        >
+          {formatLayer(each)}
+        </MenuItem>
+      ))}
+      {hasAudio && <MenuItem checked={choice.mode === 'audio_only'} onSelect={pick({ mode: 'audio_only' })}>{words.quality.soundOnly}</MenuItem>}
+      <MenuRule />
+      <MenuItem toggled={statsOn} icon={chartLine} detail={<kbd class="wide-only">I</kbd>} onSelect={() => { onStats(); onClose(); }}>{words.quality.stats}</MenuItem>
+      <MenuItem icon={keyboard} detail={<kbd class="wide-only">?</kbd>} onSelect={() => { onClose(); onShortcuts(); }}>{words.quality.shortcuts}</MenuItem>
+    </Menu>
+  );
+}

@@ -1,0 +1,76 @@
+// Below the picture: who plays and how it stands (or the title), how many watch, the link to share, and the moments so far.
+import type { ReadonlySignal } from '@preact/signals';
+import type { BroadcastView, MarkerKind } from '../protocol';
+import { titleOf } from '../home/Card';
+import { Button } from '../ui/Button';
+import { Crest } from '../ui/Crest';
+import { formatCount } from '../ui/format';
+import { Icon } from '../ui/Icon';
+import { flagFill, rectangleFill, share, soccerBall, star, timer } from '../ui/icons';
+import { showToast } from '../ui/Toast';
+import { words } from '../words';
+import type { MatchNow, Moment } from './match';
+
+export type UnderProps = { broadcast: BroadcastView; viewers: number; match: ReadonlySignal<MatchNow> };
+
+export function Under({ broadcast, viewers, match }: UnderProps) {
+  const { score, clock, elapsed, moments } = match.value;
+  const { teams } = broadcast;
+  const title = titleOf(broadcast);
+  const time = clock
+    ? [clock.period, clock.text].filter(Boolean).join(' ')
+    : elapsed !== null && broadcast.state !== 'ended' && broadcast.state !== 'idle' ? words.common.liveFor(elapsed) : null;
+  const facts = [teams && broadcast.title.trim() ? title : null, time, words.home.viewers(formatCount(viewers))].filter((fact) => fact !== null);
+  return (
+    <section class="under">
+      <div class="head">
+        {teams
+          ? (
+            <h1 class="versus">
+              <Crest color={teams.home.color} side="home" />
+              <span class="name">{teams.home.name}</span>
+              <span class="score">{score ? `${score.home}–${score.away}` : words.watch.versus}</span>
+              <span class="name">{teams.away.name}</span>
+              <Crest color={teams.away.color} side="away" />
+            </h1>
+          )
+          : <h1>{title}</h1>}
+        <p class="facts num">{facts.join(' · ')}</p>
+        <Button class="share" look="secondary" size="sm" icon={share} onClick={() => void shareLink(title)}>{words.watch.share}</Button>
+      </div>
+      {moments.length > 0 && (
+        <ul class="moments" tabIndex={0} aria-label={words.watch.moments}>
+          {moments.map((moment) => <MomentRow key={moment.id} moment={moment} />)}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+const MOMENT_ICONS: Record<MarkerKind, string> = { goal: soccerBall, card: rectangleFill, chance: star, period: timer, other: flagFill };
+
+function MomentRow({ moment }: { moment: Moment }) {
+  return (
+    <li class={`moment ${moment.kind}`}>
+      <time>{moment.time}</time>
+      <b class="clip">{moment.label}</b>
+      <Icon svg={MOMENT_ICONS[moment.kind]} size="s" />
+    </li>
+  );
+}
+
+/** The system's own sheet on touch devices, the clipboard elsewhere. The token of a private link stays out of it. */
+async function shareLink(title: string): Promise<void> {
+  const url = `${location.origin}${location.pathname}`;
+  if (matchMedia('(pointer: coarse)').matches && navigator.share) {
+    // Closing the sheet rejects; nothing went wrong.
+    await navigator.share({ title, url }).catch(() => undefined);
+    return;
+  }
+  try {
+    await navigator.clipboard.writeText(url);
+    showToast({ title: words.watch.copied, line: words.watch.copiedLine });
+  } catch {
+    showToast({ kind: 'trouble', title: words.watch.copyFailed, line: words.watch.copyFailedLine });
+  }
+}

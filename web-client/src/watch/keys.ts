@@ -1,0 +1,34 @@
+// Which key does what in the player. Pure, so that the list of keys and what they do cannot drift apart unseen.
+
+export type KeyAction = 'play' | 'mute' | 'full_screen' | 'theatre' | 'stats' | 'picture_in_picture' | 'louder' | 'quieter' | 'live' | 'list' | 'close';
+
+const ACTIONS: Readonly<Record<string, KeyAction>> = {
+  ' ': 'play', k: 'play', m: 'mute', f: 'full_screen', t: 'theatre', i: 'stats', p: 'picture_in_picture',
+  ArrowUp: 'louder', ArrowDown: 'quieter', End: 'live', '?': 'list', Escape: 'close',
+};
+
+/** Where the key was pressed, as far as it matters: what has its own use for some keys. */
+export type KeyTarget = 'page' | 'text' | 'button' | 'slider' | 'modal';
+
+export type KeyPress = { key: string; ctrlKey: boolean; altKey: boolean; metaKey: boolean };
+
+/** `null`: the key belongs to the browser or to what has focus. */
+export function actionOf(press: KeyPress, target: KeyTarget): KeyAction | null {
+  if (press.ctrlKey || press.altKey || press.metaKey) return null;
+  const action = ACTIONS[press.key.length === 1 ? press.key.toLowerCase() : press.key] ?? null;
+  switch (target) {
+    case 'page': return action;
+    case 'text': case 'modal': return null;
+    case 'button': return press.key === ' ' ? null : action;
+    case 'slider': return press.key.startsWith('Arrow') || press.key === 'End' ? null : action;
+  }
+}
+
+export function keyTargetOf(target: EventTarget | null): KeyTarget {
+  if (!(target instanceof Element)) return 'page';
+  if (target.closest('dialog, [role="menu"]')) return 'modal';
+  if (target.closest('input[type="range"]')) return 'slider';
+  if (target.closest('input, textarea, select, [contenteditable]')) return 'text';
+  if (target.closest('button, a, [role="button"]')) return 'button';
+  return 'page';
+}
