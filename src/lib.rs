@@ -11,6 +11,7 @@ pub mod accounts;
 pub mod api;
 pub mod config;
 pub mod demo;
+pub mod selftest;
 pub mod server;
 pub mod signaling;
 pub mod store;

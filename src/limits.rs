@@ -13,6 +13,49 @@ pub const STORE_READERS: u32 = 4;
 /// Broadcasts loaded at start, the most recent first. More: the oldest are reachable through the store only.
 pub const BROADCASTS_LOADED_MAX: u32 = 10_000;
 
+// ---- HTTP ----
+
+/// Connections of one address (IPv6: one /64), WebSockets included: a household behind one NAT. Full: closed unread. Loopback is not bound
+/// unless `connections_per_address` is set.
+pub const HTTP_CONNECTIONS_PER_ADDRESS: u32 = 512;
+/// Connections of the node, WebSockets included. Full: closed unread.
+pub const HTTP_CONNECTIONS_MAX: usize = 100_000;
+/// From the first byte a client may send to the end of its request head. Longer (slow loris) or idle: closed.
+pub const HTTP_HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// Request head, bytes. Tokens have at most 4 KiB. Larger: 431.
+pub const HTTP_HEADER_BYTES_MAX: usize = 32 * 1024;
+/// Header fields of one request. More: 431.
+pub const HTTP_HEADERS_MAX: usize = 100;
+/// Request body, bytes; posters are the largest. Handlers bound theirs further. Larger: 413.
+pub const HTTP_BODY_BYTES_MAX: usize = 512 * 1024;
+/// From head to end of body. Longer: 408.
+pub const HTTP_BODY_TIMEOUT: Duration = Duration::from_secs(15);
+/// Requests under way on one HTTP/2 connection. More: refused by the protocol.
+pub const HTTP2_STREAMS_MAX: u32 = 64;
+/// Idle HTTP/2 connections are asked this often whether they live ...
+pub const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(20);
+/// ... and closed without an answer after this long.
+pub const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// TLS handshake. Longer: closed.
+pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Rest after an accept that failed for want of descriptors or memory.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// The database answers a readiness check within this, or the node is not ready.
+pub const READY_CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long shutdown waits for requests and WebSockets to end by themselves. Longer: cut.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(8);
+/// Histogram samples are folded together this often.
+pub const METRICS_UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+// ---- What the self-test asks of the host ----
+
+/// `net.core.rmem_max` and `wmem_max`, bytes: 20 ms of 1 Gbit/s. Smaller: a warning.
+pub const UDP_BUFFER_WANTED: u64 = 2_500_000;
+/// Descriptors beside one per viewer: listeners, media sockets, database, log. Fewer: a warning.
+pub const OPEN_FILES_RESERVE: u64 = 512;
+/// A loopback datagram comes back within this, or UDP is taken as refused.
+pub const UDP_ECHO_TIMEOUT: Duration = Duration::from_secs(1);
+
 // ---- Media plane: peers and broadcasts ----
 
 /// Longest SDP offer, bytes. A browser's offer with simulcast and all codecs is about 9 KB. Longer: refused.

@@ -1,1 +1,104 @@
-fn main() {}
+//! Arguments -> [`Command`] -> telemetry -> the room that does it.
+
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use courtside::accounts::{Claims, Tokens};
+use courtside::config::{Command, CommandLineError, Config, LogConfig, LogFormat, TokenArgs, UserArgs, parse_command_line};
+use courtside::ids::UserId;
+use courtside::selftest::{self, Finding};
+use courtside::server::{self, DATABASE_FILE, TOKEN_KEY_FILE};
+use courtside::store::{Role, Store, UserRecord};
+use courtside::telemetry;
+
+/// Wrong usage or configuration, as other programs have it.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let command = match parse_command_line(std::env::args_os()) {
+        Ok(command) => command,
+        Err(CommandLineError::Usage(usage)) => usage.exit(),
+        Err(CommandLineError::Config(errors)) => {
+            eprintln!("{errors}");
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    match run(command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("courtside: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+    match command {
+        Command::Serve(config) => {
+            telemetry::init_logs(&config.log)?;
+            let metrics = telemetry::init_metrics()?;
+            runtime.block_on(server::run(config, metrics))?;
+        }
+        Command::Check(config) => return Ok(check(&config)),
+        Command::Demo(args) => {
+            telemetry::init_logs(&LogConfig { filter: "info".to_owned(), format: LogFormat::Text })?;
+            anyhow::bail!("no match can be published to {} yet", args.server);
+        }
+        Command::Token(args) => println!("{}", mint(&args)?),
+        Command::User(args) => println!("{}", runtime.block_on(add_user(&args))?),
+    }
+    // After a second signal something may still be under way: it is not waited for.
+    runtime.shutdown_background();
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(config: &Config) -> ExitCode {
+    let findings = selftest::judge(config, &selftest::probe(config));
+    for finding in &findings {
+        println!("{finding}");
+    }
+    if findings.iter().any(|finding| matches!(finding, Finding::Error(_))) {
+        return ExitCode::FAILURE;
+    }
+    println!("ok: this host can serve");
+    ExitCode::SUCCESS
+}
+
+fn mint(args: &TokenArgs) -> anyhow::Result<String> {
+    let tokens = Tokens::load_or_make(&args.data_dir.join(TOKEN_KEY_FILE))?;
+    Ok(tokens.mint(&Claims {
+        sub: UserId::random(&mut rand::rng()),
+        name: args.name.clone(),
+        exp: unix_s() + args.ttl_s,
+        broadcast: args.broadcast.clone(),
+        grants: args.grants.clone(),
+        operator: false,
+        guest: false,
+    }))
+}
+
+async fn add_user(args: &UserArgs) -> anyhow::Result<String> {
+    let store = Store::open(&args.data_dir.join(DATABASE_FILE)).await?;
+    let tokens = Tokens::load_or_make(&args.data_dir.join(TOKEN_KEY_FILE))?;
+    let roles = if args.operator { vec![Role::Operator] } else { Vec::new() };
+    let user = UserRecord { id: UserId::random(&mut rand::rng()), name: args.name.clone(), roles, created_at_ms: unix_s() * 1000 };
+    store.save_user(&user).await?;
+    store.close().await;
+    eprintln!("created user {} ({}); the token on standard output is the only copy", user.name, user.id);
+    Ok(tokens.mint(&Claims {
+        sub: user.id,
+        name: user.name,
+        exp: unix_s() + args.ttl_s,
+        broadcast: None,
+        grants: Vec::new(),
+        operator: args.operator,
+        guest: false,
+    }))
+}
+
+#[expect(clippy::disallowed_methods, reason = "a shell: tokens are minted for the present")]
+fn unix_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

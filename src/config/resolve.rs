@@ -16,8 +16,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Worker `i` binds `media_port + i`; 0: any free ports.
     pub media_port: u16,
-    /// Never empty.
-    pub media_ips: Vec<IpAddr>,
+    /// What the media sockets bind; at least one of the two is set.
+    pub media_v4: Option<Ipv4Addr>,
+    pub media_v6: Option<Ipv6Addr>,
     /// Empty: what is bound is announced.
     pub public_ips: Vec<IpAddr>,
     pub workers: u8,
@@ -146,6 +147,12 @@ impl Config {
         {
             media_ips = default_media_ips(listen.ip());
         }
+        let media_v4: Vec<_> = media_ips.iter().filter_map(|ip| if let IpAddr::V4(v4) = ip { Some(*v4) } else { None }).collect();
+        let media_v6: Vec<_> = media_ips.iter().filter_map(|ip| if let IpAddr::V6(v6) = ip { Some(*v6) } else { None }).collect();
+        if media_v4.len() > 1 || media_v6.len() > 1 {
+            read.wrong("media_ip", "must be at most one IPv4 and one IPv6 address (0.0.0.0 and [::] stand for all)".to_owned());
+        }
+        let (media_v4, media_v6) = (media_v4.first().copied(), media_v6.first().copied());
         if turn_secret.is_none() && ice_servers.iter().any(|url| url.starts_with("turn")) {
             read.missing("turn_secret", "must be set when `ice_server` names a TURN server");
         }
@@ -163,7 +170,8 @@ impl Config {
         Ok(Self {
             listen,
             media_port,
-            media_ips,
+            media_v4,
+            media_v6,
             public_ips,
             workers,
             max_viewers,
@@ -294,16 +302,18 @@ mod tests {
     fn defaults_serve_loopback_in_the_clear() {
         let config = from_toml("").unwrap();
         assert_eq!(config.listen.to_string(), "127.0.0.1:7880");
-        assert_eq!(config.media_ips, [IpAddr::from([127, 0, 0, 1])]);
+        assert_eq!((config.media_v4, config.media_v6), (Some(Ipv4Addr::LOCALHOST), None));
         assert_eq!(config.tls, Tls::Off);
         assert!(config.open_view && !config.open_publish && config.workers >= 1);
     }
 
     #[test]
     fn media_is_bound_as_widely_as_http() {
-        assert_eq!(from_toml("listen = '[::1]:1'").unwrap().media_ips, [IpAddr::from(Ipv6Addr::LOCALHOST)]);
-        assert_eq!(from_toml("listen = '0.0.0.0:1'").unwrap().media_ips.len(), 2);
-        assert_eq!(from_toml("listen = '0.0.0.0:1'\nmedia_ip = ['10.0.0.1']").unwrap().media_ips, [IpAddr::from([10, 0, 0, 1])]);
+        let bound = |text| from_toml(text).map(|config| (config.media_v4, config.media_v6)).unwrap();
+        assert_eq!(bound("listen = '[::1]:1'"), (None, Some(Ipv6Addr::LOCALHOST)));
+        assert_eq!(bound("listen = '0.0.0.0:1'"), (Some(Ipv4Addr::UNSPECIFIED), Some(Ipv6Addr::UNSPECIFIED)));
+        assert_eq!(bound("listen = '0.0.0.0:1'\nmedia_ip = ['10.0.0.1']"), (Some(Ipv4Addr::new(10, 0, 0, 1)), None));
+        assert!(from_toml("media_ip = ['10.0.0.1', '10.0.0.2']").is_err());
     }
 
     #[test]

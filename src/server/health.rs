@@ -1,0 +1,52 @@
+//! `/healthz`, `/readyz`, `/metrics`: for supervisors, load balancers and Prometheus.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Serialize;
+use tokio::time::timeout;
+
+use crate::limits::READY_CHECK_TIMEOUT;
+use crate::store::Store;
+use crate::telemetry::Metrics;
+
+/// What readiness is made of.
+#[derive(Clone)]
+pub(super) struct Health {
+    pub(super) store: Store,
+    pub(super) metrics: Metrics,
+    pub(super) media: MediaAlive,
+    pub(super) stopping: Arc<AtomicBool>,
+}
+
+/// Asks the media plane whether all its workers run.
+pub(super) type MediaAlive = Arc<dyn Fn() -> bool + Send + Sync>;
+
+#[derive(Debug, Serialize)]
+struct Readiness {
+    ready: bool,
+    stopping: bool,
+    media: bool,
+    store: bool,
+}
+
+pub(super) fn routes(health: Health) -> Router {
+    Router::new().route("/healthz", get(async || "ok\n")).route("/readyz", get(ready)).route("/metrics", get(metrics)).with_state(health)
+}
+
+async fn ready(State(health): State<Health>) -> impl IntoResponse {
+    let store = matches!(timeout(READY_CHECK_TIMEOUT, health.store.ping()).await, Ok(Ok(())));
+    let (media, stopping) = ((health.media)(), health.stopping.load(Ordering::Relaxed));
+    let readiness = Readiness { ready: store && media && !stopping, stopping, media, store };
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(readiness))
+}
+
+async fn metrics(State(health): State<Health>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], health.metrics.render())
+}
