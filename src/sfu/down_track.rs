@@ -11,7 +11,7 @@ use crate::sfu::packet::RtpPacket;
 use crate::sfu::rewrite::{Rewriter, Rewritten};
 use crate::sfu::rtp::extensions::ExtensionMap;
 use crate::sfu::rtp::id::{Mid, Pt, Ssrc};
-use crate::sfu::rtp::seq::RtpTime;
+use crate::sfu::rtp::seq::{RtpTime, SeqNo};
 use crate::sfu::stats::DropReason;
 use crate::sfu::up_track::Layer;
 use crate::timeline::ClockMap;
@@ -84,6 +84,13 @@ pub struct News {
     pub cannot_decode: Option<Codec>,
     /// The clock should be told again.
     pub clock: bool,
+}
+
+/// Whether the packet is the first of its frame: a key frame entered behind its parameter sets cannot be decoded.
+fn begins_frame(packet: &RtpPacket, layer: u8, layers: &[Layer]) -> bool {
+    let before = SeqNo(packet.seq.0.saturating_sub(1));
+    let previous = layers.get(usize::from(layer)).and_then(|layer| layer.ring.get(before));
+    previous.is_none_or(|previous| previous.time != packet.time)
 }
 
 impl DownTrack {
@@ -187,7 +194,7 @@ impl DownTrack {
             if layer != target {
                 return Verdict::Drop(DropReason::NotSelected);
             }
-            let can_start = self.kind == MediaKind::Audio || packet.info.keyframe_start;
+            let can_start = self.kind == MediaKind::Audio || packet.info.keyframe_start && begins_frame(packet, layer, layers);
             if !can_start || packet.recovered {
                 return Verdict::Drop(if self.current.is_none() { DropReason::AwaitingKeyframe } else { DropReason::NotSelected });
             }

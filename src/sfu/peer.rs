@@ -27,6 +27,8 @@ pub struct Peer {
     pub rtcp_out: Option<SrtcpOutbound>,
     /// ICE and DTLS are up and the control plane knows.
     pub connected: bool,
+    /// The control plane was told that media left for it.
+    pub playing: bool,
     pub publisher: Option<Publisher>,
     pub downs: Vec<DownRef>,
     pub choice: LayerChoice,

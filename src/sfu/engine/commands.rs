@@ -106,6 +106,7 @@ impl Engine {
             inbound: None,
             rtcp_out: None,
             connected: false,
+            playing: false,
             publisher: None,
             downs: Vec::new(),
             choice: request.choice,

@@ -10,7 +10,8 @@ use crate::sfu::handle::{PublisherProblem, SfuEvent};
 use crate::sfu::publisher::Ingested;
 use crate::sfu::rtp::header::{RtpHeader, is_rtcp};
 use crate::sfu::stats::DropReason;
-use crate::sfu::tap::{Handover, TapRun};
+use crate::sfu::tap::{Handover, TapRun, TrackSlot};
+use crate::timeline::ClockMap;
 
 impl Engine {
     pub(super) fn handle_srtp(&mut self, now: Instant, key: usize, datagram: &[u8], wire: &mut impl Wire) {
@@ -54,7 +55,7 @@ impl Engine {
         if ingested.restarted {
             broadcast.handle_source_gone();
         }
-        let keyframe = ingested.packet.info.keyframe_start;
+        let keyframe = ingested.slot == TrackSlot::MainVideo && ingested.packet.info.keyframe_start;
         let track = broadcast.track_mut(ingested.slot);
         let first = track.codec.is_none();
         if let Some(layer) = track.layer_mut(ingested.layer) {
@@ -154,7 +155,7 @@ impl Engine {
         let track = broadcast.track_mut(run.slot);
         let mut clock_is_new = false;
         if let Some(layer) = track.layer_mut(run.layer) {
-            clock_is_new = layer.clock != run.clock;
+            clock_is_new = !same_line(layer.clock, run.clock);
             layer.clock = run.clock;
         }
         if clock_is_new {
@@ -168,5 +169,14 @@ impl Engine {
             forward_run(track, run.layer, packets, sending);
         }
         self.publish_news(now, key);
+    }
+}
+
+/// Whether two clocks of a layer tell the same media time, to the millisecond: then nobody needs to hear of the newer one before its turn.
+fn same_line(old: Option<ClockMap>, new: Option<ClockMap>) -> bool {
+    match (old, new) {
+        (Some(old), Some(new)) => (old.media_time(new.rtp0).0 - new.ntp0_ms).abs() < 1.0,
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
     }
 }

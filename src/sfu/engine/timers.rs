@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use crate::limits;
+use crate::sfu::codec::MediaKind;
 use crate::sfu::down_track::News;
 use crate::sfu::forward::Wire;
 use crate::sfu::handle::{PeerGone, SfuEvent};
@@ -208,6 +209,7 @@ impl Engine {
     pub(super) fn publish_news(&mut self, now: Instant, key: usize) {
         let Some(broadcast) = self.broadcasts.get_mut(key) else { return };
         let id = broadcast.id;
+        let has_video = broadcast.track(TrackSlot::MainVideo).codec.is_some();
         let mut events = Vec::new();
         for (_, track) in broadcast.tracks_mut() {
             if !std::mem::take(&mut track.news) {
@@ -216,16 +218,20 @@ impl Engine {
             let (kind, layers, ranks) = (track.kind, &track.layers, &track.offered);
             for (_, down) in &mut track.downs {
                 let news = std::mem::take(&mut down.news);
-                let Some(peer) = self.peers.get(down.peer) else { continue };
-                let peer = peer.id;
+                let Some(peer) = self.peers.get_mut(down.peer) else { continue };
                 if news.playing {
                     down.report.due = None;
-                    events.push(SfuEvent::Playing { peer, broadcast: id });
                 }
+                // The picture is what people wait for; sound alone counts only where there is no picture to come.
+                let counts = kind == MediaKind::Video || !has_video;
+                if news.playing && counts && !std::mem::replace(&mut peer.playing, true) {
+                    events.push(SfuEvent::Playing { peer: peer.id, broadcast: id });
+                }
+                let peer = peer.id;
                 if let Some(codec) = news.cannot_decode {
                     events.push(SfuEvent::CannotDecode { peer, broadcast: id, codec });
                 }
-                if news.switched && kind == crate::sfu::codec::MediaKind::Video {
+                if news.switched && kind == MediaKind::Video {
                     let rank = |layer: Option<u8>| ranks.iter().position(|offered| Some(offered.layer) == layer).map(|rank| rank as u8);
                     let (current, target) = (rank(down.current()), rank(down.target()));
                     events.push(SfuEvent::Layer { peer, broadcast: id, mid: down.mid, current, target });
