@@ -15,12 +15,27 @@ pub mod refusal;
 pub mod rest;
 pub mod settings;
 
+mod commands;
+mod hello;
+pub(crate) mod http;
+mod media_session;
 mod now;
+mod outbox;
 mod rate;
+mod sdpfrag;
 mod session;
 mod slots;
 #[cfg(test)]
 mod typescript;
+mod whep;
+mod whip;
+mod ws;
 
 pub use live::{Live, LiveParts};
 pub use settings::Settings;
+
+/// `/v1/ws`, `/whip` and `/whep`.
+pub fn router(live: Live) -> axum::Router {
+    let media = whip::router().merge(whep::router()).layer(axum::middleware::from_fn(http::allow_any_origin));
+    axum::Router::new().route("/v1/ws", axum::routing::any(ws::upgrade)).merge(media).with_state(live)
+}

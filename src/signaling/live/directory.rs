@@ -56,6 +56,14 @@ pub(crate) struct PeerEntry {
     pub(crate) is_publisher: bool,
     pub(crate) session: Option<SessionId>,
     pub(crate) credential: Credential,
+    pub(crate) ice: IceTags,
+}
+
+/// The ICE user fragments in force, by which PATCH requests name a session's state. Empty for peers of WebSocket sessions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct IceTags {
+    pub(crate) ours: String,
+    pub(crate) theirs: String,
 }
 
 #[derive(Debug)]
@@ -349,6 +357,7 @@ impl Directory {
         admission: &Admission,
         peer: PeerId,
         session: Option<SessionId>,
+        ice: IceTags,
     ) -> Result<(), Refusal> {
         let id = admission.broadcast;
         let is_valid = self.broadcasts.get_mut(&id).is_some_and(|broadcast| broadcast.publisher_joined(admission.ticket, peer));
@@ -360,7 +369,7 @@ impl Directory {
             self.offer_closed();
             return Err(Refusal::Superseded);
         }
-        let entry = PeerEntry { broadcast: id, is_publisher: true, session, credential: admission.credential };
+        let entry = PeerEntry { broadcast: id, is_publisher: true, session, credential: admission.credential, ice };
         self.enter_peer(now, peer, entry);
         Ok(())
     }
@@ -396,14 +405,8 @@ impl Directory {
     }
 
     /// The media plane took a viewer's offer. An error means that the peer must be removed.
-    pub(crate) fn viewer_joined(
-        &mut self,
-        now: Now,
-        id: BroadcastId,
-        peer: PeerId,
-        session: Option<SessionId>,
-        credential: Credential,
-    ) -> Result<(), Refusal> {
+    pub(crate) fn viewer_joined(&mut self, now: Now, peer: PeerId, entry: PeerEntry) -> Result<(), Refusal> {
+        let PeerEntry { broadcast: id, session, .. } = entry;
         let is_there = self.broadcasts.get(&id).is_some_and(|broadcast| !broadcast.has_ended());
         let is_member = session.is_none_or(|session| self.members.get(&session).is_some_and(|member| member.broadcast == id));
         if !is_there || !is_member {
@@ -413,8 +416,15 @@ impl Directory {
         if session.is_none() {
             self.touch(now, id, |broadcast| broadcast.add_viewer(ViewerKey::Peer(peer)));
         }
-        self.enter_peer(now, peer, PeerEntry { broadcast: id, is_publisher: false, session, credential });
+        self.enter_peer(now, peer, entry);
         Ok(())
+    }
+
+    /// A peer has new ICE credentials.
+    pub(crate) fn ice_restarted(&mut self, peer: PeerId, ice: IceTags) {
+        if let Some(entry) = self.peers.get_mut(&peer) {
+            entry.ice = ice;
+        }
     }
 
     /// The media plane refused a viewer's offer.
@@ -427,6 +437,14 @@ impl Directory {
         if self.peers.contains_key(&peer) {
             self.effects.push(Effect::RemovePeer(peer));
             self.forget_peer(now, peer);
+        }
+    }
+
+    /// Every peer of the node goes: it is shutting down.
+    pub(crate) fn remove_all_peers(&mut self, now: Now) {
+        let peers: Vec<PeerId> = self.peers.keys().copied().collect();
+        for peer in peers {
+            self.remove_peer(now, peer);
         }
     }
 

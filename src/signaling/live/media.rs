@@ -3,6 +3,7 @@
 //! Invariant: a peer that the media plane made is either entered in the directory or removed again, whatever becomes of the client that
 //! asked. Therefore adding runs in a task of its own, which a client that hangs up does not cancel.
 
+use super::directory::{IceTags, PeerEntry};
 use super::{Chore, Credential, Live};
 use crate::accounts::Claims;
 use crate::ids::{BroadcastId, PeerId, SessionId};
@@ -10,12 +11,23 @@ use crate::limits::SFU_ANSWER_MAX;
 use crate::sfu::handle::{AddPeer, IceRestarted, LayerChoice, PeerAnswer, PeerStats, Permissions};
 use crate::signaling::protocol::Intent;
 use crate::signaling::refusal::Refusal;
+use crate::signaling::sdpfrag::offered_ufrag;
 
 /// Who asks for a peer.
 #[derive(Debug, Clone)]
 pub(crate) struct Who {
     pub(crate) claims: Option<Claims>,
     pub(crate) session: Option<SessionId>,
+}
+
+/// A peer of WHIP or WHEP, for those who come back to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HttpPeer {
+    /// Who opened it.
+    pub(crate) credential: Credential,
+    /// ICE user fragments in force.
+    pub(crate) ours: String,
+    pub(crate) theirs: String,
 }
 
 /// A new peer and its answer.
@@ -63,13 +75,18 @@ impl Live {
         in_time(self.shared.sfu.peer_stats(peer)).await
     }
 
-    /// Whose peer it is and of which broadcast, for a client that names it.
-    pub(crate) fn peer_owner(&self, peer: PeerId, intent: Intent) -> Result<(BroadcastId, Credential), Refusal> {
+    /// A peer that was made by WHIP (`Publish`) or WHEP (`View`).
+    pub(crate) fn http_peer(&self, peer: PeerId, intent: Intent) -> Option<HttpPeer> {
         self.with_state(|state| {
-            let entry =
-                state.directory.peer(peer).filter(|entry| entry.session.is_none() && entry.is_publisher == (intent == Intent::Publish));
-            entry.map(|entry| (entry.broadcast, entry.credential)).ok_or(Refusal::NotFound("media session"))
+            let entry = state.directory.peer(peer)?;
+            let is_such = entry.session.is_none() && entry.is_publisher == (intent == Intent::Publish);
+            is_such.then(|| HttpPeer { credential: entry.credential, ours: entry.ice.ours.clone(), theirs: entry.ice.theirs.clone() })
         })
+    }
+
+    /// A peer has new ICE credentials.
+    pub(crate) fn ice_restarted(&self, peer: PeerId, ours: String, theirs: String) {
+        self.with_state(|state| state.directory.ice_restarted(peer, IceTags { ours, theirs }));
     }
 
     async fn publish_now(&self, who: Who, name: &str, offer: String, may_create: bool) -> Result<Answered, Refusal> {
@@ -79,13 +96,15 @@ impl Live {
             // Both peers are at the broadcast's home worker, whose queue keeps this order.
             self.shared.sfu.remove_peer(old).await;
         }
+        let ufrag = offered_ufrag(&offer);
         let permissions = Permissions { publish: true, view: who.session.is_some() };
         let request = AddPeer { broadcast: admission.broadcast, permissions, offer, choice: LayerChoice::Auto };
         let added = self.add(request).await;
         match added {
             Ok(answer) => {
+                let ice = IceTags { ours: answer.ice_ufrag.clone(), theirs: ufrag };
                 let joined = self.decide(|now, state| {
-                    let joined = state.directory.publisher_joined(now, &admission, answer.peer, who.session);
+                    let joined = state.directory.publisher_joined(now, &admission, answer.peer, who.session, ice);
                     if joined.is_err() {
                         self.chore(state, Chore::RemovePeer(answer.peer));
                     }
@@ -104,13 +123,16 @@ impl Live {
 
     async fn view_now(&self, who: Who, name: &str, offer: String, needs_live: bool) -> Result<Answered, Refusal> {
         let broadcast = self.decide(|_, state| state.directory.admit_viewer(name, who.claims.as_ref(), needs_live))?;
+        let ufrag = offered_ufrag(&offer);
         let permissions = Permissions { publish: false, view: true };
         let request = AddPeer { broadcast, permissions, offer, choice: LayerChoice::Auto };
         match self.add(request).await {
             Ok(answer) => {
                 let credential = super::access::credential(who.claims.as_ref());
+                let ice = IceTags { ours: answer.ice_ufrag.clone(), theirs: ufrag };
+                let entry = PeerEntry { broadcast, is_publisher: false, session: who.session, credential, ice };
                 let joined = self.decide(|now, state| {
-                    let joined = state.directory.viewer_joined(now, broadcast, answer.peer, who.session, credential);
+                    let joined = state.directory.viewer_joined(now, answer.peer, entry);
                     if joined.is_err() {
                         self.chore(state, Chore::RemovePeer(answer.peer));
                     }

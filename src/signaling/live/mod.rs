@@ -42,8 +42,9 @@ use crate::store::Store;
 
 pub(crate) use self::broadcast::{Credential, Poster};
 pub(crate) use self::directory::{Joined, Told, gone_word};
-pub(crate) use self::media::{Answered, Who};
+pub(crate) use self::media::{Answered, HttpPeer, Who};
 pub(crate) use self::sessions::{Mail, Mailbox, Parked};
+pub(crate) use self::tasks::until;
 
 /// What [`Live`] is made of.
 #[derive(Debug)]
@@ -89,6 +90,7 @@ struct Shared {
     chores_waiting: Notify,
     records_waiting: Notify,
     tasks: TaskTracker,
+    conversations: TaskTracker,
     /// No new work; set at the beginning of shutdown.
     closing: CancellationToken,
     /// The tasks end when their queues are empty.
@@ -131,6 +133,7 @@ impl Live {
             chores_waiting: Notify::new(),
             records_waiting: Notify::new(),
             tasks: TaskTracker::new(),
+            conversations: TaskTracker::new(),
             closing: CancellationToken::new(),
             stopping: CancellationToken::new(),
         };
@@ -144,6 +147,9 @@ impl Live {
     pub async fn shutdown(&self) {
         self.shared.closing.cancel();
         self.with_state(|state| state.sessions.close_all());
+        self.shared.conversations.close();
+        self.shared.conversations.wait().await;
+        self.decide(|now, state| state.directory.remove_all_peers(now));
         self.shared.stopping.cancel();
         self.shared.tasks.close();
         self.shared.tasks.wait().await;
@@ -172,9 +178,9 @@ impl Live {
         &self.shared.closing
     }
 
-    /// Tasks that shutdown waits for.
-    pub(crate) fn tasks(&self) -> &TaskTracker {
-        &self.shared.tasks
+    /// Connections, which shutdown says `bye` to and waits for.
+    pub(crate) fn conversations(&self) -> &TaskTracker {
+        &self.shared.conversations
     }
 
     /// Reads a bearer token.

@@ -1,9 +1,11 @@
 //! Broadcasts as REST and sessions change them: checks and decisions by the directory, tokens and links added here.
 
+use axum::body::Bytes;
+
 use super::{Live, Poster};
 use crate::accounts::{Claims, Grant, new_guest};
 use crate::ids::{BroadcastId, MarkerId};
-use crate::limits::{IDENTITY_RENEWED_BEFORE, POSTER_BYTES_MAX, PUBLISH_TOKEN_TTL};
+use crate::limits::{IDENTITY_RENEWED_BEFORE, PUBLISH_TOKEN_TTL};
 use crate::signaling::now::Now;
 use crate::signaling::protocol::{BroadcastChanges, BroadcastView, Marker, UserView};
 use crate::signaling::refusal::Refusal;
@@ -70,14 +72,16 @@ impl Live {
         Ok(view)
     }
 
-    /// Replaces the poster; returns its version.
-    pub(crate) fn set_poster(&self, who: Option<&Claims>, name: &str, bytes: axum::body::Bytes) -> Result<u32, Refusal> {
-        if bytes.len() > POSTER_BYTES_MAX {
-            return Err(Refusal::TooLarge { what: "a poster", max: POSTER_BYTES_MAX });
-        }
-        let content_type = picture_type(&bytes).ok_or(Refusal::UnsupportedMediaType("image/jpeg or image/webp"))?;
-        // A copy of its own length: the request's buffer may be a slice of something larger.
-        let poster = Poster { bytes: axum::body::Bytes::from(bytes.to_vec()), content_type };
+    /// Refuses those who may not publish a broadcast, before anything large is read from them.
+    pub(crate) fn may_publish(&self, who: Option<&Claims>, name: &str) -> Result<(), Refusal> {
+        self.with_state(|state| state.directory.find_for(name, who, Grant::Publish).map(drop))
+    }
+
+    /// Replaces the poster by `picture`, which has at most `limits::POSTER_BYTES_MAX`; returns its version.
+    pub(crate) fn set_poster(&self, who: Option<&Claims>, name: &str, picture: &[u8]) -> Result<u32, Refusal> {
+        let content_type = picture_type(picture).ok_or(Refusal::UnsupportedMediaType("image/jpeg or image/webp"))?;
+        // A copy of its own length: a request's buffer may be a slice of something larger.
+        let poster = Poster { bytes: Bytes::copy_from_slice(picture), content_type };
         self.decide(|now, state| state.directory.set_poster(now, name, who, poster))
     }
 

@@ -168,6 +168,14 @@ impl Live {
         });
     }
 
+    /// A session is over: its client said so, or speaks wrongly.
+    pub(crate) fn end_session(&self, session: SessionId) {
+        self.decide(|now, state| {
+            state.sessions.remove(session);
+            state.directory.leave(now, session);
+        });
+    }
+
     /// Whether the session missed something because it did not read its mail; asked once, then forgotten.
     pub(crate) fn take_overflow(&self, session: SessionId) -> bool {
         self.with_state(|state| state.sessions.overflowed.remove(&session))

@@ -1,0 +1,234 @@
+//! The OpenAPI 3.1 description of `/api/v1`, WHIP and WHEP, written by hand; a test holds it to the routes.
+
+use axum::Json;
+use serde_json::{Value, json};
+
+pub(super) async fn get() -> Json<Value> {
+    Json(document())
+}
+
+/// The description.
+pub(super) fn document() -> Value {
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Courtside",
+            "version": "1",
+            "description": "Live sport in the browser. The WebSocket protocol at /v1/ws is described in docs/protocol.md.",
+            "license": { "name": "MIT OR Apache-2.0" }
+        },
+        "servers": [{ "url": "/" }],
+        "security": [{}, { "bearer": [] }],
+        "paths": paths(),
+        "components": {
+            "securitySchemes": { "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" } },
+            "parameters": {
+                "broadcast": path_parameter("broadcast", "Id or slug of a broadcast."),
+                "session": path_parameter("session", "Id of a media session.")
+            },
+            "schemas": schemas()
+        }
+    })
+}
+
+fn paths() -> Value {
+    let broadcast = json!([{ "$ref": "#/components/parameters/broadcast" }]);
+    let marker = json!([
+        { "$ref": "#/components/parameters/broadcast" },
+        path_parameter("marker", "Id of a marker.")
+    ]);
+    json!({
+        "/api/v1/broadcasts": {
+            "get": operation("List public broadcasts that have not ended, live ones first.", None, &[("200", Some("BroadcastList"))]),
+            "post": operation(
+                "Make a broadcast. Open to everybody where the server says so, else for tokens with the publish grant.",
+                Some("NewBroadcast"),
+                &[("201", Some("CreatedBroadcast")), ("401", None), ("403", None), ("409", None), ("422", None), ("503", None)],
+            )
+        },
+        "/api/v1/broadcasts/{broadcast}": {
+            "parameters": broadcast,
+            "get": operation("One broadcast.", None, &[("200", Some("Broadcast")), ("404", None)]),
+            "patch": operation(
+                "Change title, visibility, teams, score or clock. Absent fields stay, null clears.",
+                Some("BroadcastChanges"),
+                &[("200", Some("Broadcast")), ("401", None), ("403", None), ("404", None), ("410", None), ("422", None)],
+            ),
+            "delete": operation("End it for good.", None, &[("200", Some("Broadcast")), ("401", None), ("403", None), ("404", None)])
+        },
+        "/api/v1/broadcasts/{broadcast}/markers": {
+            "parameters": broadcast,
+            "post": operation(
+                "Mark a moment.",
+                Some("NewMarker"),
+                &[("201", Some("Marker")), ("401", None), ("403", None), ("404", None), ("410", None), ("422", None), ("503", None)],
+            )
+        },
+        "/api/v1/broadcasts/{broadcast}/markers/{marker}": {
+            "parameters": marker,
+            "delete": operation("Remove a marker.", None, &[("204", None), ("401", None), ("403", None), ("404", None)])
+        },
+        "/api/v1/broadcasts/{broadcast}/poster": {
+            "parameters": broadcast,
+            "get": {
+                "summary": "The poster. With ?v= of the broadcast's poster_version it may be cached for ever.",
+                "parameters": [{ "name": "v", "in": "query", "schema": { "type": "integer" } }],
+                "responses": {
+                    "200": { "description": "The picture.", "content": pictures() },
+                    "304": { "description": "Not modified." },
+                    "404": problem()
+                }
+            },
+            "put": {
+                "summary": "Replace the poster: JPEG or WebP, at most 256 KiB.",
+                "requestBody": { "required": true, "content": pictures() },
+                "responses": { "204": { "description": "Done." }, "401": problem(), "403": problem(), "413": problem(), "415": problem(), "503": problem() }
+            }
+        },
+        "/api/v1/me": {
+            "get": operation("Who the bearer is. A stranger becomes a guest.", None, &[("200", Some("Me")), ("401", None)])
+        },
+        "/api/v1/openapi.json": {
+            "get": { "summary": "This document.", "responses": { "200": { "description": "OpenAPI 3.1." } } }
+        },
+        "/whip/{broadcast}": {
+            "parameters": broadcast,
+            "post": sdp_offer("Publish (WHIP, RFC 9725). A free slug becomes a broadcast where the bearer may make one.")
+        },
+        "/whip/{broadcast}/{session}": sdp_session(),
+        "/whep/{broadcast}": {
+            "parameters": broadcast,
+            "post": sdp_offer("Watch (WHEP). 409 with Retry-After while nobody has published yet.")
+        },
+        "/whep/{broadcast}/{session}": sdp_session()
+    })
+}
+
+fn operation(summary: &str, body: Option<&str>, responses: &[(&str, Option<&str>)]) -> Value {
+    let mut operation = json!({ "summary": summary, "responses": {} });
+    for (status, schema) in responses {
+        let is_error = status.starts_with('4') || status.starts_with('5');
+        operation["responses"][*status] = match schema {
+            Some(schema) => json!({ "description": "Done.", "content": json_content(schema) }),
+            None if is_error => problem(),
+            None => json!({ "description": "Done." }),
+        };
+    }
+    if let Some(schema) = body {
+        operation["requestBody"] = json!({ "required": true, "content": json_content(schema) });
+    }
+    operation
+}
+
+fn sdp_offer(summary: &str) -> Value {
+    json!({
+        "summary": summary,
+        "requestBody": { "required": true, "content": { "application/sdp": { "schema": { "type": "string" } } } },
+        "responses": {
+            "201": {
+                "description": "The answer. Location is the media session, ETag its ICE generation, Link its ICE servers.",
+                "content": { "application/sdp": { "schema": { "type": "string" } } }
+            },
+            "400": problem(), "401": problem(), "403": problem(), "404": problem(), "409": problem(), "410": problem(), "413": problem(),
+            "415": problem(), "422": problem(), "429": problem(), "503": problem()
+        }
+    })
+}
+
+fn sdp_session() -> Value {
+    json!({
+        "parameters": [{ "$ref": "#/components/parameters/broadcast" }, { "$ref": "#/components/parameters/session" }],
+        "patch": {
+            "summary": "Trickle candidates (If-Match: ETag) or restart ICE (If-Match: *).",
+            "parameters": [{ "name": "If-Match", "in": "header", "required": true, "schema": { "type": "string" } }],
+            "requestBody": { "required": true, "content": { "application/trickle-ice-sdpfrag": { "schema": { "type": "string" } } } },
+            "responses": {
+                "200": { "description": "ICE restarted: the new credentials and candidates." },
+                "204": { "description": "Accepted." },
+                "400": problem(), "401": problem(), "403": problem(), "404": problem(), "412": problem(), "415": problem(), "428": problem()
+            }
+        },
+        "delete": {
+            "summary": "End the media session.",
+            "responses": { "200": { "description": "Done." }, "401": problem(), "403": problem(), "404": problem() }
+        }
+    })
+}
+
+fn path_parameter(name: &str, description: &str) -> Value {
+    json!({ "name": name, "in": "path", "required": true, "description": description, "schema": { "type": "string" } })
+}
+
+fn json_content(schema: &str) -> Value {
+    json!({ "application/json": { "schema": { "$ref": format!("#/components/schemas/{schema}") } } })
+}
+
+fn problem() -> Value {
+    json!({ "description": "Refused.", "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } } })
+}
+
+fn pictures() -> Value {
+    json!({ "image/jpeg": {}, "image/webp": {} })
+}
+
+fn schemas() -> Value {
+    let text = json!({ "type": "string" });
+    let number = json!({ "type": "number" });
+    let integer = json!({ "type": "integer" });
+    let boolean = json!({ "type": "boolean" });
+    let all_of = |properties: Value, required: &[&str]| json!({ "type": "object", "properties": properties, "required": required });
+    let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+    let list_of = |name: &str| json!({ "type": "array", "items": reference(name) });
+    let one_of = |words: &[&str]| json!({ "type": "string", "enum": words });
+    json!({
+        "Broadcast": all_of(json!({
+            "id": text, "slug": text, "title": text, "visibility": reference("Visibility"),
+            "state": one_of(&["idle", "live", "reconnecting", "ended"]),
+            "created_at_ms": number, "started_at_ms": number, "ended_at_ms": number, "viewers": integer, "viewers_peak": integer,
+            "video_codec": one_of(&["h264", "vp8", "vp9", "av1"]), "has_audio": boolean, "poster_version": integer,
+            "layers": list_of("Layer"), "teams": reference("Teams"), "score": reference("Score"), "clock": reference("MatchClock"),
+            "markers": list_of("Marker")
+        }), &["id", "slug", "title", "visibility", "state", "created_at_ms", "viewers", "viewers_peak", "has_audio", "poster_version", "layers", "markers"]),
+        "Layer": all_of(json!({
+            "spatial": integer, "width": integer, "height": integer, "bitrate_bps": integer, "frames_per_second": number, "active": boolean
+        }), &["spatial", "width", "height", "bitrate_bps", "frames_per_second", "active"]),
+        "Visibility": one_of(&["public", "unlisted"]),
+        "Team": all_of(json!({ "name": text, "short": text, "color": text }), &["name", "short", "color"]),
+        "Teams": all_of(json!({ "home": reference("Team"), "away": reference("Team") }), &["home", "away"]),
+        "Score": all_of(json!({ "home": integer, "away": integer, "at_media_ms": number }), &["home", "away", "at_media_ms"]),
+        "MatchClock": all_of(
+            json!({ "running": boolean, "elapsed_ms": number, "at_media_ms": number, "period": text }),
+            &["running", "elapsed_ms", "at_media_ms", "period"],
+        ),
+        "MarkerKind": one_of(&["goal", "card", "chance", "period", "other"]),
+        "Marker": all_of(
+            json!({ "id": text, "kind": reference("MarkerKind"), "label": text, "media_time_ms": number }),
+            &["id", "kind", "label", "media_time_ms"],
+        ),
+        "NewMarker": all_of(json!({ "kind": reference("MarkerKind"), "label": text, "media_time_ms": number }), &["kind", "label"]),
+        "NewBroadcast": all_of(json!({ "title": text, "slug": text, "visibility": reference("Visibility") }), &[]),
+        "CreatedBroadcast": all_of(
+            json!({ "broadcast": reference("Broadcast"), "token": text, "whip_url": text, "whep_url": text, "watch_url": text }),
+            &["broadcast", "token", "whip_url", "whep_url", "watch_url"],
+        ),
+        "BroadcastList": all_of(json!({ "broadcasts": list_of("Broadcast") }), &["broadcasts"]),
+        "BroadcastChanges": all_of(json!({
+            "title": text, "visibility": reference("Visibility"),
+            "teams": { "oneOf": [reference("Teams"), { "type": "null" }] },
+            "score": { "oneOf": [all_of(json!({ "home": integer, "away": integer, "at_media_ms": number }), &["home", "away"]), { "type": "null" }] },
+            "clock": { "oneOf": [
+                all_of(json!({ "running": boolean, "elapsed_ms": number, "period": text, "at_media_ms": number }), &["running", "elapsed_ms", "period"]),
+                { "type": "null" }
+            ] }
+        }), &[]),
+        "User": all_of(json!({ "id": text, "name": text, "guest": boolean }), &["id", "name", "guest"]),
+        "Me": all_of(
+            json!({ "user": reference("User"), "operator": boolean, "may_broadcast": boolean, "token": text }),
+            &["user", "operator", "may_broadcast"],
+        ),
+        "Problem": all_of(
+            json!({ "type": text, "title": text, "status": integer, "detail": text, "code": text, "retryable": boolean }),
+            &["type", "title", "status", "detail", "code", "retryable"],
+        )
+    })
+}

@@ -1,0 +1,62 @@
+//! Carries a session's commands out on the live registry. Each gives at most one outcome.
+
+use super::live::{Live, News, Who};
+use super::protocol::Intent;
+use super::refusal::Refusal;
+use super::rest::NewMarker;
+use super::session::{Command, Outcome, Session};
+
+/// Does what the session asked for. `news` follows the joined broadcast.
+pub(crate) async fn execute(live: &Live, session: &Session, news: &mut Option<News>, command: Command) -> Option<Outcome> {
+    let done = |id: u32, result: Result<(), Refusal>| Some(Outcome::Done { id, result });
+    let who = Some(session.claims());
+    match command {
+        Command::Join { id, broadcast, token } => {
+            let result = live.identify(token.as_deref()).and_then(|claims| {
+                let claims = claims.unwrap_or_else(|| session.identity().clone());
+                let (joined, receiver) = live.join(session.id, &broadcast, &claims)?;
+                *news = Some(receiver);
+                Ok((joined, claims))
+            });
+            Some(Outcome::Joined { id, result })
+        }
+        Command::Leave { id } => {
+            *news = None;
+            live.leave(session.id);
+            done(id, Ok(()))
+        }
+        Command::AddPeer { id, broadcast, intent, sdp } => {
+            let who = Who { claims: Some(session.claims().clone()), session: Some(session.id) };
+            let answered = match intent {
+                Intent::Publish => live.publish(who, broadcast.to_string(), sdp, false).await,
+                Intent::View => live.view(who, broadcast.to_string(), sdp, false).await,
+            };
+            let result = answered.map(|answered| (answered.peer, answered.sdp));
+            Some(Outcome::Answered { id, intent: Some(intent), result })
+        }
+        Command::Renegotiate { id, peer, sdp } => {
+            let result = live.renegotiate(peer, sdp).await.map(|answer| (answer.peer, answer.sdp));
+            Some(Outcome::Answered { id, intent: None, result })
+        }
+        Command::ClosePeer { id, peer } => {
+            live.remove_peer(peer);
+            done(id, Ok(()))
+        }
+        Command::DropPeer { peer } => {
+            live.remove_peer(peer);
+            None
+        }
+        Command::ChooseLayer { id, peer, choice } => {
+            live.choose_layer(peer, choice).await;
+            done(id, Ok(()))
+        }
+        Command::ReadStats { peer } => Some(Outcome::Stats { peer, result: live.peer_stats(peer).await }),
+        Command::Change { id, broadcast, changes } => done(id, live.change(who, &broadcast.to_string(), &changes).map(drop)),
+        Command::Mark { id, broadcast, kind, label, media_time_ms } => {
+            let new = NewMarker { kind, label, media_time_ms };
+            done(id, live.mark(who, &broadcast.to_string(), &new).map(drop))
+        }
+        Command::Unmark { id, broadcast, marker } => done(id, live.unmark(who, &broadcast.to_string(), marker)),
+        Command::End { id, broadcast } => done(id, live.end(who, &broadcast.to_string()).map(drop)),
+    }
+}

@@ -1,0 +1,108 @@
+//! What every HTTP handler of the control plane shares: the bearer, bounded bodies, and refusals as problem+json (RFC 9457).
+
+use axum::Json;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
+
+use super::live::Live;
+use super::refusal::Refusal;
+use super::rest::Problem;
+use crate::accounts::Claims;
+use crate::limits::JSON_BODY_BYTES_MAX;
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let problem = Problem {
+            kind: "about:blank".to_owned(),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            detail: self.to_string(),
+            code: self.code(),
+            retryable: self.retryable(),
+        };
+        let mut response = (status, Json(problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(wait) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            // RFC 6750 section 3: a request without a token is told no more than that one is needed.
+            let challenge = match self {
+                Self::TokenNeeded => "Bearer",
+                _ => "Bearer error=\"invalid_token\"",
+            };
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        response
+    }
+}
+
+/// Who the request's bearer token says it is (RFC 6750 section 2.1); nobody without one.
+///
+/// # Errors
+/// `InvalidToken`, `TokenExpired`.
+pub(crate) fn bearer(live: &Live, headers: &HeaderMap) -> Result<Option<Claims>, Refusal> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let text = value.to_str().map_err(|_| Refusal::InvalidToken)?;
+    let (scheme, token) = text.split_once(' ').ok_or(Refusal::InvalidToken)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Refusal::InvalidToken);
+    }
+    live.identify(Some(token.trim()))
+}
+
+/// The media type of the body, lower case and without parameters.
+pub(crate) fn media_type(headers: &HeaderMap) -> String {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    value.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
+}
+
+/// The whole body, if it is not larger than `max` bytes.
+///
+/// # Errors
+/// `TooLarge`, also when the connection breaks: nobody reads that answer.
+pub(crate) async fn read_body(body: Body, what: &'static str, max: usize) -> Result<Bytes, Refusal> {
+    to_bytes(body, max).await.map_err(|_| Refusal::TooLarge { what, max })
+}
+
+/// A JSON body.
+///
+/// # Errors
+/// `UnsupportedMediaType`, `TooLarge`, `MalformedMessage`.
+pub(crate) async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Refusal> {
+    if !matches!(media_type(headers).as_str(), "application/json" | "application/merge-patch+json") {
+        return Err(Refusal::UnsupportedMediaType("application/json"));
+    }
+    let bytes = read_body(body, "a JSON body", JSON_BODY_BYTES_MAX).await?;
+    serde_json::from_slice(&bytes).map_err(|error| Refusal::MalformedMessage(error.to_string()))
+}
+
+/// Lets pages of any origin call: every capability is a bearer token, no cookie is ever read.
+pub(crate) async fn allow_any_origin(request: Request, next: Next) -> Response {
+    let is_preflight = request.method() == Method::OPTIONS;
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    const EXPOSED: &str = "location, etag, link, retry-after, accept-post, accept-patch, www-authenticate";
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+    if is_preflight {
+        const METHODS: &str = "GET, POST, PUT, PATCH, DELETE, OPTIONS";
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(METHODS));
+        const ALLOWED: &str = "authorization, content-type, if-match, if-none-match";
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED));
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    }
+    response
+}
+
+/// `OPTIONS`: what may be posted or patched here.
+pub(crate) fn accepts(name: HeaderName, media_type: &'static str) -> Response {
+    (StatusCode::NO_CONTENT, [(name, media_type)]).into_response()
+}

@@ -1,0 +1,348 @@
+//! `/v1/ws`: one connection. A dull loop that feeds a [`Session`] and does what it says; decides nothing but who gets the session next.
+
+use std::collections::VecDeque;
+
+use axum::extract::State;
+use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code as rfc6455};
+use axum::response::Response;
+use futures_util::StreamExt;
+use futures_util::stream::SplitStream;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::oneshot;
+
+use super::commands::execute;
+use super::hello::{Greeting, may_resume, read_hello};
+use super::live::{Live, Mail, Mailbox, News, Parked, until};
+use super::now::Now;
+use super::outbox::{self, Outbox, PushError};
+use super::protocol::{BroadcastView, ByeReason, ClientMessage, PROTOCOL_VERSION, PlaybackReport, ServerMessage};
+use super::refusal::Refusal;
+use super::session::{Action, Session, error};
+use crate::limits::{CLIENT_MESSAGE_BYTES_MAX, HELLO_TIMEOUT, PING_INTERVAL, RESUME_WINDOW, WS_READ_BUFFER};
+
+const SERVER: &str = concat!("courtside/", env!("CARGO_PKG_VERSION"));
+/// Attempts at `hello` on one connection: a stale token and a stale session leave one more.
+const HELLO_ATTEMPTS_MAX: usize = 4;
+
+/// `GET /v1/ws`.
+pub(super) async fn upgrade(State(live): State<Live>, upgrade: WebSocketUpgrade) -> Response {
+    upgrade
+        .read_buffer_size(WS_READ_BUFFER)
+        // Every write is flushed at once, so a write buffer would only be memory.
+        .write_buffer_size(0)
+        .max_message_size(CLIENT_MESSAGE_BYTES_MAX)
+        .max_frame_size(CLIENT_MESSAGE_BYTES_MAX)
+        .on_upgrade(move |socket| serve(live, socket))
+}
+
+/// How a connection ends.
+enum End {
+    /// The client is gone, or cannot be written to.
+    Broken,
+    /// The client closed and will not come back to this session.
+    Closed,
+    Bye(ByeReason),
+    TakenOver(oneshot::Sender<Parked>),
+}
+
+impl From<PushError> for End {
+    fn from(error: PushError) -> Self {
+        match error {
+            PushError::Full => Self::Bye(ByeReason::SlowConsumer),
+            PushError::Broken => Self::Broken,
+        }
+    }
+}
+
+/// One connection and the session that it carries.
+struct Connection {
+    live: Live,
+    outbox: Outbox,
+    session: Session,
+    mailbox: Mailbox,
+    news: Option<News>,
+}
+
+async fn serve(live: Live, socket: WebSocket) {
+    let (sink, mut stream) = socket.split();
+    let (outbox, writer) = outbox::open();
+    let conversations = live.conversations().clone();
+    let writing = conversations.spawn(writer.run(sink));
+    // Tracked, because shutdown waits for conversations; they end by the closing token.
+    let conversation = conversations.track_future(async {
+        match greet(&live, &mut stream, outbox).await {
+            Ok(connection) => connection.converse(&mut stream).await,
+            Err((outbox, End::Bye(reason))) => outbox.say_bye(reason),
+            Err((_, End::Broken | End::Closed | End::TakenOver(_))) => {}
+        }
+    });
+    conversation.await;
+    // The outbox is gone, so the writer is about to end.
+    drop(writing.await);
+}
+
+/// Until a `hello` is in order.
+async fn greet(live: &Live, stream: &mut SplitStream<WebSocket>, outbox: Outbox) -> Result<Connection, (Outbox, End)> {
+    let deadline = Now::read().after(HELLO_TIMEOUT).instant;
+    for _ in 0..HELLO_ATTEMPTS_MAX {
+        let frame = tokio::select! {
+            frame = stream.next() => frame,
+            () = until(Some(deadline)) => return Err((outbox, End::Bye(ByeReason::HelloTimeout))),
+            () = live.closing().cancelled() => return Err((outbox, End::Bye(ByeReason::ShuttingDown))),
+        };
+        let read = match frame {
+            Some(Ok(Message::Text(text))) => parse(&text).and_then(|message| read_hello(message, live.tokens(), Now::read().unix_s())),
+            Some(Ok(Message::Binary(_))) => Err(Refusal::MalformedMessage("messages are text frames".to_owned())),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
+            Some(Ok(Message::Close(_)) | Err(_)) | None => return Err((outbox, End::Broken)),
+        };
+        let refusal = match read {
+            Ok(greeting) => match open(live, greeting).await {
+                Ok(opened) => return welcome(live, outbox, opened),
+                Err(refusal) => refusal,
+            },
+            Err(refusal) => refusal,
+        };
+        if let Err(error) = outbox.send(&error(None, &refusal)) {
+            return Err((outbox, error.into()));
+        }
+        match refusal {
+            Refusal::UnsupportedProtocol { .. } => return Err((outbox, End::Bye(ByeReason::ProtocolError))),
+            Refusal::ShuttingDown => return Err((outbox, End::Bye(ByeReason::ShuttingDown))),
+            _ => {}
+        }
+    }
+    Err((outbox, End::Bye(ByeReason::ProtocolError)))
+}
+
+struct Opened {
+    session: Session,
+    mailbox: Mailbox,
+    resume: String,
+    is_resumed: bool,
+    token: Option<String>,
+}
+
+/// The earlier session, or a new one.
+async fn open(live: &Live, greeting: Greeting) -> Result<Opened, Refusal> {
+    let Greeting { client, claims, resume } = greeting;
+    if let Some(resume) = resume {
+        if let Some(Parked { session, mailbox }) = live.resume_session(&resume).await {
+            if may_resume(session.identity(), claims.as_ref()) {
+                tracing::debug!(session = %session.id, client, "session resumed");
+                return Ok(Opened { session, mailbox, resume, is_resumed: true, token: None });
+            }
+            // Somebody else now sits at this browser: the earlier session goes back to wait for its owner.
+            live.park_session(Parked { session, mailbox });
+        }
+    }
+    let (identity, token) = live.identity(claims);
+    let (id, mailbox, resume) = live.open_session()?;
+    tracing::debug!(session = %id, user = %identity.sub, client, "session opened");
+    Ok(Opened { session: Session::new(Now::read(), id, identity), mailbox, resume, is_resumed: false, token })
+}
+
+fn welcome(live: &Live, outbox: Outbox, opened: Opened) -> Result<Connection, (Outbox, End)> {
+    let Opened { mut session, mailbox, resume, is_resumed, token } = opened;
+    let now = Now::read();
+    let message = ServerMessage::Welcome {
+        protocol: PROTOCOL_VERSION,
+        server: SERVER.to_owned(),
+        session: session.id,
+        resume,
+        resume_window_ms: RESUME_WINDOW.as_millis() as u32,
+        resumed: is_resumed,
+        user: session.user(),
+        token,
+        server_time_ms: now.unix_ms,
+        ice_servers: live.settings().ice_servers.for_user(Some(session.identity().sub), now.unix_s()),
+        ping_interval_ms: PING_INTERVAL.as_millis() as u32,
+    };
+    let mut messages = vec![message];
+    let mut news = None;
+    if is_resumed {
+        let (alive, view) = match session.broadcast().and_then(|broadcast| live.rejoin(session.id, broadcast)) {
+            Some((receiver, view, alive)) => {
+                news = Some(receiver);
+                (alive, Some(view))
+            }
+            None => (Vec::new(), None),
+        };
+        messages.extend(view.into_iter().flat_map(present_state));
+        let gone = session.handle_resume(now, &alive);
+        messages.extend(gone.into_iter().filter_map(|action| match action {
+            Action::Send(message) => Some(message),
+            Action::Command(_) | Action::Report(_) | Action::Bye(_) => None,
+        }));
+    }
+    let connection = Connection { live: live.clone(), outbox, session, mailbox, news };
+    match messages.iter().try_for_each(|message| connection.outbox.send(message)) {
+        Ok(()) => Ok(connection),
+        Err(error) => {
+            let Connection { live, outbox, session, mailbox, .. } = connection;
+            live.park_session(Parked { session, mailbox });
+            Err((outbox, error.into()))
+        }
+    }
+}
+
+/// Whole, so that it mends whatever was missed.
+fn present_state(view: BroadcastView) -> [ServerMessage; 3] {
+    let viewers = ServerMessage::Viewers { count: view.viewers, peak: view.viewers_peak };
+    let layers = ServerMessage::Layers { layers: view.layers.clone() };
+    [ServerMessage::Broadcast { broadcast: view }, viewers, layers]
+}
+
+impl Connection {
+    async fn converse(mut self, stream: &mut SplitStream<WebSocket>) {
+        let end = loop {
+            if let Err(end) = self.step(stream).await {
+                break end;
+            }
+        };
+        let Self { live, outbox, session, mailbox, news } = self;
+        drop(news);
+        let session_id = session.id;
+        let parked = Parked { session, mailbox };
+        match end {
+            End::Broken => live.park_session(parked),
+            End::Closed => live.end_session(session_id),
+            End::Bye(ByeReason::ProtocolError) => {
+                live.end_session(session_id);
+                outbox.say_bye(ByeReason::ProtocolError);
+            }
+            End::Bye(reason) => {
+                live.park_session(parked);
+                outbox.say_bye(reason);
+            }
+            End::TakenOver(taker) => {
+                if let Err(parked) = taker.send(parked) {
+                    live.park_session(parked);
+                }
+                outbox.say_bye(ByeReason::Replaced);
+            }
+        }
+    }
+
+    /// Waits for one thing and handles it.
+    async fn step(&mut self, stream: &mut SplitStream<WebSocket>) -> Result<(), End> {
+        let wake_at = self.session.wake_at();
+        tokio::select! {
+            frame = stream.next() => match frame {
+                Some(Ok(Message::Text(text))) => {
+                    let actions = match parse(&text) {
+                        Ok(message) => self.session.handle_message(Now::read(), message),
+                        Err(refusal) => self.session.handle_malformed(Now::read(), &refusal),
+                    };
+                    self.perform(actions).await
+                }
+                Some(Ok(Message::Binary(_))) => {
+                    let refusal = Refusal::MalformedMessage("messages are text frames".to_owned());
+                    let actions = self.session.handle_malformed(Now::read(), &refusal);
+                    self.perform(actions).await
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
+                // 1000 and 1001: the page is gone, and its media peers with it.
+                Some(Ok(Message::Close(Some(frame)))) if matches!(frame.code, rfc6455::NORMAL | rfc6455::AWAY) => Err(End::Closed),
+                Some(Ok(Message::Close(_)) | Err(_)) | None => Err(End::Broken),
+            },
+            mail = self.mailbox.recv() => match mail {
+                Some(Mail::Told(told)) => {
+                    if self.live.take_overflow(self.session.id) {
+                        return Err(End::Bye(ByeReason::SlowConsumer));
+                    }
+                    let actions = self.session.handle_told(told);
+                    self.perform(actions).await
+                }
+                Some(Mail::TakeOver(taker)) => Err(End::TakenOver(taker)),
+                // The registry forgot the session: it is shutting down.
+                None => Err(End::Bye(ByeReason::ShuttingDown)),
+            },
+            news = next(&mut self.news) => match news {
+                Ok(text) => Ok(self.outbox.push(text)?),
+                Err(RecvError::Lagged(_)) => self.catch_up(),
+                Err(RecvError::Closed) => {
+                    self.news = None;
+                    Ok(())
+                }
+            },
+            () = until(Some(wake_at)) => {
+                let actions = self.session.handle_timeout(Now::read());
+                self.perform(actions).await
+            }
+            () = self.live.closing().cancelled() => Err(End::Bye(ByeReason::ShuttingDown)),
+        }
+    }
+
+    async fn perform(&mut self, actions: Vec<Action>) -> Result<(), End> {
+        let mut actions = VecDeque::from(actions);
+        while let Some(action) = actions.pop_front() {
+            match action {
+                Action::Send(message) => self.outbox.send(&message)?,
+                Action::Report(report) => count(&report),
+                Action::Bye(reason) => return Err(End::Bye(reason)),
+                Action::Command(command) => {
+                    if let Some(outcome) = execute(&self.live, &self.session, &mut self.news, command).await {
+                        actions.extend(self.session.handle_outcome(Now::read(), outcome));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn catch_up(&self) -> Result<(), End> {
+        let view = self.session.broadcast().and_then(|broadcast| self.live.snapshot(broadcast));
+        view.into_iter().flat_map(present_state).try_for_each(|message| self.outbox.send(&message))?;
+        Ok(())
+    }
+}
+
+/// The next announcement; never, while nothing is joined.
+async fn next(news: &mut Option<News>) -> Result<Utf8Bytes, RecvError> {
+    match news {
+        Some(news) => news.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn parse(text: &str) -> Result<ClientMessage, Refusal> {
+    serde_json::from_str(text).map_err(|error| match unknown_type(text) {
+        Some(name) => Refusal::UnknownMessage(name),
+        None => Refusal::MalformedMessage(error.to_string()),
+    })
+}
+
+/// The type of a JSON object that has one which is not ours.
+fn unknown_type(text: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Tag<'a> {
+        #[serde(borrow, rename = "type")]
+        name: std::borrow::Cow<'a, str>,
+    }
+    let tag: Tag<'_> = serde_json::from_str(text).ok()?;
+    let is_known = CLIENT_MESSAGE_TYPES.contains(&tag.name.as_ref());
+    (!is_known).then(|| tag.name.chars().take(32).collect())
+}
+
+/// Every `type` of [`ClientMessage`]; a test holds it to the golden files.
+pub(super) const CLIENT_MESSAGE_TYPES: [&str; 14] = [
+    "hello",
+    "ping",
+    "join",
+    "leave",
+    "offer",
+    "candidate",
+    "close_peer",
+    "quality",
+    "watch_stats",
+    "report",
+    "update_broadcast",
+    "mark",
+    "unmark",
+    "end_broadcast",
+];
+
+fn count(report: &PlaybackReport) {
+    tracing::debug!(?report, "playback report");
+}
