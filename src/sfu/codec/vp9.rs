@@ -99,8 +99,9 @@ pub(super) fn inspect(payload: &[u8]) -> PayloadInfo {
         Some(layer) => (layer.temporal, layer.switching_up, layer.spatial),
         None => (0, false, 0),
     };
-    let keyframe_start = !descriptor.inter_predicted && descriptor.begins_frame && spatial == 0;
     let frame = &payload[descriptor.len.min(payload.len())..];
+    let begins_intra = !descriptor.inter_predicted && descriptor.begins_frame && spatial == 0;
+    let keyframe_start = begins_intra && !is_no_key_frame(frame);
     PayloadInfo {
         keyframe_start,
         frame_start: descriptor.begins_frame,
@@ -111,6 +112,17 @@ pub(super) fn inspect(payload: &[u8]) -> PayloadInfo {
         picture: Some(descriptor.ids),
         ..PayloadInfo::default()
     }
+}
+
+/// Whether the frame's own first bits deny a key frame: it is intra-only, which is no place to start, or comes from a sender that never
+/// sets P (FFmpeg's packetizer). Bits that are no VP9 frame deny nothing.
+fn is_no_key_frame(frame: &[u8]) -> bool {
+    let Some(&first) = frame.first() else { return false };
+    // Frame marker 2, two bits of profile, then (a reserved bit in profile 3 and) show_existing_frame and frame_type.
+    let is_vp9 = first >> 6 == 2;
+    let is_profile_3 = first & 0x30 == 0x30;
+    let flags = if is_profile_3 { first & 0x06 } else { first & 0x0c };
+    is_vp9 && flags != 0
 }
 
 /// From the uncompressed header of a key frame (VP9 bitstream specification section 6.2).
@@ -173,6 +185,15 @@ mod tests {
     fn upper_spatial_layers_of_a_key_picture_are_no_place_to_start() {
         assert!(!inspect(&[0b1010_1000, 0x05, 0b0000_0011, 7]).keyframe_start);
         assert!(!inspect(&[0b1000_0000, 0x05]).keyframe_start, "not the beginning");
+    }
+
+    #[test]
+    fn the_frame_itself_may_deny_a_key_frame() {
+        let rows =
+            [(0b1000_0010, true), (0b1000_0110, false), (0b1000_1000, false), (0b1011_0001, true), (0b1011_0010, false), (0xff, true)];
+        for (first, keyframe) in rows {
+            assert_eq!(inspect(&[0b1000_1000, 0x05, first, 0]).keyframe_start, keyframe, "{first:08b}");
+        }
     }
 
     #[test]
