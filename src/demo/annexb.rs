@@ -116,7 +116,13 @@ fn fragment(nal: &Bytes, payload_max: usize, out: &mut Vec<Bytes>) {
         let (start, end) = (body.len() * piece / pieces, body.len() * (piece + 1) / pieces);
         let mut packet = BytesMut::with_capacity(end - start + 2);
         packet.put_u8(nal[0] & 0x60 | FU_A);
-        let edge = if piece == 0 { 0x80 } else if piece + 1 == pieces { 0x40 } else { 0 };
+        let edge = if piece == 0 {
+            0x80
+        } else if piece + 1 == pieces {
+            0x40
+        } else {
+            0
+        };
         packet.put_u8(edge | nal[0] & 0x1f);
         packet.put_slice(&body[start..end]);
         out.push(packet.freeze());

@@ -249,7 +249,9 @@ fn chalk(canvas: &mut Canvas, camera: &Camera, from: (f32, f32), to: (f32, f32))
 fn arc(canvas: &mut Canvas, camera: &Camera, x: f32, y: f32, r: f32, from: f32, to: f32) {
     let steps = (12.0 * (to - from).abs()).ceil() as usize + 2;
     let side = |radius: f32| {
-        (0..=steps).map(move |i| (from + (to - from) * i as f32 / steps as f32).sin_cos()).map(move |(sin, cos)| at(x + radius * cos, y + radius * sin, 0.0))
+        (0..=steps)
+            .map(move |i| (from + (to - from) * i as f32 / steps as f32).sin_cos())
+            .map(move |(sin, cos)| at(x + radius * cos, y + radius * sin, 0.0))
     };
     let mut rim: Vec<Vec3> = side(r + LINE_M / 2.0).collect();
     let inner: Vec<Vec3> = side(r - LINE_M / 2.0).collect();
@@ -298,8 +300,10 @@ fn goal(canvas: &mut Canvas, camera: &Camera, side: f32) {
         let (deep, z) = (x + side * (1.6 + 0.5 * (1.0 - share)), 2.1 * share);
         thread(&[at(x, -HALF, HIGH * share), at(deep, -HALF, z), at(deep, HALF, z), at(x, HALF, HIGH * share)]);
     }
-    let frame: Vec<_> =
-        [at(x, -HALF, 0.0), at(x, -HALF, HIGH), at(x, HALF, HIGH), at(x, HALF, 0.0)].into_iter().filter_map(|p| camera.project(p)).collect();
+    let frame: Vec<_> = [at(x, -HALF, 0.0), at(x, -HALF, HIGH), at(x, HALF, HIGH), at(x, HALF, 0.0)]
+        .into_iter()
+        .filter_map(|p| camera.project(p))
+        .collect();
     if frame.len() == 4 {
         let points: Vec<(f32, f32)> = frame.iter().map(|spot| (spot.x, spot.y)).collect();
         canvas.stroke(&points, frame[0].scale * 0.15, ink(0xf6f8f6));

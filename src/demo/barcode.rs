@@ -85,7 +85,13 @@ mod tests {
             .map(|at| {
                 let (column, row) = (at % width * COLUMNS / width, at / width * ROWS / height);
                 match column.checked_sub(FIRST_COLUMN) {
-                    Some(cell) if row == ROWS - 1 && cell < CELLS => if code[cell as usize] { 235 } else { 16 },
+                    Some(cell) if row == ROWS - 1 && cell < CELLS => {
+                        if code[cell as usize] {
+                            235
+                        } else {
+                            16
+                        }
+                    }
                     _ => 90,
                 }
             })

@@ -354,7 +354,13 @@ fn ball(paths: &[Vec<(f32, f32)>], carriers: &[usize]) -> Vec<Ball> {
             // A pass along the ground slows down; one in the air does not.
             let along = if touch.lift < 0.5 { 1.25 * t - 0.25 * t * t } else { t };
             let from_z = if touch.keeper { 0.9 } else { 0.11 };
-            let to_z = if TOUCHES[next].keeper { 0.55 } else if touch.lift > 3.0 { 0.9 } else { 0.11 };
+            let to_z = if TOUCHES[next].keeper {
+                0.55
+            } else if touch.lift > 3.0 {
+                0.9
+            } else {
+                0.11
+            };
             Ball {
                 x: start.x + (end.x - start.x) * along,
                 y: start.y + (end.y - start.y) * along,

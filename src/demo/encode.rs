@@ -156,7 +156,8 @@ fn raw_video_input() -> Vec<String> {
 fn encode_pictures(into: &Recording, studio: &Studio, say: &dyn Fn(&str)) -> anyhow::Result<()> {
     let mut arguments = raw_video_input();
     let splits: String = LAYERS.iter().map(|layer| format!("[in_{}]", layer.rid)).collect();
-    let scales: String = LAYERS.iter().map(|l| format!(";[in_{}]scale={}:{}:flags=area,format=yuv420p[{}]", l.rid, l.width, l.height, l.rid)).collect();
+    let scales: String =
+        LAYERS.iter().map(|l| format!(";[in_{}]scale={}:{}:flags=area,format=yuv420p[{}]", l.rid, l.width, l.height, l.rid)).collect();
     arguments.extend(["-filter_complex".to_owned(), format!("[0:v]split={}{splits}{scales}", LAYERS.len())]);
     for layer in &LAYERS {
         let rate = layer.bitrate_bps;

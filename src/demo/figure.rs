@@ -102,7 +102,11 @@ pub(super) fn draw(canvas: &mut Canvas, camera: &Camera, person: &Person, kit: &
     }
     // A light from the stand on the upper body.
     if let (Some(a), Some(b)) = (camera.project(body.place(chest)), camera.project(body.place(pelvis))) {
-        canvas.stroke(&[(a.x - a.scale * 0.08, a.y), (b.x - b.scale * 0.06, b.y - b.scale * 0.12)], a.scale * 0.1, ink(0xffffff).alpha(0.10));
+        canvas.stroke(
+            &[(a.x - a.scale * 0.08, a.y), (b.x - b.scale * 0.06, b.y - b.scale * 0.12)],
+            a.scale * 0.1,
+            ink(0xffffff).alpha(0.10),
+        );
     }
 }
 
@@ -161,7 +165,8 @@ impl<'a> Body<'a> {
         let mut fold = 0.12 + (0.35 + 1.45 * self.effort) * (phase.cos().max(0.0)).powf(1.3) * self.effort.max(0.12).powf(0.5);
         if self.person.kick.abs() <= 1.0 && side == 1 {
             let kick = self.person.kick;
-            thigh = if kick < 0.0 { -0.75 * (1.0 + kick).min(-kick * 1.6 + 0.2) } else { 1.05 * (kick * std::f32::consts::PI).sin().max(0.25) };
+            thigh =
+                if kick < 0.0 { -0.75 * (1.0 + kick).min(-kick * 1.6 + 0.2) } else { 1.05 * (kick * std::f32::consts::PI).sin().max(0.25) };
             fold = if kick < 0.0 { 1.35 * -kick } else { 0.15 };
         }
         if self.person.dive > 0.0 {

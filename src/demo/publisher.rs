@@ -110,12 +110,7 @@ impl Stream {
 }
 
 /// Publishes until `stop`, loss or refusal. `live` is called once media flows, `seam` each time the loop begins.
-pub(super) async fn publish(
-    target: Target<'_>,
-    clip: &Clip,
-    stop: &CancellationToken,
-    mut seam: impl FnMut(u32),
-) -> anyhow::Result<Ended> {
+pub(super) async fn publish(target: Target<'_>, clip: &Clip, stop: &CancellationToken, mut seam: impl FnMut(u32)) -> anyhow::Result<Ended> {
     let (gathered_tx, mut gathered) = mpsc::channel(1);
     let (states_tx, mut states) = mpsc::channel(16);
     let local = local_address(target.whip_url).await?;
@@ -187,7 +182,10 @@ async fn build(watcher: Watcher, local: String) -> anyhow::Result<impl PeerConne
     // NACK responder, sender reports, and the mid, rid and rrid extensions for video.
     let registry = register_default_interceptors(Registry::new(), &mut engine)?;
     let settings = SettingEngineBuilder::new()
-        .with_srtp_protection_profiles(vec![SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm, SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80])
+        .with_srtp_protection_profiles(vec![
+            SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
+            SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
+        ])
         .with_include_loopback_candidate(true)
         .build();
     PeerConnectionBuilder::new()
@@ -263,7 +261,10 @@ async fn stream(
 ) -> anyhow::Result<Stream> {
     let parameters = sender.get_parameters().await.context("asking for the negotiated parameters")?.rtp_parameters;
     let id = |uri: &str| parameters.header_extensions.iter().find(|extension| extension.uri == uri).map(|extension| extension.id as u8);
-    let named = [id(MID_URI).map(|id| (id, Bytes::from_static(mid.as_bytes()))), id(RID_URI).zip(rid.map(|rid| Bytes::from_static(rid.as_bytes())))];
+    let named = [
+        id(MID_URI).map(|id| (id, Bytes::from_static(mid.as_bytes()))),
+        id(RID_URI).zip(rid.map(|rid| Bytes::from_static(rid.as_bytes()))),
+    ];
     if rid.is_some() && id(RID_URI).is_none() {
         bail!("the server does not take simulcast by RID");
     }

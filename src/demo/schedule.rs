@@ -58,7 +58,8 @@ impl Schedule {
             self.frames += 1;
             Some(due)
         } else {
-            let due = Due::Audio { index: (self.audio % AUDIO_PACKETS as u64) as usize, ticks: (self.audio as u32).wrapping_mul(AUDIO_TICKS) };
+            let due =
+                Due::Audio { index: (self.audio % AUDIO_PACKETS as u64) as usize, ticks: (self.audio as u32).wrapping_mul(AUDIO_TICKS) };
             self.audio += 1;
             Some(due)
         }

@@ -11,3 +11,6 @@ mod offer;
 
 pub use answer::{AnswerPolicy, Feedback, MediaRole, Negotiated, NegotiatedCodec, NegotiatedMedia, NegotiatedProfile, negotiate};
 pub use offer::{Direction, MediaType, Offer, OfferedExtension, OfferedMedia, OfferedPayload, Setup};
+
+#[cfg(test)]
+mod tests;

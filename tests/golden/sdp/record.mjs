@@ -1,8 +1,9 @@
 // Records real browsers' offers into this directory, once per browser upgrade:
 //   npm install --no-save playwright-core puppeteer-core   (in a directory of its own; name it in NODE_MODULES)
-//   NODE_MODULES=/that/directory/node_modules node tests/golden/sdp/record.mjs [chromium|firefox]
+//   NODE_MODULES=/that/directory/node_modules node tests/golden/sdp/record.mjs [record|check] [chromium|firefox]
+// `check` records nothing: it gives each browser the golden answer to the offer it makes now and prints what it made of it.
 // CHROMIUM and FIREFOX name the programs (default: /usr/bin/chromium, /usr/bin/firefox-esr). No server is contacted.
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:http';
 import { dirname, join } from 'node:path';
@@ -12,7 +13,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const require = createRequire(join(process.env.NODE_MODULES ?? join(process.cwd(), 'node_modules'), 'anchor.js'));
 
 // Runs in the page. Offers are taken before gathering: an ICE-lite server needs no candidates of the client.
-async function offer(scenario) {
+async function offer(scenario, answer) {
   const pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
   if (scenario.view) {
     pc.addTransceiver('video', { direction: 'recvonly' });
@@ -38,8 +39,25 @@ async function offer(scenario) {
     pc.addTransceiver(audio, { direction: 'sendonly', streams: [media] });
   }
   const description = await pc.createOffer();
+  if (answer === undefined) {
+    pc.close();
+    return description.sdp;
+  }
+  await pc.setLocalDescription(description);
+  await pc.setRemoteDescription({ type: 'answer', sdp: answer });
+  const agreed = pc.getTransceivers().map((transceiver) => {
+    const peer = transceiver.currentDirection === 'sendonly' ? transceiver.sender : transceiver.receiver;
+    const { codecs, headerExtensions, encodings } = peer.getParameters();
+    const parts = [
+      `${transceiver.mid} ${transceiver.currentDirection}`,
+      `${codecs?.length ?? '?'} payload types`,
+      `${headerExtensions?.length ?? '?'} extensions`,
+      `encodings ${encodings?.map((encoding) => encoding.rid ?? '-').join(',') ?? '-'}`,
+    ];
+    return parts.join(', ');
+  });
   pc.close();
-  return description.sdp;
+  return agreed.join('; ');
 }
 
 const scenarios = {
@@ -86,7 +104,8 @@ const launch = {
   },
 };
 
-const wanted = process.argv.slice(2);
+const check = process.argv.includes('check');
+const wanted = process.argv.slice(2).filter((word) => word in scenarios);
 for (const [name, list] of Object.entries(scenarios)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   await withPage(async (url) => {
@@ -94,8 +113,11 @@ for (const [name, list] of Object.entries(scenarios)) {
     try {
       await page.goto(url);
       for (const [file, scenario] of Object.entries(list)) {
-        writeFileSync(join(here, `${file}.sdp`), await page.evaluate(offer, scenario));
-        console.log(`${file}: ${await browser.version()}`);
+        // As text, because one of the two drivers passes on a single argument.
+        const golden = check ? readFileSync(join(here, `${file}.answer.sdp`), 'utf8') : undefined;
+        const said = await page.evaluate(`(${offer})(${JSON.stringify(scenario)}, ${JSON.stringify(golden)})`);
+        if (!check) writeFileSync(join(here, `${file}.sdp`), said);
+        console.log(`${file}: ${await browser.version()}${check ? `: ${said}` : ''}`);
       }
     } finally {
       await browser.close();

@@ -95,7 +95,7 @@ impl Pair {
             if !flight.is_empty() {
                 moved = true;
                 self.client.flight = flight.clone();
-                self.to_server(&flight, lose)?;
+                self.deliver(&flight, lose)?;
             }
             while let Some(datagram) = self.server.poll_transmit() {
                 moved = true;
@@ -110,7 +110,7 @@ impl Pair {
         }
     }
 
-    fn to_server(&mut self, flight: &[BytesMut], lose: &dyn Fn(usize) -> bool) -> Result<(), DtlsError> {
+    fn deliver(&mut self, flight: &[BytesMut], lose: &dyn Fn(usize) -> bool) -> Result<(), DtlsError> {
         for datagram in flight {
             self.datagrams += 1;
             if !lose(self.datagrams) {
@@ -133,7 +133,7 @@ impl Pair {
             }
             self.now += Duration::from_millis(100);
             let flight = self.client.flight.clone();
-            self.to_server(&flight, lose)?;
+            self.deliver(&flight, lose)?;
             self.server.handle_timeout(self.now)?;
         }
         Err(DtlsError::TimedOut)
