@@ -152,13 +152,22 @@ impl Publisher {
         Some(ClockUpdate { slot, layer: binding.layer, clock, first })
     }
 
-    /// Appends the feedback that is due: transport-wide feedback, NACKs, receiver reports. Returns how many packets were asked for again.
+    /// Writes the next transport-wide feedback that is due, a packet of its own. Call until it returns `false`.
+    pub fn poll_transport_feedback(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
+        let first = self.media.iter().flat_map(|media| media.streams.iter().flatten()).map(|stream| stream.ssrc).next();
+        match (&mut self.twcc, first) {
+            (Some(recorder), Some(media)) => recorder.poll_feedback(now, self.reporter, media, out),
+            (Some(_), None) | (None, _) => false,
+        }
+    }
+
+    /// Appends the NACKs and receiver reports that are due. Returns how many packets were asked for again.
     pub fn poll_feedback(&mut self, now: Instant, out: &mut Vec<u8>) -> u64 {
         let mut asked = 0;
         let mut missing = Vec::new();
-        let mut first = None;
+        let mut any = false;
         for stream in self.media.iter_mut().flat_map(|media| media.streams.iter_mut().flatten()) {
-            first.get_or_insert(stream.ssrc);
+            any = true;
             missing.clear();
             stream.nack.poll(now, NACK_RTT, &mut missing);
             if !missing.is_empty() {
@@ -166,10 +175,7 @@ impl Publisher {
                 rtcp_build::nack(out, self.reporter, stream.ssrc, &missing);
             }
         }
-        if let (Some(recorder), Some(media)) = (&mut self.twcc, first) {
-            recorder.poll_feedback(now, self.reporter, media, out);
-        }
-        if first.is_some() && self.report_due.is_none_or(|due| due <= now) {
+        if any && self.report_due.is_none_or(|due| due <= now) {
             self.report_due = Some(now + limits::RECEIVER_REPORT_INTERVAL);
             let streams = self.media.iter_mut().flat_map(|media| media.streams.iter_mut().flatten());
             let blocks: Vec<_> = streams

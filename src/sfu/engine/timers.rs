@@ -80,6 +80,11 @@ impl Engine {
         if !compound.is_empty() {
             self.send_rtcp(key, &compound, wire);
         }
+        compound.clear();
+        while self.peers[key].publisher.as_mut().is_some_and(|publisher| publisher.poll_transport_feedback(now, &mut compound)) {
+            self.send_rtcp(key, &compound, wire);
+            compound.clear();
+        }
         if needs_keyframe {
             self.need_keyframe(now, broadcast);
         }
