@@ -27,7 +27,8 @@ export type PublisherOptions = {
   /** Grants `publish` on it. */
   token: string;
   url: string;
-  source: PublisherSource;
+  /** `null`: an encoder publishes over WHIP, and this session only directs (score, moments, the end). */
+  source: PublisherSource | null;
   lifetime: AbortSignal;
 };
 
@@ -41,7 +42,7 @@ export class PublisherSession {
   readonly #health = signal<readonly PublisherHealth[]>([]);
   readonly #topLayer = signal<'on' | 'off'>('on');
 
-  #source: PublisherSource;
+  #source: PublisherSource | null;
   #peer: MediaPeer | null = null;
   #encodings: Encoding[] = [];
   #wasLive = false;
@@ -174,7 +175,8 @@ export class PublisherSession {
   #judge(): void {
     const { kind } = this.#phase.value;
     if (kind === 'ended' || kind === 'refused' || kind === 'taken') return;
-    const up = this.#peer?.connected === true && this.#broadcast.value?.state === 'live';
+    const sending = this.#source === null || this.#peer?.connected === true;
+    const up = sending && this.#broadcast.value?.state === 'live';
     if (up) {
       this.#wasLive = true;
       this.#move({ kind: 'live' });
@@ -260,14 +262,14 @@ export class PublisherSession {
   }
 
   async #newPeer(): Promise<void> {
-    if (!this.#client.isOpen) return;
+    if (!this.#client.isOpen || this.#source === null) return;
     this.#peer?.close();
     const peer = new MediaPeer(this.#client.iceServers);
     this.#peer = peer;
     this.#snapshot = null;
     this.#watch.peerStarted(performance.now());
     peer.connection.addEventListener('connectionstatechange', () => this.#judge(), { signal: this.#options.lifetime });
-    this.#addTracks(peer.connection);
+    this.#addTracks(peer.connection, this.#source);
     try {
       await peer.negotiate(this.#client, 'publish');
       await this.#tune();
@@ -277,8 +279,7 @@ export class PublisherSession {
     }
   }
 
-  #addTracks(connection: RTCPeerConnection): void {
-    const { video, audio } = this.#source;
+  #addTracks(connection: RTCPeerConnection, { video, audio }: PublisherSource): void {
     this.#encodings = encodingsFor(video?.getSettings().height ?? 720);
     const picture = connection.addTransceiver(video ?? 'video', { direction: 'sendonly', sendEncodings: this.#encodings });
     const codecs = RTCRtpSender.getCapabilities('video')?.codecs;
@@ -294,7 +295,7 @@ export class PublisherSession {
   /** Bit rates for the picture there is now, and what to give up first when there is not enough. */
   async #tune(): Promise<void> {
     const sender = this.#sender('video');
-    const height = this.#source.video?.getSettings().height;
+    const height = this.#source?.video?.getSettings().height;
     if (!sender || !height) return;
     const parameters = sender.getParameters();
     if (parameters.encodings.length === 0) return;
@@ -306,7 +307,7 @@ export class PublisherSession {
       if (maxBitrate !== undefined) encoding.maxBitrate = maxBitrate;
       encoding.active = index !== largest || largest === 0 || this.#topLayer.value === 'on';
     });
-    parameters.degradationPreference = this.#source.kind === 'screen' ? 'maintain-resolution' : 'maintain-framerate';
+    parameters.degradationPreference = this.#source?.kind === 'screen' ? 'maintain-resolution' : 'maintain-framerate';
     // Refused while the browser itself changes the parameters; the defaults are good enough then.
     await sender.setParameters(parameters).catch(() => undefined);
   }

@@ -16,13 +16,15 @@ export function App() {
     <>
       {at.kind === 'home' && <Home />}
       {at.kind === 'watch' && <Loaded key={at.slug} load={loadWatch} properties={{ slug: at.slug }} />}
-      {(at.kind === 'studio' || at.kind === 'nowhere') && <Nowhere />}
+      {at.kind === 'studio' && <Loaded key="studio" load={loadStudio} properties={{}} />}
+      {at.kind === 'nowhere' && <Nowhere />}
       <Toasts />
     </>
   );
 }
 
 const loadWatch = () => import('../watch/Watch').then((module) => module.Watch);
+const loadStudio = () => import('../studio/Studio').then((module) => module.Studio);
 
 type LoadedProps<P> = { load: () => Promise<ComponentType<P>>; properties: P };
 

@@ -1,14 +1,17 @@
 // The icons this interface uses, as SVG text from Phosphor (MIT), put in at build time. Regular at rest, fill when on or for transport.
 // Re-exports only, so that each place carries just the ones it names.
 export { default as armchair } from '@phosphor-icons/core/assets/regular/armchair.svg?raw';
+export { default as arrowCounterClockwise } from '@phosphor-icons/core/assets/regular/arrow-counter-clockwise.svg?raw';
 export { default as broadcast } from '@phosphor-icons/core/assets/regular/broadcast.svg?raw';
 export { default as caretDown } from '@phosphor-icons/core/assets/regular/caret-down.svg?raw';
 export { default as caretLeft } from '@phosphor-icons/core/assets/regular/caret-left.svg?raw';
 export { default as chartLine } from '@phosphor-icons/core/assets/regular/chart-line.svg?raw';
 export { default as check } from '@phosphor-icons/core/assets/bold/check-bold.svg?raw';
 export { default as checkCircle } from '@phosphor-icons/core/assets/fill/check-circle-fill.svg?raw';
+export { default as circleNotch } from '@phosphor-icons/core/assets/regular/circle-notch.svg?raw';
 export { default as clock } from '@phosphor-icons/core/assets/regular/clock.svg?raw';
 export { default as compass } from '@phosphor-icons/core/assets/regular/compass.svg?raw';
+export { default as copy } from '@phosphor-icons/core/assets/regular/copy.svg?raw';
 export { default as cornersIn } from '@phosphor-icons/core/assets/regular/corners-in.svg?raw';
 export { default as cornersOut } from '@phosphor-icons/core/assets/regular/corners-out.svg?raw';
 export { default as eye } from '@phosphor-icons/core/assets/regular/eye.svg?raw';
@@ -20,11 +23,19 @@ export { default as gearFill } from '@phosphor-icons/core/assets/fill/gear-six-f
 export { default as house } from '@phosphor-icons/core/assets/regular/house.svg?raw';
 export { default as houseFill } from '@phosphor-icons/core/assets/fill/house-fill.svg?raw';
 export { default as keyboard } from '@phosphor-icons/core/assets/regular/keyboard.svg?raw';
+export { default as microphoneFill } from '@phosphor-icons/core/assets/fill/microphone-fill.svg?raw';
+export { default as microphoneSlashFill } from '@phosphor-icons/core/assets/fill/microphone-slash-fill.svg?raw';
+export { default as minus } from '@phosphor-icons/core/assets/bold/minus-bold.svg?raw';
+export { default as monitor } from '@phosphor-icons/core/assets/regular/monitor.svg?raw';
 export { default as moon } from '@phosphor-icons/core/assets/regular/moon.svg?raw';
 export { default as pause } from '@phosphor-icons/core/assets/fill/pause-fill.svg?raw';
+export { default as pencil } from '@phosphor-icons/core/assets/regular/pencil-simple.svg?raw';
 export { default as pictureInPicture } from '@phosphor-icons/core/assets/regular/picture-in-picture.svg?raw';
 export { default as pictureInPictureFill } from '@phosphor-icons/core/assets/fill/picture-in-picture-fill.svg?raw';
 export { default as play } from '@phosphor-icons/core/assets/fill/play-fill.svg?raw';
+export { default as plugs } from '@phosphor-icons/core/assets/regular/plugs.svg?raw';
+export { default as plus } from '@phosphor-icons/core/assets/bold/plus-bold.svg?raw';
+export { default as prohibit } from '@phosphor-icons/core/assets/regular/prohibit.svg?raw';
 export { default as rectangle } from '@phosphor-icons/core/assets/regular/rectangle.svg?raw';
 export { default as rectangleFill } from '@phosphor-icons/core/assets/fill/rectangle-fill.svg?raw';
 export { default as share } from '@phosphor-icons/core/assets/regular/share-network.svg?raw';
@@ -36,8 +47,13 @@ export { default as star } from '@phosphor-icons/core/assets/fill/star-fill.svg?
 export { default as sun } from '@phosphor-icons/core/assets/regular/sun.svg?raw';
 export { default as ticket } from '@phosphor-icons/core/assets/regular/ticket.svg?raw';
 export { default as timer } from '@phosphor-icons/core/assets/fill/timer-fill.svg?raw';
+export { default as trash } from '@phosphor-icons/core/assets/regular/trash.svg?raw';
+export { default as videoCamera } from '@phosphor-icons/core/assets/regular/video-camera.svg?raw';
+export { default as videoCameraFill } from '@phosphor-icons/core/assets/fill/video-camera-fill.svg?raw';
+export { default as videoCameraSlashFill } from '@phosphor-icons/core/assets/fill/video-camera-slash-fill.svg?raw';
 export { default as videoSlash } from '@phosphor-icons/core/assets/regular/video-camera-slash.svg?raw';
 export { default as warningCircle } from '@phosphor-icons/core/assets/regular/warning-circle.svg?raw';
 export { default as warningCircleFill } from '@phosphor-icons/core/assets/fill/warning-circle-fill.svg?raw';
+export { default as warningFill } from '@phosphor-icons/core/assets/fill/warning-fill.svg?raw';
 export { default as wifiSlash } from '@phosphor-icons/core/assets/regular/wifi-slash.svg?raw';
 export { default as x } from '@phosphor-icons/core/assets/regular/x.svg?raw';
