@@ -7,6 +7,7 @@ import { Header, TabBar } from '../ui/Header';
 import { useTick } from '../ui/hooks';
 import { broadcast as broadcastIcon, filmSlate } from '../ui/icons';
 import { EmptyState, ErrorState } from '../ui/Notice';
+import { arrived } from '../ui/router';
 import { words } from '../words';
 import { Card } from './Card';
 import { Hero } from './Hero';
@@ -16,6 +17,7 @@ export function Home() {
   const life = useMemo(() => new AbortController(), []);
   const { list, ask } = useMemo(() => followLive(life.signal), [life]);
   useEffect(() => {
+    arrived();
     document.title = `${words.home.title} · ${words.product}`;
     return () => life.abort();
   }, [life]);

@@ -72,13 +72,15 @@ export function IconButton({ icon, label, shortcut, pressed, expanded, popup, of
       aria-pressed={pressed}
       aria-expanded={expanded}
       aria-haspopup={popup}
+      aria-keyshortcuts={shortcut}
       disabled={disabled}
       onClick={onClick}
     >
       <Icon svg={icon} />
       <span class={`tip ${tip} ${below ? 'below' : ''}`} aria-hidden="true">
         {label}
-        {shortcut && <kbd>{shortcut}</kbd>}
+        {/* Drawn by the style sheet: the key is a hint, not part of the button's visible name. */}
+        {shortcut && <kbd data-key={shortcut} />}
       </span>
     </button>
   );

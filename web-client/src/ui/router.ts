@@ -25,15 +25,26 @@ export const place = signal<Place>({ kind: 'home' });
 
 /** Goes to an address of this page, as a new entry of the history. */
 export function navigate(path: string): void {
+  travelled = true;
   history.pushState(null, '', path);
   place.value = placeOf(location.pathname);
   scrollTo(0, 0);
 }
 
+let travelled = false;
+
+/** A place has come up: after a move within the page, focus goes to its content, as a new page would. */
+export function arrived(): void {
+  if (travelled) document.getElementById('main')?.focus({ preventScroll: true });
+}
+
 /** Follows the history and the links of the page until `until` aborts. */
 export function startRouter(until: AbortSignal): void {
   place.value = placeOf(location.pathname);
-  addEventListener('popstate', () => { place.value = placeOf(location.pathname); }, { signal: until });
+  addEventListener('popstate', () => {
+    travelled = true;
+    place.value = placeOf(location.pathname);
+  }, { signal: until });
   document.addEventListener('click', (event) => {
     // New tabs, downloads and other sites stay the browser's own business.
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;

@@ -130,7 +130,7 @@ export function Player({ session, match, theatre, onTheatre }: PlayerProps) {
       {curtain === null && playback.held.value && (
         <div class="layer middle over"><Button look="primary" size="lg" icon={playIcon} onClick={() => void playback.play()}>{words.watch.tapToPlay}</Button></div>
       )}
-      {curtain === null && !playback.held.value && playback.silenced.value && broadcast?.has_audio !== false && (
+      {curtain === null && !paused && playback.silenced.value && broadcast?.has_audio !== false && (
         <div class="layer sound over"><Button look="primary" size="lg" icon={speakerSlash} onClick={() => playback.bringSound()}>{words.watch.tapForSound}</Button></div>
       )}
       {controllable && <div class="layer controls over">

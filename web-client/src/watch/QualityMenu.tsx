@@ -2,6 +2,7 @@
 import type { LayerView, QualityChoice } from '../protocol';
 import type { LayerPosition } from '../lib/viewer_state';
 import { formatBitrate, formatLayer } from '../ui/format';
+import { useMedia } from '../ui/hooks';
 import { chartLine, keyboard } from '../ui/icons';
 import { Menu, MenuItem, MenuRule } from '../ui/Menu';
 import { words } from '../words';
@@ -19,6 +20,8 @@ export type QualityMenuProps = {
 };
 
 export function QualityMenu({ layers, layer, choice, hasAudio, statsOn, onChoice, onStats, onShortcuts, onClose }: QualityMenuProps) {
+  // A finger has no keys to be reminded of.
+  const keys = useMedia('(hover: hover)');
   const nameOf = (spatial: number | null) => {
     const found = layers.find((candidate) => candidate.spatial === spatial);
     return found ? formatLayer(found) : null;
@@ -44,8 +47,8 @@ export function QualityMenu({ layers, layer, choice, hasAudio, statsOn, onChoice
       ))}
       {hasAudio && <MenuItem checked={choice.mode === 'audio_only'} onSelect={pick({ mode: 'audio_only' })}>{words.quality.soundOnly}</MenuItem>}
       <MenuRule />
-      <MenuItem toggled={statsOn} icon={chartLine} detail={<kbd class="wide-only">I</kbd>} onSelect={() => { onStats(); onClose(); }}>{words.quality.stats}</MenuItem>
-      <MenuItem icon={keyboard} detail={<kbd class="wide-only">?</kbd>} onSelect={() => { onClose(); onShortcuts(); }}>{words.quality.shortcuts}</MenuItem>
+      <MenuItem toggled={statsOn} icon={chartLine} detail={keys ? <kbd>I</kbd> : undefined} onSelect={() => { onStats(); onClose(); }}>{words.quality.stats}</MenuItem>
+      {keys && <MenuItem icon={keyboard} detail={<kbd>?</kbd>} onSelect={() => { onClose(); onShortcuts(); }}>{words.quality.shortcuts}</MenuItem>}
     </Menu>
   );
 }

@@ -1,5 +1,6 @@
 // Below the picture: who plays and how it stands (or the title), how many watch, the link to share, and the moments so far.
 import type { ReadonlySignal } from '@preact/signals';
+import { Fragment } from 'preact';
 import type { BroadcastView, MarkerKind } from '../protocol';
 import { titleOf } from '../home/Card';
 import { Button } from '../ui/Button';
@@ -35,7 +36,7 @@ export function Under({ broadcast, viewers, match }: UnderProps) {
             </h1>
           )
           : <h1>{title}</h1>}
-        <p class="facts num">{facts.join(' · ')}</p>
+        <p class="facts num">{facts.map((fact, index) => <Fragment key={index}>{index > 0 && ' · '}<span>{fact}</span></Fragment>)}</p>
         <Button class="share" look="secondary" size="sm" icon={share} onClick={() => void shareLink(title)}>{words.watch.share}</Button>
       </div>
       {moments.length > 0 && (

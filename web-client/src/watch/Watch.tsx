@@ -3,6 +3,7 @@ import './watch.css';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { titleOf } from '../home/Card';
 import { Header } from '../ui/Header';
+import { arrived } from '../ui/router';
 import { words } from '../words';
 import { Player } from './Player';
 import { Under } from './Under';
@@ -18,6 +19,7 @@ export function Watch({ slug }: { slug: string }) {
   const [theatre, setTheatre] = useState(false);
   const broadcast = session.broadcast.value;
 
+  useEffect(arrived, []);
   useEffect(() => () => life.abort(), [life]);
   useEffect(() => {
     document.title = `${broadcast ? titleOf(broadcast) : words.header.live} · ${words.product}`;
