@@ -9,6 +9,7 @@ pub mod sfu;
 
 pub mod accounts;
 pub mod api;
+pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod selftest;

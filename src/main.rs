@@ -5,7 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use courtside::accounts::{Claims, Tokens};
-use courtside::config::{Command, CommandLineError, Config, LogConfig, LogFormat, TokenArgs, UserArgs, parse_command_line};
+use courtside::cli::{Command, CommandLineError, TokenArgs, UserArgs, parse_command_line};
+use courtside::config::{Config, LogConfig, LogFormat};
 use courtside::ids::UserId;
 use courtside::selftest::{self, Finding};
 use courtside::server::{self, DATABASE_FILE, TOKEN_KEY_FILE};

@@ -44,6 +44,8 @@ keys! {
         "Addresses the media sockets bind to. Default: the loopback address when `listen` is loopback, else every address.";
     public_ip "public-ip" "COURTSIDE_PUBLIC_IP" "IP" Many None,
         "Addresses announced to browsers instead of those bound, for hosts behind 1:1 NAT.";
+    public_url "public-url" "COURTSIDE_PUBLIC_URL" "URL" One None,
+        "Address under which people reach this server, for links in answers. Default: what `listen` says.";
     workers "workers" "COURTSIDE_WORKERS" "N" One None,
         "Media threads, each with its own UDP port. Default: one per core.";
     max_viewers "max-viewers" "COURTSIDE_MAX_VIEWERS" "N" One Some("5000"),

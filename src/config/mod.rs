@@ -8,13 +8,11 @@
 //! ```
 //! [`KEYS`] is the only list of keys: the command line, the file reader and `docs/configuration.md` (by a test) are held to it.
 
-mod cli;
 mod keys;
 mod parse;
 mod raw;
 mod resolve;
 
-pub use cli::{Command, CommandLineError, DemoArgs, TokenArgs, UserArgs, command, parse_command_line};
 pub use keys::{KEYS, Key, Kind};
 pub use raw::{Origin, Raw};
 pub use resolve::{Config, ConfigErrors, LogConfig, LogFormat, Problem, Secret, Tls};

@@ -61,6 +61,16 @@ pub(super) fn ice_url(text: &str) -> Result<String, Expected> {
     }
 }
 
+/// An origin: scheme, host and perhaps a port.
+pub(super) fn origin(text: &str) -> Result<String, Expected> {
+    let text = text.trim_end_matches('/');
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.contains(['/', '?', '#', '@', ' ']) => Ok(text.to_owned()),
+        _ => Err("an address such as https://sport.example.org, without a path"),
+    }
+}
+
 pub(super) fn secret(text: &str) -> Result<String, Expected> {
     if text.len() < 8 { Err("at least 8 characters") } else { Ok(text.to_owned()) }
 }

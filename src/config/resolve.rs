@@ -21,6 +21,8 @@ pub struct Config {
     pub media_v6: Option<Ipv6Addr>,
     /// Empty: what is bound is announced.
     pub public_ips: Vec<IpAddr>,
+    /// Without a slash at the end.
+    pub public_url: Option<String>,
     pub workers: u8,
     pub max_viewers: u32,
     /// `None`: the default bound, and none for loopback.
@@ -121,6 +123,7 @@ impl Config {
         let media_port = read.one("media_port", parse::port);
         let mut media_ips = read.many("media_ip", parse::ip);
         let public_ips = read.many("public_ip", parse::public_ip);
+        let public_url = read.optional("public_url", parse::origin);
         let workers = read.optional("workers", parse::workers).unwrap_or_else(cores);
         let max_viewers = read.one("max_viewers", parse::count);
         let connections_per_address = read.optional("connections_per_address", parse::count);
@@ -173,6 +176,7 @@ impl Config {
             media_v4,
             media_v6,
             public_ips,
+            public_url,
             workers,
             max_viewers,
             connections_per_address,

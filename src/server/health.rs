@@ -11,21 +11,21 @@ use axum::{Json, Router};
 use serde::Serialize;
 use tokio::time::timeout;
 
+use super::media::MediaPlane;
 use crate::limits::READY_CHECK_TIMEOUT;
+use crate::signaling::Live;
 use crate::store::Store;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, SFU_BROADCASTS, SFU_PEERS, SIGNALING_BROADCASTS, SIGNALING_SESSIONS, SIGNALING_VIEWERS};
 
 /// What readiness is made of.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Health {
     pub(super) store: Store,
     pub(super) metrics: Metrics,
-    pub(super) media: MediaAlive,
+    pub(super) media: MediaPlane,
+    pub(super) live: Live,
     pub(super) stopping: Arc<AtomicBool>,
 }
-
-/// Asks the media plane whether all its workers run.
-pub(super) type MediaAlive = Arc<dyn Fn() -> bool + Send + Sync>;
 
 #[derive(Debug, Serialize)]
 struct Readiness {
@@ -41,12 +41,22 @@ pub(super) fn routes(health: Health) -> Router {
 
 async fn ready(State(health): State<Health>) -> impl IntoResponse {
     let store = matches!(timeout(READY_CHECK_TIMEOUT, health.store.ping()).await, Ok(Ok(())));
-    let (media, stopping) = ((health.media)(), health.stopping.load(Ordering::Relaxed));
+    let (media, stopping) = (health.media.is_alive(), health.stopping.load(Ordering::Relaxed));
     let readiness = Readiness { ready: store && media && !stopping, stopping, media, store };
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [(header::CACHE_CONTROL, "no-store")], Json(readiness))
 }
 
 async fn metrics(State(health): State<Health>) -> impl IntoResponse {
+    let (broadcasts, on_air, viewers) = health.live.census();
+    for (name, value) in [
+        (SIGNALING_BROADCASTS, broadcasts),
+        (SFU_BROADCASTS, on_air),
+        (SIGNALING_VIEWERS, viewers),
+        (SIGNALING_SESSIONS, health.live.sessions()),
+        (SFU_PEERS, health.media.peers()),
+    ] {
+        metrics::gauge!(name).set(value as f64);
+    }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], health.metrics.render())
 }

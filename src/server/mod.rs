@@ -8,6 +8,7 @@
 mod connections;
 mod guard;
 mod health;
+mod media;
 mod shutdown;
 mod tls;
 mod web;
@@ -21,18 +22,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::accounts::{KeyError, Tokens};
+use crate::api;
 use crate::config::{Config, Tls};
 use crate::limits;
 use crate::selftest::{self, Finding};
+use crate::signaling::ice_servers::{IceServers, TurnRest};
+use crate::signaling::protocol::IceServer;
+use crate::signaling::{self, Live, LiveParts, Settings};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use connections::{Addresses, Connections};
 use health::Health;
+use media::MediaPlane;
 
+pub use media::MediaError;
 pub use tls::TlsError;
 
 /// The signing key in the data directory.
@@ -53,6 +61,8 @@ pub enum ServerError {
     Key(#[from] KeyError),
     #[error(transparent)]
     Tls(#[from] TlsError),
+    #[error(transparent)]
+    Media(#[from] MediaError),
     #[error("listen: {address} cannot be bound: {source}")]
     Listen { address: SocketAddr, source: io::Error },
 }
@@ -75,6 +85,8 @@ struct Parts {
     stopping: Arc<AtomicBool>,
     background: TaskTracker,
     stop_background: CancellationToken,
+    live: Live,
+    media: MediaPlane,
     store: Store,
 }
 
@@ -94,25 +106,36 @@ impl Server {
         let data_dir = &config.data_dir;
         std::fs::create_dir_all(data_dir).map_err(|source| ServerError::DataDir { path: data_dir.clone(), source })?;
         let store = Store::open(&data_dir.join(DATABASE_FILE)).await?;
-        let _tokens = Tokens::load_or_make(&data_dir.join(TOKEN_KEY_FILE))?;
+        let tokens = Tokens::load_or_make(&data_dir.join(TOKEN_KEY_FILE))?;
         let tls = tls::acceptor(&config.tls, data_dir)?;
         let is_tls = tls.is_some();
         // A browser that has once accepted a self-signed certificate must be able to go back to plain HTTP.
         let is_hsts = matches!(config.tls, Tls::Files { .. });
 
-        let stopping = Arc::new(AtomicBool::new(false));
-        let health = Health { store: store.clone(), metrics: metrics.clone(), media: Arc::new(|| true), stopping: Arc::clone(&stopping) };
-        let router = guard::guarded(web::with_pages(Router::new().merge(health::routes(health))), is_hsts);
-
         let listen_failed = |source| ServerError::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(listen_failed)?;
         let address = listener.local_addr().map_err(listen_failed)?;
+        let (media, sfu, events) = MediaPlane::start(&config)?;
+        let settings = settings(&config, address, is_tls);
+        let live = Live::start(LiveParts { sfu, events, tokens, store: store.clone(), settings }).await?;
+
+        let stopping = Arc::new(AtomicBool::new(false));
+        let health = Health {
+            store: store.clone(),
+            metrics: metrics.clone(),
+            media: media.clone(),
+            live: live.clone(),
+            stopping: Arc::clone(&stopping),
+        };
+        let routes = Router::new().merge(signaling::router(live.clone())).merge(api::router(live.clone())).merge(health::routes(health));
+        let router = guard::guarded(web::with_pages(routes), is_hsts);
+
         let connections = Connections::new(router, tls, Addresses::new(config.connections_per_address));
         let accepting = tokio::spawn(Arc::clone(&connections).accept(listener));
 
         let (background, stop_background) = (TaskTracker::new(), CancellationToken::new());
         background.spawn(stop_background.clone().run_until_cancelled_owned(upkeep(metrics)));
-        let parts = Parts { connections, stopping, background, stop_background, store };
+        let parts = Parts { connections, stopping, background, stop_background, live, media, store };
         Ok(Self { address, is_tls, accepting, parts })
     }
 
@@ -123,27 +146,25 @@ impl Server {
 
     /// For people, e.g. `http://127.0.0.1:7880/`.
     pub fn url(&self) -> String {
-        let scheme = if self.is_tls { "https" } else { "http" };
-        let host = match self.address.ip() {
-            ip if ip.is_unspecified() => "localhost".to_owned(),
-            ip if ip.is_ipv6() => format!("[{ip}]"),
-            ip => ip.to_string(),
-        };
-        format!("{scheme}://{host}:{}/", self.address.port())
+        base_url(self.address, self.is_tls) + "/"
     }
 
     /// Stops in order: not ready, accept no more, tell clients, drain, close media, close the store.
     pub async fn stop(self) {
-        let Parts { connections, stopping, background, stop_background, store } = self.parts;
+        let Parts { connections, stopping, background, stop_background, live, media, store } = self.parts;
         stopping.store(true, Ordering::Relaxed);
         connections.stop_accepting();
         if let Err(error) = self.accepting.await {
             tracing::error!(%error, "the accept loop had failed");
         }
+        if timeout(limits::DRAIN_TIMEOUT, live.shutdown()).await.is_err() {
+            tracing::warn!("some sessions did not end by themselves");
+        }
         let cut = connections.drain(limits::DRAIN_TIMEOUT).await;
         if cut > 0 {
             tracing::warn!(cut, "connections did not end by themselves");
         }
+        media.stop().await;
         stop_background.cancel();
         background.close();
         background.wait().await;
@@ -165,6 +186,29 @@ pub async fn run(config: Config, metrics: Metrics) -> Result<(), ServerError> {
         () = shutdown::first_signal() => tracing::warn!("ended at once"),
     }
     Ok(())
+}
+
+fn base_url(address: SocketAddr, is_tls: bool) -> String {
+    let scheme = if is_tls { "https" } else { "http" };
+    let host = match address.ip() {
+        ip if ip.is_unspecified() => "localhost".to_owned(),
+        ip if ip.is_ipv6() => format!("[{ip}]"),
+        ip => ip.to_string(),
+    };
+    format!("{scheme}://{host}:{}", address.port())
+}
+
+fn settings(config: &Config, address: SocketAddr, is_tls: bool) -> Settings {
+    let (turn, fixed): (Vec<_>, Vec<_>) = config.ice_servers.iter().cloned().partition(|url| url.starts_with("turn"));
+    let fixed = if fixed.is_empty() { Vec::new() } else { vec![IceServer { urls: fixed, username: None, credential: None }] };
+    let secret = config.turn_secret.as_ref().map(|secret| secret.expose().to_owned());
+    Settings {
+        open_publish: config.open_publish,
+        open_view: config.open_view,
+        max_viewers: Some(config.max_viewers as usize),
+        ice_servers: IceServers { fixed, turn: secret.filter(|_| !turn.is_empty()).map(|secret| TurnRest { urls: turn, secret }) },
+        public_base_url: config.public_url.clone().unwrap_or_else(|| base_url(address, is_tls)),
+    }
 }
 
 fn check_host(config: &Config) -> Result<(), ServerError> {

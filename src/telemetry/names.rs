@@ -60,8 +60,8 @@ use MetricKind::{Counter, Gauge, Histogram};
 
 metric_names! {
     // Media plane
-    SFU_PEERS "courtside_sfu_peers" Gauge, Count ["worker"] "WebRTC peers on each worker now.";
-    SFU_BROADCASTS "courtside_sfu_broadcasts" Gauge, Count [] "Broadcasts with a publisher now.";
+    SFU_PEERS "courtside_sfu_peers" Gauge, Count [] "WebRTC peers now, publishers included.";
+    SFU_BROADCASTS "courtside_sfu_broadcasts" Gauge, Count [] "Broadcasts on air now.";
     SFU_HANDSHAKES "courtside_sfu_handshakes_total" Counter, Count ["result"] "DTLS handshakes by result: ok, failed, timeout.";
     SFU_PEERS_GONE "courtside_sfu_peers_gone_total" Counter, Count ["reason"]
         "Peers gone by reason: removed, closed_by_peer, consent_expired, connect_timeout, dtls_failed.";
@@ -86,7 +86,7 @@ metric_names! {
     SIGNALING_MESSAGES_SENT "courtside_signaling_messages_sent_total" Counter, Count [] "Messages to clients.";
     SIGNALING_ERRORS "courtside_signaling_errors_total" Counter, Count ["code"] "Errors told to clients over WebSocket and HTTP, by stable code.";
     SIGNALING_BYES "courtside_signaling_byes_total" Counter, Count ["reason"] "Connections closed by the server, by reason.";
-    SIGNALING_BROADCASTS "courtside_signaling_broadcasts" Gauge, Count ["state"] "Broadcasts known, by state.";
+    SIGNALING_BROADCASTS "courtside_signaling_broadcasts" Gauge, Count [] "Broadcasts in memory, those that ended recently included.";
     SIGNALING_VIEWERS "courtside_signaling_viewers" Gauge, Count [] "People watching now, over all broadcasts.";
     // What clients report about themselves
     CLIENT_FIRST_FRAME "courtside_client_first_frame_milliseconds" Histogram(Milliseconds), Milliseconds [] "From click to first frame, as clients report.";

@@ -7,9 +7,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
 use crate::accounts::Grant;
-use crate::config::keys::{KEYS, Key, Kind};
-use crate::config::raw::{Origin, Raw};
-use crate::config::resolve::{Config, ConfigErrors, Problem};
+use crate::config::{Config, ConfigErrors, KEYS, Key, Kind, Origin, Problem, Raw};
 
 /// What the program is asked to do.
 #[derive(Debug)]
