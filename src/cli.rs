@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, value_parser};
 
 use crate::accounts::Grant;
 use crate::config::{Config, ConfigErrors, KEYS, Key, Kind, Origin, Problem, Raw};
+use crate::demo::DemoOptions;
 
 /// What the program is asked to do.
 #[derive(Debug)]
@@ -15,20 +16,9 @@ pub enum Command {
     Serve(Config),
     /// The start-up self-test alone.
     Check(Config),
-    Demo(DemoArgs),
+    Demo(DemoOptions),
     Token(TokenArgs),
     User(UserArgs),
-}
-
-/// `courtside demo`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DemoArgs {
-    /// Base URL of the server, without a trailing slash.
-    pub server: String,
-    /// Slug of the broadcast it publishes.
-    pub broadcast: String,
-    pub token: Option<String>,
-    pub data_dir: PathBuf,
 }
 
 /// `courtside token`.
@@ -82,12 +72,7 @@ pub fn command() -> clap::Command {
         .subcommand(configured("serve", "Serve pages, signaling and media"))
         .subcommand(configured("check", "Run the start-up self-test and say what is wrong"))
         .subcommand(
-            clap::Command::new("demo")
-                .about("Publish a synthetic match to a running server")
-                .arg(text("server", "URL", "The server").default_value("http://127.0.0.1:7880"))
-                .arg(text("broadcast", "SLUG", "The broadcast to publish").default_value("demo"))
-                .arg(text("token", "TOKEN", "A token with the publish grant, for servers without open publishing").env("COURTSIDE_TOKEN"))
-                .arg(data_dir_arg("The encoded match is kept here")),
+            DemoOptions::augment_args(clap::Command::new("demo").about("Publish a synthetic match to a running server")),
         )
         .subcommand(
             clap::Command::new("token")
@@ -189,12 +174,7 @@ pub fn parse_command_line(args: impl IntoIterator<Item = OsString>) -> Result<Co
     Ok(match matches.subcommand().expect("a sub-command is required") {
         ("serve", matches) => Command::Serve(configuration(matches)?),
         ("check", matches) => Command::Check(configuration(matches)?),
-        ("demo", matches) => Command::Demo(DemoArgs {
-            server: string(matches, "server").expect("has a default").trim_end_matches('/').to_owned(),
-            broadcast: string(matches, "broadcast").expect("has a default"),
-            token: string(matches, "token"),
-            data_dir: data_dir(matches),
-        }),
+        ("demo", matches) => Command::Demo(DemoOptions::from_arg_matches(matches)?),
         ("token", matches) => Command::Token(TokenArgs {
             data_dir: data_dir(matches),
             name: string(matches, "name").expect("has a default"),

@@ -7,6 +7,7 @@ use anyhow::Context;
 use courtside::accounts::{Claims, Tokens};
 use courtside::cli::{Command, CommandLineError, TokenArgs, UserArgs, parse_command_line};
 use courtside::config::{Config, LogConfig, LogFormat};
+use courtside::demo;
 use courtside::ids::UserId;
 use courtside::selftest::{self, Finding};
 use courtside::server::{self, DATABASE_FILE, TOKEN_KEY_FILE};
@@ -43,9 +44,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             runtime.block_on(server::run(config, metrics))?;
         }
         Command::Check(config) => return Ok(check(&config)),
-        Command::Demo(args) => {
+        Command::Demo(options) => {
             telemetry::init_logs(&LogConfig { filter: "info".to_owned(), format: LogFormat::Text })?;
-            anyhow::bail!("no match can be published to {} yet", args.server);
+            runtime.block_on(demo::run(options))?;
         }
         Command::Token(args) => println!("{}", mint(&args)?),
         Command::User(args) => println!("{}", runtime.block_on(add_user(&args))?),

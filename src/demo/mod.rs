@@ -50,7 +50,7 @@ pub struct DemoOptions {
     #[arg(long, env = "COURTSIDE_DEMO_WHIP_URL", default_value = "http://127.0.0.1:7880/whip/demo")]
     pub whip_url: String,
     /// Where the recorded match is kept.
-    #[arg(long, env = "COURTSIDE_DATA_DIR", default_value = "data")]
+    #[arg(long, env = "COURTSIDE_DATA_DIR", default_value = ".data")]
     pub data_dir: PathBuf,
     /// Bearer token with the publish grant. Without one the demo makes the broadcast itself, where the server lets it.
     #[arg(long, env = "COURTSIDE_DEMO_TOKEN", hide_env_values = true)]
