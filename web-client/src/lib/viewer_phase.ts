@@ -46,6 +46,8 @@ function finalPhase(facts: ViewerFacts): ViewerPhase | null {
   return null;
 }
 
+/** Whether nothing changed that anyone would say differently; a silence keeps the moment at which it began. */
 export function samePhase(a: ViewerPhase, b: ViewerPhase): boolean {
+  if (a.kind === 'reconnecting' && b.kind === 'reconnecting') return a.why === b.why;
   return JSON.stringify(a) === JSON.stringify(b);
 }

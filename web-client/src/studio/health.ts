@@ -31,7 +31,8 @@ export function judgeUpload(history: readonly PublisherHealth[]): Judgement {
 
 /** `wanted`: what the source delivers, frames a second. */
 export function judgeFrameRate(history: readonly PublisherHealth[], wanted: number): Judgement {
-  if (history.length === 0) return { word: 'measuring', trouble: false };
+  // The first readings are the encoder getting up to speed.
+  if (history.length < NOW * 2) return { word: 'measuring', trouble: false };
   const now = mean(history.slice(-NOW).map((reading) => reading.framesPerSecond));
   return now < wanted * 0.7 ? { word: 'low', trouble: true } : { word: 'steady', trouble: false };
 }
