@@ -1,8 +1,6 @@
 // Every English word of the interface, a section per place. A co-commentator's voice: present tense, short, specific, blames nobody,
 // always says what happens next. Numbers come in already formatted (`ui/format.ts`).
 
-const plural = (count: number, formatted: string, one: string, many: string) => `${formatted} ${count === 1 ? one : many}`;
-
 export const words = {
   product: 'Courtside',
 
@@ -13,7 +11,6 @@ export const words = {
     backToLive: 'Back to live matches',
     pageFailed: 'This page didn’t load',
     pageFailedLine: 'The connection may have dropped for a moment.',
-    watching: (count: number, formatted: string) => plural(count, formatted, 'watching', 'watching'),
     liveFor: (length: string) => `Live for ${length}`,
     untitled: 'Untitled match',
   },
@@ -82,9 +79,7 @@ export const words = {
     copyFailed: 'The link didn’t copy',
     copyFailedLine: 'Copy it from the address bar.',
     moments: 'Moments',
-    scoreLabel: (home: string, homeScore: number, away: string, awayScore: number) => `${home} ${homeScore}, ${away} ${awayScore}`,
     versus: '–',
-    hidden: 'The picture is not shown while you listen.',
     soundOnly: 'Sound only',
     soundOnlyLine: 'The match goes on. Pick a quality to see it again.',
   },
@@ -116,7 +111,6 @@ export const words = {
     dropped: 'Dropped frames',
     freezes: 'Freezes',
     frozen: (count: string, length: string) => `${count}, ${length} in all`,
-    clock: 'Clock offset',
     codec: 'Codec',
     codecs: { h264: 'H.264', vp8: 'VP8', vp9: 'VP9', av1: 'AV1', opus: 'Opus' } as Record<string, string>,
     unknown: '–',

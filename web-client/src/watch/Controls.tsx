@@ -12,6 +12,8 @@ import type { Playback } from './playback';
 export type ControlsProps = {
   playback: Playback;
   tally: TallyState | null;
+  /** There is (or was a moment ago) a picture: before that only what will matter then is shown. */
+  ready: boolean;
   settingsOpen: boolean;
   theatre: boolean;
   fullScreen: boolean;
@@ -23,7 +25,7 @@ export type ControlsProps = {
   onFullScreen: () => void;
 };
 
-export function Controls({ playback, tally, settingsOpen, theatre, fullScreen, keys, settingsButton, onSettings, onTheatre, onFullScreen }: ControlsProps) {
+export function Controls({ playback, tally, ready, settingsOpen, theatre, fullScreen, keys, settingsButton, onSettings, onTheatre, onFullScreen }: ControlsProps) {
   const say = words.watch;
   const paused = playback.paused.value;
   const silent = playback.muted.value || playback.silenced.value;
@@ -31,11 +33,12 @@ export function Controls({ playback, tally, settingsOpen, theatre, fullScreen, k
   const key = (name: string) => (keys ? name : undefined);
   return (
     <div class="bar">
-      <IconButton icon={paused ? play : pause} label={paused ? say.play : say.pause} shortcut={key('Space')} tip="start" onClick={() => playback.toggle()} />
+      {ready && <IconButton icon={paused ? play : pause} label={paused ? say.play : say.pause} shortcut={key('Space')} tip="start" onClick={() => playback.toggle()} />}
       <IconButton
         icon={silent || volume === 0 ? speakerSlash : volume < 0.5 ? speakerLow : speakerHigh}
         label={silent ? say.unmute : say.mute}
         shortcut={key('M')}
+        tip={ready ? 'center' : 'start'}
         onClick={() => playback.toggleMuted()}
       />
       <input
@@ -52,15 +55,10 @@ export function Controls({ playback, tally, settingsOpen, theatre, fullScreen, k
       />
       {tally && <TallyButton state={tally} hint={paused ? say.goLiveButton : say.liveButton} onClick={() => void playback.play()} />}
       <span class="grow" />
-      <IconButton
-        icon={settingsOpen ? gearFill : gear}
-        label={say.settings}
-        expanded={settingsOpen}
-        popup="menu"
-        buttonRef={settingsButton}
-        onClick={onSettings}
-      />
-      {playback.canPictureInPicture && (
+      {ready && (
+        <IconButton icon={settingsOpen ? gearFill : gear} label={say.settings} expanded={settingsOpen} popup="menu" buttonRef={settingsButton} onClick={onSettings} />
+      )}
+      {ready && playback.canPictureInPicture && (
         <IconButton
           class="wide-only"
           icon={playback.inPictureInPicture.value ? pictureInPictureFill : pictureInPicture}

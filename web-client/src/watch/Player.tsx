@@ -8,7 +8,7 @@ import { Button } from '../ui/Button';
 import { formatDelay } from '../ui/format';
 import { useEverySecond, useScope, useTick } from '../ui/hooks';
 import { Icon } from '../ui/Icon';
-import { caretLeft, play as playIcon, speakerSlash } from '../ui/icons';
+import { caretLeft, play as playIcon, speakerHigh, speakerSlash } from '../ui/icons';
 import { recall, remember } from '../ui/remember';
 import type { TallyState } from '../ui/Tally';
 import { words } from '../words';
@@ -115,7 +115,7 @@ export function Player({ session, match, theatre, onTheatre }: PlayerProps) {
         onDblClick={goFullScreen}
       />
       {poster && curtain && curtain.behind === 'poster' && <img class="backdrop" src={poster} alt="" />}
-      {listening && !curtain && <div class="curtain over none"><h2>{words.watch.soundOnly}</h2><p>{words.watch.soundOnlyLine}</p></div>}
+      {listening && !curtain && <div class="curtain over none"><Icon svg={speakerHigh} /><h2>{words.watch.soundOnly}</h2><p>{words.watch.soundOnlyLine}</p></div>}
       <CurtainView
         curtain={curtain}
         onAction={(action) => {
@@ -133,20 +133,23 @@ export function Player({ session, match, theatre, onTheatre }: PlayerProps) {
       {curtain === null && !paused && playback.silenced.value && broadcast?.has_audio !== false && (
         <div class="layer sound over"><Button look="primary" size="lg" icon={speakerSlash} onClick={() => playback.bringSound()}>{words.watch.tapForSound}</Button></div>
       )}
-      {controllable && <div class="layer controls over">
-        <Controls
-          playback={playback}
-          tally={tally}
-          settingsOpen={menu}
-          theatre={theatre}
-          fullScreen={fullScreen}
-          keys={keysOn}
-          settingsButton={settingsButton}
-          onSettings={() => setMenu((open) => !open)}
-          onTheatre={() => onTheatre(!theatre)}
-          onFullScreen={goFullScreen}
-        />
-      </div>}
+      {controllable && (
+        <div class="layer controls over">
+          <Controls
+            playback={playback}
+            tally={tally}
+            ready={phase.kind === 'playing' || phase.kind === 'reconnecting'}
+            settingsOpen={menu}
+            theatre={theatre}
+            fullScreen={fullScreen}
+            keys={keysOn}
+            settingsButton={settingsButton}
+            onSettings={() => setMenu((open) => !open)}
+            onTheatre={() => onTheatre(!theatre)}
+            onFullScreen={goFullScreen}
+          />
+        </div>
+      )}
       {menu && (
         <QualityMenu
           layers={session.layers.value}
