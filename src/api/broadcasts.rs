@@ -49,12 +49,7 @@ pub(super) async fn end(State(live): State<Live>, Path(name): Path<String>, head
     Ok(([NO_STORE], Json(live.end(who.as_ref(), &name)?)).into_response())
 }
 
-pub(super) async fn mark(
-    State(live): State<Live>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Refusal> {
+pub(super) async fn mark(State(live): State<Live>, Path(name): Path<String>, headers: HeaderMap, body: Body) -> Result<Response, Refusal> {
     let who = bearer(&live, &headers)?;
     let new: NewMarker = read_json(&headers, body).await?;
     Ok((StatusCode::CREATED, [NO_STORE], Json(live.mark(who.as_ref(), &name, &new)?)).into_response())

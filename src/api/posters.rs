@@ -33,12 +33,7 @@ pub(super) async fn get(
     Ok((head, guard, poster.bytes).into_response())
 }
 
-pub(super) async fn put(
-    State(live): State<Live>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Refusal> {
+pub(super) async fn put(State(live): State<Live>, Path(name): Path<String>, headers: HeaderMap, body: Body) -> Result<Response, Refusal> {
     let who = bearer(&live, &headers)?;
     live.may_publish(who.as_ref(), &name)?;
     let bytes = read_body(body, "a poster", POSTER_BYTES_MAX).await?;

@@ -300,3 +300,37 @@ fn fingerprints_are_read_as_sdp_writes_them() {
         assert_eq!(Fingerprint::parse(wrong), None, "{wrong}");
     }
 }
+
+#[test]
+fn changed_datagrams_never_panic() {
+    for seed in 0..400 {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let outcome = std::panic::catch_unwind(move || {
+            let mut pair = Pair::new(CHROMIUM, if seed % 2 == 0 { 1200 } else { 100 });
+            for _ in 0..12 {
+                let flight: Vec<BytesMut> = std::iter::from_fn(|| pair.client.endpoint.poll_transmit()).map(|sent| sent.message).collect();
+                let flight = if flight.is_empty() { pair.client.flight.clone() } else { flight };
+                pair.client.flight = flight.clone();
+                for mut datagram in flight {
+                    for _ in 0..rng.random_range(0..3) {
+                        // Near the front, where lengths and types stand, or anywhere.
+                        let at = if rng.random_bool(0.6) {
+                            rng.random_range(0..datagram.len().min(40))
+                        } else {
+                            rng.random_range(0..datagram.len())
+                        };
+                        datagram[at] = rng.random();
+                    }
+                    if rng.random_bool(0.1) {
+                        datagram.truncate(rng.random_range(1..=datagram.len()));
+                    }
+                    drop(pair.server.handle(pair.now, &datagram));
+                }
+                while let Some(datagram) = pair.server.poll_transmit() {
+                    pair.client.handle(pair.now, datagram);
+                }
+            }
+        });
+        assert!(outcome.is_ok(), "seed {seed}");
+    }
+}

@@ -255,3 +255,29 @@ fn drawn_credentials_are_long_enough_and_of_the_ice_alphabet() {
     assert!(drawn.ufrag.bytes().chain(drawn.pwd.bytes()).all(|byte| ICE_CHARS.contains(&byte)));
     assert_ne!(drawn, IceCredentials::random(&mut rand::rng()));
 }
+
+#[test]
+fn random_messages_never_panic() {
+    use rand::{Rng as _, SeedableRng as _};
+    let now = start();
+    let good = plain_check(&[(USE_CANDIDATE, &[])]);
+    for seed in 0..20_000 {
+        let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
+        let mut packet = good.clone();
+        for _ in 0..rng.random_range(1..6) {
+            let at = rng.random_range(0..packet.len());
+            packet[at] = rng.random();
+        }
+        packet.truncate(rng.random_range(0..=packet.len()));
+        // A length that fits, so that the attributes are read.
+        if packet.len() >= 20 {
+            let len = (packet.len() - 20) as u16;
+            packet[2..4].copy_from_slice(&len.to_be_bytes());
+        }
+        let outcome = std::panic::catch_unwind(|| {
+            let _ = local_ufrag(&packet);
+            agent(now).handle(now, address(1), &packet, &mut Vec::new())
+        });
+        assert!(outcome.is_ok(), "seed {seed}: {packet:02x?}");
+    }
+}
