@@ -70,6 +70,9 @@ pub const SIMULCAST_LAYERS_MAX: usize = 4;
 pub const WORKERS_MAX: usize = 64;
 /// Peers of one worker. Full: the newcomer is told so.
 pub const PEERS_PER_WORKER_MAX: usize = 20_000;
+/// New peers of one worker per second. A handshake costs about 0.25 ms, so a storm of joins may take an eighth of the core from those
+/// who watch. More: `full`, retryable.
+pub const JOINS_PER_WORKER_PER_S: u32 = 500;
 /// Commands waiting for one worker. Full: the caller waits.
 pub const COMMAND_QUEUE: usize = 1024;
 /// Events waiting for the control plane. Full: statistics are dropped, life-cycle events are kept by the worker and offered again.

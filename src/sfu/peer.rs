@@ -42,7 +42,8 @@ pub struct Peer {
     pub addresses: Vec<SocketAddr>,
     /// The local address the selected pair uses.
     pub local: Option<IpAddr>,
-    pub resend: ResendBudget,
+    /// Retransmissions it asked for.
+    pub resend: PerSecond,
     pub packets_received: u64,
     pub bytes_received: u64,
 }
@@ -55,14 +56,14 @@ pub struct DownRef {
     pub ssrc: Ssrc,
 }
 
-/// How many retransmissions a viewer may still have this second.
+/// Counts something per second, against a bound.
 #[derive(Debug, Default)]
-pub struct ResendBudget {
+pub struct PerSecond {
     since: Option<Instant>,
     used: u32,
 }
 
-impl ResendBudget {
+impl PerSecond {
     /// Takes one; `false` when this second's are used up.
     pub fn take(&mut self, now: Instant, per_second: u32) -> bool {
         if self.since.is_none_or(|since| now.saturating_duration_since(since) >= Duration::from_secs(1)) {

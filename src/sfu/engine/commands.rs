@@ -16,7 +16,7 @@ use crate::sfu::down_track::DownTrack;
 use crate::sfu::forward::{Egress, Wire};
 use crate::sfu::handle::{AddPeer, Command, IceRestarted, LayerChoice, PeerAnswer, PeerGone, PeerStats, Permissions, SfuError, SfuEvent};
 use crate::sfu::negotiate::{AnswerPolicy, MediaRole, Negotiated, NegotiatedMedia, Offer, negotiate};
-use crate::sfu::peer::{DownRef, Peer, ResendBudget};
+use crate::sfu::peer::{DownRef, Peer, PerSecond};
 use crate::sfu::publisher::{Publisher, UpMedia};
 use crate::sfu::rtp::extensions::ExtensionMap;
 use crate::sfu::rtp::id::Ssrc;
@@ -85,6 +85,9 @@ impl Engine {
         if self.peers.len() >= limits::PEERS_PER_WORKER_MAX {
             return Err(SfuError::Full { what: "this worker has as many peers as it may" });
         }
+        if !self.joins.take(now, limits::JOINS_PER_WORKER_PER_S) {
+            return Err(SfuError::Full { what: "too many joins at this moment" });
+        }
         let offer = Offer::parse(&request.offer)?;
         let local = IceCredentials::random(&mut self.rng);
         let negotiated = self.negotiate(id, &offer, &local, request.permissions, &[], 1)?;
@@ -116,7 +119,7 @@ impl Engine {
             answers: 1,
             addresses: Vec::new(),
             local: None,
-            resend: ResendBudget::default(),
+            resend: PerSecond::default(),
             packets_received: 0,
             bytes_received: 0,
         });

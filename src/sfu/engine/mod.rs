@@ -32,7 +32,7 @@ use crate::limits;
 use crate::sfu::broadcast::Broadcast;
 use crate::sfu::forward::{Egress, SendTime};
 use crate::sfu::handle::SfuEvent;
-use crate::sfu::peer::Peer;
+use crate::sfu::peer::{Peer, PerSecond};
 use crate::sfu::stats::Counters;
 use crate::sfu::tap::Handover;
 use crate::sfu::transport::dtls::NodeCertificate;
@@ -67,6 +67,8 @@ pub struct Engine {
     pending: Vec<usize>,
     buffer: Vec<u8>,
     reply: Vec<u8>,
+    /// New peers: each costs a DTLS handshake.
+    joins: PerSecond,
     events: VecDeque<SfuEvent>,
     handovers: VecDeque<(u8, Handover)>,
     released: Vec<PeerId>,
@@ -90,6 +92,7 @@ impl Engine {
             pending: Vec::new(),
             buffer: Vec::with_capacity(limits::SEND_BYTES_MAX + 4096),
             reply: Vec::new(),
+            joins: PerSecond::default(),
             events: VecDeque::new(),
             handovers: VecDeque::new(),
             released: Vec::new(),
