@@ -39,6 +39,8 @@ pub mod stats;
 pub mod tap;
 pub mod up_track;
 
+#[cfg(test)]
+pub(crate) mod fake;
 mod pool;
 mod start;
 mod udp;

@@ -1,10 +1,10 @@
 //! Carries a session's commands out on the live registry. Each gives at most one outcome.
 
-use super::live::{Live, News, Who};
+use super::live::{Answered, Live, News, Who};
 use super::protocol::Intent;
 use super::refusal::Refusal;
 use super::rest::NewMarker;
-use super::session::{Command, Outcome, Session};
+use super::session::{Command, Negotiated, Outcome, Session};
 
 /// Does what the session asked for. `news` follows the joined broadcast.
 pub(crate) async fn execute(live: &Live, session: &Session, news: &mut Option<News>, command: Command) -> Option<Outcome> {
@@ -31,11 +31,11 @@ pub(crate) async fn execute(live: &Live, session: &Session, news: &mut Option<Ne
                 Intent::Publish => live.publish(who, broadcast.to_string(), sdp, false).await,
                 Intent::View => live.view(who, broadcast.to_string(), sdp, false).await,
             };
-            let result = answered.map(|answered| (answered.peer, answered.sdp));
+            let result = answered.map(|Answered { peer, sdp, slots, .. }| Negotiated { peer, sdp, slots });
             Some(Outcome::Answered { id, intent: Some(intent), result })
         }
         Command::Renegotiate { id, peer, sdp } => {
-            let result = live.renegotiate(peer, sdp).await.map(|answer| (answer.peer, answer.sdp));
+            let result = live.renegotiate(peer, sdp).await.map(|Answered { peer, sdp, slots, .. }| Negotiated { peer, sdp, slots });
             Some(Outcome::Answered { id, intent: None, result })
         }
         Command::ClosePeer { id, peer } => {

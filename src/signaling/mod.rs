@@ -24,7 +24,6 @@ mod outbox;
 mod rate;
 mod sdpfrag;
 mod session;
-mod slots;
 #[cfg(test)]
 mod typescript;
 mod whep;

@@ -9,12 +9,11 @@ use std::time::Instant;
 use super::live::{Joined, Told};
 use super::now::Now;
 use super::protocol::{
-    BroadcastChanges, ByeReason, ClientMessage, Grant, Intent, MarkerKind, PeerState, PlaybackReport, QualityChoice, ServerMessage,
+    BroadcastChanges, ByeReason, ClientMessage, Grant, Intent, MarkerKind, PeerState, PlaybackReport, QualityChoice, ServerMessage, Slot,
     StatsView, UserView,
 };
 use super::rate::MessageRate;
 use super::refusal::Refusal;
-use super::slots::main_slots;
 use crate::accounts::Claims;
 use crate::ids::{BroadcastId, MarkerId, PeerId, SessionId};
 use crate::limits::{CLIENT_OFFENCES_MAX, PEERS_PER_SESSION_MAX, PING_TIMEOUT, SDP_BYTES_MAX, STATS_INTERVAL};
@@ -92,6 +91,14 @@ pub(crate) enum Command {
     },
 }
 
+/// An answer and what its receiving m-lines carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Negotiated {
+    pub(crate) peer: PeerId,
+    pub(crate) sdp: String,
+    pub(crate) slots: Vec<Slot>,
+}
+
 /// What became of a [`Command`].
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Outcome {
@@ -103,7 +110,7 @@ pub(crate) enum Outcome {
     Answered {
         id: u32,
         intent: Option<Intent>,
-        result: Result<(PeerId, String), Refusal>,
+        result: Result<Negotiated, Refusal>,
     },
     /// Of every command without a result of its own.
     Done {
@@ -282,7 +289,7 @@ impl Session {
                 let layers = ServerMessage::Layers { layers: view.layers.clone() };
                 [ServerMessage::Joined { id, broadcast: view, grants }, viewers, layers].into_iter().map(Action::Send).collect()
             }
-            Outcome::Answered { id, intent, result: Ok((peer, sdp)) } => {
+            Outcome::Answered { id, intent, result: Ok(Negotiated { peer, sdp, slots }) } => {
                 if self.place.is_none() {
                     // Left in the meantime: nobody wants this peer any more.
                     return vec![Action::Command(Command::DropPeer { peer }), Action::Send(error(Some(id), &Refusal::NotJoined))];
@@ -290,7 +297,6 @@ impl Session {
                 if intent.is_some() {
                     self.peers.push(MediaPeer { id: peer, stats: None });
                 }
-                let slots = main_slots(&sdp);
                 let mut actions = vec![Action::Send(ServerMessage::Answer { id, peer, sdp })];
                 if !slots.is_empty() {
                     actions.push(Action::Send(ServerMessage::Slots { peer, slots }));

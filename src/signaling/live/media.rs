@@ -9,7 +9,7 @@ use crate::accounts::Claims;
 use crate::ids::{BroadcastId, PeerId, SessionId};
 use crate::limits::SFU_ANSWER_MAX;
 use crate::sfu::handle::{AddPeer, IceRestarted, LayerChoice, PeerAnswer, PeerStats, Permissions};
-use crate::signaling::protocol::Intent;
+use crate::signaling::protocol::{Intent, Slot};
 use crate::signaling::refusal::Refusal;
 use crate::signaling::sdpfrag::offered_ufrag;
 
@@ -33,10 +33,11 @@ pub(crate) struct HttpPeer {
 /// A new peer and its answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Answered {
-    pub(crate) broadcast: BroadcastId,
     pub(crate) peer: PeerId,
     pub(crate) sdp: String,
     pub(crate) ice_ufrag: String,
+    /// Which receiving m-line carries the broadcast.
+    pub(crate) slots: Vec<Slot>,
 }
 
 impl Live {
@@ -53,8 +54,8 @@ impl Live {
     }
 
     /// Answers a further offer of a peer.
-    pub(crate) async fn renegotiate(&self, peer: PeerId, offer: String) -> Result<PeerAnswer, Refusal> {
-        in_time(self.shared.sfu.renegotiate(peer, offer)).await
+    pub(crate) async fn renegotiate(&self, peer: PeerId, offer: String) -> Result<Answered, Refusal> {
+        in_time(self.shared.sfu.renegotiate(peer, offer)).await.map(answered)
     }
 
     /// New ICE credentials for a peer.
@@ -112,7 +113,7 @@ impl Live {
                 });
                 joined?;
                 tracing::info!(broadcast = %admission.broadcast, peer = %answer.peer, "publisher joined");
-                Ok(answered(admission.broadcast, answer))
+                Ok(answered(answer))
             }
             Err(refusal) => {
                 self.decide(|now, state| state.directory.publisher_failed(now, &admission));
@@ -139,7 +140,7 @@ impl Live {
                     joined
                 });
                 joined?;
-                Ok(answered(broadcast, answer))
+                Ok(answered(answer))
             }
             Err(refusal) => {
                 self.decide(|_, state| state.directory.viewer_failed());
@@ -175,8 +176,12 @@ impl Live {
     }
 }
 
-fn answered(broadcast: BroadcastId, answer: PeerAnswer) -> Answered {
-    Answered { broadcast, peer: answer.peer, sdp: answer.sdp, ice_ufrag: answer.ice_ufrag }
+fn answered(answer: PeerAnswer) -> Answered {
+    let PeerAnswer { peer, sdp, ice_ufrag, main, .. } = answer;
+    // The broadcast itself, as opposed to a guest's or a friend's picture.
+    let source = || "main".to_owned();
+    let slots = main.into_iter().map(|(mid, kind)| Slot { mid: mid.as_str().to_owned(), kind, source: source() }).collect();
+    Answered { peer, sdp, ice_ufrag, slots }
 }
 
 async fn in_time<T>(answer: impl Future<Output = Result<T, crate::sfu::handle::SfuError>>) -> Result<T, Refusal> {
