@@ -45,6 +45,7 @@ export const words = {
     watchLive: 'Watch live',
     liveNow: 'Also live',
     viewers: (formatted: string) => `${formatted} watching`,
+    peak: (formatted: string) => `${formatted} watching at the peak`,
     emptyTitle: 'No live matches right now.',
     emptyLine: 'Yours can be the first. A camera or a screen is enough.',
     only: 'Nothing else is on.',
@@ -132,7 +133,7 @@ export const words = {
       title: 'That’s it for this match',
       fullTime: (winner: string, home: number, away: number) => `Full time. ${winner} ${home}–${away}`,
       draw: (home: number, away: number) => `Full time. ${home}–${away}`,
-      line: (length: string | null) => (length ? `The broadcast ended after ${length}. Thanks for watching.` : 'The broadcast has ended. Thanks for watching.'),
+      line: (length: string | null) => (length ? `It was on the air for ${length}. Thanks for watching.` : 'The broadcast has ended. Thanks for watching.'),
     },
     blockedUdp: {
       title: 'This network blocks live video',

@@ -12,7 +12,8 @@ import { useViewer } from '../watch/use_viewer';
 import { TeamRows, detailOf, tallyOf, titleOf } from './Card';
 import { Poster } from './Picture';
 
-export function Hero({ broadcast, now }: { broadcast: BroadcastView; now: number }) {
+/** `alone`: nothing else is on, it takes the room of the cards. */
+export function Hero({ broadcast, alone, now }: { broadcast: BroadcastView; alone: boolean; now: number }) {
   const allowed = usePreviewAllowed();
   const [delay, setDelay] = useState<number | null>(null);
   const shownDelay = useEverySecond(delay);
@@ -20,7 +21,7 @@ export function Hero({ broadcast, now }: { broadcast: BroadcastView; now: number
   const viewers = words.home.viewers(formatCount(broadcast.viewers));
   const detail = detailOf(broadcast, now);
   return (
-    <section class="hero over" aria-label={words.home.featured}>
+    <section class={`hero over ${alone ? 'alone' : ''}`} aria-label={words.home.featured}>
       <div class="picture">
         <Poster broadcast={broadcast} />
         {allowed && broadcast.state === 'live' && <Preview key={broadcast.id} slug={broadcast.slug} onDelay={setDelay} />}

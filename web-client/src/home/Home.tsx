@@ -54,7 +54,7 @@ function Live({ broadcasts }: { broadcasts: BroadcastView[] }) {
   const others = broadcasts.filter((broadcast) => broadcast !== hero);
   return (
     <>
-      <Hero broadcast={hero} now={now} />
+      <Hero broadcast={hero} alone={others.length === 0} now={now} />
       {others.length > 0
         ? (
           <section aria-labelledby="also-live">

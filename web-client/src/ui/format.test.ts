@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { formatBitrate, formatClock, formatDelay, formatLayer, formatLength, formatShare } from './format';
 
-test('a delay loses its tenths once they no longer matter and never goes below zero', () => {
-  expect([-20, 412, 9949, 12_300, 95_000].map(formatDelay)).toEqual(['0.0 s', '0.4 s', '9.9 s', '12 s', '2 min']);
+test('a delay loses its tenths once they no longer matter and is never none', () => {
+  expect([-20, 412, 9949, 12_300, 95_000].map(formatDelay)).toEqual(['<0.1 s', '0.4 s', '9.9 s', '12 s', '2 min']);
 });
 
 test('a match clock goes on past an hour in minutes', () => {

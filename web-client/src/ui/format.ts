@@ -7,9 +7,10 @@ export function formatCount(value: number): string {
   return count.format(value);
 }
 
-/** A delay behind the action: "0.4 s" below ten seconds, "12 s" below a minute, "2 min" above. Never negative. */
+/** A delay behind the action: "<0.1 s" where tenths say nothing, "0.4 s" below ten seconds, "12 s" below a minute, "2 min" above. */
 export function formatDelay(ms: number): string {
   const seconds = Math.max(0, ms) / 1000;
+  if (seconds < 0.05) return '<0.1 s';
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   if (seconds < 59.5) return `${Math.round(seconds)} s`;
   return `${Math.round(seconds / 60)} min`;

@@ -126,7 +126,7 @@ export function Player({ session, match, theatre, onTheatre }: PlayerProps) {
       />
       {broadcast?.teams && <ScoreBug teams={broadcast.teams} match={match.value} />}
       <div class="layer back over"><a class="ib" href="/" aria-label={words.watch.back}><Icon svg={caretLeft} size="l" /></a></div>
-      {stats && <StatsOverlay stats={session.stats.value} onClose={() => setStats(false)} />}
+      {stats && controllable && <StatsOverlay stats={session.stats.value} onClose={() => setStats(false)} />}
       {curtain === null && playback.held.value && (
         <div class="layer middle over"><Button look="primary" size="lg" icon={playIcon} onClick={() => void playback.play()}>{words.watch.tapToPlay}</Button></div>
       )}

@@ -21,7 +21,8 @@ export function Under({ broadcast, viewers, match }: UnderProps) {
   const time = clock
     ? [clock.period, clock.text].filter(Boolean).join(' ')
     : elapsed !== null && broadcast.state !== 'ended' && broadcast.state !== 'idle' ? words.common.liveFor(elapsed) : null;
-  const facts = [teams && broadcast.title.trim() ? title : null, time, words.home.viewers(formatCount(viewers))].filter((fact) => fact !== null);
+  const audience = broadcast.state === 'ended' ? words.home.peak(formatCount(broadcast.viewers_peak)) : words.home.viewers(formatCount(viewers));
+  const facts = [teams && broadcast.title.trim() ? title : null, time, audience].filter((fact) => fact !== null);
   return (
     <section class="under">
       <div class="head">
