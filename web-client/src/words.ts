@@ -229,7 +229,7 @@ export const words = {
       upload: 'Upload',
       uploadLine: 'At most; adapts down by itself',
       encoder: 'Codec',
-      encoderLine: 'VP8 where there is no H.264',
+      encoderLine: 'As your browser encodes it',
     },
     checks: {
       label: 'Before you go live',

@@ -1,5 +1,5 @@
 // Cameras, microphones and screens: opens them, names them, says in a closed set why one did not open.
-import type { PictureKind } from './encodings';
+import { type PictureKind, codecOrder } from './encodings';
 
 export type CaptureFailure =
   /** The person or the browser said no. */
@@ -18,6 +18,12 @@ export class CaptureError extends Error {
   constructor(readonly failure: CaptureFailure) {
     super(failure);
   }
+}
+
+/** The codec that this browser will most likely publish in: the first of our order that it can encode. */
+export function likelyCodec(): string | null {
+  const codecs = typeof RTCRtpSender === 'undefined' ? [] : (RTCRtpSender.getCapabilities('video')?.codecs ?? []);
+  return codecOrder(codecs)[0]?.mimeType.split('/')[1]?.toLowerCase() ?? null;
 }
 
 export type Device = { id: string; label: string };

@@ -116,7 +116,7 @@ test('a refused identity is forgotten and the page goes on as a guest', () => {
   expect(latest().sent[0]).not.toHaveProperty('token');
 });
 
-test('goodbye with a delay is obeyed, goodbye without one is final', () => {
+test('goodbye with a delay is obeyed, being replaced is final until a person asks', () => {
   const client = connect();
   latest().welcome();
   latest().say({ type: 'bye', reason: 'shutting_down', message: 'Restart.', reconnect_after_ms: 1_000 });
@@ -129,6 +129,18 @@ test('goodbye with a delay is obeyed, goodbye without one is final', () => {
   vi.advanceTimersByTime(60_000);
   expect(sockets).toHaveLength(2);
   expect(client.state.value.kind).toBe('stopped');
+  client.retryNow();
+  expect(sockets).toHaveLength(3);
+});
+
+test('a server that thinks us broken is asked again, slowly', () => {
+  connect();
+  latest().welcome();
+  latest().say({ type: 'bye', reason: 'protocol_error', message: 'Nonsense.' });
+  vi.advanceTimersByTime(7_999);
+  expect(sockets).toHaveLength(1);
+  vi.advanceTimersByTime(4_001);
+  expect(sockets).toHaveLength(2);
 });
 
 test('coming online ends the wait at once', () => {

@@ -3,11 +3,11 @@
 // The only place that retries connections. Knows nothing of broadcasts or media. Ends when its `AbortSignal` does.
 //
 //   connecting ──welcome──▶ open ──socket lost──▶ waiting ──back-off──▶ connecting
-//        └──────────── refused (token, protocol) or bye without a way back ──▶ stopped
+//        └──────────── refused (protocol) or replaced ──▶ stopped
 import { type ReadonlySignal, signal } from '@preact/signals';
 import type { ClientMessage, IceServer, ServerMessage, UserView } from '../protocol';
 import { PROTOCOL_VERSION } from '../protocol';
-import { backoffMs } from './backoff';
+import { BACKOFF_CAP_MS, backoffMs } from './backoff';
 import { ServerClock } from './clock';
 import { RequestError } from './errors';
 import { storeIdentity, storedIdentity } from './identity';
@@ -17,7 +17,7 @@ export type SignalingState =
   | { kind: 'open' }
   /** The next attempt is at `retryAtMs` (`performance.now()`). */
   | { kind: 'waiting'; retryAtMs: number }
-  /** For good: asking again would get the same answer. */
+  /** Asking again by itself would get the same answer; `retryNow` asks all the same. */
   | { kind: 'stopped'; error: RequestError | null };
 
 type Answers = {
@@ -93,7 +93,7 @@ export class SignalingClient {
     options.lifetime.addEventListener('abort', () => this.#stop(null), { once: true });
     // `online` and a tab that comes back to the front are the best hints there are that waiting has become pointless.
     for (const hint of ['online', 'focus', 'pageshow']) {
-      globalThis.addEventListener?.(hint, () => this.retryNow(), { signal: options.lifetime });
+      globalThis.addEventListener?.(hint, () => this.#hurry(), { signal: options.lifetime });
     }
     if (options.lifetime.aborted) this.#stop(null);
     else this.#connect();
@@ -144,8 +144,14 @@ export class SignalingClient {
   }
 
   /** Ends a wait early. */
+  #hurry(): void {
+    if (this.#state.value.kind === 'waiting') this.retryNow();
+  }
+
+  /** A person asks: ends a wait early, and tries again even what was stopped. */
   retryNow(): void {
-    if (this.#state.value.kind !== 'waiting') return;
+    const { kind } = this.#state.value;
+    if (this.#options.lifetime.aborted || kind === 'open' || kind === 'connecting') return;
     clearTimeout(this.#retryTimer);
     this.#connect();
   }
@@ -209,11 +215,9 @@ export class SignalingClient {
         break;
       }
       case 'bye':
-        if (message.reconnect_after_ms === undefined) {
-          this.#stop(new RequestError(message.reason === 'replaced' ? 'conflict' : 'shutting_down', message.message, false));
-        } else {
-          this.#lost(connection, message.reconnect_after_ms);
-        }
+        if (message.reason === 'replaced') this.#stop(new RequestError('conflict', message.message, false));
+        // No way back offered means that we are thought to be broken: come back all the same, but slowly.
+        else this.#lost(connection, message.reconnect_after_ms ?? BACKOFF_CAP_MS);
         break;
       default:
         // A copy, because a listener may add or remove listeners.

@@ -1,7 +1,7 @@
 // Before going live: preview, source, devices, what the match is called, and whether everything is ready.
 import { type ComponentChildren } from 'preact';
 import { useId, useState } from 'preact/hooks';
-import { CAMERA_HEIGHTS, type CameraHeight, canCapture, canShareScreen } from '../lib/capture';
+import { CAMERA_HEIGHTS, type CameraHeight, canCapture, canShareScreen, likelyCodec } from '../lib/capture';
 import { METER_FLOOR_DB } from '../lib/audio_meter';
 import { encodingsFor } from '../lib/encodings';
 import type { RequestError } from '../lib/errors';
@@ -135,7 +135,7 @@ function Facts({ track }: { track: MediaStreamTrack }) {
       <Fact label={text.facts.picture} line={text.facts.pictureLine}>{text.facts.pictureValue(height, Math.round(frameRate))}</Fact>
       <Fact label={text.facts.layers} line={text.facts.layersLine}>{lines.join(' · ')}</Fact>
       <Fact label={text.facts.upload} line={text.facts.uploadLine}>{amount}<small>{unit}</small></Fact>
-      <Fact label={text.facts.encoder} line={text.facts.encoderLine}>H.264</Fact>
+      <Fact label={text.facts.encoder} line={text.facts.encoderLine}>{words.stats.codecs[likelyCodec() ?? ''] ?? words.stats.unknown}</Fact>
     </dl>
   );
 }
