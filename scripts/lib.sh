@@ -1,0 +1,65 @@
+# Shared by the scripts: say what happens, install what is missing. Sourced, not run.
+
+say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
+fail() { printf '\033[31merror:\033[0m %s\n' "$*" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# need COMMAND PACKAGE: notes the Debian package when the command is missing.
+missing_packages=()
+need() { have "$1" || missing_packages+=("$2"); }
+
+# Installs what `need` noted, all at once; says what to do where it may not.
+install_missing() {
+  [ ${#missing_packages[@]} -gt 0 ] || return 0
+  have apt-get || fail "please install: ${missing_packages[*]}"
+  local as_root=()
+  if [ "$(id -u)" != 0 ]; then
+    have sudo || fail "please install as root: apt-get install ${missing_packages[*]}"
+    as_root=(sudo)
+  fi
+  say "installing ${missing_packages[*]}"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing_packages[@]}" >/dev/null
+  missing_packages=()
+}
+
+need_toolchains() {
+  [ -d "$HOME/.cargo/bin" ] && PATH="$PATH:$HOME/.cargo/bin"
+  have cargo || fail "Rust is missing: see https://rustup.rs"
+  have node && have npm || fail "Node.js (20.19 or newer) with npm is missing: see https://nodejs.org"
+  node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' ||
+    fail "Node.js $(node --version) is too old: 20.19 or newer is needed"
+  # ring and SQLite are compiled from C.
+  need cc build-essential
+}
+
+# newer_than FILE PATH...: whether anything below the paths is newer than the file (or the file is missing).
+newer_than() {
+  local file=$1
+  shift
+  [ ! -e "$file" ] || [ -n "$(find "$@" -newer "$file" -type f -print -quit 2>/dev/null)" ]
+}
+
+# npm_packages DIR: `npm ci` when the lock file has changed since the last one.
+npm_packages() {
+  local stamp=$1/node_modules/.package-lock.json
+  if [ ! -e "$stamp" ] || [ "$1/package-lock.json" -nt "$stamp" ]; then
+    say "fetching the packages of $1"
+    (cd "$1" && npm ci --no-audit --no-fund --loglevel=error)
+    touch "$stamp"
+  fi
+}
+
+# Builds web-client/dist when its sources are newer, and packs its files so that the server need not.
+build_web_client() {
+  npm_packages web-client
+  local inputs=(web-client/src web-client/index.html web-client/vite.config.ts web-client/package-lock.json scripts/precompress.mjs)
+  [ -d web-client/public ] && inputs+=(web-client/public)
+  if newer_than web-client/dist/index.html "${inputs[@]}"; then
+    say "building the web client"
+    (cd web-client && npm run --silent build -- --logLevel warn)
+    node scripts/precompress.mjs web-client/dist
+    # The pages are embedded by the compiler, which sees changed files but not new ones.
+    touch src/server/web.rs
+  fi
+}
