@@ -12,6 +12,7 @@ pub mod api;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod loadgen;
 pub mod selftest;
 pub mod server;
 pub mod signaling;

@@ -93,6 +93,33 @@ pub const DEMO_RETRY: (Duration, Duration) = (Duration::from_millis(500), Durati
 /// How long the demo waits for an HTTP answer and for a connection to come up before it starts over.
 pub const DEMO_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+// ---- Load generator ----
+
+/// Viewers of one load generator: each has a socket, and a machine has about 28,000 ephemeral ports.
+pub const LOADGEN_VIEWERS_MAX: usize = 20_000;
+/// How long a viewer of the load generator waits for an HTTP answer, and for ICE and DTLS together, before it counts as failed.
+pub const LOADGEN_CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// One packet in this many is decrypted, so that the viewers are cheaper than the server.
+pub const LOADGEN_DECRYPT_EVERY: u64 = 50;
+/// Payload of a synthetic packet, bytes: the size that every figure of ours is quoted for.
+pub const LOADGEN_PAYLOAD_BYTES: usize = 1100;
+/// Sequence numbers among which duplicates and late packets are told apart. Older: not counted.
+pub const LOADGEN_REORDER_WINDOW: usize = 1024;
+/// Arrivals in one transport-wide feedback message. More: reported as lost.
+pub const LOADGEN_FEEDBACK_PACKETS_MAX: usize = 512;
+/// Between two transport-wide feedback messages of one viewer; a browser's are 50 to 250 ms apart.
+pub const LOADGEN_FEEDBACK_INTERVAL: Duration = Duration::from_millis(250);
+/// Between two receiver reports of one viewer, as browsers send them for video.
+pub const LOADGEN_REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two consent checks (RFC 7675, section 5.1).
+pub const LOADGEN_CONSENT_INTERVAL: Duration = Duration::from_secs(5);
+/// Room for one coalesced receive, bytes: the longest that UDP GRO hands out.
+pub const LOADGEN_RECEIVE_BYTES: usize = 65_536;
+/// Latency samples kept, 8 bytes each. More: not recorded.
+pub const LOADGEN_SAMPLES_MAX: usize = 2_000_000;
+/// Between the last viewer's start and the measurement: time to join and to fall quiet.
+pub const LOADGEN_SETTLE: Duration = Duration::from_secs(3);
+
 // ---- Media plane: ingest reports ----
 
 /// Missing packets remembered per received stream. More: a burst that retransmission cannot mend in time; all are forgotten and a key

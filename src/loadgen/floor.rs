@@ -1,0 +1,124 @@
+//! The floor under any fan-out on this machine: per packet one seal with AES-128-GCM under the viewer's own key, and UDP to the
+//! viewer's own socket, in runs of R equal packets with segmentation offload as the server sends them. Nothing else.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use quinn_udp::{Transmit, UdpSockRef, UdpSocketState};
+use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+
+use super::clock;
+use crate::limits::LOADGEN_PAYLOAD_BYTES;
+
+const HEADER: usize = 24;
+const TAG: usize = 16;
+/// Rounds between two drains of the receiving sockets: what they hold stays below their buffers.
+const DRAIN_EVERY: usize = 4;
+
+/// One measurement.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Floor {
+    pub(super) viewers: usize,
+    /// Packets of one send.
+    pub(super) run: usize,
+    /// CPU time of the sending thread per packet.
+    pub(super) ns_per_packet: f64,
+    pub(super) packets: u64,
+}
+
+struct Viewer {
+    key: LessSafeKey,
+    receiver: UdpSocket,
+    address: SocketAddr,
+}
+
+/// Measures for about `duration` of CPU time. Blocking.
+///
+/// # Errors
+/// Sockets cannot be opened, or the kernel cannot segment.
+pub(super) fn measure(viewers: usize, run: usize, duration: Duration) -> anyhow::Result<Floor> {
+    let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let offload = UdpSocketState::new(UdpSockRef::from(&sender))?;
+    ensure!(run <= offload.max_gso_segments(), "this kernel segments at most {} packets", offload.max_gso_segments());
+    let viewers: Vec<Viewer> = (0..viewers).map(|_| viewer()).collect::<anyhow::Result<_>>()?;
+    let packet = vec![0x5a; HEADER + LOADGEN_PAYLOAD_BYTES];
+    let segment = packet.len() + TAG;
+    let mut burst: Vec<u8> = Vec::with_capacity(run * segment);
+    let (mut sequence, mut spent, mut packets) = (0_u64, Duration::ZERO, 0_u64);
+    for round in 0.. {
+        let before = clock::thread_cpu();
+        for viewer in &viewers {
+            burst.clear();
+            for offset in 0..run as u64 {
+                seal(&viewer.key, &packet, sequence + offset, &mut burst);
+            }
+            let transmit = Transmit {
+                destination: viewer.address,
+                ecn: None,
+                contents: &burst,
+                segment_size: (run > 1).then_some(segment),
+                src_ip: None,
+            };
+            match offload.try_send(UdpSockRef::from(&sender), &transmit) {
+                Ok(()) => packets += run as u64,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error).context("sending to loopback"),
+            }
+        }
+        spent += clock::thread_cpu() - before;
+        sequence += run as u64;
+        if round % DRAIN_EVERY == DRAIN_EVERY - 1 {
+            viewers.iter().for_each(drain);
+        }
+        if spent >= duration {
+            break;
+        }
+    }
+    Ok(Floor { viewers: viewers.len(), run, ns_per_packet: spent.as_nanos() as f64 / packets.max(1) as f64, packets })
+}
+
+fn viewer() -> anyhow::Result<Viewer> {
+    let receiver = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot open a socket (is the open-files limit high enough?)")?;
+    receiver.set_nonblocking(true)?;
+    // As a viewer of the load generator receives: whole runs, not split by the kernel.
+    UdpSocketState::new(UdpSockRef::from(&receiver))?;
+    let secret: [u8; 16] = rand::random();
+    let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &secret).map_err(|_| anyhow::anyhow!("AES-128 takes 16 bytes"))?);
+    let address = receiver.local_addr()?;
+    Ok(Viewer { key, receiver, address })
+}
+
+fn seal(key: &LessSafeKey, packet: &[u8], sequence: u64, burst: &mut Vec<u8>) {
+    let start = burst.len();
+    burst.extend_from_slice(packet);
+    let mut nonce = [0; 12];
+    nonce[4..].copy_from_slice(&sequence.to_be_bytes());
+    let (header, payload) = burst[start..].split_at_mut(HEADER);
+    let tag = key
+        .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(&*header), payload)
+        .expect("a packet is shorter than what GCM seals");
+    burst.extend_from_slice(tag.as_ref());
+}
+
+fn drain(viewer: &Viewer) {
+    let mut buffer = [0; 65_536];
+    while viewer.receiver.recv(&mut buffer).is_ok() {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sealed_packets_have_one_length_and_differ_by_viewer() {
+        let (one, other) = (viewer().expect("a socket"), viewer().expect("a socket"));
+        let packet = vec![1; HEADER + 100];
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        seal(&one.key, &packet, 1, &mut first);
+        seal(&other.key, &packet, 1, &mut second);
+        assert_eq!((first.len(), second.len()), (HEADER + 100 + TAG, HEADER + 100 + TAG));
+        assert!(first != second && first[..HEADER] == packet[..HEADER]);
+    }
+}

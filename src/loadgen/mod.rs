@@ -1,0 +1,277 @@
+//! The load generator: many real viewers (ICE, DTLS, SRTP, feedback) cheaper than the server they load, and a synthetic publisher.
+//!
+//! ```text
+//! signaling (WHIP, WHEP) -> link (ICE, DTLS, SRTP) -> viewer -> reception -> tally -> report
+//!                                                  -> publisher            floor ->
+//! ```
+//! Not a browser: it decodes nothing and decrypts one packet in fifty. Shares no protocol code with the server, so that it can find
+//! its mistakes. Invariant: nothing but loopback is contacted unless `--i-know` is given.
+
+mod clock;
+mod floor;
+mod link;
+mod publisher;
+mod reception;
+mod signaling;
+mod tally;
+mod viewer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::limits::{LOADGEN_SETTLE, LOADGEN_VIEWERS_MAX};
+use link::Identity;
+use publisher::Rate;
+use signaling::Server;
+use tally::{Moment, Tally, quantile};
+
+/// What the load generator can be told.
+#[derive(Debug, Clone, clap::Parser)]
+#[command(name = "loadgen", about = "Loads a Courtside server with real WebRTC viewers")]
+pub struct LoadOptions {
+    /// The server.
+    #[arg(long, default_value = "http://127.0.0.1:7880")]
+    pub url: String,
+    /// Slug of the broadcast.
+    #[arg(long, default_value = "load")]
+    pub broadcast: String,
+    /// Bearer token for both publishing and viewing.
+    #[arg(long, env = "COURTSIDE_LOAD_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// Publish a synthetic picture too; without it the broadcast must be live.
+    #[arg(long, value_enum)]
+    pub publish: Option<Publish>,
+    /// Packets of 1100 bytes per second in the highest layer.
+    #[arg(long, default_value_t = 300)]
+    pub packets_per_second: u32,
+    /// Simulcast layers of the synthetic picture: 1 or 3.
+    #[arg(long, default_value_t = 1)]
+    pub layers: usize,
+    /// Viewers.
+    #[arg(long, default_value_t = 100)]
+    pub viewers: usize,
+    /// Viewers that join per second, as `100/s` or `100`.
+    #[arg(long, default_value = "100/s")]
+    pub ramp: String,
+    /// Seconds of measurement, after all have joined.
+    #[arg(long, default_value_t = 20)]
+    pub seconds: u64,
+    /// Threads.
+    #[arg(long, default_value_t = 1)]
+    pub threads: usize,
+    /// The server's process, to measure its CPU time and memory.
+    #[arg(long)]
+    pub server_pid: Option<u32>,
+    /// Measure the floor (seal and send alone) instead, for this number of viewers.
+    #[arg(long)]
+    pub floor: bool,
+    /// Packets of one send, for the floor; several measure several.
+    #[arg(long, value_delimiter = ',', default_value = "1,4,8,10")]
+    pub run: Vec<usize>,
+    /// One JSON object a line instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    /// Allow a server on another machine.
+    #[arg(long)]
+    pub i_know: bool,
+}
+
+/// What to publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Publish {
+    /// H.264 to a forwarder, noise to a decoder.
+    Synthetic,
+}
+
+/// One figure.
+struct Figure {
+    name: &'static str,
+    value: f64,
+    unit: &'static str,
+    conditions: String,
+}
+
+/// Runs what the options ask for and prints the figures. Builds its own runtime. Exits with an error when no viewer got media.
+///
+/// # Errors
+/// Bad options, an unreachable server, too few files to open.
+pub fn run(options: &LoadOptions) -> anyhow::Result<()> {
+    ensure!((1..=LOADGEN_VIEWERS_MAX).contains(&options.viewers), "between 1 and {LOADGEN_VIEWERS_MAX} viewers");
+    ensure!(matches!(options.layers, 1 | 3), "one layer or three");
+    let figures = if options.floor {
+        measure_floor(options)?
+    } else {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(options.threads.max(1)).enable_all().build()?;
+        runtime.block_on(load(options))?
+    };
+    print(&figures, options.json);
+    Ok(())
+}
+
+fn measure_floor(options: &LoadOptions) -> anyhow::Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    for &run in &options.run {
+        let floor = floor::measure(options.viewers, run, Duration::from_secs(options.seconds.clamp(1, 60)))?;
+        figures.push(Figure {
+            name: "floor_cpu_per_packet",
+            value: floor.ns_per_packet,
+            unit: "ns",
+            conditions: format!("{} viewers, runs of {}, 1100-byte payloads, loopback, {} packets", floor.viewers, floor.run, floor.packets),
+        });
+    }
+    Ok(figures)
+}
+
+fn per_second(ramp: &str) -> anyhow::Result<f64> {
+    let number: f64 = ramp.trim_end_matches("/s").parse().with_context(|| format!("{ramp} is not a rate such as 100/s"))?;
+    ensure!(number > 0.0 && number <= 10_000.0, "a rate between 0 and 10000 a second");
+    Ok(number)
+}
+
+async fn load(options: &LoadOptions) -> anyhow::Result<Vec<Figure>> {
+    let server = Arc::new(Server::new(&options.url, &options.broadcast, options.token.clone(), options.i_know)?);
+    let identity = Arc::new(Identity::generate()?);
+    let tally = Arc::new(Tally::new());
+    let stop = CancellationToken::new();
+    let publishing = CancellationToken::new();
+    let ramp = per_second(&options.ramp)?;
+    let mut publisher = JoinSet::new();
+    if options.publish.is_some() {
+        let rate = Rate { layers: options.layers, packets_per_second: options.packets_per_second };
+        let (server, identity, ready, stop) = (server.clone(), identity.clone(), publishing.clone(), stop.clone());
+        publisher.spawn(async move { publisher::publish(&server, &identity, rate, &ready, &stop).await });
+        tokio::select! {
+            () = publishing.cancelled() => {}
+            Some(ended) = publisher.join_next() => {
+                ended.context("the publisher panicked")?.context("publishing")?;
+                anyhow::bail!("the publisher stopped before it began");
+            }
+        }
+    }
+    let empty_rss = options.server_pid.map_or(0, clock::process_rss);
+    let viewer_stop = CancellationToken::new();
+    let mut viewers = JoinSet::new();
+    let first = clock::now();
+    for number in 0..options.viewers {
+        tokio::time::sleep_until((first + Duration::from_secs_f64(number as f64 / ramp)).into()).await;
+        let (server, identity, tally, stop) = (server.clone(), identity.clone(), tally.clone(), viewer_stop.clone());
+        viewers.spawn(async move { viewer::watch(&server, &identity, &tally, &stop).await });
+    }
+    wait(LOADGEN_SETTLE).await;
+    let measured = measure(options, &tally, empty_rss).await;
+    viewer_stop.cancel();
+    while viewers.join_next().await.is_some() {}
+    stop.cancel();
+    while let Some(ended) = publisher.join_next().await {
+        if let Err(error) = ended.context("the publisher panicked")? {
+            eprintln!("the publisher failed: {error:#}");
+        }
+    }
+    report(options, &tally, &measured)
+}
+
+/// What the measured seconds gave.
+struct Measured {
+    from: Moment,
+    to: Moment,
+    elapsed: Duration,
+    server_cpu: Duration,
+    own_cpu: Duration,
+    server_rss: u64,
+    empty_rss: u64,
+}
+
+async fn measure(options: &LoadOptions, tally: &Tally, empty_rss: u64) -> Measured {
+    let cpu = |pid: Option<u32>| pid.map_or(Duration::ZERO, clock::process_cpu);
+    tally.begin_measurement();
+    let (from, started) = (tally.moment(), clock::now());
+    let (server_before, own_before) = (cpu(options.server_pid), clock::own_cpu());
+    wait(Duration::from_secs(options.seconds)).await;
+    let (server_cpu, own_cpu) =
+        (cpu(options.server_pid).saturating_sub(server_before), clock::own_cpu().saturating_sub(own_before));
+    let server_rss = options.server_pid.map_or(0, clock::process_rss);
+    Measured { from, to: tally.moment(), elapsed: started.elapsed(), server_cpu, own_cpu, server_rss, empty_rss }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a measurement lasts as long as it lasts")]
+async fn wait(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}
+
+fn report(options: &LoadOptions, tally: &Tally, measured: &Measured) -> anyhow::Result<Vec<Figure>> {
+    let findings = tally.findings();
+    let now = measured.to;
+    if let Some(failure) = &findings.first_failure {
+        eprintln!("{} viewers failed; the first: {failure}", now.failed);
+    }
+    ensure!(!findings.joins.is_empty(), "no viewer received media ({} connected, {} failed)", now.connected, now.failed);
+    let conditions = format!(
+        "{} viewers, {} packets/s in the top layer, {} layers, {} s, ramp {}, loopback",
+        options.viewers, options.packets_per_second, options.layers, options.seconds, options.ramp
+    );
+    let packets = now.packets - measured.from.packets;
+    let mut figures = Vec::new();
+    let mut add = |name, value: f64, unit| figures.push(Figure { name, value, unit, conditions: conditions.clone() });
+    add("viewers_connected", now.connected as f64, "viewers");
+    add("viewers_with_media", now.joined as f64, "viewers");
+    add("viewers_failed", now.failed as f64, "viewers");
+    for (name, share) in [("join_p50", 0.5), ("join_p95", 0.95)] {
+        add(name, quantile(&findings.joins, share).unwrap_or_default().as_secs_f64() * 1e3, "ms");
+    }
+    add("packets_received", packets as f64, "packets");
+    add("packets_per_second", packets as f64 / measured.elapsed.as_secs_f64(), "packets/s");
+    add("megabits_per_second", (now.bytes - measured.from.bytes) as f64 * 8e-6 / measured.elapsed.as_secs_f64(), "Mbit/s");
+    add("packets_lost", findings.streams.lost as f64, "packets");
+    add("packets_duplicated", findings.streams.duplicated as f64, "packets");
+    add("retransmissions_received", now.retransmissions as f64, "packets");
+    add("packets_of_unknown_ssrc", now.strangers as f64, "packets");
+    add("packets_decrypted", now.decrypted as f64, "packets");
+    add("decrypt_failures", now.not_decrypted as f64, "packets");
+    for (name, share) in [("forward_latency_p50", 0.5), ("forward_latency_p99", 0.99)] {
+        if let Some(ns) = quantile(&findings.latencies_ns, share) {
+            add(name, ns as f64 / 1e3, "us");
+        }
+    }
+    add("loadgen_cpu_per_packet", measured.own_cpu.as_nanos() as f64 / packets.max(1) as f64, "ns");
+    if options.server_pid.is_some() {
+        add("server_cpu_per_packet", measured.server_cpu.as_nanos() as f64 / packets.max(1) as f64, "ns");
+        add("server_cores", measured.server_cpu.as_secs_f64() / measured.elapsed.as_secs_f64(), "cores");
+        let grown = measured.server_rss.saturating_sub(measured.empty_rss);
+        add("server_memory_per_viewer", grown as f64 / now.connected.max(1) as f64, "bytes");
+        add("server_memory", measured.server_rss as f64, "bytes");
+    }
+    Ok(figures)
+}
+
+fn print(figures: &[Figure], as_json: bool) {
+    if !as_json
+        && let Some(first) = figures.first()
+    {
+        println!("{}", first.conditions);
+    }
+    for figure in figures {
+        let value = (figure.value * 1000.0).round() / 1000.0;
+        if as_json {
+            println!("{}", json!({ "name": figure.name, "value": value, "unit": figure.unit, "conditions": figure.conditions }));
+        } else {
+            println!("  {:<28} {:>14} {}", figure.name, value, figure.unit);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ramps_are_rates() {
+        assert!((per_second("100/s").expect("a rate") - 100.0).abs() < f64::EPSILON);
+        assert!((per_second("7.5").expect("a rate") - 7.5).abs() < f64::EPSILON);
+        assert!(per_second("0").is_err() && per_second("fast").is_err());
+    }
+}
