@@ -52,15 +52,16 @@ impl Engine {
             IceVerdict::Nominated { previous } => {
                 wire.send(route, self.reply.len(), &self.reply);
                 self.counters.address_changes += u64::from(previous.is_some_and(|previous| previous != source));
-                self.handle_nominated(key, route);
+                self.handle_nominated(now, key, route);
             }
         }
         self.remember_address(key, source);
     }
 
     /// The client chose this path (again): everything from now on goes there.
-    fn handle_nominated(&mut self, key: usize, route: Route) {
+    fn handle_nominated(&mut self, now: Instant, key: usize, route: Route) {
         let peer = &mut self.peers[key];
+        peer.dtls.begin(now);
         peer.local = route.source;
         if let Some(ready) = &mut self.egress[key].ready {
             ready.route = route;
