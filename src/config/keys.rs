@@ -41,7 +41,7 @@ keys! {
     media_port "media-port" "COURTSIDE_MEDIA_PORT" "PORT" One Some("7900"),
         "First UDP port for media; worker i uses this plus i. 0 takes any free ports.";
     media_ip "media-ip" "COURTSIDE_MEDIA_IP" "IP" Many None,
-        "Addresses the media sockets bind to. Default: the loopback address when `listen` is loopback, else every address.";
+        "Addresses the media sockets bind to, at most one of each family. Default: every address, also when `listen` is loopback, because Firefox does not connect to loopback candidates.";
     public_ip "public-ip" "COURTSIDE_PUBLIC_IP" "IP" Many None,
         "Addresses announced to browsers instead of those bound, for hosts behind 1:1 NAT.";
     public_url "public-url" "COURTSIDE_PUBLIC_URL" "URL" One None,

@@ -145,10 +145,9 @@ impl Config {
         {
             read.wrong("media_port", format!("{first} leaves no room for {workers} workers: the last port is 65535"));
         }
-        if let Some(listen) = listen
-            && media_ips.is_empty()
-        {
-            media_ips = default_media_ips(listen.ip());
+        if media_ips.is_empty() {
+            // Wider than HTTP on purpose: Firefox sends no ICE check to a loopback candidate, and an unauthenticated datagram gets no answer.
+            media_ips = vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
         }
         let media_v4: Vec<_> = media_ips.iter().filter_map(|ip| if let IpAddr::V4(v4) = ip { Some(*v4) } else { None }).collect();
         let media_v6: Vec<_> = media_ips.iter().filter_map(|ip| if let IpAddr::V6(v6) = ip { Some(*v6) } else { None }).collect();
@@ -194,11 +193,6 @@ impl Config {
 fn cores() -> u8 {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     cores.min(limits::WORKERS_MAX) as u8
-}
-
-/// Media is bound as widely as HTTP is: a server that nobody outside can reach opens no outside UDP port.
-fn default_media_ips(listen: IpAddr) -> Vec<IpAddr> {
-    if listen.is_loopback() { vec![listen] } else { vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()] }
 }
 
 /// Reads keys and keeps going when one is wrong: `None` then stands for a value, and a problem is noted.
@@ -306,15 +300,15 @@ mod tests {
     fn defaults_serve_loopback_in_the_clear() {
         let config = from_toml("").unwrap();
         assert_eq!(config.listen.to_string(), "127.0.0.1:7880");
-        assert_eq!((config.media_v4, config.media_v6), (Some(Ipv4Addr::LOCALHOST), None));
+        assert_eq!((config.media_v4, config.media_v6), (Some(Ipv4Addr::UNSPECIFIED), Some(Ipv6Addr::UNSPECIFIED)));
         assert_eq!(config.tls, Tls::Off);
         assert!(config.open_view && !config.open_publish && config.workers >= 1);
     }
 
     #[test]
-    fn media_is_bound_as_widely_as_http() {
+    fn media_is_bound_everywhere_unless_told_otherwise() {
         let bound = |text| from_toml(text).map(|config| (config.media_v4, config.media_v6)).unwrap();
-        assert_eq!(bound("listen = '[::1]:1'"), (None, Some(Ipv6Addr::LOCALHOST)));
+        assert_eq!(bound("media_ip = ['::1']"), (None, Some(Ipv6Addr::LOCALHOST)));
         assert_eq!(bound("listen = '0.0.0.0:1'"), (Some(Ipv4Addr::UNSPECIFIED), Some(Ipv6Addr::UNSPECIFIED)));
         assert_eq!(bound("listen = '0.0.0.0:1'\nmedia_ip = ['10.0.0.1']"), (Some(Ipv4Addr::new(10, 0, 0, 1)), None));
         assert!(from_toml("media_ip = ['10.0.0.1', '10.0.0.2']").is_err());
