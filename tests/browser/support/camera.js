@@ -1,0 +1,73 @@
+// Put into publishing pages: the "camera" is a pitch drawn on a canvas with the clock barcode in it, the microphone stays the browser's fake one.
+// Reads its wishes from `globalThis.cameraWishes`: { width, height, rate, codec }. Needs `barcode.js`.
+(() => {
+  const wishes = { width: 640, height: 360, rate: 30, codec: null, ...globalThis.cameraWishes };
+  if (!navigator.mediaDevices) return;
+  const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+
+  const paint = (context, width, height, now) => {
+    context.fillStyle = '#2f6b3c';
+    context.fillRect(0, 0, width, height);
+    context.fillStyle = '#2a6237';
+    for (let stripe = 0; stripe < 8; stripe += 2) context.fillRect((width * stripe) / 8, 0, width / 8, height);
+    context.strokeStyle = '#e8efe6';
+    context.lineWidth = Math.max(2, width / 320);
+    context.strokeRect(width * 0.04, height * 0.07, width * 0.92, height * 0.8);
+    context.beginPath();
+    context.moveTo(width / 2, height * 0.07);
+    context.lineTo(width / 2, height * 0.87);
+    context.stroke();
+    context.beginPath();
+    context.arc(width / 2, height * 0.47, height * 0.15, 0, 7);
+    context.stroke();
+    for (let player = 0; player < 14; player++) {
+      const angle = now / (2_000 + 170 * player) + player;
+      context.fillStyle = player % 2 ? '#d5362c' : '#2f6fd0';
+      context.beginPath();
+      context.arc(width * (0.5 + 0.42 * Math.sin(angle + player * 2.4)), height * (0.47 + 0.34 * Math.cos(angle * 1.3)), height / 45, 0, 7);
+      context.fill();
+    }
+    context.fillStyle = '#fff';
+    context.beginPath();
+    context.arc(width * (0.5 + 0.4 * Math.sin(now / 900)), height * (0.47 + 0.3 * Math.cos(now / 700)), height / 90, 0, 7);
+    context.fill();
+  };
+
+  const openCanvas = () => {
+    const { width, height, rate } = wishes;
+    const canvas = document.createElement('canvas');
+    canvas.width = width;
+    canvas.height = height;
+    const context = canvas.getContext('2d', { alpha: false });
+    const next = () => {
+      paint(context, width, height, performance.now());
+      globalThis.barcode.draw(context, width, height, globalThis.barcode.clock());
+    };
+    next();
+    const [track] = canvas.captureStream(rate).getVideoTracks();
+    const timer = setInterval(next, 1_000 / rate);
+    const stop = track.stop.bind(track);
+    track.stop = () => {
+      clearInterval(timer);
+      stop();
+    };
+    return track;
+  };
+
+  navigator.mediaDevices.getUserMedia = async (constraints) => {
+    const tracks = [];
+    if (constraints.video) tracks.push(openCanvas());
+    if (constraints.audio) tracks.push(...(await real({ audio: true })).getAudioTracks());
+    return new MediaStream(tracks);
+  };
+
+  if (wishes.codec) {
+    // A browser that can encode nothing else.
+    const all = RTCRtpSender.getCapabilities.bind(RTCRtpSender);
+    const wanted = new RegExp(`/(${wishes.codec}|rtx)$`, 'i');
+    RTCRtpSender.getCapabilities = (kind) => {
+      const capabilities = all(kind);
+      return kind === 'video' ? { ...capabilities, codecs: capabilities.codecs.filter(({ mimeType }) => wanted.test(mimeType)) } : capabilities;
+    };
+  }
+})();

@@ -1,0 +1,97 @@
+// The places as a person uses them: by names and roles of what is on the page. The words are the interface's own (`web-client/src/words.ts`).
+import { until } from './until.mjs';
+
+export class WatchPage {
+  constructor(page) {
+    this.page = page;
+  }
+
+  get player() {
+    return this.page.getByRole('region', { name: 'Match player' });
+  }
+
+  /** What the counter in the picture says now, and how large the frame is. */
+  async look() {
+    return this.page.evaluate(() => {
+      const video = document.querySelector('video');
+      return video && { counter: globalThis.barcode.read(video), width: video.videoWidth, height: video.videoHeight };
+    });
+  }
+
+  /** Resolves once the picture has shown `steps` different readable counters from now on: it really moves. */
+  async moves({ steps = 5, within = 15_000 } = {}) {
+    const seen = new Set();
+    await until('the picture to move', async () => {
+      const now = await this.look();
+      if (now?.counter != null) seen.add(now.counter);
+      return seen.size > steps ? true : void 0;
+    }, { within });
+  }
+
+  /** Milliseconds between drawing and reading of the picture now on screen; only a picture of this machine's clock. */
+  async age() {
+    return this.page.evaluate(() => {
+      const counter = globalThis.barcode.read(document.querySelector('video'));
+      return counter === null ? null : globalThis.barcode.age(counter);
+    });
+  }
+
+  /** Words that lie over the picture. */
+  async says(text, { within = 10_000 } = {}) {
+    await this.player.getByRole('heading', { name: text }).waitFor({ timeout: within });
+  }
+
+  async chooseQuality(name) {
+    await this.page.mouse.move(640, 300);
+    await this.player.getByRole('button', { name: 'Quality and settings' }).click();
+    await this.page.getByRole('menuitemradio', { name }).click();
+  }
+
+  async qualities() {
+    await this.page.mouse.move(640, 300);
+    await this.player.getByRole('button', { name: 'Quality and settings' }).click();
+    const names = await this.page.getByRole('menuitemradio').allInnerTexts();
+    await this.page.keyboard.press('Escape');
+    return names;
+  }
+
+  /** Waits for frames of this width. */
+  async showsWidth(width, { within = 15_000 } = {}) {
+    await until(`frames ${width} pixels wide`, async () => {
+      const now = await this.look();
+      return now?.width === width && now.counter !== null ? now : void 0;
+    }, { within });
+  }
+}
+
+export class StudioPage {
+  slug = null;
+
+  constructor(page, server) {
+    this.page = page;
+    this.server = server;
+  }
+
+  get goLiveButton() {
+    return this.page.getByRole('main').getByRole('button', { name: 'Go live' });
+  }
+
+  async goLive(title) {
+    await this.page.getByLabel('Title').fill(title);
+    await this.goLiveButton.click();
+    await this.isLive();
+    const found = (await this.server.broadcasts()).find((broadcast) => broadcast.title === title);
+    const stored = await this.page.evaluate(() => JSON.parse(sessionStorage.getItem('courtside.studio') ?? 'null'));
+    this.slug = stored?.slug ?? found?.slug;
+    this.id = stored?.id ?? found?.id;
+  }
+
+  async isLive({ within = 15_000 } = {}) {
+    await this.page.getByRole('main').getByText('LIVE', { exact: true }).waitFor({ timeout: within });
+  }
+
+  async end() {
+    await this.page.getByRole('button', { name: 'End broadcast' }).first().click();
+    await this.page.getByRole('dialog').getByRole('button', { name: 'End broadcast' }).click();
+  }
+}
