@@ -24,7 +24,7 @@ test('an upload held down by the network is limited and earns advice, the ramp a
   const held = minute(() => ({ limitedBy: 'bandwidth' as const }));
   expect(judgeUpload(held)).toEqual({ word: 'limited', trouble: true });
   expect(adviceFor(held)).toBe('bandwidth');
-  expect(adviceFor(held.slice(0, 12))).toBeNull();
+  expect(adviceFor(held.slice(0, 28))).toBeNull();
 });
 
 test('before the first reading nothing is claimed', () => {

@@ -10,6 +10,9 @@ const BEFORE = 16;
 /** A change by this factor is a trend, not noise. */
 const TREND = 1.3;
 
+/** A browser takes up to this long to find out what the network carries, seconds (20 measured for three H.264 layers). */
+const RAMP = 30;
+
 const mean = (values: readonly number[]): number => (values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length);
 
 function trend(values: readonly number[]): 'steady' | 'rising' | 'falling' {
@@ -25,7 +28,7 @@ export function judgeUpload(history: readonly PublisherHealth[]): Judgement {
   const limited = history.slice(-NOW).filter((reading) => reading.limitedBy === 'bandwidth').length;
   // The ramp after the start is limited as well, and gets better by itself.
   const word = trend(history.map((reading) => reading.uploadBps));
-  if (limited >= NOW && word !== 'rising' && history.length > BEFORE) return { word: 'limited', trouble: true };
+  if (limited >= NOW && word !== 'rising' && history.length > RAMP) return { word: 'limited', trouble: true };
   return { word, trouble: last.uploadBps === 0 };
 }
 
@@ -56,7 +59,7 @@ export function judgeRoundTrip(history: readonly PublisherHealth[]): Judgement {
 /** Why a smaller picture would help, if it would. Eight seconds of trouble, so that a hiccup gives no advice. */
 export function adviceFor(history: readonly PublisherHealth[]): 'bandwidth' | 'cpu' | null {
   const recent = history.slice(-8);
-  if (history.length <= BEFORE || recent.length < 8) return null;
+  if (history.length <= RAMP || trend(history.map((reading) => reading.uploadBps)) === 'rising') return null;
   const count = (test: (reading: PublisherHealth) => boolean): number => recent.filter(test).length;
   if (count((reading) => reading.limitedBy === 'cpu') >= 6) return 'cpu';
   if (count((reading) => reading.limitedBy === 'bandwidth' || (reading.loss ?? 0) > 0.03) >= 6) return 'bandwidth';
