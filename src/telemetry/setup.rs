@@ -9,6 +9,10 @@ use tracing_subscriber::EnvFilter;
 use super::names::{METRICS, MetricKind, PROCESS_START_TIME};
 use crate::config::{LogConfig, LogFormat};
 
+/// Warns once for every unknown extension of every client's hello: anybody could fill the log, and nobody learns anything. Comes before the
+/// operator's filter, which can therefore undo it.
+const QUIET_DEPENDENCIES: &str = "rtc_dtls=error";
+
 /// Why telemetry could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
@@ -25,7 +29,7 @@ pub enum TelemetryError {
 /// # Errors
 /// [`TelemetryError`].
 pub fn init_logs(config: &LogConfig) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(&config.filter)?;
+    let filter = EnvFilter::try_new(format!("{QUIET_DEPENDENCIES},{}", config.filter))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match config.format {
         LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
