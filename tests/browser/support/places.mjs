@@ -36,6 +36,20 @@ export class WatchPage {
     });
   }
 
+  /** Receive statistics of the peer that shows the picture, of one kind. */
+  async inbound(kind) {
+    return this.page.evaluate(async (wanted) => {
+      const found = [];
+      for (const connection of globalThis.connections) {
+        if (connection.connectionState !== 'connected') continue;
+        for (const entry of (await connection.getStats()).values()) {
+          if (entry.type === 'inbound-rtp' && entry.kind === wanted && entry.packetsReceived > 0) found.push({ ...entry });
+        }
+      }
+      return found.at(-1) ?? {};
+    }, kind);
+  }
+
   /** Words that lie over the picture. */
   async says(text, { within = 10_000 } = {}) {
     await this.player.getByRole('heading', { name: text }).waitFor({ timeout: within });
@@ -80,10 +94,14 @@ export class StudioPage {
     await this.page.getByLabel('Title').fill(title);
     await this.goLiveButton.click();
     await this.isLive();
-    const found = (await this.server.broadcasts()).find((broadcast) => broadcast.title === title);
-    const stored = await this.page.evaluate(() => JSON.parse(sessionStorage.getItem('courtside.studio') ?? 'null'));
-    this.slug = stored?.slug ?? found?.slug;
-    this.id = stored?.id ?? found?.id;
+    const { slug, id } = await this.own();
+    this.slug = slug;
+    this.id = id;
+  }
+
+  /** What this tab keeps of its broadcast across reloads. */
+  async own() {
+    return this.page.evaluate(() => JSON.parse(sessionStorage.getItem('courtside.studio') ?? '{}'));
   }
 
   async isLive({ within = 15_000 } = {}) {

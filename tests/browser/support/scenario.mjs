@@ -8,6 +8,7 @@ import { StudioPage, WatchPage } from './places.mjs';
 
 const scriptOf = (name) => readFileSync(fileURLToPath(new URL(name, import.meta.url)), 'utf8');
 export const BARCODE = scriptOf('barcode.js');
+export const CONNECTIONS = scriptOf('connections.js');
 export const CAMERA = scriptOf('camera.js');
 
 const TEST_LIMIT_MS = 60_000;
@@ -29,6 +30,7 @@ export function scenarios(find) {
 }
 
 export class Stage {
+  out = OUT;
   #contexts = [];
   #consoles = [];
 
@@ -41,7 +43,7 @@ export class Stage {
   async page(path, { context = {}, scripts = [], browser = this.browser, server = this.server } = {}) {
     const own = await browser.newContext({ baseURL: server.url, viewport: { width: 1280, height: 800 }, ...context });
     this.#contexts.push(own);
-    for (const content of [BARCODE, ...scripts]) await own.addInitScript({ content });
+    for (const content of [BARCODE, CONNECTIONS, ...scripts]) await own.addInitScript({ content });
     const page = await own.newPage();
     page.setDefaultTimeout(10_000);
     const number = this.#contexts.length;

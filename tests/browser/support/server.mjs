@@ -1,13 +1,13 @@
 // A server of our own for each test file: the real binary, free ports, a data directory that goes with it.
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { execFile } from 'node:child_process';
 import { until } from './until.mjs';
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
@@ -96,7 +96,7 @@ export class Server {
 
   /** The last lines that the server wrote. */
   get logTail() {
-    return this.#log.slice(-LOG_TAIL).join('');
+    return this.#log.join('\n');
   }
 
   /** On the same ports and data as before. */
@@ -107,14 +107,12 @@ export class Server {
       ['serve', '--listen', `127.0.0.1:${http}`, '--media-port', String(media), '--workers', String(WORKERS), '--data-dir', this.dataDir, ...this.#options],
       { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, COURTSIDE_LOG: process.env.COURTSIDE_LOG ?? 'info' } },
     );
-    const keep = (bytes) => {
-      const text = String(bytes);
-      this.#log.push(text);
-      if (this.#log.length > LOG_TAIL * 4) this.#log.splice(0, LOG_TAIL * 2);
-      appendFileSync(this.#logFile, text);
+    const keep = (line) => {
+      this.#log.push(line);
+      if (this.#log.length > LOG_TAIL) this.#log.shift();
+      appendFileSync(this.#logFile, `${line}\n`);
     };
-    child.stdout.on('data', keep);
-    child.stderr.on('data', keep);
+    for (const input of [child.stdout, child.stderr]) createInterface({ input }).on('line', keep);
     this.#child = child;
     this.#exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)));
     await until('the server to be ready', async () => {
