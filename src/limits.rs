@@ -226,6 +226,11 @@ pub const SFU_ANSWER_MAX: Duration = Duration::from_secs(5);
 pub const SESSIONS_MAX: usize = 200_000;
 /// The first message must be here by then. Later: `bye hello_timeout`.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+/// Attempts at `hello` on one connection: a stale token and a stale session leave one more. More: `bye protocol_error`.
+pub const HELLO_ATTEMPTS_MAX: usize = 4;
+/// Durations (ms) and counts that clients report about themselves: beyond these they are not believed, or cut.
+pub const REPORTED_MAX_MS: f64 = 600_000.0;
+pub const REPORTED_COUNT_MAX: u32 = 10_000;
 /// Clients send a `ping` at least this often.
 pub const PING_INTERVAL: Duration = Duration::from_secs(15);
 /// Silence (of any kind of message) after which a connection is given up: two pings lost and a slow network.

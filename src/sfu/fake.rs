@@ -108,7 +108,8 @@ fn answer(peer: PeerId, offer: &str) -> Result<PeerAnswer, SfuError> {
     if offer.contains("unacceptable") {
         return Err(SfuError::Unacceptable { reason: "as asked".to_owned() });
     }
-    let sdp = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=sendonly\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\na=sendonly\r\n";
+    let sdp =
+        "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=sendonly\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\na=sendonly\r\n";
     let [audio, video] = [Mid::new(b"0").unwrap(), Mid::new(b"1").unwrap()];
     let main = vec![(audio, MediaKind::Audio), (video, MediaKind::Video)];
     let ice_ufrag = "first".to_owned();

@@ -16,6 +16,7 @@ use crate::limits::JSON_BODY_BYTES_MAX;
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
+        self.count();
         let status = self.status();
         let problem = Problem {
             kind: "about:blank".to_owned(),

@@ -111,3 +111,7 @@ fn links(server: &IceServer) -> Vec<HeaderValue> {
     };
     server.urls.iter().filter_map(|url| HeaderValue::from_str(&format!("<{url}>; rel=\"ice-server\"{credentials}")).ok()).collect()
 }
+
+#[cfg(test)]
+#[path = "media_session_tests.rs"]
+mod tests;

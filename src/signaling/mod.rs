@@ -24,11 +24,16 @@ mod outbox;
 mod rate;
 mod sdpfrag;
 mod session;
-#[cfg(test)]
-mod typescript;
 mod whep;
 mod whip;
 mod ws;
+
+#[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
+pub(crate) mod test_support;
+#[cfg(test)]
+mod typescript;
 
 pub use live::{Live, LiveParts};
 pub use settings::Settings;

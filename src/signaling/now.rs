@@ -4,29 +4,29 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// One moment on two clocks.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Now {
+pub(crate) struct Now {
     /// For deadlines.
-    pub instant: Instant,
+    pub(crate) instant: Instant,
     /// Wall clock, ms since the Unix epoch, for people and tokens.
-    pub unix_ms: f64,
+    pub(crate) unix_ms: f64,
 }
 
 impl Now {
     /// Reads both clocks. Only shells call this.
     #[expect(clippy::disallowed_methods, reason = "the one place where the control plane reads a clock")]
-    pub fn read() -> Self {
+    pub(crate) fn read() -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self { instant: Instant::now(), unix_ms: since_epoch.as_secs_f64() * 1000.0 }
     }
 
     /// For tokens.
-    pub const fn unix_s(self) -> u64 {
+    pub(crate) const fn unix_s(self) -> u64 {
         (self.unix_ms / 1000.0) as u64
     }
 
     /// The moment `later` after this one.
     #[must_use]
-    pub fn after(self, later: Duration) -> Self {
+    pub(crate) fn after(self, later: Duration) -> Self {
         Self { instant: self.instant + later, unix_ms: self.unix_ms + later.as_secs_f64() * 1000.0 }
     }
 }

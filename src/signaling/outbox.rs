@@ -5,12 +5,14 @@
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes};
 use futures_util::{Sink, SinkExt};
+use metrics::counter;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::live::encode;
 use super::protocol::{ByeReason, ServerMessage};
 use crate::limits::{FAREWELL_TIMEOUT, OUTBOX_MESSAGES, RECONNECT_AFTER_MS, WRITE_TIMEOUT};
+use crate::telemetry::{SIGNALING_BYES, SIGNALING_MESSAGES_SENT};
 
 /// The queue's entrance.
 #[derive(Debug)]
@@ -58,7 +60,7 @@ impl Outbox {
     /// Last words, after what is queued already.
     pub(crate) fn say_bye(self, reason: ByeReason) {
         // A writer that is gone has nobody to say it to.
-        drop(self.farewell.send(reason));
+        let _unheard = self.farewell.send(reason);
     }
 }
 
@@ -77,6 +79,7 @@ impl Writer {
                 text = self.queue.recv() => text,
             };
             let Some(text) = text else { return };
+            counter!(SIGNALING_MESSAGES_SENT).increment(1);
             tokio::select! {
                 written = timeout(WRITE_TIMEOUT, sink.send(Message::Text(text))) => {
                     if !matches!(written, Ok(Ok(()))) {
@@ -94,6 +97,7 @@ impl Writer {
     }
 
     async fn part(&mut self, mut sink: impl Sink<Message> + Unpin, reason: ByeReason) {
+        counter!(SIGNALING_BYES, "reason" => reason_word(reason)).increment(1);
         let part = async {
             while let Ok(text) = self.queue.try_recv() {
                 sink.feed(Message::Text(text)).await?;
@@ -115,6 +119,17 @@ pub(crate) const fn close_code(reason: ByeReason) -> u16 {
         ByeReason::PingTimeout => 4002,
         ByeReason::Replaced => 4003,
         ByeReason::SlowConsumer => 4008,
+    }
+}
+
+const fn reason_word(reason: ByeReason) -> &'static str {
+    match reason {
+        ByeReason::ShuttingDown => "shutting_down",
+        ByeReason::SlowConsumer => "slow_consumer",
+        ByeReason::HelloTimeout => "hello_timeout",
+        ByeReason::PingTimeout => "ping_timeout",
+        ByeReason::ProtocolError => "protocol_error",
+        ByeReason::Replaced => "replaced",
     }
 }
 

@@ -148,9 +148,18 @@ impl Refusal {
         }
     }
 
-    /// As clients see it over WebSocket.
+    /// As clients see it over WebSocket, counted.
     pub fn to_view(&self) -> ErrorView {
+        self.count();
         ErrorView { code: self.code(), message: self.to_string(), retryable: self.retryable() }
+    }
+}
+
+impl Refusal {
+    /// Counts it as told to a client.
+    pub(crate) fn count(&self) {
+        let code = serde_json::to_value(self.code()).ok().and_then(|code| code.as_str().map(str::to_owned)).unwrap_or_default();
+        metrics::counter!(crate::telemetry::SIGNALING_ERRORS, "code" => code).increment(1);
     }
 }
 

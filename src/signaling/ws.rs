@@ -7,6 +7,7 @@ use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_c
 use axum::response::Response;
 use futures_util::StreamExt;
 use futures_util::stream::SplitStream;
+use metrics::{counter, gauge, histogram};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::oneshot;
 
@@ -18,11 +19,16 @@ use super::outbox::{self, Outbox, PushError};
 use super::protocol::{BroadcastView, ByeReason, ClientMessage, PROTOCOL_VERSION, PlaybackReport, ServerMessage};
 use super::refusal::Refusal;
 use super::session::{Action, Session, error};
-use crate::limits::{CLIENT_MESSAGE_BYTES_MAX, HELLO_TIMEOUT, PING_INTERVAL, RESUME_WINDOW, WS_READ_BUFFER};
+use crate::limits::{
+    CLIENT_MESSAGE_BYTES_MAX, HELLO_ATTEMPTS_MAX, HELLO_TIMEOUT, PING_INTERVAL, REPORTED_COUNT_MAX, REPORTED_MAX_MS, RESUME_WINDOW,
+    WS_READ_BUFFER,
+};
+use crate::telemetry::{
+    CLIENT_FIRST_FRAME, CLIENT_FRAMES_DROPPED, CLIENT_FREEZES, CLIENT_FROZEN, CLIENT_LATENCY, SIGNALING_CONNECTIONS,
+    SIGNALING_MESSAGES_RECEIVED, SIGNALING_SESSIONS_RESUMED,
+};
 
 const SERVER: &str = concat!("courtside/", env!("CARGO_PKG_VERSION"));
-/// Attempts at `hello` on one connection: a stale token and a stale session leave one more.
-const HELLO_ATTEMPTS_MAX: usize = 4;
 
 /// `GET /v1/ws`.
 pub(super) async fn upgrade(State(live): State<Live>, upgrade: WebSocketUpgrade) -> Response {
@@ -76,7 +82,9 @@ async fn serve(live: Live, socket: WebSocket) {
             Err((_, End::Broken | End::Closed | End::TakenOver(_))) => {}
         }
     });
+    gauge!(SIGNALING_CONNECTIONS).increment(1.0);
     conversation.await;
+    gauge!(SIGNALING_CONNECTIONS).decrement(1.0);
     // The outbox is gone, so the writer is about to end.
     drop(writing.await);
 }
@@ -126,15 +134,16 @@ struct Opened {
 /// The earlier session, or a new one.
 async fn open(live: &Live, greeting: Greeting) -> Result<Opened, Refusal> {
     let Greeting { client, claims, resume } = greeting;
-    if let Some(resume) = resume {
-        if let Some(Parked { session, mailbox }) = live.resume_session(&resume).await {
-            if may_resume(session.identity(), claims.as_ref()) {
-                tracing::debug!(session = %session.id, client, "session resumed");
-                return Ok(Opened { session, mailbox, resume, is_resumed: true, token: None });
-            }
-            // Somebody else now sits at this browser: the earlier session goes back to wait for its owner.
-            live.park_session(Parked { session, mailbox });
+    if let Some(resume) = resume
+        && let Some(Parked { session, mailbox }) = live.resume_session(&resume).await
+    {
+        if may_resume(session.identity(), claims.as_ref()) {
+            counter!(SIGNALING_SESSIONS_RESUMED).increment(1);
+            tracing::debug!(session = %session.id, client, "session resumed");
+            return Ok(Opened { session, mailbox, resume, is_resumed: true, token: None });
         }
+        // Somebody else now sits at this browser: the earlier session goes back to wait for its owner.
+        live.park_session(Parked { session, mailbox });
     }
     let (identity, token) = live.identity(claims);
     let (id, mailbox, resume) = live.open_session()?;
@@ -231,7 +240,10 @@ impl Connection {
             frame = stream.next() => match frame {
                 Some(Ok(Message::Text(text))) => {
                     let actions = match parse(&text) {
-                        Ok(message) => self.session.handle_message(Now::read(), message),
+                        Ok(message) => {
+                            counter!(SIGNALING_MESSAGES_RECEIVED, "type" => word(&message)).increment(1);
+                            self.session.handle_message(Now::read(), message)
+                        }
                         Err(refusal) => self.session.handle_malformed(Now::read(), &refusal),
                     };
                     self.perform(actions).await
@@ -343,6 +355,43 @@ pub(super) const CLIENT_MESSAGE_TYPES: [&str; 14] = [
     "end_broadcast",
 ];
 
-fn count(report: &PlaybackReport) {
-    tracing::debug!(?report, "playback report");
+/// The `type` of a message, for metrics.
+const fn word(message: &ClientMessage) -> &'static str {
+    match message {
+        ClientMessage::Hello { .. } => "hello",
+        ClientMessage::Ping { .. } => "ping",
+        ClientMessage::Join { .. } => "join",
+        ClientMessage::Leave { .. } => "leave",
+        ClientMessage::Offer { .. } => "offer",
+        ClientMessage::Candidate { .. } => "candidate",
+        ClientMessage::ClosePeer { .. } => "close_peer",
+        ClientMessage::Quality { .. } => "quality",
+        ClientMessage::WatchStats { .. } => "watch_stats",
+        ClientMessage::Report { .. } => "report",
+        ClientMessage::UpdateBroadcast { .. } => "update_broadcast",
+        ClientMessage::Mark { .. } => "mark",
+        ClientMessage::Unmark { .. } => "unmark",
+        ClientMessage::EndBroadcast { .. } => "end_broadcast",
+    }
 }
+
+/// What clients measured about themselves. Nonsense is not a measurement.
+fn count(report: &PlaybackReport) {
+    let PlaybackReport { first_frame_ms, latency_ms, freezes, frozen_ms, frames_dropped } = *report;
+    let is_plausible = |value: &f64| (0.0..REPORTED_MAX_MS).contains(value);
+    if let Some(first_frame_ms) = first_frame_ms.filter(is_plausible) {
+        histogram!(CLIENT_FIRST_FRAME).record(first_frame_ms);
+    }
+    if let Some(latency_ms) = latency_ms.filter(is_plausible) {
+        histogram!(CLIENT_LATENCY).record(latency_ms);
+    }
+    if freezes > 0 && is_plausible(&frozen_ms) {
+        histogram!(CLIENT_FROZEN).record(frozen_ms);
+    }
+    counter!(CLIENT_FREEZES).increment(u64::from(freezes.min(REPORTED_COUNT_MAX)));
+    counter!(CLIENT_FRAMES_DROPPED).increment(u64::from(frames_dropped.min(REPORTED_COUNT_MAX)));
+}
+
+#[cfg(test)]
+#[path = "ws_tests.rs"]
+mod tests;

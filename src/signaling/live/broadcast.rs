@@ -224,6 +224,10 @@ impl Broadcast {
         }
     }
 
+    pub(crate) const fn created_at_ms(&self) -> f64 {
+        self.created_at_ms
+    }
+
     pub(crate) const fn has_ended(&self) -> bool {
         matches!(self.phase, Phase::Ended { .. })
     }

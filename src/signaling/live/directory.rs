@@ -4,6 +4,7 @@
 //! Invariants: a peer and a member are entered and removed in one place each; a slug leads to the one broadcast that has not ended, else
 //! to the last that did; every mutation is followed by `settle`, which keeps timers and effects true.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Instant;
 
@@ -21,6 +22,7 @@ use crate::signaling::rest::{NewBroadcast, NewMarker};
 use crate::store::BroadcastRecord;
 
 /// What must happen outside, in this order.
+#[expect(clippy::large_enum_variant, reason = "values live for one step and are never kept in numbers")]
 #[derive(Debug, Clone)]
 pub(crate) enum Effect {
     /// To every session that has joined the broadcast.
@@ -163,27 +165,19 @@ impl Directory {
         self.broadcasts.get(&id)
     }
 
-    /// Public ones that have not ended: live first, then by viewers, then the newest.
+    /// Public ones that have not ended: live first, then by viewers, then the newest. Only those listed are looked at closely.
     pub(crate) fn list(&self) -> Vec<BroadcastView> {
-        let mut views: Vec<BroadcastView> = self
-            .broadcasts
-            .values()
-            .filter(|broadcast| broadcast.visibility == Visibility::Public && !broadcast.has_ended())
-            .map(Broadcast::to_view)
-            .collect();
-        let rank = |state: BroadcastState| match state {
-            BroadcastState::Live => 0,
-            BroadcastState::Reconnecting => 1,
-            BroadcastState::Idle => 2,
-            BroadcastState::Ended => 3,
-        };
-        views.sort_by(|a, b| {
-            (rank(a.state), std::cmp::Reverse(a.viewers))
-                .cmp(&(rank(b.state), std::cmp::Reverse(b.viewers)))
-                .then(b.created_at_ms.total_cmp(&a.created_at_ms))
+        let is_listed = |broadcast: &&Broadcast| broadcast.visibility == Visibility::Public && !broadcast.has_ended();
+        let mut listed: Vec<&Broadcast> = self.broadcasts.values().filter(is_listed).collect();
+        listed.sort_unstable_by_key(|broadcast| {
+            let rank = match broadcast.state() {
+                BroadcastState::Live => 0,
+                BroadcastState::Reconnecting => 1,
+                BroadcastState::Idle | BroadcastState::Ended => 2,
+            };
+            (rank, Reverse(broadcast.viewers()), Reverse(broadcast.created_at_ms() as u64), broadcast.id)
         });
-        views.truncate(LIST_MAX);
-        views
+        listed.into_iter().take(LIST_MAX).map(Broadcast::to_view).collect()
     }
 
     pub(crate) fn peer(&self, peer: PeerId) -> Option<&PeerEntry> {
@@ -363,9 +357,7 @@ impl Directory {
         let is_valid = self.broadcasts.get_mut(&id).is_some_and(|broadcast| broadcast.publisher_joined(admission.ticket, peer));
         let is_valid = is_valid && session.is_none_or(|session| self.members.get(&session).is_some_and(|member| member.broadcast == id));
         if !is_valid {
-            if let Some(broadcast) = self.broadcasts.get_mut(&id) {
-                broadcast.peer_gone(now, peer);
-            }
+            self.touch(now, id, |broadcast| broadcast.peer_gone(now, peer));
             self.offer_closed();
             return Err(Refusal::Superseded);
         }
@@ -385,6 +377,8 @@ impl Directory {
         if admission.is_new && is_unused {
             self.effects.retain(|effect| !matches!(effect, Effect::Save(saved) if *saved == id));
             self.forget(id);
+            // The media plane may have given it a home already.
+            self.effects.push(Effect::CloseBroadcast(id));
         }
         self.offer_closed();
     }

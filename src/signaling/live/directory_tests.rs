@@ -1,1 +1,208 @@
-//! (being written)
+//! The directory on virtual time: names, members, peers, and what must happen elsewhere.
+
+use std::time::Duration;
+
+use super::*;
+use crate::limits::{ENDED_KEPT, PUBLISHER_RETURN_WINDOW};
+use crate::sfu::codec::{Codec, MediaKind};
+use crate::sfu::handle::TrackInfo;
+
+const OPEN: Policy = Policy { open_publish: true, open_view: true };
+const PEER: PeerId = PeerId::from_bits(1);
+const OTHER: PeerId = PeerId::from_bits(2);
+const SESSION: SessionId = SessionId::from_bits(1);
+
+fn claims(sub: u64) -> Claims {
+    Claims {
+        sub: UserId::from_bits(sub),
+        name: "Ann".to_owned(),
+        exp: u64::MAX,
+        broadcast: None,
+        grants: Vec::new(),
+        operator: false,
+        guest: true,
+    }
+}
+
+struct World {
+    now: Now,
+    directory: Directory,
+    ids: u64,
+}
+
+impl World {
+    fn new(viewers_max: Option<usize>) -> Self {
+        Self { now: Now::read(), directory: Directory::new(OPEN, viewers_max), ids: 100 }
+    }
+
+    fn create(&mut self, slug: &str, owner: u64) -> Result<BroadcastId, Refusal> {
+        self.ids += 1;
+        let new = NewBroadcast { slug: Some(slug.to_owned()), ..NewBroadcast::default() };
+        self.directory.create(self.now, BroadcastId::from_bits(self.ids), Some(&claims(owner)), &new).map(|view| view.id)
+    }
+
+    /// A WHIP POST that the media plane takes.
+    fn whip(&mut self, slug: &str, who: Option<u64>, peer: PeerId) -> Result<Admission, Refusal> {
+        self.ids += 1;
+        let who = who.map(claims);
+        let admission = self.directory.admit_publisher(self.now, slug, who.as_ref(), Some(BroadcastId::from_bits(self.ids)))?;
+        self.directory.publisher_joined(self.now, &admission, peer, None, IceTags::default()).map(|()| admission)
+    }
+
+    fn media(&mut self, peer: PeerId, broadcast: BroadcastId) {
+        let track = TrackInfo { kind: MediaKind::Audio, codec: Some(Codec::Opus), layers: vec![], loss_fraction: 0.0, clock: None };
+        self.directory.handle_sfu_event(self.now, SfuEvent::Tracks { peer, broadcast, tracks: vec![track] });
+    }
+
+    fn gone(&mut self, peer: PeerId, broadcast: BroadcastId) {
+        self.directory.handle_sfu_event(self.now, SfuEvent::PeerGone { peer, broadcast, reason: PeerGone::ConsentExpired });
+    }
+
+    fn pass(&mut self, time: Duration) {
+        let end = self.now.after(time);
+        while let Some(at) = self.directory.wake_at().filter(|at| *at <= end.instant) {
+            self.now = self.now.after(at.saturating_duration_since(self.now.instant));
+            self.directory.handle_timeout(self.now);
+        }
+        self.now = end;
+    }
+
+    fn state(&self, name: &str) -> Option<BroadcastState> {
+        self.directory.find(name).ok().map(Broadcast::state)
+    }
+}
+
+#[test]
+fn a_free_slug_becomes_a_broadcast_and_an_ended_one_gives_its_slug_back() {
+    let mut world = World::new(None);
+    let first = world.whip("derby", None, PEER).unwrap().broadcast;
+    world.media(PEER, first);
+    assert_eq!(world.state("derby"), Some(BroadcastState::Live));
+    assert_eq!(world.create("derby", 1), Err(Refusal::SlugTaken));
+    assert_eq!(world.directory.end(world.now, "derby", None).map(|view| view.state), Ok(BroadcastState::Ended));
+    assert!(world.directory.poll_effects().iter().any(|effect| matches!(effect, Effect::CloseBroadcast(id) if *id == first)));
+    world.gone(PEER, first);
+    let second = world.whip("derby", None, OTHER).unwrap().broadcast;
+    assert_ne!(first, second);
+    world.pass(2 * ENDED_KEPT);
+    assert!(world.directory.find(&first.to_string()).is_err());
+    assert_eq!(world.directory.find("derby").map(|broadcast| broadcast.id), Ok(second));
+}
+
+#[test]
+fn an_offer_that_fails_takes_the_broadcast_it_made_with_it() {
+    let mut world = World::new(None);
+    let id = Some(BroadcastId::from_bits(1));
+    let admission = world.directory.admit_publisher(world.now, "derby", None, id).unwrap();
+    world.directory.publisher_failed(world.now, &admission);
+    assert_eq!(world.state("derby"), None);
+    assert!(!world.directory.poll_effects().iter().any(|effect| matches!(effect, Effect::Save(_))));
+}
+
+#[test]
+fn the_same_credential_takes_over_and_the_old_session_is_told() {
+    let mut world = World::new(None);
+    world.create("derby", 1).unwrap();
+    let joined = world.directory.join(world.now, SESSION, "derby", &claims(1)).unwrap();
+    assert!(joined.grants.contains(&Grant::Publish));
+    let admission = world.directory.admit_publisher(world.now, "derby", Some(&claims(1)), None).unwrap();
+    world.directory.publisher_joined(world.now, &admission, PEER, Some(SESSION), IceTags::default()).unwrap();
+    world.directory.poll_effects();
+    assert_eq!(world.whip("derby", Some(2), OTHER).map(drop), Err(Refusal::Forbidden(Grant::Publish)));
+    let admission = world.whip("derby", Some(1), OTHER).unwrap();
+    assert_eq!(admission.evicted, Some(PEER));
+    let told = world.directory.poll_effects();
+    assert!(told.iter().any(|effect| matches!(effect, Effect::Tell { session: SESSION, told: Told::Media(SfuEvent::PeerGone { .. }) })));
+}
+
+#[test]
+fn a_session_counts_as_one_viewer_until_it_publishes_or_leaves() {
+    let mut world = World::new(None);
+    let id = world.create("derby", 1).unwrap();
+    world.directory.join(world.now, SESSION, "derby", &claims(1)).unwrap();
+    world.directory.join(world.now, SessionId::from_bits(2), "derby", &claims(2)).unwrap();
+    world.directory.join(world.now, SessionId::from_bits(3), "derby", &claims(2)).unwrap();
+    assert_eq!(world.directory.find("derby").unwrap().viewers(), 2);
+    let admission = world.directory.admit_publisher(world.now, "derby", Some(&claims(1)), None).unwrap();
+    world.directory.publisher_joined(world.now, &admission, PEER, Some(SESSION), IceTags::default()).unwrap();
+    assert_eq!(world.directory.find("derby").unwrap().viewers(), 1);
+    world.media(PEER, id);
+    world.directory.poll_effects();
+    world.directory.leave(world.now, SESSION);
+    assert!(world.directory.poll_effects().iter().any(|effect| matches!(effect, Effect::RemovePeer(PEER))));
+    assert_eq!(world.state("derby"), Some(BroadcastState::Reconnecting));
+    world.pass(PUBLISHER_RETURN_WINDOW);
+    assert_eq!(world.state("derby"), Some(BroadcastState::Ended));
+}
+
+#[test]
+fn news_that_overtake_the_answer_reach_the_session_all_the_same() {
+    let mut world = World::new(None);
+    let id = world.create("derby", 1).unwrap();
+    world.directory.join(world.now, SESSION, "derby", &claims(2)).unwrap();
+    world.directory.admit_viewer("derby", Some(&claims(2)), false).unwrap();
+    world.directory.poll_effects();
+    world.directory.handle_sfu_event(world.now, SfuEvent::CannotDecode { peer: PEER, broadcast: id, codec: Codec::Av1 });
+    assert!(world.directory.poll_effects().is_empty());
+    let entry = PeerEntry {
+        broadcast: id,
+        is_publisher: false,
+        session: Some(SESSION),
+        credential: Credential::Anonymous,
+        ice: IceTags::default(),
+    };
+    world.directory.viewer_joined(world.now, PEER, entry).unwrap();
+    assert!(matches!(&world.directory.poll_effects()[..], [Effect::Tell { told: Told::Media(SfuEvent::CannotDecode { .. }), .. }]));
+}
+
+#[test]
+fn viewers_have_a_bound_and_whep_needs_somebody_on_air() {
+    let mut world = World::new(Some(1));
+    let id = world.create("derby", 1).unwrap();
+    assert_eq!(world.directory.admit_viewer("derby", None, true), Err(Refusal::NotLive));
+    assert_eq!(world.directory.admit_viewer("derby", None, false), Ok(id));
+    assert_eq!(world.directory.admit_viewer("derby", None, false), Err(Refusal::Full("viewers of this node")));
+    world.directory.viewer_failed();
+    assert_eq!(world.directory.admit_viewer("derby", None, false), Ok(id));
+    assert_eq!(world.directory.admit_viewer("nowhere", None, false), Err(Refusal::NotFound("broadcast")));
+}
+
+#[test]
+fn slugs_come_from_titles_and_stay_unique() {
+    let mut world = World::new(None);
+    let mut slugs = Vec::new();
+    for (bits, title) in [(1, "Cup Final"), (2, "Cup Final"), (3, "日本")] {
+        let new = NewBroadcast { title: Some(title.to_owned()), ..NewBroadcast::default() };
+        slugs.push(world.directory.create(world.now, BroadcastId::from_bits(bits), None, &new).unwrap().slug);
+    }
+    assert_eq!(slugs, ["cup-final", "cup-final-0000002", "live-0000003"]);
+}
+
+#[test]
+fn everything_is_empty_when_everybody_has_left() {
+    let mut world = World::new(None);
+    let admission = world.whip("derby", None, PEER).unwrap();
+    world.media(PEER, admission.broadcast);
+    for (bits, session) in [(10, 1), (11, 2)] {
+        let session = SessionId::from_bits(session);
+        world.directory.join(world.now, session, "derby", &claims(bits)).unwrap();
+        world.directory.admit_viewer("derby", Some(&claims(bits)), false).unwrap();
+        let entry = PeerEntry {
+            broadcast: admission.broadcast,
+            is_publisher: false,
+            session: Some(session),
+            credential: Credential::Anonymous,
+            ice: IceTags::default(),
+        };
+        world.directory.viewer_joined(world.now, PeerId::from_bits(bits), entry).unwrap();
+    }
+    world.directory.leave(world.now, SessionId::from_bits(1));
+    world.gone(PeerId::from_bits(11), admission.broadcast);
+    world.directory.leave(world.now, SessionId::from_bits(2));
+    world.gone(PEER, admission.broadcast);
+    world.pass(PUBLISHER_RETURN_WINDOW + 2 * ENDED_KEPT);
+    let Directory { broadcasts, slugs, peers, members, timers, deadlines, offers_open, early, view_peers, posters, .. } = world.directory;
+    assert!(broadcasts.is_empty() && slugs.is_empty() && peers.is_empty() && members.is_empty() && timers.is_empty());
+    assert!(deadlines.is_empty() && early.is_empty());
+    assert_eq!((offers_open, view_peers, posters), (0, 0, 0));
+}

@@ -107,7 +107,6 @@ impl Live {
 }
 
 /// At `deadline`, or never.
-#[expect(clippy::disallowed_methods, reason = "a shell waits for the core's next deadline")]
 pub(crate) async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(at) => tokio::time::sleep_until(at.into()).await,

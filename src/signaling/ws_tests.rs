@@ -1,0 +1,241 @@
+//! Whole conversations over real sockets on a fake media plane.
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+use crate::ids::PeerId;
+use crate::sfu::fake::Asked;
+use crate::sfu::handle::SfuEvent;
+use crate::signaling::test_support::{Node, OFFER, peer_of};
+
+struct Client {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+struct Served {
+    node: Node,
+    url: String,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+impl Served {
+    async fn start() -> Self {
+        Self::of(Node::open().await).await
+    }
+
+    async fn of(node: Node) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}/v1/ws", listener.local_addr().unwrap());
+        let router = node.router.clone();
+        let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { node, url, serving }
+    }
+
+    async fn connect(&self) -> Client {
+        Client { socket: tokio_tungstenite::connect_async(&self.url).await.unwrap().0 }
+    }
+
+    async fn greeted(&self, token: Option<&str>) -> (Client, Value) {
+        let mut client = self.connect().await;
+        let mut hello = json!({ "type": "hello", "protocol": 1, "client": "test" });
+        if let Some(token) = token {
+            hello["token"] = json!(token);
+        }
+        client.say(hello).await;
+        let welcome = client.hear("welcome").await;
+        (client, welcome)
+    }
+
+    async fn stop(self) {
+        self.node.live.shutdown().await;
+        self.serving.abort();
+    }
+}
+
+impl Client {
+    async fn say(&mut self, message: Value) {
+        self.socket.send(Message::Text(message.to_string().into())).await.unwrap();
+    }
+
+    /// The next message of this type; others on the way are passed over.
+    async fn hear(&mut self, kind: &str) -> Value {
+        loop {
+            match self.socket.next().await.unwrap().unwrap() {
+                Message::Text(text) => {
+                    let message: Value = serde_json::from_str(&text).unwrap();
+                    if message["type"] == kind {
+                        return message;
+                    }
+                }
+                Message::Close(frame) => panic!("closed with {frame:?} while waiting for {kind}"),
+                _ => {}
+            }
+        }
+    }
+
+    async fn hear_close(&mut self) -> Option<u16> {
+        loop {
+            match self.socket.next().await {
+                Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return None,
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_broadcaster_and_a_viewer_meet() {
+    let served = Served::start().await;
+    let made = served.node.ask_json(axum::http::Method::POST, "/api/v1/broadcasts", None, json!({ "slug": "derby" })).await.json();
+    let (mut studio, _) = served.greeted(None).await;
+    studio.say(json!({ "type": "join", "id": 1, "broadcast": "derby", "token": made["token"] })).await;
+    assert!(studio.hear("joined").await["grants"].as_array().unwrap().contains(&json!("publish")));
+    studio.say(json!({ "type": "offer", "id": 2, "intent": "publish", "sdp": OFFER })).await;
+    let peer: PeerId = studio.hear("answer").await["peer"].as_str().unwrap().parse().unwrap();
+
+    let (mut viewer, welcome) = served.greeted(None).await;
+    assert_eq!((welcome["protocol"].clone(), welcome["resumed"].clone()), (json!(1), json!(false)));
+    assert!(welcome["token"].is_string());
+    viewer.say(json!({ "type": "join", "id": 1, "broadcast": "derby" })).await;
+    let joined = viewer.hear("joined").await;
+    assert_eq!((joined["broadcast"]["state"].clone(), joined["grants"].clone()), (json!("idle"), json!(["view"])));
+    let broadcast = joined["broadcast"]["id"].as_str().unwrap().parse().unwrap();
+    served.node.media(peer, broadcast).await;
+    assert_eq!(viewer.hear("broadcast").await["broadcast"]["state"], "live");
+    assert_eq!(viewer.hear("layers").await["layers"][0]["width"], 640);
+    assert_eq!(studio.hear("layers").await["layers"][0]["height"], 360);
+
+    viewer.say(json!({ "type": "offer", "id": 2, "intent": "view", "sdp": OFFER })).await;
+    let watching = viewer.hear("answer").await["peer"].as_str().unwrap().to_owned();
+    assert_eq!(viewer.hear("slots").await["slots"][1], json!({ "mid": "1", "kind": "video", "source": "main" }));
+    served.node.sfu.events.send(SfuEvent::PeerConnected { peer: watching.parse().unwrap(), broadcast }).await.unwrap();
+    assert_eq!(viewer.hear("peer_state").await["state"], json!({ "state": "connected" }));
+    viewer.say(json!({ "type": "quality", "id": 3, "peer": watching, "choice": { "mode": "layer", "spatial": 1 } })).await;
+    assert_eq!(viewer.hear("done").await["id"], 3);
+    viewer.say(json!({ "type": "watch_stats", "id": 4, "peer": watching, "on": true })).await;
+    assert_eq!(viewer.hear("stats").await["peer"], json!(watching));
+
+    studio.say(json!({ "type": "mark", "id": 5, "kind": "goal", "label": "1:0" })).await;
+    assert_eq!(viewer.hear("broadcast").await["broadcast"]["markers"][0]["label"], "1:0");
+    studio.say(json!({ "type": "end_broadcast", "id": 6 })).await;
+    assert_eq!(viewer.hear("broadcast").await["broadcast"]["state"], "ended");
+    assert_eq!(viewer.hear("peer_state").await["state"], json!({ "state": "gone", "reason": "removed" }));
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_session_resumes_with_its_peers_after_a_broken_connection() {
+    let served = Served::start().await;
+    let location = served.node.post_sdp("/whip/derby", None, OFFER).await.header("location").to_owned();
+    let (mut client, welcome) = served.greeted(None).await;
+    client.say(json!({ "type": "join", "id": 1, "broadcast": "derby" })).await;
+    let broadcast = client.hear("joined").await["broadcast"]["id"].as_str().unwrap().parse().unwrap();
+    client.say(json!({ "type": "offer", "id": 2, "intent": "view", "sdp": OFFER })).await;
+    let peer = client.hear("answer").await["peer"].as_str().unwrap().to_owned();
+    // Cut without a word.
+    drop(client);
+    served.node.media(peer_of(&location), broadcast).await;
+    served.node.sfu.events.send(SfuEvent::Playing { peer: peer.parse().unwrap(), broadcast }).await.unwrap();
+
+    let mut client = served.connect().await;
+    client.say(json!({ "type": "hello", "protocol": 1, "client": "test", "token": welcome["token"], "resume": welcome["resume"] })).await;
+    let again = client.hear("welcome").await;
+    assert_eq!((again["resumed"].clone(), again["session"].clone()), (json!(true), welcome["session"].clone()));
+    assert_eq!(client.hear("broadcast").await["broadcast"]["state"], "live");
+    assert_eq!(client.hear("playing").await["peer"], json!(peer), "what was told meanwhile");
+    client.say(json!({ "type": "close_peer", "id": 3, "peer": peer })).await;
+    assert_eq!(client.hear("done").await["id"], 3);
+    assert!(!served.node.sfu.asked().iter().any(|asked| matches!(asked, Asked::Removed(other) if other.to_string() == location)));
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_resume_takes_the_session_from_a_connection_that_still_lives() {
+    let served = Served::start().await;
+    let (mut old, welcome) = served.greeted(None).await;
+    let mut new = served.connect().await;
+    new.say(json!({ "type": "hello", "protocol": 1, "client": "test", "resume": welcome["resume"] })).await;
+    assert_eq!(new.hear("welcome").await["resumed"], true);
+    assert_eq!(old.hear("bye").await["reason"], "replaced");
+    assert_eq!(old.hear_close().await, Some(4003));
+    let stranger = served.node.token(77, &[], false);
+    let mut other = served.connect().await;
+    other.say(json!({ "type": "hello", "protocol": 1, "client": "test", "resume": welcome["resume"], "token": stranger })).await;
+    assert_eq!(other.hear("welcome").await["resumed"], false, "nobody resumes as somebody else");
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_page_that_goes_takes_its_session_along() {
+    let served = Served::start().await;
+    served.node.post_sdp("/whip/derby", None, OFFER).await;
+    let (mut client, welcome) = served.greeted(None).await;
+    client.say(json!({ "type": "join", "id": 1, "broadcast": "derby" })).await;
+    client.hear("joined").await;
+    let frame = tokio_tungstenite::tungstenite::protocol::CloseFrame { code: 1001.into(), reason: "".into() };
+    client.socket.close(Some(frame)).await.unwrap();
+    served.node.until(|node| node.live.sessions() == 0).await;
+    assert_eq!(served.node.live.find("derby").unwrap().viewers, 0);
+    let mut client = served.connect().await;
+    client.say(json!({ "type": "hello", "protocol": 1, "client": "test", "resume": welcome["resume"] })).await;
+    assert_eq!(client.hear("welcome").await["resumed"], false);
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn wrong_words_are_answered_in_words() {
+    let served = Served::start().await;
+    let mut client = served.connect().await;
+    client.say(json!({ "type": "leave", "id": 1 })).await;
+    assert_eq!(client.hear("error").await["error"]["code"], "hello_first");
+    client.say(json!({ "type": "hello", "protocol": 1, "client": "test", "token": "nonsense" })).await;
+    assert_eq!(client.hear("error").await["error"]["code"], "invalid_token");
+    client.say(json!({ "type": "hello", "protocol": 1, "client": "test" })).await;
+    client.hear("welcome").await;
+    client.say(json!({ "type": "sing", "id": 1 })).await;
+    assert_eq!(client.hear("error").await["error"]["code"], "unknown_message");
+    client.socket.send(Message::Text("{".into())).await.unwrap();
+    assert_eq!(client.hear("error").await["error"]["code"], "malformed_message");
+    client.socket.send(Message::Binary(vec![1, 2].into())).await.unwrap();
+    assert_eq!(client.hear("error").await["error"]["code"], "malformed_message");
+    client.say(json!({ "type": "join", "id": 3, "broadcast": "none" })).await;
+    let error = client.hear("error").await;
+    assert_eq!((error["id"].clone(), error["error"]["code"].clone()), (json!(3), json!("not_found")));
+
+    let mut old = served.connect().await;
+    old.say(json!({ "type": "hello", "protocol": 99, "client": "test" })).await;
+    assert_eq!(old.hear("error").await["error"]["code"], "unsupported_protocol");
+    assert_eq!(old.hear_close().await, Some(4000));
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_ends_the_connection_and_nothing_else() {
+    let served = Served::start().await;
+    let (mut other, _) = served.greeted(None).await;
+    let (mut client, _) = served.greeted(None).await;
+    // The server may have closed before all of it is written.
+    drop(client.socket.send(Message::Text("x".repeat(crate::limits::CLIENT_MESSAGE_BYTES_MAX + 1).into())).await);
+    client.hear_close().await;
+    other.say(json!({ "type": "ping", "id": 1, "client_time_ms": 1.0 })).await;
+    assert_eq!(other.hear("pong").await["id"], 1);
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn shutdown_says_bye_and_closes_every_peer() {
+    let served = Served::start().await;
+    let peer = peer_of(served.node.post_sdp("/whip/derby", None, OFFER).await.header("location"));
+    let (mut client, _) = served.greeted(None).await;
+    served.node.live.shutdown().await;
+    let bye = client.hear("bye").await;
+    assert_eq!((bye["reason"].clone(), bye["reconnect_after_ms"].is_number()), (json!("shutting_down"), true));
+    assert_eq!(client.hear_close().await, Some(1001));
+    assert!(served.node.sfu.asked().contains(&Asked::Removed(peer)));
+    assert_eq!(served.node.post_sdp("/whip/derby", None, OFFER).await.code(), "shutting_down");
+    served.serving.abort();
+}
