@@ -1,3 +1,18 @@
-//! What several tests share.
+//! What several tests share. Most of it is a simulated network with simulated WebRTC clients around the media plane's core, on virtual
+//! time:
+//!
+//! ```text
+//! client.rs ── link.rs ──▶ engines (code under test) ── oracle.rs: what left is judged here ── link.rs ──▶ client.rs, receiver.rs
+//! media.rs  makes what is published and enters it into the oracle's ledger
+//! wire.rs   RTP and RTCP in bytes, offer.rs SDP: written independently of the code under test
+//! ```
 
+pub(crate) mod client;
 pub(crate) mod docs;
+pub(crate) mod link;
+pub(crate) mod media;
+pub(crate) mod offer;
+pub(crate) mod oracle;
+pub(crate) mod receiver;
+pub(crate) mod sim;
+pub(crate) mod wire;

@@ -1,0 +1,427 @@
+//! What a publisher sends: synthetic frames with real codec headers, in simulcast layers with retransmission, and Opus. Each packet is
+//! entered into the ledger that the oracle judges by.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use courtside::sfu::codec::{Codec, MediaKind};
+use courtside::timeline::{MediaTime, NtpTime};
+use rand::rngs::StdRng;
+use rand::{Rng, RngCore};
+
+use super::offer::{self, EXT_MID, EXT_REPAIRED_RID, EXT_RID, EXT_TRANSPORT_CC, OPUS_PT};
+use super::oracle::{Ledger, Published, StreamInfo};
+use super::wire;
+
+/// Packets a publisher can send again.
+const HISTORY: usize = 600;
+/// MID and RID are sent until the first receiver report, in browsers; here with this many packets of each stream.
+const IDENTIFIED_PACKETS: u32 = 50;
+
+/// What is published.
+#[derive(Debug, Clone)]
+pub(crate) struct Show {
+    pub codec: Codec,
+    /// Packets of a frame, width, height and RID of each layer. One layer without RID: its SSRCs are declared in the offer.
+    pub layers: Vec<(usize, u16, u16, Option<&'static str>)>,
+    pub frame_interval: Duration,
+    /// Bytes of a full packet.
+    pub packet_bytes: usize,
+    pub ignores_pli: bool,
+    /// An encoder that makes key frames by itself.
+    pub key_every: Option<Duration>,
+    /// No sender reports before this long after the first frame.
+    pub reports_after: Duration,
+    pub b_frames: bool,
+    pub audio: bool,
+    /// The publisher's clock is this wrong, ms.
+    pub clock_error_ms: f64,
+    /// First sequence number of every stream; random by default.
+    pub first_seq: Option<u16>,
+}
+
+impl Show {
+    pub(crate) fn simulcast(codec: Codec) -> Self {
+        Self {
+            codec,
+            layers: vec![(1, 320, 180, Some("l")), (2, 640, 360, Some("m")), (5, 1280, 720, Some("h"))],
+            frame_interval: Duration::from_millis(40),
+            packet_bytes: 700,
+            ignores_pli: false,
+            key_every: None,
+            reports_after: Duration::ZERO,
+            b_frames: false,
+            audio: true,
+            clock_error_ms: 0.0,
+            first_seq: None,
+        }
+    }
+
+    /// An encoder box: one layer, deaf to requests, key frames every two seconds, late with its reports.
+    pub(crate) fn encoder_box() -> Self {
+        Self {
+            layers: vec![(4, 1280, 720, None)],
+            ignores_pli: true,
+            key_every: Some(Duration::from_secs(2)),
+            reports_after: Duration::from_secs(3),
+            ..Self::simulcast(Codec::H264)
+        }
+    }
+}
+
+struct Layer {
+    packets: usize,
+    width: u16,
+    height: u16,
+    rid: Option<&'static str>,
+    stream: Outgoing,
+    rtx_ssrc: u32,
+    rtx_seq: u16,
+    history: VecDeque<(u16, u32, bool, Vec<u8>)>,
+    picture: u16,
+    tl0: u8,
+}
+
+struct Outgoing {
+    id: u32,
+    ssrc: u32,
+    seq: u64,
+    time_base: u32,
+    rate_hz: u32,
+    packets: u32,
+    octets: u32,
+}
+
+/// A running encoder.
+pub(crate) struct Encoder {
+    pub show: Show,
+    layers: Vec<Layer>,
+    audio: Outgoing,
+    /// Origin of the RTP clocks.
+    origin: Instant,
+    origin_unix_ms: f64,
+    next_frame: Instant,
+    next_audio: Instant,
+    next_report: Instant,
+    frame: u32,
+    keyframe_wanted: bool,
+    keyed_at: Option<Instant>,
+    transport_seq: u16,
+    filler: StdRng,
+    pub nacked: u64,
+    pub plis: u64,
+    /// When each request for key frames came (one compound counts once).
+    pub keyframe_requests: Vec<Instant>,
+    pub keyframes: u64,
+}
+
+impl Encoder {
+    pub(crate) fn new(now: Instant, unix_ms: f64, show: Show, mut filler: StdRng, worker: u8, ledger: &mut Ledger) -> Self {
+        let mut outgoing = |layer: Option<u8>, kind: MediaKind, rate_hz: u32, ledger: &mut Ledger| {
+            let stream = Outgoing {
+                id: 0,
+                ssrc: filler.random_range(1..u32::MAX),
+                seq: u64::from(show.first_seq.unwrap_or_else(|| filler.random())),
+                time_base: filler.random(),
+                rate_hz,
+                packets: 0,
+                octets: 0,
+            };
+            let info = StreamInfo {
+                ssrc: stream.ssrc,
+                layer,
+                kind,
+                codec: if kind == MediaKind::Audio { Codec::Opus } else { show.codec },
+                rate_hz,
+                time_base: stream.time_base,
+                origin_unix_ms: unix_ms,
+                worker,
+                clock_is_right: show.clock_error_ms.abs() < 0.001,
+                reported_at: None,
+            };
+            Outgoing { id: ledger.add_stream(info), ..stream }
+        };
+        let audio = outgoing(None, MediaKind::Audio, 48_000, ledger);
+        let streams: Vec<Outgoing> =
+            (0..show.layers.len()).map(|layer| outgoing(Some(layer as u8), MediaKind::Video, 90_000, ledger)).collect();
+        let layers = show
+            .layers
+            .iter()
+            .zip(streams)
+            .map(|(&(packets, width, height, rid), stream)| Layer {
+                packets,
+                width,
+                height,
+                rid,
+                stream,
+                rtx_ssrc: filler.random_range(1..u32::MAX),
+                rtx_seq: filler.random(),
+                history: VecDeque::new(),
+                picture: filler.random_range(0..0x8000),
+                tl0: filler.random(),
+            })
+            .collect();
+        Self {
+            layers,
+            audio,
+            origin: now,
+            origin_unix_ms: unix_ms,
+            next_frame: now,
+            next_audio: now,
+            next_report: now + show.reports_after,
+            frame: 0,
+            keyframe_wanted: true,
+            keyed_at: None,
+            transport_seq: 0,
+            filler,
+            show,
+            nacked: 0,
+            plis: 0,
+            keyframe_requests: Vec::new(),
+            keyframes: 0,
+        }
+    }
+
+    /// The offer that announces this encoder.
+    pub(crate) fn offer(&self, transport: &offer::Transport<'_>) -> String {
+        let rids: Vec<&'static str> = self.layers.iter().filter_map(|layer| layer.rid).collect();
+        let streams = if rids.is_empty() {
+            offer::Streams::Declared(self.layers[0].stream.ssrc, self.layers[0].rtx_ssrc)
+        } else {
+            offer::Streams::Simulcast(&rids)
+        };
+        offer::publish(transport, self.show.codec, &streams, self.audio.ssrc)
+    }
+
+    /// The transport is up: the first frame now.
+    pub(crate) fn start(&mut self, now: Instant) {
+        self.next_frame = now;
+        self.next_audio = now;
+        self.next_report = now + self.show.reports_after;
+    }
+
+    pub(crate) fn wake_at(&self) -> Instant {
+        self.next_frame.min(self.next_audio).min(self.next_report)
+    }
+
+    pub(crate) fn handle_pli(&mut self) {
+        self.plis += 1;
+        self.keyframe_wanted |= !self.show.ignores_pli;
+    }
+
+    /// Packets on the retransmission stream.
+    pub(crate) fn handle_nack(&mut self, media: u32, seqs: &[u16], ledger: &mut Ledger) -> Vec<Vec<u8>> {
+        self.nacked += seqs.len() as u64;
+        let rtx_pt = offer::payload_types(self.show.codec).1;
+        let mut sent = Vec::new();
+        let Some(index) = self.layers.iter().position(|layer| layer.stream.ssrc == media) else { return sent };
+        for seq in seqs {
+            let layer = &mut self.layers[index];
+            let Some((_, time, marker, payload)) = layer.history.iter().rev().find(|(kept, ..)| kept == seq) else { continue };
+            let (time, marker) = (*time, *marker);
+            let mut body = seq.to_be_bytes().to_vec();
+            body.extend(payload);
+            layer.rtx_seq = layer.rtx_seq.wrapping_add(1);
+            ledger.note_rtx(layer.rtx_ssrc, layer.rtx_seq, media, *seq);
+            let (rtx_ssrc, rtx_seq, rid) = (layer.rtx_ssrc, layer.rtx_seq, layer.rid);
+            let transport = self.next_transport_seq();
+            let mut extensions: Vec<(u8, &[u8])> = vec![(EXT_TRANSPORT_CC, &transport)];
+            if let Some(rid) = rid {
+                extensions.extend([(EXT_MID, b"0" as &[u8]), (EXT_REPAIRED_RID, rid.as_bytes())]);
+            }
+            sent.push(wire::write_rtp(rtx_pt, marker, rtx_seq, time, rtx_ssrc, &extensions, &body));
+        }
+        sent
+    }
+
+    /// What is due: media packets and sender reports.
+    pub(crate) fn handle_timeout(&mut self, now: Instant, ledger: &mut Ledger) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+        let (mut media, mut reports) = (Vec::new(), Vec::new());
+        if now >= self.next_frame {
+            self.next_frame += self.show.frame_interval;
+            self.make_frame(now, ledger, &mut media);
+        }
+        if now >= self.next_audio {
+            self.next_audio += Duration::from_millis(20);
+            if self.show.audio {
+                media.push(self.make_audio(now, ledger));
+            }
+        }
+        if now >= self.next_report {
+            self.next_report += Duration::from_secs(1);
+            let unix_ms = self.origin_unix_ms + (now - self.origin).as_secs_f64() * 1000.0 + self.show.clock_error_ms;
+            let ntp = NtpTime::from_media_time(MediaTime(unix_ms)).0;
+            for stream in self.layers.iter().map(|layer| &layer.stream).chain([&self.audio]) {
+                reports.push(wire::sender_report(stream.ssrc, ntp, stream.time(now - self.origin), stream.packets, stream.octets));
+            }
+        }
+        (media, reports)
+    }
+
+    fn make_frame(&mut self, now: Instant, ledger: &mut Ledger, out: &mut Vec<Vec<u8>>) {
+        let by_itself = self.show.key_every.is_some_and(|every| self.keyed_at.is_none_or(|at| now - at >= every));
+        let key = by_itself || self.keyframe_wanted;
+        if key {
+            self.keyframe_wanted = false;
+            self.keyed_at = Some(now);
+            self.keyframes += 1;
+        }
+        self.frame += 1;
+        for index in 0..self.layers.len() {
+            let layer = &mut self.layers[index];
+            layer.picture = (layer.picture + 1) & 0x7fff;
+            layer.tl0 = layer.tl0.wrapping_add(1);
+            let count = if key { layer.packets * 3 + 1 } else { layer.packets };
+            for packet in 0..count {
+                let packet = self.make_packet(now, index, key, packet, count, ledger);
+                out.push(packet);
+            }
+        }
+    }
+
+    fn make_packet(&mut self, now: Instant, index: usize, key: bool, packet: usize, count: usize, ledger: &mut Ledger) -> Vec<u8> {
+        let last = packet + 1 == count;
+        let layer = &self.layers[index];
+        let mut payload = match self.show.codec {
+            Codec::Vp8 => vp8_head(layer, key, packet == 0),
+            _ => h264_head(layer, key, packet, last, self.show.b_frames && !self.frame.is_multiple_of(3)),
+        };
+        let head = payload.len();
+        // The last packet of a frame is shorter than the others, as in life.
+        let bytes = if last { self.filler.random_range(60..self.show.packet_bytes) } else { self.show.packet_bytes };
+        payload.resize(bytes.max(head + 24), 0);
+        self.filler.fill_bytes(&mut payload[head..]);
+        let (pt, _) = offer::payload_types(self.show.codec);
+        let transport = self.next_transport_seq();
+        let origin = self.origin;
+        let layer = &mut self.layers[index];
+        let stream = &mut layer.stream;
+        stream.seq += 1;
+        let (seq, time) = (stream.seq as u16, stream.time(now - origin));
+        ledger.publish(
+            &payload,
+            Published {
+                stream: stream.id,
+                frame: self.frame,
+                seq: stream.seq as i64,
+                time,
+                marker: last,
+                key_first: key && packet == 0,
+                picture: (self.show.codec == Codec::Vp8).then_some((layer.picture, layer.tl0)),
+                arrived: false,
+            },
+        );
+        let mut extensions: Vec<(u8, &[u8])> = vec![(EXT_TRANSPORT_CC, &transport)];
+        if let Some(rid) = layer.rid
+            && stream.packets < IDENTIFIED_PACKETS
+        {
+            extensions.extend([(EXT_MID, b"0" as &[u8]), (EXT_RID, rid.as_bytes())]);
+        }
+        stream.packets += 1;
+        stream.octets += payload.len() as u32;
+        let packet = wire::write_rtp(pt, last, seq, time, stream.ssrc, &extensions, &payload);
+        layer.history.push_back((seq, time, last, payload));
+        if layer.history.len() > HISTORY {
+            layer.history.pop_front();
+        }
+        packet
+    }
+
+    fn make_audio(&mut self, now: Instant, ledger: &mut Ledger) -> Vec<u8> {
+        let mut payload = vec![0; 80];
+        self.filler.fill_bytes(&mut payload);
+        let transport = self.next_transport_seq();
+        let stream = &mut self.audio;
+        stream.seq += 1;
+        stream.packets += 1;
+        stream.octets += payload.len() as u32;
+        let time = stream.time(now - self.origin);
+        let published = Published {
+            stream: stream.id,
+            frame: stream.packets,
+            seq: stream.seq as i64,
+            time,
+            marker: false,
+            key_first: true,
+            picture: None,
+            arrived: false,
+        };
+        ledger.publish(&payload, published);
+        wire::write_rtp(OPUS_PT, false, stream.seq as u16, time, stream.ssrc, &[(EXT_TRANSPORT_CC, &transport)], &payload)
+    }
+
+    fn next_transport_seq(&mut self) -> [u8; 2] {
+        self.transport_seq = self.transport_seq.wrapping_add(1);
+        self.transport_seq.to_be_bytes()
+    }
+}
+
+impl Outgoing {
+    fn time(&self, since: Duration) -> u32 {
+        self.time_base.wrapping_add((since.as_micros() * u128::from(self.rate_hz) / 1_000_000) as u32)
+    }
+}
+
+/// RFC 7741: descriptor with 15-bit picture id and TL0PICIDX; a key frame begins with its tag, start code and size.
+fn vp8_head(layer: &Layer, key: bool, first: bool) -> Vec<u8> {
+    let mut head = vec![if first { 0x90 } else { 0x80 }, 0xc0, 0x80 | (layer.picture >> 8) as u8, layer.picture as u8, layer.tl0];
+    if first && key {
+        head.extend([0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a]);
+        head.extend(layer.width.to_le_bytes());
+        head.extend(layer.height.to_le_bytes());
+    } else if first {
+        head.push(0x11);
+    }
+    head
+}
+
+/// RFC 6184, packetization mode 1: STAP-A with the parameter sets before a key frame, slices in FU-A.
+fn h264_head(layer: &Layer, key: bool, packet: usize, last: bool, b_slice: bool) -> Vec<u8> {
+    if key && packet == 0 {
+        let sps = sps(layer.width, layer.height);
+        let mut head = vec![0x78];
+        head.extend((sps.len() as u16).to_be_bytes());
+        head.extend(sps);
+        // The filler that follows is the rest of the picture parameter set.
+        head.extend([0xff, 0xff, 0x68, 0xce]);
+        return head;
+    }
+    let (nal, slice) = if key { (5, 0x88) } else { (1, if b_slice { 0x9c } else { 0x98 }) };
+    let begins = packet == usize::from(key);
+    if begins && last {
+        return vec![0x60 | nal, slice, 0x80];
+    }
+    let mut head = vec![0x7c, nal | if begins { 0x80 } else { 0 } | if last { 0x40 } else { 0 }];
+    if begins {
+        head.extend([slice, 0x80]);
+    }
+    head
+}
+
+/// A baseline sequence parameter set (ITU-T H.264 section 7.3.2.1.1), cropped to the size.
+fn sps(width: u16, height: u16) -> Vec<u8> {
+    let mut bits: Vec<bool> = Vec::new();
+    let mut ue = |bits: &mut Vec<bool>, value: u32| {
+        let coded = value + 1;
+        let len = 32 - coded.leading_zeros();
+        bits.extend(std::iter::repeat_n(false, len as usize - 1));
+        bits.extend((0..len).rev().map(|bit| coded >> bit & 1 == 1));
+    };
+    let (columns, rows) = (u32::from(width).div_ceil(16), u32::from(height).div_ceil(16));
+    for value in [0, 0, 2, 1] {
+        ue(&mut bits, value);
+    }
+    bits.push(false);
+    ue(&mut bits, columns - 1);
+    ue(&mut bits, rows - 1);
+    bits.extend([true, true, true]);
+    for crop in [0, (columns * 16 - u32::from(width)) / 2, 0, (rows * 16 - u32::from(height)) / 2] {
+        ue(&mut bits, crop);
+    }
+    bits.extend([false, true]);
+    let mut nal = vec![0x67, 66, 0xe0, 31];
+    for byte in bits.chunks(8) {
+        nal.push(byte.iter().enumerate().fold(0, |value, (place, bit)| value | u8::from(*bit) << (7 - place)));
+    }
+    nal
+}

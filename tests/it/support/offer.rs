@@ -1,0 +1,142 @@
+//! Offers in Chromium's shape, and the little of an answer that a client needs.
+
+use courtside::sfu::codec::Codec;
+
+/// Identifiers that our clients offer.
+pub(crate) const EXT_TRANSPORT_CC: u8 = 4;
+pub(crate) const EXT_MID: u8 = 9;
+pub(crate) const EXT_RID: u8 = 10;
+pub(crate) const EXT_REPAIRED_RID: u8 = 11;
+pub(crate) const OPUS_PT: u8 = 111;
+
+/// What the client's transport says of itself.
+pub(crate) struct Transport<'a> {
+    pub ufrag: &'a str,
+    pub pwd: &'a str,
+    pub fingerprint: &'a str,
+}
+
+/// Payload type and that of its retransmissions.
+pub(crate) const fn payload_types(codec: Codec) -> (u8, u8) {
+    match codec {
+        Codec::Vp8 => (96, 97),
+        Codec::H264 => (102, 103),
+        Codec::Vp9 => (98, 99),
+        Codec::Av1 => (45, 46),
+        Codec::Opus => (OPUS_PT, 0),
+    }
+}
+
+/// The video a publisher offers to send.
+pub(crate) enum Streams<'a> {
+    /// Told apart by RID.
+    Simulcast(&'a [&'static str]),
+    /// SSRCs of media and retransmission, declared in the offer.
+    Declared(u32, u32),
+}
+
+pub(crate) fn publish(transport: &Transport<'_>, codec: Codec, streams: &Streams<'_>, audio_ssrc: u32) -> String {
+    let mut sdp = session();
+    video(&mut sdp, transport, "sendonly", &[codec]);
+    match streams {
+        Streams::Simulcast(rids) => {
+            for rid in *rids {
+                sdp += &format!("a=rid:{rid} send\r\n");
+            }
+            sdp += &format!("a=simulcast:send {}\r\n", rids.join(";"));
+        }
+        Streams::Declared(ssrc, rtx) => {
+            sdp += &format!("a=ssrc-group:FID {ssrc} {rtx}\r\na=ssrc:{ssrc} cname:sim\r\na=ssrc:{rtx} cname:sim\r\n");
+        }
+    }
+    audio(&mut sdp, transport, "sendonly");
+    sdp + &format!("a=ssrc:{audio_ssrc} cname:sim\r\n")
+}
+
+pub(crate) fn view(transport: &Transport<'_>, codecs: &[Codec]) -> String {
+    let mut sdp = session();
+    video(&mut sdp, transport, "recvonly", codecs);
+    audio(&mut sdp, transport, "recvonly");
+    sdp
+}
+
+fn session() -> String {
+    "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\na=extmap-allow-mixed\r\na=msid-semantic: WMS\r\n".into()
+}
+
+fn video(sdp: &mut String, transport: &Transport<'_>, direction: &str, codecs: &[Codec]) {
+    let pts: Vec<String> = codecs.iter().map(|codec| payload_types(*codec)).map(|(pt, rtx)| format!("{pt} {rtx}")).collect();
+    *sdp += &format!("m=video 9 UDP/TLS/RTP/SAVPF {}\r\n", pts.join(" "));
+    head(sdp, transport, 0);
+    *sdp += &format!(
+        "a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time\r\n\
+         a=extmap:{EXT_TRANSPORT_CC} http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n\
+         a=extmap:{EXT_MID} urn:ietf:params:rtp-hdrext:sdes:mid\r\n\
+         a=extmap:{EXT_RID} urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n\
+         a=extmap:{EXT_REPAIRED_RID} urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id\r\n\
+         a={direction}\r\na=rtcp-mux\r\na=rtcp-rsize\r\n"
+    );
+    for codec in codecs {
+        let (pt, rtx) = payload_types(*codec);
+        *sdp += &format!("a=rtpmap:{pt} {}/90000\r\n", codec.rtpmap_name());
+        for feedback in ["goog-remb", "transport-cc", "ccm fir", "nack", "nack pli"] {
+            *sdp += &format!("a=rtcp-fb:{pt} {feedback}\r\n");
+        }
+        if *codec == Codec::H264 {
+            *sdp += &format!("a=fmtp:{pt} level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n");
+        }
+        *sdp += &format!("a=rtpmap:{rtx} rtx/90000\r\na=fmtp:{rtx} apt={pt}\r\n");
+    }
+}
+
+fn audio(sdp: &mut String, transport: &Transport<'_>, direction: &str) {
+    *sdp += &format!("m=audio 9 UDP/TLS/RTP/SAVPF {OPUS_PT}\r\n");
+    head(sdp, transport, 1);
+    *sdp += &format!(
+        "a=extmap:14 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n\
+         a=extmap:{EXT_TRANSPORT_CC} http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n\
+         a=extmap:{EXT_MID} urn:ietf:params:rtp-hdrext:sdes:mid\r\n\
+         a={direction}\r\na=rtcp-mux\r\na=rtcp-rsize\r\n\
+         a=rtpmap:{OPUS_PT} opus/48000/2\r\na=rtcp-fb:{OPUS_PT} transport-cc\r\na=fmtp:{OPUS_PT} minptime=10;useinbandfec=1\r\n"
+    );
+}
+
+fn head(sdp: &mut String, transport: &Transport<'_>, mid: u8) {
+    let Transport { ufrag, pwd, fingerprint } = transport;
+    *sdp += &format!(
+        "c=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\na=ice-ufrag:{ufrag}\r\na=ice-pwd:{pwd}\r\na=ice-options:trickle\r\n\
+         a=fingerprint:{fingerprint}\r\na=setup:actpass\r\na=mid:{mid}\r\n"
+    );
+}
+
+/// What a client takes from an answer.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Answer {
+    pub ufrag: String,
+    pub pwd: String,
+    pub fingerprint: String,
+    /// SSRC and retransmission SSRC of what we are sent.
+    pub video: Option<(u32, Option<u32>)>,
+    pub audio: Option<u32>,
+}
+
+impl Answer {
+    pub(crate) fn parse(sdp: &str) -> Self {
+        let value = |name: &str| sdp.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
+        let mut answer =
+            Self { ufrag: value("a=ice-ufrag:"), pwd: value("a=ice-pwd:"), fingerprint: value("a=fingerprint:"), ..Self::default() };
+        assert!(sdp.contains("a=ice-lite"), "we are the controlling side");
+        assert!(sdp.contains("a=setup:passive"), "we begin DTLS");
+        for section in sdp.split("m=").skip(1) {
+            let ssrc_of = |line: &str| line.split([' ', ':']).nth(1).and_then(|text| text.parse().ok());
+            let mut ssrcs: Vec<u32> = section.lines().filter(|line| line.starts_with("a=ssrc:")).filter_map(ssrc_of).collect();
+            ssrcs.dedup();
+            if section.starts_with("video") {
+                answer.video = ssrcs.first().map(|first| (*first, ssrcs.get(1).copied()));
+            } else if section.starts_with("audio") {
+                answer.audio = ssrcs.first().copied();
+            }
+        }
+        answer
+    }
+}

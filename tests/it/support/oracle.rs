@@ -1,0 +1,320 @@
+//! The judge. It reads everything that leaves for a viewer, before the network can lose it, and compares it with what was published.
+//! Written from the rules, not from the code under test.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::{Duration, Instant};
+
+use courtside::sfu::codec::{Codec, MediaKind};
+use courtside::timeline::NtpTime;
+
+use super::offer::{Answer, OPUS_PT};
+use super::wire::{self, Rtcp, Rtp, Unwrapper};
+
+/// A switch may move the timestamp by the time that passed and this much more.
+const JUMP_MAX: Duration = Duration::from_secs(1);
+/// A sender report may be this far from the truth, ms.
+const REPORT_ERROR_MS: f64 = 1.0;
+
+/// One SSRC of one publisher.
+#[derive(Debug, Clone)]
+pub(crate) struct StreamInfo {
+    pub ssrc: u32,
+    /// `None` for audio.
+    pub layer: Option<u8>,
+    pub kind: MediaKind,
+    pub codec: Codec,
+    pub rate_hz: u32,
+    pub time_base: u32,
+    /// Wall clock at `time_base`.
+    pub origin_unix_ms: f64,
+    pub worker: u8,
+    pub clock_is_right: bool,
+    /// When the engine first got a sender report of it.
+    pub reported_at: Option<Instant>,
+}
+
+/// A published packet.
+#[derive(Debug, Clone)]
+pub(crate) struct Published {
+    pub stream: u32,
+    pub frame: u32,
+    pub seq: i64,
+    pub time: u32,
+    pub marker: bool,
+    /// First packet of a key frame.
+    pub key_first: bool,
+    /// VP8 picture id and TL0PICIDX.
+    pub picture: Option<(u16, u8)>,
+    /// The engine has it, by itself or as a retransmission.
+    pub arrived: bool,
+}
+
+/// Everything that was ever published.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    pub streams: Vec<StreamInfo>,
+    packets: Vec<Published>,
+    by_payload: HashMap<u64, usize>,
+    by_wire: HashMap<(u32, u16), usize>,
+    by_seq: HashMap<(u32, i64), usize>,
+}
+
+impl Ledger {
+    pub(crate) fn add_stream(&mut self, info: StreamInfo) -> u32 {
+        self.streams.push(info);
+        self.streams.len() as u32 - 1
+    }
+
+    pub(crate) fn publish(&mut self, payload: &[u8], published: Published) {
+        let index = self.packets.len();
+        let ssrc = self.streams[published.stream as usize].ssrc;
+        self.by_wire.insert((ssrc, published.seq as u16), index);
+        self.by_seq.insert((published.stream, published.seq), index);
+        let known = self.by_payload.insert(fingerprint(payload, published.picture.is_some()), index);
+        assert!(known.is_none(), "published payloads differ");
+        self.packets.push(published);
+    }
+
+    pub(crate) fn note_rtx(&mut self, rtx_ssrc: u32, rtx_seq: u16, media: u32, seq: u16) {
+        if let Some(&index) = self.by_wire.get(&(media, seq)) {
+            self.by_wire.insert((rtx_ssrc, rtx_seq), index);
+        }
+    }
+
+    /// The engine took this datagram.
+    pub(crate) fn handle_arrival(&mut self, datagram: &[u8]) {
+        if datagram.len() >= 12 && datagram[0] >> 6 == 2 && !wire::is_rtcp(datagram) {
+            let key = (wire::u32_at(datagram, 8), u16::from_be_bytes([datagram[2], datagram[3]]));
+            if let Some(&index) = self.by_wire.get(&key) {
+                self.packets[index].arrived = true;
+            }
+        }
+    }
+
+    pub(crate) fn handle_report_arrival(&mut self, now: Instant, ssrc: u32) {
+        for stream in self.streams.iter_mut().filter(|stream| stream.ssrc == ssrc) {
+            stream.reported_at.get_or_insert(now);
+        }
+    }
+
+    /// The published packet with this payload.
+    pub(crate) fn find(&self, payload: &[u8], vp8: bool) -> Option<&Published> {
+        self.by_payload.get(&fingerprint(payload, vp8)).map(|&index| &self.packets[index])
+    }
+
+    pub(crate) fn stream(&self, id: u32) -> &StreamInfo {
+        &self.streams[id as usize]
+    }
+}
+
+/// Hash of a payload, of VP8 without picture id and TL0PICIDX.
+fn fingerprint(payload: &[u8], vp8: bool) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    if vp8 {
+        payload[..2].hash(&mut hasher);
+        payload[5..].hash(&mut hasher);
+    } else {
+        payload.hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// A stretch of packets with constant offsets.
+#[derive(Debug, Clone)]
+struct Stretch {
+    first: i64,
+    stream: u32,
+    offset: i64,
+    time_offset: u32,
+    /// Sent minus published.
+    picture_offset: u16,
+    tl0_offset: u8,
+}
+
+/// One track as one viewer is sent it.
+#[derive(Debug, Default)]
+struct Track {
+    ssrc: Option<u32>,
+    rtx_ssrc: Option<u32>,
+    unwrapper: Unwrapper,
+    stretches: Vec<Stretch>,
+    highest: i64,
+    newest_time: u32,
+    newest_picture: Option<(u16, u8)>,
+    sent_at: Option<Instant>,
+    /// Payload, timestamp and marker by number.
+    sent: HashMap<i64, (u64, u32, bool)>,
+    retransmitted: HashMap<i64, u32>,
+}
+
+/// Reads what one viewer is sent.
+#[derive(Debug, Default)]
+pub(crate) struct Judge {
+    name: String,
+    worker: u8,
+    video: Track,
+    audio: Track,
+    /// Ciphertext by SSRC and index.
+    sealed: HashMap<(u32, i64), u64>,
+    indices: HashMap<u32, Unwrapper>,
+    pub video_packets: u64,
+    pub audio_packets: u64,
+    pub rtx_packets: u64,
+    pub switches: u64,
+    pub reports_checked: u64,
+    /// Rules are checked only where the engine's order of arrival is known (its own worker's).
+    pub strict_holes: bool,
+}
+
+impl Judge {
+    pub(crate) fn new(name: String, worker: u8, answer: &Answer) -> Self {
+        let video = Track { ssrc: answer.video.map(|(ssrc, _)| ssrc), rtx_ssrc: answer.video.and_then(|(_, rtx)| rtx), ..Track::default() };
+        let audio = Track { ssrc: answer.audio, ..Track::default() };
+        Self { name, worker, video, audio, strict_holes: true, ..Self::default() }
+    }
+
+    /// An SRTP packet as it left, and its plaintext.
+    pub(crate) fn handle_rtp(&mut self, now: Instant, sealed: &[u8], plain: &[u8], ledger: &Ledger) {
+        let rtp = wire::parse_rtp(plain);
+        let index = self.indices.entry(rtp.ssrc).or_default().unwrap(rtp.seq);
+        let mut hasher = DefaultHasher::new();
+        sealed.hash(&mut hasher);
+        let twin = self.sealed.insert((rtp.ssrc, index), hasher.finish());
+        assert!(twin.is_none(), "{}: two packets under one SRTP index ({}, {index})", self.name, rtp.ssrc);
+        let payload = &plain[rtp.payload.clone()];
+        if Some(rtp.ssrc) == self.video.rtx_ssrc {
+            self.rtx_packets += 1;
+            self.check_retransmission(&rtp, payload, ledger);
+        } else if Some(rtp.ssrc) == self.video.ssrc {
+            self.video_packets += 1;
+            self.check_media(now, &rtp, payload, MediaKind::Video, ledger);
+        } else if Some(rtp.ssrc) == self.audio.ssrc {
+            self.audio_packets += 1;
+            assert_eq!(rtp.pt, OPUS_PT);
+            self.check_media(now, &rtp, payload, MediaKind::Audio, ledger);
+        } else {
+            panic!("{}: SSRC {} was not announced", self.name, rtp.ssrc);
+        }
+    }
+
+    fn check_media(&mut self, now: Instant, rtp: &Rtp, payload: &[u8], kind: MediaKind, ledger: &Ledger) {
+        let name = &self.name;
+        let vp8 = rtp.pt == 96;
+        let published = ledger.find(payload, vp8).unwrap_or_else(|| panic!("{name}: a payload that nobody published"));
+        let stream = ledger.stream(published.stream);
+        assert_eq!(stream.kind, kind, "{name}: kinds are not mixed");
+        assert_eq!(rtp.marker, published.marker, "{name}: the marker");
+        let track = if kind == MediaKind::Video { &mut self.video } else { &mut self.audio };
+        let seq = track.unwrapper.unwrap(rtp.seq);
+        let picture = vp8.then(|| (u16::from_be_bytes([payload[2] & 0x7f, payload[3]]), payload[4]));
+        let continues = track.stretches.last().is_some_and(|stretch| {
+            stretch.stream == published.stream
+                && stretch.offset == seq - published.seq
+                && stretch.time_offset == rtp.time.wrapping_sub(published.time)
+        });
+        if !continues {
+            // A switch: the next number, a key frame, a time that is later but not by much.
+            assert!(
+                published.key_first,
+                "{name}: {kind:?} begins or switches in the middle: {published:?}, before {:?}",
+                track.stretches.last()
+            );
+            if let Some(last) = track.stretches.last() {
+                assert_eq!(seq, track.highest + 1, "{name}: a switch leaves no gap; {published:?} after {last:?}");
+                let ticks = rtp.time.wrapping_sub(track.newest_time) as i32;
+                let passed = track.sent_at.map_or(Duration::ZERO, |at| now - at);
+                let most = (passed + JUMP_MAX).as_secs_f64() * f64::from(stream.rate_hz);
+                assert!(ticks > 0 && f64::from(ticks) <= most, "{name}: a switch moves {kind:?} by {ticks} ticks after {passed:?}");
+                self.switches += 1;
+            }
+            track.stretches.push(Stretch {
+                first: seq,
+                stream: published.stream,
+                offset: seq - published.seq,
+                time_offset: rtp.time.wrapping_sub(published.time),
+                picture_offset: picture.map_or(0, |(id, _)| id.wrapping_sub(published.picture.map_or(0, |p| p.0)) & 0x7fff),
+                tl0_offset: picture.map_or(0, |(_, tl0)| tl0.wrapping_sub(published.picture.map_or(0, |p| p.1))),
+            });
+            if let (Some((id, tl0)), Some((last_id, last_tl0))) = (picture, track.newest_picture) {
+                assert_eq!(id, (last_id + 1) & 0x7fff, "{name}: picture ids go on over a switch");
+                assert_eq!(tl0, last_tl0.wrapping_add(1), "{name}: TL0PICIDX goes on over a switch");
+            }
+        } else {
+            let stretch = track.stretches.last().expect("it continues one");
+            assert!(seq >= stretch.first, "{name}: older than its stretch");
+            // A hole in what leaves is a hole in what came: nothing that was there may be left out.
+            if self.strict_holes && self.worker == stream.worker {
+                for missing in track.highest + 1..seq {
+                    let source = ledger.by_seq.get(&(published.stream, missing - stretch.offset)).map(|&index| &ledger.packets[index]);
+                    assert!(source.is_some_and(|source| !source.arrived), "{name}: {missing} was left out although it came: {source:?}");
+                }
+            }
+            if let (Some((id, tl0)), Some((source_id, source_tl0))) = (picture, published.picture) {
+                assert_eq!(id.wrapping_sub(source_id) & 0x7fff, stretch.picture_offset, "{name}: picture ids keep their distance");
+                assert_eq!(tl0.wrapping_sub(source_tl0), stretch.tl0_offset, "{name}: TL0PICIDX keeps its distance");
+            }
+        }
+        if track.stretches.len() == 1 && track.sent.is_empty() || seq > track.highest {
+            track.highest = seq;
+            track.newest_time = rtp.time;
+            track.newest_picture = picture.or(track.newest_picture);
+            track.sent_at = Some(now);
+        }
+        let twin = track.sent.insert(seq, (fingerprint(payload, false), rtp.time, rtp.marker));
+        assert!(twin.is_none(), "{name}: number {seq} twice");
+    }
+
+    fn check_retransmission(&mut self, rtp: &Rtp, payload: &[u8], ledger: &Ledger) {
+        let (name, track) = (&self.name, &mut self.video);
+        let original = u16::from_be_bytes([payload[0], payload[1]]);
+        let seq = track.unwrapper.peek(original).unwrap_or_else(|| panic!("{name}: a retransmission before anything was sent"));
+        let body = &payload[2..];
+        match track.sent.get(&seq) {
+            Some(sent) => {
+                let resent = (fingerprint(body, false), rtp.time, rtp.marker);
+                assert_eq!(*sent, resent, "{name}: a retransmission of {seq} is what was sent under that number");
+            }
+            // Never sent, because the publisher's repair came after a switch: then it must be what would have been sent.
+            None => {
+                let published = ledger.find(body, rtp.pt == 97).unwrap_or_else(|| panic!("{name}: a repair that nobody published"));
+                let stretch = track.stretches.iter().rev().find(|stretch| stretch.first <= seq).expect("in some stretch");
+                assert_eq!((published.stream, published.seq), (stretch.stream, seq - stretch.offset), "{name}: repair of {seq}");
+                assert_eq!(rtp.time, published.time.wrapping_add(stretch.time_offset));
+            }
+        }
+        *track.retransmitted.entry(seq).or_default() += 1;
+    }
+
+    /// Video, audio and retransmitted packets, switches, reports checked.
+    pub(crate) fn counts(&self) -> [u64; 5] {
+        [self.video_packets, self.audio_packets, self.rtx_packets, self.switches, self.reports_checked]
+    }
+
+    /// Whether this number was sent as media and how often again.
+    pub(crate) fn sent_and_resent(&self, wire_seq: u16) -> (bool, u32) {
+        let Some(seq) = self.video.unwrapper.peek(wire_seq) else { return (false, 0) };
+        (self.video.sent.contains_key(&seq), self.video.retransmitted.get(&seq).copied().unwrap_or(0))
+    }
+
+    /// An RTCP compound as it left, in clear.
+    pub(crate) fn handle_rtcp(&mut self, now: Instant, compound: &[u8], ledger: &Ledger) {
+        for packet in wire::parse_rtcp(compound) {
+            let Rtcp::SenderReport { ssrc, ntp, rtp } = packet else { continue };
+            let track = if Some(ssrc) == self.video.ssrc { &self.video } else { &self.audio };
+            assert_eq!(Some(ssrc), track.ssrc, "{}: a report on a stream that is not ours", self.name);
+            let Some(stretch) = track.stretches.last() else { panic!("{}: a report before anything was sent", self.name) };
+            let stream = ledger.stream(stretch.stream);
+            // On another worker the clock arrives with the media.
+            let known = stream.reported_at.is_some_and(|at| now - at > Duration::from_millis(500));
+            if !known || !stream.clock_is_right {
+                continue;
+            }
+            let ticks = rtp.wrapping_sub(stretch.time_offset).wrapping_sub(stream.time_base) as i32;
+            let truth = stream.origin_unix_ms + f64::from(ticks) * 1000.0 / f64::from(stream.rate_hz);
+            let error = NtpTime(ntp).to_media_time().0 - truth;
+            assert!(error.abs() <= REPORT_ERROR_MS, "{}: a sender report is off by {error} ms", self.name);
+            self.reports_checked += 1;
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The receiving half of a client: asks again for what is missing, reports, and remembers what it saw.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+use super::offer::EXT_TRANSPORT_CC;
+use super::oracle::Ledger;
+use super::wire::{self, Unwrapper};
+
+const REPORTER: u32 = 0x00c0_ffee;
+/// A hole is younger than this when reordering may still fill it.
+const NACK_AFTER: Duration = Duration::from_millis(20);
+const NACK_AGAIN: Duration = Duration::from_millis(80);
+const NACK_TRIES: u8 = 10;
+
+/// How the viewer reports on the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reports {
+    TransportFeedback,
+    Remb(u64),
+    Silent,
+}
+
+/// One video packet as it came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    pub at: Instant,
+    pub stream: u32,
+    pub layer: u8,
+    pub frame: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    pub reports: Reports,
+    /// Sends no NACK when false.
+    pub repairs: bool,
+    video_ssrc: Option<u32>,
+    rtx_ssrc: Option<u32>,
+    unwrapper: Unwrapper,
+    highest: Option<i64>,
+    first: Option<i64>,
+    /// Missing numbers: since when, next request, requests so far.
+    missing: BTreeMap<i64, (Instant, u8)>,
+    got: BTreeSet<i64>,
+    /// Given up.
+    pub lost: u64,
+    pub repaired: u64,
+    pub nacked: u64,
+    nacks_in_flight: HashMap<i64, Instant>,
+    pub seen: Vec<Seen>,
+    pub audio_packets: u64,
+    pub last_audio: Option<Instant>,
+    pub plis: u64,
+    pli_at: Option<Instant>,
+    arrivals: BTreeMap<i64, u64>,
+    transport: Unwrapper,
+    next_transport: Option<i64>,
+    feedback_count: u8,
+    feedback_due: Instant,
+    report_due: Instant,
+    origin: Instant,
+    expected_before: i64,
+    received_before: u64,
+    received: u64,
+}
+
+impl Receiver {
+    pub(crate) fn new(now: Instant, video: Option<(u32, Option<u32>)>, reports: Reports) -> Self {
+        Self {
+            reports,
+            repairs: true,
+            video_ssrc: video.map(|(ssrc, _)| ssrc),
+            rtx_ssrc: video.and_then(|(_, rtx)| rtx),
+            unwrapper: Unwrapper::default(),
+            highest: None,
+            first: None,
+            missing: BTreeMap::new(),
+            got: BTreeSet::new(),
+            lost: 0,
+            repaired: 0,
+            nacked: 0,
+            nacks_in_flight: HashMap::new(),
+            seen: Vec::new(),
+            audio_packets: 0,
+            last_audio: None,
+            plis: 0,
+            pli_at: None,
+            arrivals: BTreeMap::new(),
+            transport: Unwrapper::default(),
+            next_transport: None,
+            feedback_count: 0,
+            feedback_due: now + Duration::from_millis(100),
+            report_due: now + Duration::from_secs(1),
+            origin: now,
+            expected_before: 0,
+            received_before: 0,
+            received: 0,
+        }
+    }
+
+    /// The newest video packet.
+    pub(crate) fn last_video(&self) -> Option<Seen> {
+        self.seen.last().copied()
+    }
+
+    /// Layers seen since, in the order of their first packet, repeats left out.
+    pub(crate) fn layers_since(&self, since: Instant) -> Vec<u8> {
+        let mut layers: Vec<u8> = self.seen.iter().filter(|seen| seen.at >= since).map(|seen| seen.layer).collect();
+        layers.dedup();
+        layers
+    }
+
+    /// The longest time without a video packet within a span.
+    pub(crate) fn longest_silence(&self, from: Instant, to: Instant) -> Duration {
+        let times = self.seen.iter().map(|seen| seen.at).filter(|at| *at >= from && *at <= to);
+        let mut last = from;
+        let mut longest = Duration::ZERO;
+        for at in times.chain([to]) {
+            longest = longest.max(at.saturating_duration_since(last));
+            last = last.max(at);
+        }
+        longest
+    }
+
+    /// Numbers neither received nor given up.
+    pub(crate) fn holes(&self) -> usize {
+        self.missing.len()
+    }
+
+    pub(crate) fn handle_rtp(&mut self, now: Instant, plain: &[u8], ledger: &Ledger) {
+        let rtp = wire::parse_rtp(plain);
+        if let Some((_, value)) = rtp.extensions.iter().find(|(id, _)| *id == EXT_TRANSPORT_CC) {
+            let seq = self.transport.unwrap(u16::from_be_bytes([value[0], value[1]]));
+            self.next_transport.get_or_insert(seq);
+            self.arrivals.insert(seq, (now - self.origin).as_micros() as u64 + 1_000_000);
+        }
+        let payload = &plain[rtp.payload.clone()];
+        if Some(rtp.ssrc) == self.video_ssrc {
+            self.received += 1;
+            let seq = self.unwrapper.unwrap(rtp.seq);
+            let published = ledger.find(payload, rtp.pt == 96).expect("judged before");
+            let layer = ledger.stream(published.stream).layer.expect("video");
+            self.seen.push(Seen { at: now, stream: published.stream, layer, frame: published.frame });
+            self.handle_number(now, seq);
+        } else if Some(rtp.ssrc) == self.rtx_ssrc {
+            if let Some(seq) = self.unwrapper.peek(u16::from_be_bytes([payload[0], payload[1]]))
+                && self.missing.remove(&seq).is_some()
+            {
+                self.repaired += 1;
+                self.got.insert(seq);
+            }
+        } else {
+            self.audio_packets += 1;
+            self.last_audio = Some(now);
+        }
+    }
+
+    fn handle_number(&mut self, now: Instant, seq: i64) {
+        self.missing.remove(&seq);
+        self.got.insert(seq);
+        self.first.get_or_insert(seq);
+        if let Some(highest) = self.highest {
+            for hole in highest + 1..seq {
+                self.missing.insert(hole, (now + NACK_AFTER, 0));
+            }
+        }
+        self.highest = Some(self.highest.map_or(seq, |highest| highest.max(seq)));
+    }
+
+    pub(crate) fn wake_at(&self) -> Instant {
+        let nack = self.missing.values().map(|(due, _)| *due).min();
+        [nack, Some(self.feedback_due), Some(self.report_due)].into_iter().flatten().min().expect("two are there")
+    }
+
+    /// RTCP that is due, each a compound in clear.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Vec<Vec<u8>> {
+        let mut out = Vec::new();
+        self.ask_again(now, &mut out);
+        if now >= self.feedback_due {
+            self.feedback_due = now + Duration::from_millis(100);
+            if self.reports == Reports::TransportFeedback {
+                self.write_feedback(&mut out);
+            }
+        }
+        if now >= self.report_due {
+            self.report_due = now + Duration::from_secs(1);
+            let Some(media) = self.video_ssrc else { return out };
+            if let Reports::Remb(bitrate_bps) = self.reports {
+                out.push(wire::remb(REPORTER, bitrate_bps));
+            }
+            if let (Some(first), Some(highest)) = (self.first, self.highest) {
+                let expected = highest + 1 - first;
+                let (new, got) = (expected - self.expected_before, (self.received - self.received_before) as i64);
+                self.expected_before = expected;
+                self.received_before = self.received;
+                let fraction = if new > 0 { ((new - got).max(0) * 256 / new).min(255) as u8 } else { 0 };
+                out.push(wire::receiver_report(REPORTER, media, fraction, highest as u32));
+            }
+        }
+        out
+    }
+
+    fn ask_again(&mut self, now: Instant, out: &mut Vec<Vec<u8>>) {
+        let Some(media) = self.video_ssrc else { return };
+        let mut asked = Vec::new();
+        let mut stuck = false;
+        self.missing.retain(|seq, (due, tries)| {
+            if now < *due {
+                return true;
+            }
+            if *tries >= NACK_TRIES {
+                stuck = true;
+                self.lost += 1;
+                return false;
+            }
+            *tries += 1;
+            *due = now + NACK_AGAIN;
+            asked.push(*seq as u16);
+            true
+        });
+        if !asked.is_empty() && self.repairs {
+            self.nacked += asked.len() as u64;
+            out.push(wire::nack(REPORTER, media, &asked));
+        }
+        if stuck && self.pli_at.is_none_or(|at| now - at > Duration::from_millis(500)) {
+            self.pli_at = Some(now);
+            self.plis += 1;
+            out.push(wire::pli(REPORTER, media));
+        }
+    }
+
+    fn write_feedback(&mut self, out: &mut Vec<Vec<u8>>) {
+        let (Some(first), Some((&last, _)), Some(media)) = (self.next_transport, self.arrivals.last_key_value(), self.video_ssrc) else {
+            return;
+        };
+        if last < first {
+            return;
+        }
+        let arrivals: Vec<Option<u64>> = (first..=last).map(|seq| self.arrivals.get(&seq).copied()).collect();
+        for (index, part) in arrivals.chunks(350).enumerate() {
+            self.feedback_count = self.feedback_count.wrapping_add(1);
+            let begin = (first as u16).wrapping_add(index as u16 * 350);
+            out.push(wire::transport_feedback(REPORTER, media, begin, part, self.feedback_count));
+        }
+        self.next_transport = Some(last + 1);
+        self.arrivals.clear();
+    }
+}
