@@ -31,6 +31,16 @@ async function findings(page) {
     .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.slice(0, 3).map(({ html, failureSummary }) => `${html.slice(0, 160)} [${failureSummary?.split('\n')[1]?.trim() ?? ''}]`).join(' | ')}`);
 }
 
+/** Fonts are there and what changes colour or place has arrived. What never ends (the picture, spinners) is not waited for. */
+async function still(page) {
+  await page.evaluate(async () => {
+    await document.fonts.ready;
+    const passing = document.getAnimations().filter((animation) => Number.isFinite(animation.effect?.getComputedTiming().endTime));
+    // A transition that is overtaken by another one rejects; the other one is waited for as well.
+    await Promise.allSettled(passing.map((animation) => animation.finished));
+  });
+}
+
 /** In both themes and at all sizes. `settle` waits until what is on the page is complete at the new size. */
 async function inspect(stage, page, name, settle = async () => undefined) {
   const found = [];
@@ -39,7 +49,7 @@ async function inspect(stage, page, name, settle = async () => undefined) {
     for (const size of SIZES) {
       await page.setViewportSize(size);
       await settle();
-      await page.evaluate(() => document.fonts.ready);
+      await still(page);
       await page.screenshot({ path: `${stage.out}/${name}-${theme}-${size.width}.png` });
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       if (overflow > 0) found.push(`${theme} ${size.width}: ${overflow} pixels wider than the window`);
@@ -92,7 +102,7 @@ scenario('the studio holds its form before and while on air', async (stage) => {
   await studio.page.getByText('The server is ready for you').waitFor();
   await inspect(stage, studio.page, 'studio-setup');
   await studio.goLive('Northgate – Harbour');
-  await studio.page.getByRole('group', { name: 'Your stream' }).waitFor();
+  await studio.page.getByRole('group', { name: 'Your stream' }).filter({ hasText: /bps/ }).waitFor();
   await inspect(stage, studio.page, 'studio-on-air');
 });
 

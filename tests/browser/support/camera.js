@@ -46,6 +46,7 @@
     next();
     const [track] = canvas.captureStream(rate).getVideoTracks();
     const timer = setInterval(next, 1_000 / rate);
+    Object.defineProperty(track, 'label', { value: 'Drawn camera' });
     const stop = track.stop.bind(track);
     track.stop = () => {
       clearInterval(timer);
@@ -56,7 +57,14 @@
 
   navigator.mediaDevices.getUserMedia = async (constraints) => {
     const tracks = [];
-    if (constraints.video) tracks.push(openCanvas());
+    if (constraints.video) {
+      const track = openCanvas();
+      const settings = track.getSettings.bind(track);
+      // The drawn camera goes by the name of the browser's own, so that lists of devices find it.
+      const camera = (await navigator.mediaDevices.enumerateDevices()).find(({ kind }) => kind === 'videoinput');
+      track.getSettings = () => ({ ...settings(), deviceId: camera?.deviceId });
+      tracks.push(track);
+    }
     if (constraints.audio) tracks.push(...(await real({ audio: true })).getAudioTracks());
     return new MediaStream(tracks);
   };
