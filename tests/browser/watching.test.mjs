@@ -59,12 +59,10 @@ scenario('the quality menu changes the size of the frames, and back to automatic
   const studio = await stage.broadcast('Quality', { width: 1280, height: 720, rate: 20 });
   const viewer = await stage.watch(studio.slug);
   await viewer.moves();
-  await until('three sizes to choose from', async () => (await viewer.qualities()).filter((name) => /\d+p/.test(name)).length === 3, { within: 20_000 });
   await viewer.chooseQuality('180p');
   await viewer.showsWidth(320);
-  // Browsers start the largest size only when they have found the bandwidth for it.
   await viewer.chooseQuality('720p');
-  await viewer.showsWidth(1280, { within: 25_000 });
+  await viewer.showsWidth(1280);
   await viewer.moves();
   await viewer.chooseQuality('360p');
   await viewer.showsWidth(640);

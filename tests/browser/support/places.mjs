@@ -55,10 +55,11 @@ export class WatchPage {
     await this.player.getByRole('heading', { name: text }).waitFor({ timeout: within });
   }
 
+  /** Waits for the choice in the open menu: a size comes when the publisher's browser has found the bandwidth for it. */
   async chooseQuality(name) {
     await this.page.mouse.move(640, 300);
     await this.player.getByRole('button', { name: 'Quality and settings' }).click();
-    await this.page.getByRole('menuitemradio', { name }).click();
+    await this.page.getByRole('menuitemradio', { name }).click({ timeout: 30_000 });
   }
 
   async qualities() {

@@ -1,0 +1,35 @@
+// How benchmarks report: rows in the one form that all share (docs/benchmarks.md), as a table for people or JSON lines.
+import { cpus, loadavg } from 'node:os';
+
+export const asJson = process.argv.includes('--json');
+
+/** `--name=4` or the fallback. */
+export function numberOption(name, fallback) {
+  const given = process.argv.find((argument) => argument.startsWith(`--${name}=`));
+  const value = given ? Number(given.slice(name.length + 3)) : fallback;
+  if (!Number.isFinite(value) || value <= 0) throw new Error(`--${name} needs a positive number`);
+  return value;
+}
+
+/** The value below which `share` of the sorted values lie. */
+export function quantile(sorted, share) {
+  return sorted.length === 0 ? NaN : sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+}
+
+export function machine() {
+  const [first] = cpus();
+  return `${cpus().length} x ${first?.model.trim() ?? 'unknown CPU'}, load ${loadavg()[0].toFixed(1)}`;
+}
+
+/** `aim`: at most this; absent where a row only informs. `gate`: the aim must be met. Sets the exit code when a gate is missed. */
+export function print(rows, conditions) {
+  for (const { name, value, unit, aim = null, gate = false } of rows) {
+    const met = aim === null ? null : value <= aim;
+    if (gate && !met) process.exitCode = 1;
+    if (asJson) console.log(JSON.stringify({ name, value, unit, aim, met, gate, conditions }));
+    else console.log(`${name.padEnd(26)} ${String(value).padStart(8)} ${unit.padEnd(7)} ${aim === null ? '' : `${gate ? 'gate' : 'aim'} ${aim}: ${met ? 'met' : 'MISSED'}`}`);
+  }
+  if (!asJson) console.log(conditions);
+}
+
+export const rounded = (value) => Math.round(value * 10) / 10;
