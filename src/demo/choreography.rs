@@ -67,7 +67,7 @@ const PLAY: [(f32, f32, f32); 19] = [
     (27.2, 2.0, 5.0),
     (30.2, 15.0, 15.0),
     (33.6, 29.0, 19.0),
-    (35.4, 39.0, 16.5),
+    (35.4, 37.0, 16.5),
     (37.0, 43.0, 2.5),
     (38.4, 47.5, 1.0),
     (42.0, 34.0, -2.0),
@@ -137,7 +137,7 @@ impl Choreography {
             keep_apart(spots);
         }
         let paths: Vec<Vec<(f32, f32)>> =
-            (0..PEOPLE).map(|who| smooth(&spots.iter().map(|spots| spots[who]).collect::<Vec<_>>(), 0.42)).collect();
+            (0..PEOPLE).map(|who| smooth(&spots.iter().map(|spots| spots[who]).collect::<Vec<_>>(), 0.5)).collect();
         let ball = ball(&paths, &carriers);
         let mut people = vec![[Person::default(); PEOPLE]; FRAMES];
         for (who, path) in paths.iter().enumerate() {
@@ -254,7 +254,7 @@ fn towards(spot: &mut (f32, f32), target: (f32, f32), share: f32) {
 fn draw_to_the_ball(frame: usize, spots: &mut [(f32, f32); PEOPLE], play: &[(f32, f32)], carriers: &[usize]) {
     let now = seconds(frame);
     for (touch, &who) in TOUCHES.iter().zip(carriers) {
-        let pull = window(touch.at - 0.4, touch.at + touch.hold + 0.2, 2.2, now);
+        let pull = window(touch.at - 0.4, touch.at + touch.hold + 0.2, 2.6, now);
         if pull <= 0.0 {
             continue;
         }
@@ -321,7 +321,9 @@ fn ball(paths: &[Vec<(f32, f32)>], carriers: &[usize]) -> Vec<Ball> {
         let (x, y) = paths[who][frame];
         let (vx, vy) = velocity(who, frame);
         if touch.keeper {
-            return Ball { x: x - 0.3, y: y - 0.15, z: 0.0 };
+            // In the gloves: at the end of the stretched body, or against the chest.
+            let dive = dive_at(seconds(frame));
+            return Ball { x: x - 0.34, y: y - 0.12 + 1.85 * dive, z: 1.08 - 0.78 * dive };
         }
         let side = if touch.team == 0 { 1.0 } else { -1.0 };
         Ball { x: x + 0.45 * side + 0.09 * vx, y: y - 0.22 + 0.07 * vy, z: 0.11 }
@@ -334,10 +336,7 @@ fn ball(paths: &[Vec<(f32, f32)>], carriers: &[usize]) -> Vec<Ball> {
             let elapsed = now - touch.at;
             if elapsed <= touch.hold {
                 let mut ball = at_foot(touch, who, frame);
-                if touch.keeper {
-                    // Caught low to the side, hugged on the ground, then carried in the arms.
-                    ball.z = 0.55 + 0.6 * ease(0.9, 1.9, elapsed) - 0.35 * window(SAVE_S + 0.35, SAVE_S + 0.8, 0.35, now);
-                } else {
+                if !touch.keeper {
                     // Small touches ahead of the foot.
                     let push = (elapsed * 2.1 * TAU / 2.0).sin().powi(2) * 0.35;
                     let (vx, vy) = velocity(who, frame);
@@ -353,18 +352,12 @@ fn ball(paths: &[Vec<(f32, f32)>], carriers: &[usize]) -> Vec<Ball> {
             let end = at_foot(&TOUCHES[next], carriers[next], frame_of(TOUCHES[next].at));
             // A pass along the ground slows down; one in the air does not.
             let along = if touch.lift < 0.5 { 1.25 * t - 0.25 * t * t } else { t };
-            let from_z = if touch.keeper { 0.9 } else { 0.11 };
-            let to_z = if TOUCHES[next].keeper {
-                0.55
-            } else if touch.lift > 3.0 {
-                0.9
-            } else {
-                0.11
-            };
+            // The long balls are met in the air.
+            let to_z = if touch.lift > 3.0 { 0.9 } else { end.z };
             Ball {
                 x: start.x + (end.x - start.x) * along,
                 y: start.y + (end.y - start.y) * along,
-                z: from_z + (to_z - from_z) * t + 4.0 * touch.lift * t * (1.0 - t),
+                z: start.z + (to_z - start.z) * t + 4.0 * touch.lift * t * (1.0 - t),
             }
         })
         .collect()
@@ -407,11 +400,16 @@ fn animate(who: usize, path: &[(f32, f32)], ball: &[Ball], carriers: &[usize]) -
                 person.kick = kick;
             }
             if carrier == who && touch.keeper {
-                person.dive = window(SAVE_S + 0.02, SAVE_S + 0.75, 0.42, now);
+                person.dive = dive_at(now);
             }
         }
     }
     people
+}
+
+/// How far the keeper is stretched along the ground.
+fn dive_at(now: f32) -> f32 {
+    window(SAVE_S + 0.02, SAVE_S + 0.75, 0.42, now)
 }
 
 /// The mood rises with each attack and peaks at the save.

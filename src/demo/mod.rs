@@ -111,7 +111,7 @@ pub async fn run_until(options: DemoOptions, stop: CancellationToken) -> anyhow:
         }
         tracing::debug!(%reason, ?pause, "demo session over");
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep_until(tokio::time::Instant::now() + pause) => {}
             () = stop.cancelled() => {}
         }
     }

@@ -200,18 +200,4 @@ mod tests {
         let luma = |x: u32, y: u32| canvas.bytes()[((y * width + x) * 4) as usize];
         assert_eq!(barcode::read(width, height, luma), Some(1234));
     }
-
-    #[test]
-    fn pictures_are_drawn_for_looking_at() {
-        // Writes PNG files where the variable says, for a person to judge; draws nothing otherwise.
-        let Ok(folder) = std::env::var("COURTSIDE_DEMO_PICTURES") else { return };
-        let studio = Studio::new(1280);
-        for frame in std::env::var("COURTSIDE_DEMO_FRAMES").unwrap_or_else(|_| "0,300,600,1130,1200".to_owned()).split(',') {
-            let started = std::time::Instant::now();
-            let canvas = studio.draw(frame.parse().expect("frame numbers"));
-            println!("frame {frame}: {:?}", started.elapsed());
-            let image = Pixmap::from_vec(canvas.bytes().to_vec(), tiny_skia::IntSize::from_wh(1280, 720).expect("size")).expect("pixels");
-            std::fs::write(format!("{folder}/{frame}.rgba"), image.data()).expect("writable");
-        }
-    }
 }

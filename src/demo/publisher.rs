@@ -329,6 +329,7 @@ async fn connected(states: &mut mpsc::Receiver<RTCPeerConnectionState>, stop: &C
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a shell: the schedule gets its clock here")]
 async fn play(
     streams: &mut [Stream],
     clip: &Clip,

@@ -116,12 +116,13 @@ impl Checks {
 impl Link {
     /// Connects a fresh socket to the server's media address.
     pub(super) async fn connect(identity: &Identity, local: &LocalSide, remote: &RemoteSide) -> anyhow::Result<Self> {
-        tokio::time::timeout(LOADGEN_CONNECT_TIMEOUT, Self::handshake(identity, local, remote)).await.context("ICE or DTLS took too long")?
+        tokio::time::timeout(LOADGEN_CONNECT_TIMEOUT, Self::handshake(identity, local, remote))
+            .await
+            .context("ICE or DTLS took too long")?
     }
 
     async fn handshake(identity: &Identity, local: &LocalSide, remote: &RemoteSide) -> anyhow::Result<Self> {
-        let any: SocketAddr =
-            if remote.address.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
+        let any: SocketAddr = if remote.address.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
         let socket = UdpSocket::bind(any).await.context("cannot open a socket (is the open-files limit high enough?)")?;
         socket.connect(remote.address).await?;
         let checks = Checks {
@@ -132,9 +133,8 @@ impl Link {
         };
         nominate(&socket, &checks).await?;
         let (dtls, keys) = secure(identity, &socket, remote).await?;
-        let context = |key: &[u8], salt: &[u8]| {
-            SrtpContext::new(key, salt, ProtectionProfile::AeadAes128Gcm, None, None, identity.provider.crypto())
-        };
+        let context =
+            |key: &[u8], salt: &[u8]| SrtpContext::new(key, salt, ProtectionProfile::AeadAes128Gcm, None, None, identity.provider.crypto());
         // Client key, server key, client salt, server salt (RFC 5764, section 4.2).
         let (client_key, server_key) = (&keys[..KEY], &keys[KEY..2 * KEY]);
         let (client_salt, server_salt) = (&keys[2 * KEY..2 * KEY + SALT], &keys[2 * KEY + SALT..]);
@@ -191,7 +191,8 @@ async fn nominate(socket: &UdpSocket, checks: &Checks) -> anyhow::Result<()> {
         if let Ok(answer) = tokio::time::timeout(wait, answered).await {
             let mut message = Message::new();
             message.unmarshal_binary(&answer)?;
-            MessageIntegrity::check(&mut message, checks.pwd.as_bytes(), checks.provider.crypto()).context("the check's answer is forged")?;
+            MessageIntegrity::check(&mut message, checks.pwd.as_bytes(), checks.provider.crypto())
+                .context("the check's answer is forged")?;
             return Ok(());
         }
         wait = (wait * 2).min(Duration::from_secs(1));

@@ -67,11 +67,11 @@ pub struct LoadOptions {
     /// The server's process, to measure its CPU time and memory.
     #[arg(long)]
     pub server_pid: Option<u32>,
-    /// Measure the floor (seal and send alone) instead, for this number of viewers.
+    /// Measure the floor (seal and send alone) for this number of viewers: after the load with `--publish`, instead of it without.
     #[arg(long)]
     pub floor: bool,
-    /// Packets of one send, for the floor; several measure several.
-    #[arg(long, value_delimiter = ',', default_value = "1,4,8,10")]
+    /// Packets of one send, for the floor; several measure several. Those of one frame when absent.
+    #[arg(long, value_delimiter = ',')]
     pub run: Vec<usize>,
     /// One JSON object a line instead of a table.
     #[arg(long)]
@@ -88,6 +88,9 @@ pub enum Publish {
     Synthetic,
 }
 
+/// CPU time that one floor is measured for: long enough that its noise is a few per cent.
+const FLOOR_CPU: Duration = Duration::from_secs(2);
+
 /// One figure.
 struct Figure {
     name: &'static str,
@@ -103,25 +106,32 @@ struct Figure {
 pub fn run(options: &LoadOptions) -> anyhow::Result<()> {
     ensure!((1..=LOADGEN_VIEWERS_MAX).contains(&options.viewers), "between 1 and {LOADGEN_VIEWERS_MAX} viewers");
     ensure!(matches!(options.layers, 1 | 3), "one layer or three");
-    let figures = if options.floor {
-        measure_floor(options)?
-    } else {
+    let mut figures = Vec::new();
+    if options.publish.is_some() || !options.floor {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(options.threads.max(1)).enable_all().build()?;
-        runtime.block_on(load(options))?
-    };
+        figures.extend(runtime.block_on(load(options))?);
+    }
+    if options.floor {
+        figures.extend(measure_floor(options)?);
+    }
     print(&figures, options.json);
     Ok(())
 }
 
 fn measure_floor(options: &LoadOptions) -> anyhow::Result<Vec<Figure>> {
     let mut figures = Vec::new();
-    for &run in &options.run {
-        let floor = floor::measure(options.viewers, run, Duration::from_secs(options.seconds.clamp(1, 60)))?;
+    let of_a_frame = [publisher::packets_per_frame(options.packets_per_second)];
+    let runs = if options.run.is_empty() { &of_a_frame[..] } else { &options.run };
+    for &run in runs {
+        let floor = floor::measure(options.viewers, run, FLOOR_CPU)?;
         figures.push(Figure {
             name: "floor_cpu_per_packet",
             value: floor.ns_per_packet,
             unit: "ns",
-            conditions: format!("{} viewers, runs of {}, 1100-byte payloads, loopback, {} packets", floor.viewers, floor.run, floor.packets),
+            conditions: format!(
+                "{} viewers, runs of {}, 1100-byte payloads, loopback, {} packets",
+                floor.viewers, floor.run, floor.packets
+            ),
         });
     }
     Ok(figures)
@@ -192,8 +202,7 @@ async fn measure(options: &LoadOptions, tally: &Tally, empty_rss: u64) -> Measur
     let (from, started) = (tally.moment(), clock::now());
     let (server_before, own_before) = (cpu(options.server_pid), clock::own_cpu());
     wait(Duration::from_secs(options.seconds)).await;
-    let (server_cpu, own_cpu) =
-        (cpu(options.server_pid).saturating_sub(server_before), clock::own_cpu().saturating_sub(own_before));
+    let (server_cpu, own_cpu) = (cpu(options.server_pid).saturating_sub(server_before), clock::own_cpu().saturating_sub(own_before));
     let server_rss = options.server_pid.map_or(0, clock::process_rss);
     Measured { from, to: tally.moment(), elapsed: started.elapsed(), server_cpu, own_cpu, server_rss, empty_rss }
 }
@@ -249,9 +258,7 @@ fn report(options: &LoadOptions, tally: &Tally, measured: &Measured) -> anyhow::
 }
 
 fn print(figures: &[Figure], as_json: bool) {
-    if !as_json
-        && let Some(first) = figures.first()
-    {
+    if !as_json && let Some(first) = figures.first() {
         println!("{}", first.conditions);
     }
     for figure in figures {

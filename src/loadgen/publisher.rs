@@ -75,9 +75,14 @@ pub(super) async fn publish(
     Ok(())
 }
 
+/// Packets of one frame at a rate of packets per second.
+pub(super) fn packets_per_frame(packets_per_second: u32) -> usize {
+    (packets_per_second / FRAMES_PER_SECOND).max(1) as usize
+}
+
 fn layer(index: usize, ssrc: u32, rate: Rate) -> Layer {
     let share = 3_u32.pow((rate.layers - 1 - index) as u32);
-    let packets_per_frame = (rate.packets_per_second / share / FRAMES_PER_SECOND).max(1);
+    let packets_per_frame = packets_per_frame(rate.packets_per_second / share) as u32;
     let rid = (rate.layers > 1).then(|| RIDS[index]);
     Layer { ssrc, rid, sequence: rand::random::<u16>() >> 1, packets_per_frame, sent: 0, octets: 0 }
 }
