@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import { launchChromium } from './support/chromium.mjs';
+import { WatchPage } from './support/places.mjs';
 import { scenarios } from './support/scenario.mjs';
 import { Server } from './support/server.mjs';
 import { until } from './support/until.mjs';
@@ -128,16 +129,33 @@ scenario('the keyboard runs the player', async (stage) => {
   await page.getByRole('dialog').waitFor({ state: 'detached' });
 });
 
+/** Tells on the console how each attempt to play ended. */
+const TELL_PLAY = `{
+  const { play } = HTMLMediaElement.prototype;
+  HTMLMediaElement.prototype.play = function () {
+    const played = play.call(this);
+    played.then(() => console.info('played'), ({ name }) => console.info('not played: ' + name));
+    return played;
+  };
+}`;
+
 scenario('where sound may not start by itself, one tap brings it', async (stage) => {
   const strict = await launchChromium({ autoplay: 'strict' });
   try {
     const studio = await stage.broadcast('Autoplay');
-    const viewer = await stage.watch(studio.slug, { browser: strict });
+    const page = await stage.page(null, { browser: strict, scripts: [TELL_PLAY] });
+    // Whatever the test asks a page counts as a person's gesture: it may ask nothing before the browser has decided.
+    const decided = page.waitForEvent('console', { predicate: (message) => message.text().includes('played') });
+    await page.goto(`/watch/${studio.slug}`, { waitUntil: 'commit' });
+    assert.equal((await decided).text(), 'not played: NotAllowedError');
+    const tap = page.getByRole('button', { name: 'Tap for sound' });
+    await tap.waitFor();
+    const viewer = new WatchPage(page);
     await viewer.moves();
-    assert.equal(await viewer.page.evaluate(() => document.querySelector('video').muted), true);
-    await viewer.page.getByRole('button', { name: 'Tap for sound' }).click();
-    await until('sound', () => viewer.page.evaluate(() => !document.querySelector('video').muted && !document.querySelector('video').paused));
-    await viewer.page.getByRole('button', { name: 'Tap for sound' }).waitFor({ state: 'detached' });
+    assert.equal(await page.evaluate(() => document.querySelector('video').muted), true);
+    await tap.click();
+    await until('sound', () => page.evaluate(() => !document.querySelector('video').muted && !document.querySelector('video').paused));
+    await tap.waitFor({ state: 'detached' });
     await viewer.moves();
   } finally {
     await strict.close();
