@@ -71,9 +71,7 @@ pub fn command() -> clap::Command {
         .arg_required_else_help(true)
         .subcommand(configured("serve", "Serve pages, signaling and media"))
         .subcommand(configured("check", "Run the start-up self-test and say what is wrong"))
-        .subcommand(
-            DemoOptions::augment_args(clap::Command::new("demo").about("Publish a synthetic match to a running server")),
-        )
+        .subcommand(DemoOptions::augment_args(clap::Command::new("demo").about("Publish a synthetic match to a running server")))
         .subcommand(
             clap::Command::new("token")
                 .about("Mint a capability token with this installation's key")

@@ -60,7 +60,10 @@ impl LayerAllocator {
         // An inactive layer cannot be sent: the next smaller one that is, else the smallest active above. A source that is silent
         // altogether (a still screen) changes nothing.
         let at_or_below = offered[..=position].iter().rev().find(|layer| layer.active);
-        at_or_below.or_else(|| offered[position..].iter().find(|layer| layer.active)).or_else(|| offered.get(position)).map(|layer| layer.layer)
+        at_or_below
+            .or_else(|| offered[position..].iter().find(|layer| layer.active))
+            .or_else(|| offered.get(position))
+            .map(|layer| layer.layer)
     }
 
     /// The viewer chose for itself: go there at once, and judge the path anew.

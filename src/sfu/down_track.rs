@@ -86,11 +86,13 @@ pub struct News {
     pub clock: bool,
 }
 
-/// Whether the packet is the first of its frame: a key frame entered behind its parameter sets cannot be decoded.
+/// Whether the packet is the first of its frame: a key frame entered behind its parameter sets cannot be decoded. When the packet before
+/// it is missing, only one that tells the picture's size is surely the first; in H.264 it may follow a delimiter.
 fn begins_frame(packet: &RtpPacket, layer: u8, layers: &[Layer]) -> bool {
     let before = SeqNo(packet.seq.0.saturating_sub(1));
     let previous = layers.get(usize::from(layer)).and_then(|layer| layer.ring.get(before));
-    previous.is_none_or(|previous| previous.time != packet.time)
+    let tells_size = packet.info.resolution.is_some();
+    previous.map_or(tells_size, |previous| previous.time != packet.time || (tells_size && packet.codec == Codec::H264))
 }
 
 impl DownTrack {
@@ -170,7 +172,7 @@ impl DownTrack {
     pub fn handle_source_gone(&mut self) {
         self.current = None;
         self.mapped = None;
-        self.rewriter.close_segment();
+        self.rewriter.close_source();
     }
 
     /// The codecs changed by a new offer.

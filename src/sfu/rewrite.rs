@@ -34,6 +34,8 @@ pub struct Rewriter {
     newest_time: Option<RtpTime>,
     current: Option<Segment>,
     history: VecDeque<Segment>,
+    /// Picture ids of the segment closed last: the next one goes on from them.
+    closed_ids: PictureIdRewriter,
 }
 
 /// The numbers a packet leaves with.
@@ -47,7 +49,13 @@ pub struct Rewritten {
 impl Rewriter {
     /// `start` is the first outgoing sequence number; below 2^15, so that the receiver's guess of the rollover counter is right.
     pub fn new(start: u16) -> Self {
-        Self { highest: SeqNo(u64::from(start & 0x7fff)), newest_time: None, current: None, history: VecDeque::new() }
+        Self {
+            highest: SeqNo(u64::from(start & 0x7fff)),
+            newest_time: None,
+            current: None,
+            history: VecDeque::new(),
+            closed_ids: PictureIdRewriter::default(),
+        }
     }
 
     /// The timestamp of the newest frame sent.
@@ -63,7 +71,7 @@ impl Rewriter {
     /// Opens a new segment: `packet` becomes the next number, and its timestamp becomes `time`.
     pub fn switch(&mut self, layer: u8, packet: &RtpPacket, time: RtpTime) {
         let first = self.highest.next();
-        let mut picture_ids = self.current.as_ref().map_or_else(PictureIdRewriter::default, |segment| segment.picture_ids.clone());
+        let mut picture_ids = self.current.as_ref().map_or_else(|| self.closed_ids.clone(), |segment| segment.picture_ids.clone());
         if let Some(ids) = &packet.info.picture {
             picture_ids.switch(ids);
         }
@@ -82,14 +90,21 @@ impl Rewriter {
         }
     }
 
-    /// The source is gone: what was sent can still be resent, nothing more can be sent before the next switch.
+    /// Nothing more can be sent before the next switch; what was sent can still be resent.
     pub fn close_segment(&mut self) {
         if let Some(old) = self.current.take() {
+            self.closed_ids = old.picture_ids.clone();
             if self.history.len() == limits::REWRITE_HISTORY {
                 self.history.pop_front();
             }
             self.history.push_back(old);
         }
+    }
+
+    /// The source is gone and its packets with it: the numbers of the next one may be the same and mean other packets.
+    pub fn close_source(&mut self) {
+        self.close_segment();
+        self.history.clear();
     }
 
     /// The outgoing numbers of a packet of the current layer; `None` when it is older than the segment.

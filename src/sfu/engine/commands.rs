@@ -143,9 +143,16 @@ impl Engine {
         let local = if restarts { IceCredentials::random(&mut self.rng) } else { peer.ice.local().clone() };
         let (permissions, previous, version) = (peer.permissions, peer.media.clone(), peer.answers + 1);
         let negotiated = self.negotiate(id, &offer, &local, permissions, &previous, version)?;
+        let publisher = self.broadcasts[self.peers[key].broadcast].publisher.filter(|publisher| *publisher != key);
+        if let Some(publisher) = publisher
+            && negotiated.media.iter().any(|media| media.role == MediaRole::Up)
+        {
+            return Err(SfuError::PublisherPresent { peer: self.peers[publisher].id });
+        }
         if restarts {
             self.by_ufrag.insert(local.ufrag.clone(), key);
             self.peers[key].ice.restart(local, offer.ice.clone());
+            self.forget_old_ufrags(key);
         }
         self.peers[key].answers = version;
         self.apply(now, key, &negotiated.media);
@@ -298,6 +305,8 @@ impl Engine {
         self.by_ufrag.insert(local.ufrag.clone(), key);
         let peer = &mut self.peers[key];
         peer.ice.restart(local.clone(), remote);
+        self.forget_old_ufrags(key);
+        let peer = &self.peers[key];
         Ok(IceRestarted {
             ufrag: local.ufrag,
             pwd: local.pwd,

@@ -4,7 +4,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use super::Engine;
-use crate::limits;
 use crate::sfu::forward::{ReadyEgress, Route, Wire};
 use crate::sfu::handle::{PeerGone, SfuEvent};
 use crate::sfu::stats::DropReason;
@@ -66,8 +65,12 @@ impl Engine {
         if let Some(ready) = &mut self.egress[key].ready {
             ready.route = route;
         }
-        // After an ICE restart only the new user fragment stays valid.
-        let valid: Vec<String> = peer.ice.local_ufrags().map(str::to_owned).collect();
+        self.forget_old_ufrags(key);
+    }
+
+    /// After an ICE restart only the newest user fragments are valid: two until the client nominates with the new one, then one.
+    pub(super) fn forget_old_ufrags(&mut self, key: usize) {
+        let valid: Vec<String> = self.peers[key].ice.local_ufrags().map(str::to_owned).collect();
         self.by_ufrag.retain(|ufrag, owner| *owner != key || valid.contains(ufrag));
     }
 
@@ -83,9 +86,9 @@ impl Engine {
         }
         let peer = &mut self.peers[key];
         peer.addresses.push(source);
-        if peer.addresses.len() > limits::ICE_VALIDATED_MAX {
-            let oldest = peer.addresses.remove(0);
-            self.by_address.remove(&oldest);
+        // ICE forgets addresses when there are many, never the selected one; the demultiplexer follows it.
+        for address in peer.addresses.extract_if(.., |address| !peer.ice.validated(*address)) {
+            self.by_address.remove(&address);
         }
     }
 
