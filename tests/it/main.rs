@@ -1,8 +1,17 @@
 //! The one integration binary: whole-program tests, and checks of the house itself. Media-plane scenarios run on virtual time: see
 //! `support`.
 
+mod address;
+mod allocation;
 mod config_docs;
+mod hostile;
 mod join;
 mod layering;
+mod leave;
+mod loss;
 mod metrics_docs;
+mod returns;
 mod support;
+mod swarm;
+mod switch;
+mod workers;

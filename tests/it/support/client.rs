@@ -373,13 +373,13 @@ impl Client {
         let compound = crypto.inbound.decrypt_rtcp(datagram).expect("what is sent to us opens");
         let packets = wire::parse_rtcp(&compound);
         let Some(encoder) = &mut self.encoder else { return };
-        if packets.iter().any(|packet| matches!(packet, Rtcp::Pli { .. })) {
+        if packets.iter().any(|packet| matches!(packet, Rtcp::Pli)) {
             encoder.keyframe_requests.push(now);
         }
         let mut repairs = Vec::new();
         for packet in packets {
             match packet {
-                Rtcp::Pli { .. } => encoder.handle_pli(),
+                Rtcp::Pli => encoder.handle_pli(),
                 Rtcp::Nack { media, seqs } => repairs.extend(encoder.handle_nack(media, &seqs, ledger)),
                 Rtcp::SenderReport { .. } | Rtcp::ReceiverReport | Rtcp::Other => {}
             }

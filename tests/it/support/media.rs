@@ -80,6 +80,7 @@ struct Layer {
     history: VecDeque<(u16, u32, bool, Vec<u8>)>,
     picture: u16,
     tl0: u8,
+    paused: bool,
 }
 
 struct Outgoing {
@@ -131,7 +132,6 @@ impl Encoder {
                 ssrc: stream.ssrc,
                 layer,
                 kind,
-                codec: if kind == MediaKind::Audio { Codec::Opus } else { show.codec },
                 rate_hz,
                 time_base: stream.time_base,
                 origin_unix_ms: unix_ms,
@@ -159,6 +159,7 @@ impl Encoder {
                 history: VecDeque::new(),
                 picture: filler.random_range(0..0x8000),
                 tl0: filler.random(),
+                paused: false,
             })
             .collect();
         Self {
@@ -198,6 +199,14 @@ impl Encoder {
         self.next_frame = now;
         self.next_audio = now;
         self.next_report = now + self.show.reports_after;
+    }
+
+    /// Browsers stop their upper layers when the way up is narrow, and begin again with a key frame.
+    pub(crate) fn pause_layer(&mut self, layer: usize, paused: bool) {
+        if let Some(layer) = self.layers.get_mut(layer) {
+            self.keyframe_wanted |= layer.paused && !paused;
+            layer.paused = paused;
+        }
     }
 
     pub(crate) fn wake_at(&self) -> Instant {
@@ -269,6 +278,9 @@ impl Encoder {
         self.frame += 1;
         for index in 0..self.layers.len() {
             let layer = &mut self.layers[index];
+            if layer.paused {
+                continue;
+            }
             layer.picture = (layer.picture + 1) & 0x7fff;
             layer.tl0 = layer.tl0.wrapping_add(1);
             let count = if key { layer.packets * 3 + 1 } else { layer.packets };
@@ -308,7 +320,7 @@ impl Encoder {
                 marker: last,
                 key_first: key && packet == 0,
                 picture: (self.show.codec == Codec::Vp8).then_some((layer.picture, layer.tl0)),
-                arrived: false,
+                arrived: None,
             },
         );
         let mut extensions: Vec<(u8, &[u8])> = vec![(EXT_TRANSPORT_CC, &transport)];
@@ -344,7 +356,7 @@ impl Encoder {
             marker: false,
             key_first: true,
             picture: None,
-            arrived: false,
+            arrived: None,
         };
         ledger.publish(&payload, published);
         wire::write_rtp(OPUS_PT, false, stream.seq as u16, time, stream.ssrc, &[(EXT_TRANSPORT_CC, &transport)], &payload)
@@ -401,7 +413,7 @@ fn h264_head(layer: &Layer, key: bool, packet: usize, last: bool, b_slice: bool)
 /// A baseline sequence parameter set (ITU-T H.264 section 7.3.2.1.1), cropped to the size.
 fn sps(width: u16, height: u16) -> Vec<u8> {
     let mut bits: Vec<bool> = Vec::new();
-    let mut ue = |bits: &mut Vec<bool>, value: u32| {
+    let ue = |bits: &mut Vec<bool>, value: u32| {
         let coded = value + 1;
         let len = 32 - coded.leading_zeros();
         bits.extend(std::iter::repeat_n(false, len as usize - 1));

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
-use courtside::sfu::codec::{Codec, MediaKind};
+use courtside::sfu::codec::MediaKind;
 use courtside::timeline::NtpTime;
 
 use super::offer::{Answer, OPUS_PT};
@@ -23,7 +23,6 @@ pub(crate) struct StreamInfo {
     /// `None` for audio.
     pub layer: Option<u8>,
     pub kind: MediaKind,
-    pub codec: Codec,
     pub rate_hz: u32,
     pub time_base: u32,
     /// Wall clock at `time_base`.
@@ -38,6 +37,7 @@ pub(crate) struct StreamInfo {
 #[derive(Debug, Clone)]
 pub(crate) struct Published {
     pub stream: u32,
+    #[expect(dead_code, reason = "read in the messages of failures")]
     pub frame: u32,
     pub seq: i64,
     pub time: u32,
@@ -46,8 +46,8 @@ pub(crate) struct Published {
     pub key_first: bool,
     /// VP8 picture id and TL0PICIDX.
     pub picture: Option<(u16, u8)>,
-    /// The engine has it, by itself or as a retransmission.
-    pub arrived: bool,
+    /// When the engine got it, by itself or as a retransmission.
+    pub arrived: Option<Instant>,
 }
 
 /// Everything that was ever published.
@@ -83,11 +83,11 @@ impl Ledger {
     }
 
     /// The engine took this datagram.
-    pub(crate) fn handle_arrival(&mut self, datagram: &[u8]) {
+    pub(crate) fn handle_arrival(&mut self, now: Instant, datagram: &[u8]) {
         if datagram.len() >= 12 && datagram[0] >> 6 == 2 && !wire::is_rtcp(datagram) {
             let key = (wire::u32_at(datagram, 8), u16::from_be_bytes([datagram[2], datagram[3]]));
             if let Some(&index) = self.by_wire.get(&key) {
-                self.packets[index].arrived = true;
+                self.packets[index].arrived.get_or_insert(now);
             }
         }
     }
@@ -123,6 +123,7 @@ fn fingerprint(payload: &[u8], vp8: bool) -> u64 {
 /// A stretch of packets with constant offsets.
 #[derive(Debug, Clone)]
 struct Stretch {
+    begun: Instant,
     first: i64,
     stream: u32,
     offset: i64,
@@ -145,7 +146,6 @@ struct Track {
     sent_at: Option<Instant>,
     /// Payload, timestamp and marker by number.
     sent: HashMap<i64, (u64, u32, bool)>,
-    retransmitted: HashMap<i64, u32>,
 }
 
 /// Reads what one viewer is sent.
@@ -229,6 +229,7 @@ impl Judge {
                 self.switches += 1;
             }
             track.stretches.push(Stretch {
+                begun: now,
                 first: seq,
                 stream: published.stream,
                 offset: seq - published.seq,
@@ -243,11 +244,13 @@ impl Judge {
         } else {
             let stretch = track.stretches.last().expect("it continues one");
             assert!(seq >= stretch.first, "{name}: older than its stretch");
-            // A hole in what leaves is a hole in what came: nothing that was there may be left out.
+            // A hole in what leaves is a hole in what came: nothing that was there may be left out. Only what overtook the first packet of
+            // its key frame came too early; it can be asked for.
             if self.strict_holes && self.worker == stream.worker {
                 for missing in track.highest + 1..seq {
                     let source = ledger.by_seq.get(&(published.stream, missing - stretch.offset)).map(|&index| &ledger.packets[index]);
-                    assert!(source.is_some_and(|source| !source.arrived), "{name}: {missing} was left out although it came: {source:?}");
+                    let is_hole = source.is_some_and(|source| source.arrived.is_none_or(|at| at <= stretch.begun));
+                    assert!(is_hole, "{name}: {missing} was left out although it came: {source:?}");
                 }
             }
             if let (Some((id, tl0)), Some((source_id, source_tl0))) = (picture, published.picture) {
@@ -266,7 +269,7 @@ impl Judge {
     }
 
     fn check_retransmission(&mut self, rtp: &Rtp, payload: &[u8], ledger: &Ledger) {
-        let (name, track) = (&self.name, &mut self.video);
+        let (name, track) = (&self.name, &self.video);
         let original = u16::from_be_bytes([payload[0], payload[1]]);
         let seq = track.unwrapper.peek(original).unwrap_or_else(|| panic!("{name}: a retransmission before anything was sent"));
         let body = &payload[2..];
@@ -283,18 +286,20 @@ impl Judge {
                 assert_eq!(rtp.time, published.time.wrapping_add(stretch.time_offset));
             }
         }
-        *track.retransmitted.entry(seq).or_default() += 1;
+    }
+
+    pub(crate) fn video_ssrc(&self) -> Option<u32> {
+        self.video.ssrc
+    }
+
+    /// The newest numbers of the video, on the wire.
+    pub(crate) fn newest_numbers(&self, count: i64) -> Vec<u16> {
+        (self.video.highest - count..self.video.highest).map(|seq| seq as u16).collect()
     }
 
     /// Video, audio and retransmitted packets, switches, reports checked.
     pub(crate) fn counts(&self) -> [u64; 5] {
         [self.video_packets, self.audio_packets, self.rtx_packets, self.switches, self.reports_checked]
-    }
-
-    /// Whether this number was sent as media and how often again.
-    pub(crate) fn sent_and_resent(&self, wire_seq: u16) -> (bool, u32) {
-        let Some(seq) = self.video.unwrapper.peek(wire_seq) else { return (false, 0) };
-        (self.video.sent.contains_key(&seq), self.video.retransmitted.get(&seq).copied().unwrap_or(0))
     }
 
     /// An RTCP compound as it left, in clear.

@@ -1,6 +1,6 @@
 //! The receiving half of a client: asks again for what is missing, reports, and remembers what it saw.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::offer::EXT_TRANSPORT_CC;
@@ -25,9 +25,7 @@ pub(crate) enum Reports {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Seen {
     pub at: Instant,
-    pub stream: u32,
     pub layer: u8,
-    pub frame: u32,
 }
 
 #[derive(Debug)]
@@ -47,7 +45,6 @@ pub(crate) struct Receiver {
     pub lost: u64,
     pub repaired: u64,
     pub nacked: u64,
-    nacks_in_flight: HashMap<i64, Instant>,
     pub seen: Vec<Seen>,
     pub audio_packets: u64,
     pub last_audio: Option<Instant>,
@@ -80,7 +77,6 @@ impl Receiver {
             lost: 0,
             repaired: 0,
             nacked: 0,
-            nacks_in_flight: HashMap::new(),
             seen: Vec::new(),
             audio_packets: 0,
             last_audio: None,
@@ -106,7 +102,7 @@ impl Receiver {
 
     /// Layers seen since, in the order of their first packet, repeats left out.
     pub(crate) fn layers_since(&self, since: Instant) -> Vec<u8> {
-        let mut layers: Vec<u8> = self.seen.iter().filter(|seen| seen.at >= since).map(|seen| seen.layer).collect();
+        let mut layers: Vec<u8> = self.seen.iter().filter(|seen| seen.at > since).map(|seen| seen.layer).collect();
         layers.dedup();
         layers
     }
@@ -141,7 +137,7 @@ impl Receiver {
             let seq = self.unwrapper.unwrap(rtp.seq);
             let published = ledger.find(payload, rtp.pt == 96).expect("judged before");
             let layer = ledger.stream(published.stream).layer.expect("video");
-            self.seen.push(Seen { at: now, stream: published.stream, layer, frame: published.frame });
+            self.seen.push(Seen { at: now, layer });
             self.handle_number(now, seq);
         } else if Some(rtp.ssrc) == self.rtx_ssrc {
             if let Some(seq) = self.unwrapper.peek(u16::from_be_bytes([payload[0], payload[1]]))

@@ -120,7 +120,8 @@ impl Wire for Outbox {
     }
 }
 
-const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+/// Where every worker is, on a port of its own.
+pub(crate) const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 pub(crate) struct Sim {
     pub now: Instant,
@@ -201,6 +202,13 @@ impl Sim {
         }
     }
 
+    /// Another address of this client: what is sent there is judged, and does not arrive.
+    pub(crate) fn another_address(&mut self, who: Who) -> SocketAddr {
+        let address = self.fresh_address();
+        self.addresses.insert(address, who);
+        address
+    }
+
     fn server(worker: u8) -> SocketAddr {
         SocketAddr::new(SERVER, 7000 + u16::from(worker))
     }
@@ -263,13 +271,28 @@ impl Sim {
     }
 
     pub(crate) fn view(&mut self, broadcast: BroadcastId, viewer: &Viewer) -> Who {
+        self.view_as(broadcast, viewer, Permissions { publish: false, view: true })
+    }
+
+    /// A viewer whose token would also let it publish.
+    pub(crate) fn view_with_right_to_publish(&mut self, broadcast: BroadcastId) -> Who {
+        self.view_as(broadcast, &Viewer::default(), Permissions { publish: true, view: true })
+    }
+
+    fn view_as(&mut self, broadcast: BroadcastId, viewer: &Viewer, permissions: Permissions) -> Who {
         let client = self.client(format!("viewer {}", self.seats.len()), viewer.worker);
         let offer = offer::view(&client.transport(), &viewer.codecs);
-        let permissions = Permissions { publish: false, view: true };
         let request = AddPeer { broadcast, permissions, offer, choice: viewer.choice };
         let who = self.seat(client, broadcast, viewer.worker, request, (viewer.up, viewer.down)).expect("accepted");
         self.receiver_mut(who).reports = viewer.reports;
         who
+    }
+
+    /// The next datagrams of this client, taken from it instead of sent.
+    pub(crate) fn take_from(&mut self, who: Who) -> Vec<Vec<u8>> {
+        self.now = self.seats[who].client.wake_at().expect("connected").max(self.now);
+        self.seats[who].client.handle_timeout(self.now, &mut self.ledger);
+        std::iter::from_fn(|| self.seats[who].client.poll_transmit()).collect()
     }
 
     pub(crate) fn receiver(&self, who: Who) -> &Receiver {
@@ -422,7 +445,7 @@ impl Sim {
             self.engines[worker].handle_batch_end(self.now, &mut self.outboxes[worker]);
             self.drain(worker);
             for datagram in datagrams {
-                self.ledger.handle_arrival(&datagram);
+                self.ledger.handle_arrival(self.now, &datagram);
                 if datagram.len() >= 8 && datagram[1] == 200 && wire::is_rtcp(&datagram) {
                     self.ledger.handle_report_arrival(self.now, wire::u32_at(&datagram, 4));
                 }

@@ -108,7 +108,7 @@ pub(crate) enum Rtcp {
     SenderReport { ssrc: u32, ntp: u64, rtp: u32 },
     ReceiverReport,
     Nack { media: u32, seqs: Vec<u16> },
-    Pli { media: u32 },
+    Pli,
     Other,
 }
 
@@ -132,7 +132,7 @@ pub(crate) fn parse_rtcp(mut compound: &[u8]) -> Vec<Rtcp> {
                 });
                 Rtcp::Nack { media: u32_at(packet, 8), seqs: seqs.collect() }
             }
-            (206, 1) => Rtcp::Pli { media: u32_at(packet, 8) },
+            (206, 1) => Rtcp::Pli,
             _ => Rtcp::Other,
         });
     }

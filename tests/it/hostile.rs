@@ -1,0 +1,262 @@
+//! Datagrams that nobody should send. Nothing panics, nothing grows, and those who watch keep watching.
+
+use std::time::Duration;
+
+use courtside::sfu::codec::Codec;
+use courtside::sfu::handle::LayerChoice;
+use courtside::sfu::stats::DropReason;
+use rand::{Rng, RngCore};
+
+use crate::support::media::Show;
+use crate::support::receiver::Reports;
+use crate::support::sim::{Sim, Viewer, Who};
+use crate::support::wire;
+
+struct Scene {
+    sim: Sim,
+    publisher: Who,
+    viewer: Who,
+    villain: Who,
+}
+
+/// A show, someone who watches, and a viewer with valid credentials who means no good.
+fn scene(seed: u64) -> Scene {
+    let mut sim = Sim::new(seed, 1);
+    let broadcast = sim.broadcast();
+    let publisher = sim.publish(broadcast, Show::simulcast(Codec::Vp8));
+    let viewer = sim.view(broadcast, &Viewer::choosing(LayerChoice::Spatial(2)));
+    let villain = sim.view(broadcast, &Viewer { reports: Reports::Silent, ..Viewer::default() });
+    sim.run_ms(3000);
+    Scene { sim, publisher, viewer, villain }
+}
+
+impl Scene {
+    /// The picture went on all the while, and nothing stayed behind.
+    fn all_is_well(mut self, begin: std::time::Instant) {
+        self.sim.run_ms(1000);
+        let silence = self.sim.receiver(self.viewer).longest_silence(begin, self.sim.now);
+        assert!(silence < Duration::from_millis(250), "the viewer saw nothing for {silence:?}");
+        assert_eq!(self.sim.receiver(self.viewer).lost, 0);
+        self.sim.finish();
+    }
+
+    /// A datagram as one of ours would send it, changed a little.
+    fn mutate(&mut self, datagram: &[u8]) -> Vec<u8> {
+        let rng = &mut self.sim.rng;
+        let mut datagram = datagram.to_vec();
+        match rng.random_range(0..4) {
+            0 => datagram.truncate(rng.random_range(0..=datagram.len())),
+            1 => {
+                for _ in 0..rng.random_range(1..6) {
+                    if !datagram.is_empty() {
+                        let at = rng.random_range(0..datagram.len());
+                        datagram[at] = rng.random();
+                    }
+                }
+            }
+            2 => datagram.extend((0..rng.random_range(0..64)).map(|_| rng.random::<u8>())),
+            _ => {
+                let at = rng.random_range(0..=datagram.len());
+                datagram.drain(at..(at + 8).min(datagram.len()));
+            }
+        }
+        datagram
+    }
+}
+
+#[test]
+fn noise_from_anywhere_is_dropped() {
+    let mut scene = scene(30);
+    let begin = scene.sim.now;
+    let known = [scene.villain, scene.viewer, scene.publisher].map(|who| scene.sim.seats[who].client.address);
+    for round in 0..4000 {
+        let source = if round % 2 == 0 { scene.sim.fresh_address() } else { known[round % 3] };
+        let mut datagram = vec![0; scene.sim.rng.random_range(0..1500)];
+        scene.sim.rng.fill_bytes(&mut datagram);
+        if let Some(first) = datagram.first_mut() {
+            // Mostly what gets past the first look, but no DTLS alerts: those before authentication belong to the handshake.
+            *first = [0, 1, 0x80, 0x90, 0xb0, 23, 22, 70][scene.sim.rng.random_range(0..8)];
+        }
+        scene.sim.inject(0, source, &datagram);
+        if round % 100 == 0 {
+            scene.sim.run_ms(20);
+        }
+    }
+    scene.all_is_well(begin);
+}
+
+#[test]
+fn mutated_checks_neither_move_nor_add_anyone() {
+    let mut scene = scene(31);
+    let begin = scene.sim.now;
+    for round in 0..2000 {
+        let check = scene.sim.seats[scene.viewer].client.binding_request();
+        let mutated = scene.mutate(&check);
+        if mutated == check {
+            continue;
+        }
+        let source = scene.sim.fresh_address();
+        scene.sim.inject(0, source, &mutated);
+        if round % 100 == 0 {
+            scene.sim.run_ms(20);
+        }
+    }
+    assert_eq!(scene.sim.engines[0].counters.address_changes, 0);
+    scene.all_is_well(begin);
+}
+
+#[test]
+fn one_who_checks_from_a_thousand_addresses_harms_only_itself() {
+    let mut scene = scene(32);
+    let begin = scene.sim.now;
+    for _ in 0..1000 {
+        let check = scene.sim.seats[scene.villain].client.binding_request();
+        let source = scene.sim.another_address(scene.villain);
+        scene.sim.inject(0, source, &check);
+    }
+    scene.sim.run_ms(3000);
+    let [.., addresses] = scene.sim.engines[0].sizes();
+    assert!(addresses <= 10, "{addresses}");
+    // Its own picture follows it home.
+    assert!(scene.sim.receiver(scene.villain).last_video().is_some_and(|seen| scene.sim.now - seen.at < Duration::from_millis(300)));
+    scene.all_is_well(begin);
+}
+
+#[test]
+fn mutated_and_replayed_media_is_dropped() {
+    let mut scene = scene(33);
+    let begin = scene.sim.now;
+    let source = scene.sim.seats[scene.publisher].client.address;
+    let mut captured: Vec<Vec<u8>> = Vec::new();
+    for round in 0..1500 {
+        if round % 10 == 0 {
+            // A packet that the publisher really sends now, and later once more.
+            let now = scene.sim.now;
+            let report = wire::receiver_report(7, 9, 0, round);
+            let client = &mut scene.sim.seats[scene.publisher].client;
+            client.send_rtcp(&report);
+            let sealed = client.poll_transmit().expect("sealed");
+            scene.sim.inject(0, source, &sealed);
+            captured.push(sealed);
+            assert_eq!(now, scene.sim.now);
+        }
+        let old = captured[round as usize % captured.len()].clone();
+        scene.sim.inject(0, source, &old);
+        let mutated = scene.mutate(&old);
+        if matches!(mutated.first(), Some(128..=191)) {
+            scene.sim.inject(0, source, &mutated);
+        }
+        if round % 50 == 0 {
+            scene.sim.run_ms(20);
+        }
+    }
+    assert!(scene.sim.engines[0].counters.dropped[DropReason::Srtp as usize] > 1400, "replays are seen through");
+    scene.all_is_well(begin);
+}
+
+#[test]
+fn a_thousand_streams_of_a_publisher_are_not_all_taken_up() {
+    let mut scene = scene(34);
+    let begin = scene.sim.now;
+    for ssrc in 0..1000u32 {
+        let rid: &[u8] = [b"l" as &[u8], b"m", b"h", b"x"][ssrc as usize % 4];
+        // Stray payload types and foreign RIDs, all properly sealed.
+        let packet = wire::write_rtp(33, false, 1, 1, 0x1000_0000 + ssrc, &[(9, b"0"), (10, rid)], &[0x90, 0x80, 0, 0, 1, 2, 3, 4]);
+        let client = &mut scene.sim.seats[scene.publisher].client;
+        client.send_rtp(&packet);
+        let sealed = client.poll_transmit().expect("sealed");
+        let source = scene.sim.seats[scene.publisher].client.address;
+        scene.sim.inject(0, source, &sealed);
+    }
+    // A viewer has no business sending media at all.
+    for ssrc in 0..1000u32 {
+        let packet = wire::write_rtp(96, true, 1, 1, ssrc, &[], &[0x90, 0x80, 0, 0, 1, 2, 3, 4]);
+        let client = &mut scene.sim.seats[scene.villain].client;
+        client.send_rtp(&packet);
+        let sealed = client.poll_transmit().expect("sealed");
+        let source = scene.sim.seats[scene.villain].client.address;
+        scene.sim.inject(0, source, &sealed);
+    }
+    scene.all_is_well(begin);
+}
+
+#[test]
+fn a_storm_of_requests_is_answered_within_its_budget_and_key_frames_stay_rare() {
+    let mut scene = scene(35);
+    let begin = scene.sim.now;
+    let requests = scene.sim.encoder(scene.publisher).keyframe_requests.len();
+    let resent = scene.sim.engines[0].counters.retransmitted;
+    let media = scene.sim.seats[scene.villain].judge.video_ssrc().expect("a video");
+    for round in 0..200u16 {
+        let seqs: Vec<u16> = (0..100).map(|seq| seq * 3 + round).collect();
+        let newest: Vec<u16> = scene.sim.seats[scene.villain].judge.newest_numbers(100);
+        for compound in [wire::nack(1, media, &seqs), wire::nack(1, media, &newest), wire::pli(1, media)] {
+            let client = &mut scene.sim.seats[scene.villain].client;
+            client.send_rtcp(&compound);
+            let sealed = client.poll_transmit().expect("sealed");
+            let source = scene.sim.seats[scene.villain].client.address;
+            scene.sim.inject(0, source, &sealed);
+        }
+        scene.sim.run_ms(10);
+    }
+    let resent = scene.sim.engines[0].counters.retransmitted - resent;
+    assert!(resent <= 3 * u64::from(courtside::limits::RETRANSMIT_BUDGET_PER_S), "{resent} in two seconds");
+    let requests = scene.sim.encoder(scene.publisher).keyframe_requests.len() - requests;
+    assert!(requests <= 5, "{requests} key frames in two seconds");
+    scene.all_is_well(begin);
+}
+
+#[test]
+fn mutated_control_packets_from_a_valid_viewer_do_no_harm() {
+    let mut scene = scene(36);
+    let begin = scene.sim.now;
+    let media = scene.sim.seats[scene.villain].judge.video_ssrc().expect("a video");
+    let arrivals: Vec<Option<u64>> = (0..40).map(|at| (at % 3 != 0).then_some(1_000_000 + at * 5_000)).collect();
+    let samples = [
+        wire::nack(1, media, &[1, 2, 3, 500]),
+        wire::pli(1, media),
+        wire::remb(1, 1_000_000),
+        wire::receiver_report(1, media, 10, 1000),
+        wire::transport_feedback(1, media, 7, &arrivals, 1),
+        wire::sender_report(1, 0x1234_5678_9abc_def0, 9, 1, 1),
+    ];
+    for round in 0..3000 {
+        let mut compound = scene.mutate(&samples[round % samples.len()]);
+        // What the sealing library takes for RTCP at all.
+        compound.resize(compound.len().max(8), 0);
+        compound[0] = 0x80 | compound[0] & 0x3f;
+        compound[1] = 200 + compound[1] % 8;
+        let client = &mut scene.sim.seats[scene.villain].client;
+        client.send_rtcp(&compound);
+        let Some(sealed) = client.poll_transmit() else { continue };
+        let source = scene.sim.seats[scene.villain].client.address;
+        scene.sim.inject(0, source, &sealed);
+        if round % 100 == 0 {
+            scene.sim.run_ms(20);
+        }
+    }
+    scene.all_is_well(begin);
+}
+
+#[test]
+fn handshakes_that_are_garbled_fail_alone() {
+    let mut scene = scene(37);
+    let begin = scene.sim.now;
+    let broadcast = scene.sim.seats[scene.viewer].broadcast;
+    for _ in 0..40 {
+        let victim = scene.sim.view(broadcast, &Viewer::default());
+        let source = scene.sim.seats[victim].client.address;
+        scene.sim.run_ms(70);
+        for _ in 0..20 {
+            let mut record = vec![22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60, 1, 0, 0, 48];
+            let mut rest = vec![0; 60];
+            scene.sim.rng.fill_bytes(&mut rest);
+            record.extend(rest);
+            let record = scene.mutate(&record);
+            scene.sim.inject(0, source, &record);
+        }
+        scene.sim.run_ms(30);
+    }
+    scene.sim.run_ms(500);
+    scene.all_is_well(begin);
+}
