@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # Measures a release build on this machine. `--json`: one object a line, as docs/benchmarks.md describes.
 #
-#   scripts/bench.sh glass|join|fanout [--json] [options of the benchmark]
+#   scripts/bench.sh glass|join [--json] [options of the benchmark]
+#   scripts/bench.sh fanout [options of the load generator] (--help lists them)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
 name=${1:-}
 case $name in
-  '' | -h | --help) sed -n '2,4p' "$0" | sed 's/^# \?//'; exit 0 ;;
+  '' | -h | --help) sed -n '2,5p' "$0" | sed 's/^# \?//'; exit 0 ;;
   glass | join) run=(node "tests/browser/bench/$name.mjs") browser=yes ;;
-  fanout) run=(scripts/bench/fanout.sh) browser=no ;;
+  fanout) run=() browser=no ;;
   *) fail "there is no benchmark $name: glass, join, fanout" ;;
 esac
 shift
@@ -24,4 +25,17 @@ shift
   [ -n "${COURTSIDE_BIN:-}" ] || cargo build --release --quiet --bins
 } >&2
 export COURTSIDE_BIN=${COURTSIDE_BIN:-${CARGO_TARGET_DIR:-$PWD/target}/release/courtside}
-exec "${run[@]}" "$@"
+[ "$name" = fanout ] || exec "${run[@]}" "$@"
+
+# A server of our own, without telling anybody and gone afterwards.
+data_dir=$(mktemp -d)
+port=$((20000 + RANDOM % 10000))
+"$COURTSIDE_BIN" serve --listen "127.0.0.1:$port" --media-port 0 --data-dir "$data_dir" --open-publish --log warn >&2 &
+server=$!
+trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; rm -rf "$data_dir"' EXIT
+for _ in $(seq 100); do
+  (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
+  kill -0 "$server" 2>/dev/null || fail "the server did not start"
+  sleep 0.1
+done
+"$(dirname "$COURTSIDE_BIN")/loadgen" --url "http://127.0.0.1:$port" --publish h264 --floor --server-pid "$server" "$@"

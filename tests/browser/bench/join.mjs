@@ -34,6 +34,8 @@ try {
   const links = [];
   for (let join = 0; join < joins; join++) {
     const page = await visitors.page('/', { scripts });
+    // As a person would: the preview moves, then comes the click.
+    await page.locator('video.preview.moving').waitFor();
     await page.getByRole('link', { name: 'Watch live' }).click();
     clicks.push(await page.evaluate('firstFrame'));
     await visitors.clear();
