@@ -61,8 +61,9 @@ setsid target/release/courtside serve --listen "127.0.0.1:$port" --media-port "$
   --log "${COURTSIDE_LOG:-info}" "${extra[@]}" 2>"$data_dir/server.log" &
 server=$!
 for _ in $(seq 150); do
-  answers && break
+  # Its life first: another server that took the port meanwhile would answer too.
   kill -0 "$server" 2>/dev/null || { cat "$data_dir/server.log" >&2; server=''; fail "the server did not start"; }
+  answers && break
   sleep 0.2
 done
 answers || { tail -n 20 "$data_dir/server.log" >&2; fail "the server started and is not ready"; }

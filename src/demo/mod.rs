@@ -56,7 +56,7 @@ pub struct DemoOptions {
     #[arg(long, env = "COURTSIDE_DEMO_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
     /// Title of the broadcast.
-    #[arg(long, env = "COURTSIDE_DEMO_TITLE", default_value = "Northgate Rovers - Port Alder")]
+    #[arg(long, env = "COURTSIDE_DEMO_TITLE", default_value = "Harbour League, matchday 14")]
     pub title: String,
     /// Record the match if need be, then exit without publishing.
     #[arg(long)]

@@ -57,7 +57,8 @@ function Preview({ slug, onDelay }: { slug: string; onDelay: (delayMs: number | 
   useScope((until) => {
     const element = video.current;
     if (!element) return;
-    session.setQuality({ mode: 'layer', spatial: 0 });
+    // The hero is wide: the smallest layer would be a blur, the largest more than a glance is worth.
+    session.setQuality({ mode: 'layer', spatial: 1 });
     element.muted = true;
     element.srcObject = session.stream;
     session.watchFrames(element, until);
