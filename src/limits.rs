@@ -150,6 +150,10 @@ pub const ICE_PASSWORD_LEN: usize = 24;
 pub const ICE_CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// A peer without a valid check for this long is gone (RFC 7675 section 5.1).
 pub const ICE_CONSENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Without a check or media from the selected address for this long, a check from another address moves the peer there, nominated or not:
+/// most clients nominate once, and do not know when their NAT gives them another address. Viewers of video send reports several times a
+/// second; a wrong move would only lead to another path of the same client.
+pub const ICE_PATH_SILENCE: Duration = Duration::from_secs(1);
 /// Addresses of one peer that passed a check: its interfaces times two IP versions. Full: the oldest that is not selected is forgotten.
 pub const ICE_VALIDATED_MAX: usize = 8;
 /// A DTLS handshake that is not complete by then fails: five retransmissions on a bad mobile link.

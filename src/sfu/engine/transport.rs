@@ -23,7 +23,10 @@ impl Engine {
                 Err(reason) => self.counters.drop(reason),
             },
             DatagramKind::RtpOrRtcp => match self.known_peer(source) {
-                Ok(key) => self.handle_srtp(now, key, datagram, wire),
+                Ok(key) => {
+                    self.peers[key].ice.handle_media(now, source);
+                    self.handle_srtp(now, key, datagram, wire);
+                }
                 Err(reason) => self.counters.drop(reason),
             },
             DatagramKind::Other => self.counters.drop(DropReason::UnknownProtocol),

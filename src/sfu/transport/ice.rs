@@ -2,7 +2,8 @@
 //!
 //! It sends nothing on its own: it answers checks and remembers which source addresses passed one. Invariant: `selected` is an address
 //! from which a request arrived that was authentic under credentials now valid. Clients are followed wherever they nominate from, now
-//! and later (a phone that leaves the Wi-Fi nominates again from its new address).
+//! and later (a phone that leaves the Wi-Fi nominates again from its new address). A client whose NAT gave it another address does not
+//! know of it and nominates nothing: it is followed when its checks come from elsewhere and the selected address has fallen silent.
 //!
 //! ```text
 //! new ──first valid check──▶ connected ──no valid check for the consent interval──▶ ConsentExpired
@@ -16,7 +17,7 @@ use std::time::Instant;
 use rtc_dtls::crypto_provider::{HmacAlgorithm, Mac, default_provider};
 
 use super::stun::{BindingRequest, Unreadable};
-use crate::limits::{ICE_CONNECT_TIMEOUT, ICE_CONSENT_TIMEOUT, ICE_PASSWORD_LEN, ICE_UFRAG_LEN, ICE_VALIDATED_MAX};
+use crate::limits::{ICE_CONNECT_TIMEOUT, ICE_CONSENT_TIMEOUT, ICE_PASSWORD_LEN, ICE_PATH_SILENCE, ICE_UFRAG_LEN, ICE_VALIDATED_MAX};
 
 /// The alphabet of `ice-char` (RFC 8839 section 5.4): 64 symbols, so each carries six bits.
 const ICE_CHARS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -106,6 +107,8 @@ pub struct IceAgent {
     /// Credentials of an ICE restart that nothing has nominated yet.
     pending: Option<Generation>,
     selected: Option<SocketAddr>,
+    /// When a valid check or media last came from the selected address.
+    selected_heard: Instant,
     /// Addresses that passed a check, oldest first.
     validated: Vec<SocketAddr>,
     connect_by: Instant,
@@ -121,6 +124,7 @@ impl IceAgent {
             active: Generation::new(local, remote),
             pending: None,
             selected: None,
+            selected_heard: now,
             validated: Vec::new(),
             connect_by: now + ICE_CONNECT_TIMEOUT,
             last_valid_check: None,
@@ -154,7 +158,8 @@ impl IceAgent {
         }
         request.write_success(source, mac, reply);
         self.last_valid_check = Some(now);
-        let nominates = request.use_candidate || self.selected.is_none();
+        let is_silent = now.saturating_duration_since(self.selected_heard) >= ICE_PATH_SILENCE;
+        let nominates = request.use_candidate || self.selected.is_none() || (is_silent && !under_pending);
         let restarted = nominates && under_pending;
         if restarted && let Some(pending) = self.pending.take() {
             self.active = pending;
@@ -163,8 +168,16 @@ impl IceAgent {
         if nominates {
             self.selected = Some(source);
         }
+        self.handle_media(now, source);
         self.remember(source);
         if nominates && (restarted || previous != Some(source)) { IceVerdict::Nominated { previous } } else { IceVerdict::Reply }
+    }
+
+    /// Media came from `source`: while it comes from the selected address, only a nomination moves the peer.
+    pub fn handle_media(&mut self, now: Instant, source: SocketAddr) {
+        if self.selected == Some(source) {
+            self.selected_heard = now;
+        }
     }
 
     /// Whether DTLS and media from this address are to be believed: a check from it has passed.

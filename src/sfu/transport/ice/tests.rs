@@ -65,6 +65,28 @@ fn read_answer(reply: &[u8], request: &[u8], server: &IceCredentials) -> Message
 }
 
 #[test]
+fn a_client_behind_a_new_nat_address_is_followed_once_the_old_one_is_silent() {
+    let mut now = start();
+    let mut agent = agent(now);
+    let mut reply = Vec::new();
+    let nominated = agent.handle(now, address(1), &plain_check(&[(USE_CANDIDATE, &[])]), &mut reply);
+    assert_eq!(nominated, IceVerdict::Nominated { previous: None });
+    now += ICE_PATH_SILENCE - Duration::from_millis(1);
+    agent.handle_media(now, address(1));
+    now += ICE_PATH_SILENCE - Duration::from_millis(1);
+    assert_eq!(agent.handle(now, address(2), &plain_check(&[]), &mut reply), IceVerdict::Reply, "media comes from the selected address");
+    agent.handle_media(now, address(2));
+    now += Duration::from_millis(1);
+    let moved = agent.handle(now, address(2), &plain_check(&[]), &mut reply);
+    assert_eq!(moved, IceVerdict::Nominated { previous: Some(address(1)) });
+    assert_eq!(agent.handle(now, address(1), &plain_check(&[]), &mut reply), IceVerdict::Reply);
+    assert_eq!(
+        agent.handle(now, address(1), &plain_check(&[(USE_CANDIDATE, &[])]), &mut reply),
+        IceVerdict::Nominated { previous: Some(address(2)) }
+    );
+}
+
+#[test]
 fn every_valid_check_is_answered_and_the_first_selects() {
     let now = start();
     let mut agent = agent(now);
