@@ -11,6 +11,7 @@ mod leave;
 mod loss;
 mod metrics_docs;
 mod returns;
+mod real;
 mod support;
 mod swarm;
 mod switch;

@@ -1,0 +1,17 @@
+//! The whole program over real sockets: a server in this process, publishers and viewers of the `webrtc` crate, hand-made hostile traffic.
+//!
+//! No fixed ports, no sleeps: every wait is for an event and has a deadline ([`house::within`]). What arrives is judged by
+//! [`picture::judge`], which knows nothing of how the server works.
+
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "real time, and tests")]
+
+mod client;
+mod hostile;
+mod house;
+mod media;
+mod picture;
+mod recovery;
+mod relay;
+mod roaming;
+mod socket;
+mod statuses;
