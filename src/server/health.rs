@@ -15,7 +15,7 @@ use super::media::MediaPlane;
 use crate::limits::READY_CHECK_TIMEOUT;
 use crate::signaling::Live;
 use crate::store::Store;
-use crate::telemetry::{Metrics, SFU_BROADCASTS, SFU_PEERS, SIGNALING_BROADCASTS, SIGNALING_SESSIONS, SIGNALING_VIEWERS};
+use crate::telemetry::{Metrics, SIGNALING_BROADCASTS, SIGNALING_ON_AIR, SIGNALING_SESSIONS, SIGNALING_VIEWERS};
 
 /// What readiness is made of.
 #[derive(Debug, Clone)]
@@ -51,12 +51,12 @@ async fn metrics(State(health): State<Health>) -> impl IntoResponse {
     let (broadcasts, on_air, viewers) = health.live.census();
     for (name, value) in [
         (SIGNALING_BROADCASTS, broadcasts),
-        (SFU_BROADCASTS, on_air),
+        (SIGNALING_ON_AIR, on_air),
         (SIGNALING_VIEWERS, viewers),
         (SIGNALING_SESSIONS, health.live.sessions()),
-        (SFU_PEERS, health.media.peers()),
     ] {
         metrics::gauge!(name).set(value as f64);
     }
+    health.media.show_counters();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], health.metrics.render())
 }

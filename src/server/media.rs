@@ -5,10 +5,18 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use metrics::{counter, gauge};
+
 use crate::config::Config;
+use crate::sfu::stats::{DropReason, WorkerSnapshot};
 use crate::sfu::transport::dtls::{CertificateError, NodeCertificate};
 use crate::sfu::{self, SfuConfig, SfuEvents, SfuHandle, SfuShutdown, StartError};
 use crate::store::secret_file;
+use crate::telemetry::{
+    SFU_ADDRESS_CHANGES, SFU_BROADCASTS, SFU_BYTES_FORWARDED, SFU_BYTES_RECEIVED, SFU_EVENTS_DROPPED, SFU_HANDSHAKES,
+    SFU_KEYFRAME_REQUESTS, SFU_NACKS_SENT, SFU_PACKETS_DROPPED, SFU_PACKETS_FORWARDED, SFU_PACKETS_RECEIVED, SFU_PACKETS_RETRANSMITTED,
+    SFU_PEERS, SFU_RETRANSMITS_MISSED, SFU_SENDS,
+};
 
 /// The node's DTLS certificate in the data directory: kept, so that browsers that come back meet the same node.
 const CERTIFICATE_FILE: &str = "dtls.pem";
@@ -50,8 +58,11 @@ impl MediaPlane {
         self.workers.lock().expect("never poisoned: no panic while held").as_ref().is_some_and(SfuShutdown::is_alive)
     }
 
-    pub(super) fn peers(&self) -> usize {
-        self.handle.peers()
+    /// Brings the metrics up to the workers' last snapshots, at most a second old.
+    pub(super) fn show_counters(&self) {
+        for (worker, snapshot) in self.handle.snapshots().into_iter().enumerate() {
+            show(worker.to_string(), &snapshot);
+        }
     }
 
     /// Closes every peer and waits for the workers' threads.
@@ -60,6 +71,33 @@ impl MediaPlane {
         if let Some(workers) = workers {
             workers.stop().await;
         }
+    }
+}
+
+fn show(worker: String, snapshot: &WorkerSnapshot) {
+    let counters = &snapshot.counters;
+    gauge!(SFU_PEERS, "worker" => worker.clone()).set(snapshot.peers as f64);
+    gauge!(SFU_BROADCASTS, "worker" => worker.clone()).set(snapshot.broadcasts as f64);
+    for (name, value) in [
+        (SFU_PACKETS_RECEIVED, counters.packets_received),
+        (SFU_BYTES_RECEIVED, counters.bytes_received),
+        (SFU_PACKETS_FORWARDED, counters.packets_forwarded),
+        (SFU_BYTES_FORWARDED, counters.bytes_forwarded),
+        (SFU_SENDS, counters.sends),
+        (SFU_PACKETS_RETRANSMITTED, counters.retransmitted),
+        (SFU_RETRANSMITS_MISSED, counters.retransmit_missed),
+        (SFU_NACKS_SENT, counters.nacks_to_publishers),
+        (SFU_KEYFRAME_REQUESTS, counters.keyframe_requests),
+        (SFU_ADDRESS_CHANGES, counters.address_changes),
+        (SFU_EVENTS_DROPPED, counters.events_dropped),
+    ] {
+        counter!(name, "worker" => worker.clone()).absolute(value);
+    }
+    for (result, value) in [("ok", counters.handshakes_completed), ("failed", counters.handshakes_failed)] {
+        counter!(SFU_HANDSHAKES, "worker" => worker.clone(), "result" => result).absolute(value);
+    }
+    for reason in DropReason::ALL {
+        counter!(SFU_PACKETS_DROPPED, "worker" => worker.clone(), "reason" => reason.label()).absolute(counters.dropped[reason as usize]);
     }
 }
 

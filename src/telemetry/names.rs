@@ -17,10 +17,6 @@ pub enum MetricKind {
 pub enum Buckets {
     /// 10 ms to 20 s.
     Milliseconds,
-    /// 1 to 4096.
-    Packets,
-    /// 1 ms to 10 s, in seconds.
-    Seconds,
 }
 
 impl Buckets {
@@ -30,8 +26,6 @@ impl Buckets {
             Self::Milliseconds => {
                 &[10.0, 25.0, 50.0, 75.0, 100.0, 150.0, 200.0, 300.0, 500.0, 750.0, 1000.0, 1500.0, 2500.0, 5000.0, 10_000.0, 20_000.0]
             }
-            Self::Packets => &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 4096.0],
-            Self::Seconds => &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0],
         }
     }
 }
@@ -55,29 +49,27 @@ macro_rules! metric_names {
     };
 }
 
-use Buckets::{Milliseconds, Packets, Seconds};
+use Buckets::Milliseconds;
 use MetricKind::{Counter, Gauge, Histogram};
 
 metric_names! {
     // Media plane
-    SFU_PEERS "courtside_sfu_peers" Gauge, Count [] "WebRTC peers now, publishers included.";
-    SFU_BROADCASTS "courtside_sfu_broadcasts" Gauge, Count [] "Broadcasts on air now.";
-    SFU_HANDSHAKES "courtside_sfu_handshakes_total" Counter, Count ["result"] "DTLS handshakes by result: ok, failed, timeout.";
-    SFU_PEERS_GONE "courtside_sfu_peers_gone_total" Counter, Count ["reason"]
-        "Peers gone by reason: removed, closed_by_peer, consent_expired, connect_timeout, dtls_failed.";
-    SFU_PACKETS_RECEIVED "courtside_sfu_packets_received_total" Counter, Count ["worker"] "RTP packets received from publishers and accepted.";
-    SFU_BYTES_RECEIVED "courtside_sfu_received_bytes_total" Counter, Bytes ["worker"] "Bytes of accepted RTP packets, headers included.";
-    SFU_PACKETS_FORWARDED "courtside_sfu_packets_forwarded_total" Counter, Count ["worker"] "RTP packets sent to viewers, retransmissions not counted.";
-    SFU_BYTES_FORWARDED "courtside_sfu_forwarded_bytes_total" Counter, Bytes ["worker"] "Bytes of RTP packets sent to viewers, headers included.";
-    SFU_PACKETS_DROPPED "courtside_sfu_packets_dropped_total" Counter, Count ["reason"] "Packets not forwarded, by drop reason.";
+    SFU_PEERS "courtside_sfu_peers" Gauge, Count ["worker"] "WebRTC peers now, publishers included.";
+    SFU_BROADCASTS "courtside_sfu_broadcasts" Gauge, Count ["worker"] "Broadcasts whose publisher is on this worker.";
+    SFU_HANDSHAKES "courtside_sfu_handshakes_total" Counter, Count ["worker", "result"] "DTLS handshakes by result: ok, failed.";
+    SFU_PACKETS_RECEIVED "courtside_sfu_packets_received_total" Counter, Count ["worker"] "RTP packets of publishers that were accepted.";
+    SFU_BYTES_RECEIVED "courtside_sfu_received_bytes_total" Counter, Bytes ["worker"] "Their bytes.";
+    SFU_PACKETS_FORWARDED "courtside_sfu_packets_forwarded_total" Counter, Count ["worker"] "RTP packets sent to viewers.";
+    SFU_BYTES_FORWARDED "courtside_sfu_forwarded_bytes_total" Counter, Bytes ["worker"] "Their bytes.";
+    SFU_SENDS "courtside_sfu_sends_total" Counter, Count ["worker"]
+        "Calls to the socket that carried them; packets forwarded per send is the batch that segmentation offload reaches.";
+    SFU_PACKETS_DROPPED "courtside_sfu_packets_dropped_total" Counter, Count ["worker", "reason"] "Packets not forwarded, by reason.";
     SFU_PACKETS_RETRANSMITTED "courtside_sfu_packets_retransmitted_total" Counter, Count ["worker"] "Packets sent again because a viewer asked.";
-    SFU_NACKS_UNSERVED "courtside_sfu_nacks_unserved_total" Counter, Count ["reason"] "Packets a viewer asked for again and did not get, by reason.";
-    SFU_KEYFRAME_REQUESTS "courtside_sfu_keyframe_requests_total" Counter, Count [] "Key frames asked from publishers.";
-    SFU_FORWARD_BATCH "courtside_sfu_forward_batch_packets" Histogram(Packets), Count ["worker"] "Datagrams a worker took from its socket in one turn.";
-    SFU_TURN_SECONDS "courtside_sfu_turn_seconds" Histogram(Seconds), Seconds ["worker"] "Time a worker spent in one turn of its loop.";
-    SFU_EVENTS_DROPPED "courtside_sfu_events_dropped_total" Counter, Count [] "Statistics events dropped because the control plane was slow.";
-    SFU_HANDOVERS_DROPPED "courtside_sfu_handovers_dropped_total" Counter, Count ["worker"] "Packet runs for another worker dropped because its queue was full.";
-    SFU_SEND_FAILURES "courtside_sfu_send_failures_total" Counter, Count ["worker"] "Datagrams the socket refused.";
+    SFU_RETRANSMITS_MISSED "courtside_sfu_retransmits_missed_total" Counter, Count ["worker"] "Packets a viewer asked for again that were no longer kept.";
+    SFU_NACKS_SENT "courtside_sfu_nacks_sent_total" Counter, Count ["worker"] "Packets asked for again from publishers.";
+    SFU_KEYFRAME_REQUESTS "courtside_sfu_keyframe_requests_total" Counter, Count ["worker"] "Key frames asked from publishers.";
+    SFU_ADDRESS_CHANGES "courtside_sfu_address_changes_total" Counter, Count ["worker"] "Peers that moved to another network address and were followed.";
+    SFU_EVENTS_DROPPED "courtside_sfu_events_dropped_total" Counter, Count ["worker"] "Statistics events dropped because the control plane was slow.";
     // Signaling
     SIGNALING_CONNECTIONS "courtside_signaling_connections" Gauge, Count [] "WebSocket connections open now.";
     SIGNALING_SESSIONS "courtside_signaling_sessions" Gauge, Count [] "Sessions now, those between two connections included.";
@@ -87,6 +79,7 @@ metric_names! {
     SIGNALING_ERRORS "courtside_signaling_errors_total" Counter, Count ["code"] "Errors told to clients over WebSocket and HTTP, by stable code.";
     SIGNALING_BYES "courtside_signaling_byes_total" Counter, Count ["reason"] "Connections closed by the server, by reason.";
     SIGNALING_BROADCASTS "courtside_signaling_broadcasts" Gauge, Count [] "Broadcasts in memory, those that ended recently included.";
+    SIGNALING_ON_AIR "courtside_signaling_broadcasts_on_air" Gauge, Count [] "Broadcasts that are live or wait for their publisher's return.";
     SIGNALING_VIEWERS "courtside_signaling_viewers" Gauge, Count [] "People watching now, over all broadcasts.";
     // What clients report about themselves
     CLIENT_FIRST_FRAME "courtside_client_first_frame_milliseconds" Histogram(Milliseconds), Milliseconds [] "From click to first frame, as clients report.";

@@ -1,9 +1,9 @@
 //! The direction of dependency between the rooms of the house, and a few rules that no compiler holds.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::support::docs::repository;
+use crate::support::docs::{repository, sources};
 
 /// What each room may use besides itself and what everybody may use. A room that is not listed may use nothing else.
 const MAY_USE: &[(&str, &[&str])] = &[
@@ -104,24 +104,6 @@ fn files_are_short_and_finished() {
         }
     }
     assert!(offences.is_empty(), "\n{}", offences.join("\n"));
-}
-
-fn sources() -> Vec<PathBuf> {
-    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                walk(&path, found);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                found.push(path);
-            }
-        }
-    }
-    let mut found = Vec::new();
-    walk(&repository("src"), &mut found);
-    found.sort();
-    assert!(found.len() > 20, "the sources were not found");
-    found
 }
 
 /// The first folder below `src/`, or the file's own name.

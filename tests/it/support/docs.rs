@@ -30,3 +30,22 @@ pub(crate) fn hold_table(document: &str, name: &str, expected: &str) {
     }
     panic!("{document} differs from the program; UPDATE_GOLDEN=1 writes it");
 }
+
+/// Every Rust file below `src/`.
+pub(crate) fn sources() -> Vec<PathBuf> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&repository("src"), &mut found);
+    found.sort();
+    assert!(found.len() > 20, "the sources were not found");
+    found
+}
