@@ -4,6 +4,8 @@
 //! Invariants: a peer and a member are entered and removed in one place each; a slug leads to the one broadcast that has not ended, else
 //! to the last that did; every mutation is followed by `settle`, which keeps timers and effects true.
 
+mod admission;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Instant;
@@ -310,121 +312,6 @@ impl Directory {
     }
 
     // ---- Peers ----
-
-    /// Reserves the publisher's place on a broadcast, which is made when `may_create` and the slug is free.
-    pub(crate) fn admit_publisher(
-        &mut self,
-        now: Now,
-        name: &str,
-        who: Option<&Claims>,
-        may_create: Option<BroadcastId>,
-    ) -> Result<Admission, Refusal> {
-        let (id, is_new) = match (self.find(name).map(Broadcast::has_ended), may_create) {
-            (Ok(false), _) | (Ok(true), None) => (self.find_for(name, who, Grant::Publish)?, false),
-            (Err(refusal), None) => return Err(refusal),
-            // By id it can only be found, never made.
-            (Ok(true), Some(_)) if name.parse::<BroadcastId>().is_ok() => return Err(Refusal::Ended),
-            (Ok(true) | Err(_), Some(id)) => {
-                let new = NewBroadcast { slug: Some(name.to_owned()), title: Some(name.to_owned()), visibility: None };
-                self.create(now, id, who, &new)?;
-                (id, true)
-            }
-        };
-        self.tickets += 1;
-        let (ticket, credential) = (Ticket(self.tickets), access::credential(who));
-        let evicted = self.edit(now, id, |broadcast| broadcast.admit_publisher(now, ticket, credential))?;
-        if let Some(peer) = evicted {
-            if let Some(session) = self.peers.get(&peer).and_then(|entry| entry.session) {
-                let event = SfuEvent::PeerGone { peer, broadcast: id, reason: PeerGone::Removed };
-                self.effects.push(Effect::Tell { session, told: Told::Media(event) });
-            }
-            self.forget_peer(now, peer);
-        }
-        self.offers_open += 1;
-        Ok(Admission { broadcast: id, ticket, credential, evicted, is_new })
-    }
-
-    /// The media plane took a publisher's offer. An error means that the peer must be removed.
-    pub(crate) fn publisher_joined(
-        &mut self,
-        now: Now,
-        admission: &Admission,
-        peer: PeerId,
-        session: Option<SessionId>,
-        ice: IceTags,
-    ) -> Result<(), Refusal> {
-        let id = admission.broadcast;
-        let is_valid = self.broadcasts.get_mut(&id).is_some_and(|broadcast| broadcast.publisher_joined(admission.ticket, peer));
-        let is_valid = is_valid && session.is_none_or(|session| self.members.get(&session).is_some_and(|member| member.broadcast == id));
-        if !is_valid {
-            self.touch(now, id, |broadcast| broadcast.peer_gone(now, peer));
-            self.offer_closed();
-            return Err(Refusal::Superseded);
-        }
-        let entry = PeerEntry { broadcast: id, is_publisher: true, session, credential: admission.credential, ice };
-        self.enter_peer(now, peer, entry);
-        Ok(())
-    }
-
-    /// The media plane refused a publisher's offer.
-    pub(crate) fn publisher_failed(&mut self, now: Now, admission: &Admission) {
-        let id = admission.broadcast;
-        self.touch(now, id, |broadcast| broadcast.publisher_failed(admission.ticket));
-        let is_unused = self
-            .broadcasts
-            .get(&id)
-            .is_some_and(|broadcast| broadcast.state() == BroadcastState::Idle && broadcast.viewers() == 0 && !broadcast.has_publisher());
-        if admission.is_new && is_unused {
-            self.effects.retain(|effect| !matches!(effect, Effect::Save(saved) if *saved == id));
-            self.forget(id);
-            // The media plane may have given it a home already.
-            self.effects.push(Effect::CloseBroadcast(id));
-        }
-        self.offer_closed();
-    }
-
-    /// Room for one more viewer's peer on a broadcast.
-    pub(crate) fn admit_viewer(&mut self, name: &str, who: Option<&Claims>, needs_live: bool) -> Result<BroadcastId, Refusal> {
-        let id = self.find_for(name, who, Grant::View)?;
-        match self.broadcasts[&id].state() {
-            BroadcastState::Ended => return Err(Refusal::Ended),
-            BroadcastState::Idle if needs_live => return Err(Refusal::NotLive),
-            BroadcastState::Idle | BroadcastState::Live | BroadcastState::Reconnecting => {}
-        }
-        if self.viewers_max.is_some_and(|max| self.view_peers + self.offers_open >= max) {
-            return Err(Refusal::Full("viewers of this node"));
-        }
-        self.offers_open += 1;
-        Ok(id)
-    }
-
-    /// The media plane took a viewer's offer. An error means that the peer must be removed.
-    pub(crate) fn viewer_joined(&mut self, now: Now, peer: PeerId, entry: PeerEntry) -> Result<(), Refusal> {
-        let PeerEntry { broadcast: id, session, .. } = entry;
-        let is_there = self.broadcasts.get(&id).is_some_and(|broadcast| !broadcast.has_ended());
-        let is_member = session.is_none_or(|session| self.members.get(&session).is_some_and(|member| member.broadcast == id));
-        if !is_there || !is_member {
-            self.offer_closed();
-            return Err(if is_there { Refusal::NotJoined } else { Refusal::Ended });
-        }
-        if session.is_none() {
-            self.touch(now, id, |broadcast| broadcast.add_viewer(ViewerKey::Peer(peer)));
-        }
-        self.enter_peer(now, peer, entry);
-        Ok(())
-    }
-
-    /// A peer has new ICE credentials.
-    pub(crate) fn ice_restarted(&mut self, peer: PeerId, ice: IceTags) {
-        if let Some(entry) = self.peers.get_mut(&peer) {
-            entry.ice = ice;
-        }
-    }
-
-    /// The media plane refused a viewer's offer.
-    pub(crate) fn viewer_failed(&mut self) {
-        self.offer_closed();
-    }
 
     /// A peer is being removed by its client's wish; its `PeerGone` will find nothing. Nothing happens when it is unknown.
     pub(crate) fn remove_peer(&mut self, now: Now, peer: PeerId) {
