@@ -257,7 +257,7 @@ mod tests {
     fn a_taken_port_is_seen_on_the_real_host() {
         let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port().to_string();
-        let config = config(&[("listen", "127.0.0.1:0"), ("media_port", &port), ("workers", "1")]);
+        let config = config(&[("listen", "127.0.0.1:0"), ("media_ip", "127.0.0.1"), ("media_port", &port), ("workers", "1")]);
         let host = probe(&config);
         assert_eq!(host.unbound, [(Transport::Udp, taken.local_addr().unwrap(), io::ErrorKind::AddrInUse)]);
     }
