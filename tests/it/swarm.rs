@@ -141,7 +141,7 @@ impl Swarm {
             }
         }
         for viewer in self.viewers.clone() {
-            if self.alive(viewer) {
+            if self.sim.seats[viewer].gone.is_none() {
                 self.sim.choose(viewer, LayerChoice::Auto);
             }
         }

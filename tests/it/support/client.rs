@@ -97,7 +97,7 @@ pub(crate) struct Client {
     repeat_at: Option<Instant>,
     crypto: Option<Crypto>,
     /// What left for us before our keys were there, for the judge.
-    early: Vec<Vec<u8>>,
+    early: Vec<(Instant, Vec<u8>)>,
     pub encoder: Option<Encoder>,
     pub receiver: Option<Receiver>,
     out: VecDeque<Vec<u8>>,
@@ -348,15 +348,15 @@ impl Client {
         Crypto { out: context(0), inbound: context(1), judge: context(1) }
     }
 
-    /// What left for us, opened for the judge: sealed and plain.
-    pub(crate) fn open_for_judge(&mut self, datagram: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
-        self.early.push(datagram.to_vec());
+    /// What left for us, opened for the judge: when, sealed and plain.
+    pub(crate) fn open_for_judge(&mut self, now: Instant, datagram: &[u8]) -> Vec<(Instant, Vec<u8>, Vec<u8>)> {
+        self.early.push((now, datagram.to_vec()));
         let Some(crypto) = &mut self.crypto else { return Vec::new() };
         let mut opened = Vec::new();
-        for sealed in self.early.drain(..) {
+        for (at, sealed) in self.early.drain(..) {
             let plain = if wire::is_rtcp(&sealed) { crypto.judge.decrypt_rtcp(&sealed) } else { crypto.judge.decrypt_rtp(&sealed) };
             let plain = plain.unwrap_or_else(|error| panic!("{}: what left does not open: {error}", self.name)).to_vec();
-            opened.push((sealed, plain));
+            opened.push((at, sealed, plain));
         }
         opened
     }

@@ -137,6 +137,7 @@ impl Encoder {
                 origin_unix_ms: unix_ms,
                 worker,
                 clock_is_right: show.clock_error_ms.abs() < 0.001,
+                arrived: false,
                 reported_at: None,
             };
             Outgoing { id: ledger.add_stream(info), ..stream }

@@ -29,7 +29,9 @@ pub(crate) struct StreamInfo {
     pub origin_unix_ms: f64,
     pub worker: u8,
     pub clock_is_right: bool,
-    /// When the engine first got a sender report of it.
+    /// The engine got a packet of it.
+    pub arrived: bool,
+    /// When the engine first got a sender report of it after that.
     pub reported_at: Option<Instant>,
 }
 
@@ -88,12 +90,14 @@ impl Ledger {
             let key = (wire::u32_at(datagram, 8), u16::from_be_bytes([datagram[2], datagram[3]]));
             if let Some(&index) = self.by_wire.get(&key) {
                 self.packets[index].arrived.get_or_insert(now);
+                self.streams[self.packets[index].stream as usize].arrived = true;
             }
         }
     }
 
     pub(crate) fn handle_report_arrival(&mut self, now: Instant, ssrc: u32) {
-        for stream in self.streams.iter_mut().filter(|stream| stream.ssrc == ssrc) {
+        // A report on a stream that has not begun cannot be placed.
+        for stream in self.streams.iter_mut().filter(|stream| stream.ssrc == ssrc && stream.arrived) {
             stream.reported_at.get_or_insert(now);
         }
     }
@@ -249,7 +253,7 @@ impl Judge {
             if self.strict_holes && self.worker == stream.worker {
                 for missing in track.highest + 1..seq {
                     let source = ledger.by_seq.get(&(published.stream, missing - stretch.offset)).map(|&index| &ledger.packets[index]);
-                    let is_hole = source.is_some_and(|source| source.arrived.is_none_or(|at| at <= stretch.begun));
+                    let is_hole = source.is_some_and(|source| source.arrived.is_none_or(|at| at <= stretch.begun || at >= now));
                     assert!(is_hole, "{name}: {missing} was left out although it came: {source:?}");
                 }
             }
@@ -310,8 +314,9 @@ impl Judge {
             assert_eq!(Some(ssrc), track.ssrc, "{}: a report on a stream that is not ours", self.name);
             let Some(stretch) = track.stretches.last() else { panic!("{}: a report before anything was sent", self.name) };
             let stream = ledger.stream(stretch.stream);
-            // On another worker the clock arrives with the media.
-            let known = stream.reported_at.is_some_and(|at| now - at > Duration::from_millis(500));
+            // On another worker the clock arrives with the media, so with the first packet after the publisher's report.
+            let settled = |reported: Instant| track.sent_at.is_some_and(|sent| sent > reported + Duration::from_millis(50));
+            let known = stream.reported_at.is_some_and(|at| now.saturating_duration_since(at) > Duration::from_millis(500) && settled(at));
             if !known || !stream.clock_is_right {
                 continue;
             }

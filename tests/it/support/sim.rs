@@ -462,11 +462,11 @@ impl Sim {
             };
             let seat = &mut self.seats[who];
             if matches!(datagram.first(), Some(128..=191)) {
-                for (sealed, plain) in seat.client.open_for_judge(&datagram) {
+                for (left, sealed, plain) in seat.client.open_for_judge(self.now, &datagram) {
                     if wire::is_rtcp(&sealed) {
-                        seat.judge.handle_rtcp(self.now, &plain, &self.ledger);
+                        seat.judge.handle_rtcp(left, &plain, &self.ledger);
                     } else {
-                        seat.judge.handle_rtp(self.now, &sealed, &plain, &self.ledger);
+                        seat.judge.handle_rtp(left, &sealed, &plain, &self.ledger);
                     }
                 }
             }
