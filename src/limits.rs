@@ -283,6 +283,8 @@ pub const PACKET_RING: usize = 1024;
 pub const KEYFRAME_CADENCE: Duration = Duration::from_secs(2);
 /// At most one key-frame request to a publisher in this time, whoever needs it: a key frame costs every viewer bandwidth.
 pub const KEYFRAME_REQUEST_INTERVAL_MIN: Duration = Duration::from_millis(500);
+/// A need for a key frame that is not repeated for this long has lost its viewer and is forgotten.
+pub const KEYFRAME_NEED_KEPT: Duration = Duration::from_secs(1);
 /// Switches of source or layer that a viewer's history remembers for retransmission. Full: older packets cannot be resent.
 pub const REWRITE_HISTORY: usize = 32;
 /// Simulcast layers of one track. More: the surplus is not accepted.

@@ -135,10 +135,10 @@ impl DownTrack {
         self.target
     }
 
-    /// Wants another layer. Returns whether a key frame is needed for it.
-    pub fn set_target(&mut self, target: Option<u8>) -> bool {
+    /// Wants another layer. It comes with that layer's next key frame.
+    pub fn set_target(&mut self, target: Option<u8>) {
         if self.target == target {
-            return false;
+            return;
         }
         self.target = target;
         if target.is_none() {
@@ -146,7 +146,6 @@ impl DownTrack {
             self.rewriter.close_segment();
         }
         self.news.switched = true;
-        target.is_some() && target != self.current
     }
 
     /// Waiting for a key frame: nothing is sent, or a switch is pending.

@@ -6,30 +6,45 @@
 
 use std::time::Instant;
 
-use crate::limits::{KEYFRAME_CADENCE, KEYFRAME_REQUEST_INTERVAL_MIN};
+use crate::limits::{KEYFRAME_CADENCE, KEYFRAME_NEED_KEPT, KEYFRAME_REQUEST_INTERVAL_MIN, LAYERS_MAX};
 
 /// One publisher's key-frame schedule.
 #[derive(Debug, Default)]
 pub struct KeyframeSchedule {
     asked_at: Option<Instant>,
     arrived_at: Option<Instant>,
-    needed_since: Option<Instant>,
+    /// By layer: a key frame on one layer does not help those who wait for another.
+    needs: [Option<Need>; LAYERS_MAX],
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Need {
+    since: Instant,
+    /// When it was last registered: those who wait repeat themselves, so a need that falls silent has lost its viewer.
+    repeated: Instant,
 }
 
 impl KeyframeSchedule {
-    /// Someone cannot go on without a key frame.
-    pub fn need(&mut self, now: Instant) {
-        self.needed_since.get_or_insert(now);
+    /// Someone cannot go on without a key frame of this layer.
+    pub fn need(&mut self, now: Instant, layer: u8) {
+        if let Some(need) = self.needs.get_mut(usize::from(layer)) {
+            need.get_or_insert(Need { since: now, repeated: now }).repeated = now;
+        }
     }
 
-    /// A key frame began on some layer. A need older than it is met.
-    pub fn handle_keyframe(&mut self, now: Instant) {
+    /// A key frame began on a layer. A need of that layer older than it is met.
+    pub fn handle_keyframe(&mut self, now: Instant, layer: u8) {
         self.arrived_at = Some(now);
-        self.needed_since = None;
+        if let Some(need) = self.needs.get_mut(usize::from(layer)) {
+            *need = None;
+        }
     }
 
     /// Whether to ask now. `watched`: at least one viewer or tap is there.
     pub fn poll(&mut self, now: Instant, watched: bool) -> bool {
+        for need in &mut self.needs {
+            *need = need.filter(|need| now.saturating_duration_since(need.repeated) < KEYFRAME_NEED_KEPT);
+        }
         let due = self.due_at(watched).is_some_and(|due| due <= now);
         if due {
             self.asked_at = Some(now);
@@ -40,7 +55,7 @@ impl KeyframeSchedule {
     /// When [`Self::poll`] will next say yes, as things stand.
     fn due_at(&self, watched: bool) -> Option<Instant> {
         let earliest = self.asked_at.map(|asked| asked + KEYFRAME_REQUEST_INTERVAL_MIN);
-        if let Some(needed) = self.needed_since {
+        if let Some(needed) = self.needs.iter().flatten().map(|need| need.since).min() {
             return Some(earliest.map_or(needed, |earliest| earliest.max(needed)));
         }
         if !watched {
@@ -65,7 +80,7 @@ mod tests {
         let mut asked = 0;
         for ms in 0..1000 {
             let now = start + Duration::from_millis(ms);
-            schedule.need(now);
+            schedule.need(now, 0);
             asked += u32::from(schedule.poll(now, true));
         }
         assert_eq!(asked, 2, "at 0 and 500 ms");
@@ -75,7 +90,7 @@ mod tests {
     fn the_cadence_runs_only_while_watched() {
         let start = Instant::now();
         let mut schedule = KeyframeSchedule::default();
-        schedule.handle_keyframe(start);
+        schedule.handle_keyframe(start, 0);
         let later = start + KEYFRAME_CADENCE;
         assert!(!schedule.poll(later, false));
         assert!(schedule.poll(later, true));
@@ -86,10 +101,22 @@ mod tests {
     fn a_key_frame_meets_the_need_and_an_ignored_request_is_repeated() {
         let start = Instant::now();
         let mut schedule = KeyframeSchedule::default();
-        schedule.need(start);
+        schedule.need(start, 1);
         assert!(schedule.poll(start, true));
         assert!(schedule.poll(start + KEYFRAME_REQUEST_INTERVAL_MIN, true), "still needed, asked again");
-        schedule.handle_keyframe(start + Duration::from_millis(600));
-        assert!(!schedule.poll(start + Duration::from_millis(1500), true));
+        schedule.handle_keyframe(start + Duration::from_millis(600), 0);
+        schedule.need(start + Duration::from_millis(900), 1);
+        assert!(schedule.poll(start + Duration::from_millis(1000), true), "another layer's key frame is no help");
+        schedule.handle_keyframe(start + Duration::from_millis(1100), 1);
+        assert!(!schedule.poll(start + Duration::from_millis(1600), true));
+    }
+
+    #[test]
+    fn a_need_nobody_repeats_is_forgotten() {
+        let start = Instant::now();
+        let mut schedule = KeyframeSchedule::default();
+        schedule.need(start, 2);
+        assert!(schedule.poll(start, true));
+        assert!(!schedule.poll(start + KEYFRAME_NEED_KEPT, true), "its viewer has left");
     }
 }

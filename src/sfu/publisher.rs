@@ -189,15 +189,17 @@ impl Publisher {
         asked
     }
 
-    /// Whether a hole was given up on: only a key frame helps.
-    pub fn take_needs_keyframe(&mut self) -> bool {
-        let mut needs = false;
+    /// A layer of the video in which a hole was given up on: only a key frame helps.
+    pub fn take_damaged_layer(&mut self) -> Option<u8> {
+        let mut damaged = None;
         for media in self.media.iter_mut().filter(|media| media.slot == TrackSlot::MainVideo) {
-            for stream in media.streams.iter_mut().flatten() {
-                needs |= stream.nack.take_needs_keyframe();
+            for (layer, stream) in media.streams.iter_mut().enumerate() {
+                if stream.as_mut().is_some_and(|stream| stream.nack.take_needs_keyframe()) {
+                    damaged = Some(layer as u8);
+                }
             }
         }
-        needs
+        damaged
     }
 
     /// Appends a picture loss indication for every layer of the video.

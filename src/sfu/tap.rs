@@ -54,6 +54,7 @@ pub enum Handover {
     /// One of its viewers cannot go on without a key frame (repeated while that is so).
     NeedKeyframe {
         broadcast: BroadcastId,
+        layer: u8,
     },
     Run(TapRun),
     /// The publisher is gone.

@@ -66,7 +66,7 @@ impl Engine {
             return self.counters.drop(DropReason::Duplicate);
         }
         if keyframe {
-            broadcast.keyframes.handle_keyframe(now);
+            broadcast.keyframes.handle_keyframe(now, ingested.layer);
         }
         if first {
             // Tell at once, so that the broadcast is live with its first packet and not a second later.
@@ -120,7 +120,8 @@ impl Engine {
                     Some((_, seen)) => *seen = now,
                     None => {
                         broadcast.subscribers.push((worker, now));
-                        broadcast.keyframes.need(now);
+                        // Its viewers say themselves which layer they wait for; a packager needs the first.
+                        broadcast.keyframes.need(now, 0);
                     }
                 }
             }
@@ -130,9 +131,9 @@ impl Engine {
                     self.forget_if_abandoned(key);
                 }
             }
-            Handover::NeedKeyframe { broadcast } => {
+            Handover::NeedKeyframe { broadcast, layer } => {
                 if let Some(&key) = self.by_broadcast.get(&broadcast) {
-                    self.broadcasts[key].keyframes.need(now);
+                    self.broadcasts[key].keyframes.need(now, layer);
                 }
             }
             Handover::SourceGone { broadcast } => {

@@ -35,9 +35,12 @@ impl Engine {
             RtcpItem::ReportBlock { block, .. } => self.handle_report_block(now, key, &block),
             RtcpItem::Nack { media, pid, blp } => self.handle_nack(now, key, media, pid, blp, wire),
             RtcpItem::Pli { media } | RtcpItem::Fir { media, .. } => {
-                if self.down_ref(key, media).is_some() {
+                if let Some(reference) = self.down_ref(key, media) {
                     let broadcast = self.peers[key].broadcast;
-                    self.need_keyframe(now, broadcast);
+                    let down = self.broadcasts[broadcast].track(reference.slot).downs.get(reference.key);
+                    if let Some(layer) = down.and_then(|down| down.current().or(down.target())) {
+                        self.need_keyframe(now, broadcast, layer);
+                    }
                 }
             }
             RtcpItem::Remb { bitrate_bps } => self.peers[key].path.handle_remb(bitrate_bps),
@@ -79,13 +82,13 @@ impl Engine {
         }
     }
 
-    /// Registers that someone here cannot go on without a key frame.
-    pub(super) fn need_keyframe(&mut self, now: Instant, broadcast: usize) {
+    /// Registers that someone here cannot go on without a key frame of this layer.
+    pub(super) fn need_keyframe(&mut self, now: Instant, broadcast: usize, layer: u8) {
         let broadcast = &mut self.broadcasts[broadcast];
         if broadcast.home == self.config.worker {
-            broadcast.keyframes.need(now);
+            broadcast.keyframes.need(now, layer);
         } else {
-            self.handovers.push_back((broadcast.home, Handover::NeedKeyframe { broadcast: broadcast.id }));
+            self.handovers.push_back((broadcast.home, Handover::NeedKeyframe { broadcast: broadcast.id, layer }));
         }
     }
 }

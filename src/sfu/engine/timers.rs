@@ -75,7 +75,7 @@ impl Engine {
         let Some(publisher) = &mut peer.publisher else { return };
         let mut compound = Vec::new();
         self.counters.nacks_to_publishers += publisher.poll_feedback(now, &mut compound);
-        let needs_keyframe = publisher.take_needs_keyframe();
+        let damaged = publisher.take_damaged_layer();
         let broadcast = peer.broadcast;
         if !compound.is_empty() {
             self.send_rtcp(key, &compound, wire);
@@ -85,8 +85,8 @@ impl Engine {
             self.send_rtcp(key, &compound, wire);
             compound.clear();
         }
-        if needs_keyframe {
-            self.need_keyframe(now, broadcast);
+        if let Some(layer) = damaged {
+            self.need_keyframe(now, broadcast, layer);
         }
     }
 
@@ -161,19 +161,21 @@ impl Engine {
             return;
         }
         let (path, broadcast_key) = (peer.path.report(), peer.broadcast);
-        let mut needs_keyframe = false;
+        let mut awaited = None;
         for reference in &peer.downs {
             let track = self.broadcasts[broadcast_key].track_mut(reference.slot);
             let Some(down) = track.downs.get_mut(reference.key) else { continue };
             if reference.slot == TrackSlot::MainVideo {
                 let target = peer.allocator.decide(now, peer.choice, &track.offered, path);
-                needs_keyframe |= down.set_target(target);
+                down.set_target(target);
             }
-            needs_keyframe |= down.awaits_keyframe() && !track.offered.is_empty();
+            if down.awaits_keyframe() && !track.offered.is_empty() {
+                awaited = down.target();
+            }
             track.news |= down.news != News::default();
         }
-        if needs_keyframe {
-            self.need_keyframe(now, broadcast_key);
+        if let Some(layer) = awaited {
+            self.need_keyframe(now, broadcast_key, layer);
         }
     }
 
