@@ -1,7 +1,9 @@
 # Shared by the scripts: say what happens, install what is missing. Sourced, not run.
 
-say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
-fail() { printf '\033[31merror:\033[0m %s\n' "$*" >&2; exit 1; }
+bold='' red='' plain=''
+if [ -t 1 ]; then bold=$'\e[1m' red=$'\e[31m' plain=$'\e[0m'; fi
+say() { printf '%s\n' "$bold==>$plain $*"; }
+fail() { printf '%s\n' "${red}error:$plain $*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
 # need COMMAND PACKAGE: notes the Debian package when the command is missing.

@@ -51,10 +51,12 @@ stop() {
 trap stop EXIT
 trap 'say "stopping"; exit 0' INT TERM
 
-answers() {
-  (exec 3<>"/dev/tcp/127.0.0.1/$port" && printf 'GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&3 &&
-    head -n 1 <&3 | grep -q ' 200 ') 2>/dev/null
+# get PATH: the server's answer, head and body.
+get() {
+  (exec 3<>"/dev/tcp/127.0.0.1/$port" && printf 'GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' "$1" >&3 && cat <&3) 2>/dev/null
 }
+answers() { [[ $(get /readyz) == 'HTTP/1.1 200 '* ]]; }
+on_air() { [[ $(get /api/v1/broadcasts) == *'"state":"live"'* ]]; }
 
 # In sessions of their own, so that Ctrl-C reaches this script alone and the order of stopping is ours.
 setsid target/release/courtside serve --listen "127.0.0.1:$port" --media-port "$media_port" --data-dir "$data_dir" --open-publish \
@@ -72,6 +74,13 @@ grep -h ' WARN ' "$data_dir/server.log" >&2 || true
 if [ $demo = yes ]; then
   setsid target/release/courtside demo --whip-url "http://127.0.0.1:$port/whip/demo" --data-dir "$data_dir" 2>"$data_dir/demo.log" &
   publisher=$!
+  # The first time it draws and encodes the match, and says so.
+  for _ in $(seq 600); do
+    on_air && break
+    kill -0 "$publisher" 2>/dev/null || break
+    sleep 0.5
+  done
+  on_air && say "the demo match is on air"
 fi
 
 say "Courtside is running: http://localhost:$port/"

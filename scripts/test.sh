@@ -46,7 +46,7 @@ count() {
 step() {
   local name=$1 log="$logs/${1// /-}.log" start=$SECONDS status=0 ok bad
   shift
-  printf '\033[1m==>\033[0m %s ... ' "$name"
+  printf '%s' "$bold==>$plain $name ... "
   "$@" >"$log" 2>&1 || status=$?
   read -r ok bad <<<"$(count "$log")"
   # A step without tests of its own counts as one; so does a runner that failed without naming a test.
