@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -110,11 +111,11 @@ impl Connections {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "no TCP_NODELAY");
         }
-        let Some(acceptor) = &self.tls else { return self.serve_http(Seated { stream, _seat: seat }, peer, Version::Http1).await };
+        let Some(acceptor) = &self.tls else { return self.serve_http(Seated::new(stream, seat), peer, Version::Http1).await };
         match timeout(limits::TLS_HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
             Ok(Ok(stream)) => {
                 let version = if stream.get_ref().1.alpn_protocol() == Some(b"h2") { Version::Http2 } else { Version::Http1 };
-                self.serve_http(Seated { stream, _seat: seat }, peer, version).await;
+                self.serve_http(Seated::new(stream, seat), peer, version).await;
             }
             Ok(Err(error)) => {
                 tracing::debug!(%peer, %error, "TLS handshake failed");
@@ -124,7 +125,7 @@ impl Connections {
         }
     }
 
-    async fn serve_http<S>(&self, stream: S, peer: SocketAddr, version: Version)
+    async fn serve_http<S>(&self, stream: Seated<S>, peer: SocketAddr, version: Version)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -153,10 +154,12 @@ impl Connections {
             .keep_alive_timeout(limits::HTTP2_PING_TIMEOUT)
             .max_concurrent_streams(limits::HTTP2_STREAMS_MAX)
             .max_header_list_size(limits::HTTP_HEADER_BYTES_MAX as u32);
+        let silence = silence(Arc::clone(&stream.has_spoken));
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
         let mut connection = pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
+            () = silence => return,
             () = self.closing.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
@@ -172,6 +175,15 @@ impl Connections {
         tracing::warn!(%error, "cannot accept a connection");
         // The timeout always passes or shutdown comes first; both mean "go on".
         drop(timeout(limits::ACCEPT_PAUSE, self.closing.cancelled()).await);
+    }
+}
+
+/// Ends when a client has said nothing for as long as a request head may take. hyper's own deadline begins with the first byte.
+async fn silence(has_spoken: Arc<AtomicBool>) {
+    // Nothing ever comes, so the timeout passes.
+    drop(timeout(limits::HTTP_HEADER_TIMEOUT, std::future::pending::<()>()).await);
+    if has_spoken.load(Ordering::Relaxed) {
+        std::future::pending().await
     }
 }
 
@@ -256,12 +268,25 @@ struct Seat {
 /// A stream that keeps its seat, also after an upgrade to WebSocket.
 struct Seated<S> {
     stream: S,
+    /// The client has sent something.
+    has_spoken: Arc<AtomicBool>,
     _seat: Seat,
+}
+
+impl<S> Seated<S> {
+    fn new(stream: S, seat: Seat) -> Self {
+        Self { stream, has_spoken: Arc::default(), _seat: seat }
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Seated<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.has_spoken.store(true, Ordering::Relaxed);
+        }
+        polled
     }
 }
 

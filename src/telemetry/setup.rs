@@ -45,6 +45,11 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// A recorder that is not installed: it renders nothing of this process. For tests that start several servers.
+    pub fn detached() -> Self {
+        Self { handle: PrometheusBuilder::new().build_recorder().handle() }
+    }
+
     /// The text that Prometheus scrapes (exposition format 0.0.4).
     pub fn render(&self) -> String {
         self.handle.render()

@@ -12,6 +12,7 @@ mod loss;
 mod metrics_docs;
 mod returns;
 mod real;
+mod server;
 mod support;
 mod swarm;
 mod switch;
