@@ -54,6 +54,11 @@ impl MediaPlane {
         Ok((Self { handle: handle.clone(), workers: Arc::new(Mutex::new(Some(workers))) }, handle, events))
     }
 
+    /// Peers now, on all workers.
+    pub(super) fn peers(&self) -> usize {
+        self.handle.peers()
+    }
+
     pub(super) fn is_alive(&self) -> bool {
         self.workers.lock().expect("never poisoned: no panic while held").as_ref().is_some_and(SfuShutdown::is_alive)
     }

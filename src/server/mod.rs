@@ -144,6 +144,11 @@ impl Server {
         self.address
     }
 
+    /// Media peers now, publishers included.
+    pub fn peers(&self) -> usize {
+        self.parts.media.peers()
+    }
+
     /// For people, e.g. `http://127.0.0.1:7880/`.
     pub fn url(&self) -> String {
         base_url(self.address, self.is_tls) + "/"

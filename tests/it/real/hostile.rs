@@ -41,7 +41,7 @@ impl Scene {
         let video = || self.publisher.sent_video();
         let seen = Viewer::sees(&mut self.viewer.video, 40, &[&video]).await;
         assert_eq!(seen.sources, [0]);
-        self.house.settles("courtside_sfu_peers", 2.0).await;
+        self.house.peers_settle(2).await;
         self.house.settles("courtside_signaling_broadcasts", 1.0).await;
         self.house.is_well().await;
     }
@@ -49,7 +49,7 @@ impl Scene {
     async fn close(self) {
         assert_eq!(self.resource.delete(&self.house).await, 200);
         assert_eq!(self.publisher.resource.delete(&self.house).await, 200);
-        self.house.settles("courtside_sfu_peers", 0.0).await;
+        self.house.peers_settle(0).await;
         self.house.stop().await;
     }
 }
@@ -196,7 +196,7 @@ async fn oversized_and_nonsensical_requests_are_refused_in_words() {
         let response = request(house, Method::POST, "/whip/derby", Some(&token), sdp, PUBLISH_OFFER).await;
         assert_eq!(response.status(), 401);
     }
-    house.settles("courtside_sfu_peers", 2.0).await;
+    house.peers_settle(2).await;
     scene.viewer.goes_on(40).await;
     scene.house.is_well().await;
     scene.close().await;

@@ -112,9 +112,30 @@ impl House {
         }
     }
 
+    /// Waits until this server has so many media peers.
+    pub(super) async fn peers_settle(&self, peers: usize) {
+        let settled = async {
+            let mut looks = tokio::time::interval(Duration::from_millis(50));
+            while self.server.peers() != peers {
+                looks.tick().await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, settled).await.is_err() {
+            panic!("there are {} peers and not {peers}", self.server.peers());
+        }
+    }
+
+    /// The sum over all labels.
     async fn metric(&self, name: &str) -> Option<f64> {
         let text = self.get("/metrics").await.text().await.unwrap();
-        text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+        let samples = text.lines().filter_map(|line| {
+            let rest = line.strip_prefix(name)?;
+            if !rest.starts_with(['{', ' ']) {
+                return None;
+            }
+            rest.rsplit(' ').next()?.parse::<f64>().ok()
+        });
+        samples.reduce(|sum, sample| sum + sample)
     }
 
     /// Asserts that every part of the server is alive: each worker's thread, the store.

@@ -23,12 +23,12 @@ async fn viewers_on_different_workers_get_every_payload_unchanged_and_in_order()
         let heard = Viewer::sees(&mut viewer.audio, RUN, &[&audio]).await;
         assert_eq!((seen.sources, heard.sources), (vec![0], vec![0]));
     }
-    house.settles("courtside_sfu_peers", 3.0).await;
+    house.peers_settle(3).await;
     house.settles("courtside_signaling_viewers", 2.0).await;
     for resource in [&first_resource, &second_resource, &publisher.resource] {
         assert_eq!(resource.delete(&house).await, 200);
     }
-    house.settles("courtside_sfu_peers", 0.0).await;
+    house.peers_settle(0).await;
     house.is_well().await;
     house.stop().await;
 }
@@ -85,7 +85,7 @@ async fn a_websocket_viewer_is_told_everything_and_keeps_its_picture_over_a_cut(
 
     assert_eq!(socket.ask(json!({"type": "close_peer", "peer": peer})).await["type"], "done");
     assert_eq!(socket.ask(json!({"type": "close_peer", "peer": peer})).await["error"]["code"], "not_found");
-    house.settles("courtside_sfu_peers", 1.0).await;
+    house.peers_settle(1).await;
     drop(publisher);
     let (_, bye) = tokio::join!(house.stop(), socket.hear("bye"));
     assert_eq!(bye["reason"], "shutting_down");

@@ -40,7 +40,7 @@ async fn a_publisher_that_returns_finds_its_viewers_and_their_streams_go_on() {
     viewer.goes_on(60).await;
     let seen = Viewer::sees(&mut viewer.video, 60, &[&before, &now]).await;
     assert_eq!(seen.sources, [0, 1]);
-    house.settles("courtside_sfu_peers", 2.0).await;
+    house.peers_settle(2).await;
 
     // A takeover while the first one still sends: the same credential wins.
     let third = Publisher::go_live(&house, "derby", Some(&token), 3).await;
@@ -52,7 +52,7 @@ async fn a_publisher_that_returns_finds_its_viewers_and_their_streams_go_on() {
     })
     .await;
     assert_eq!(publisher.resource.delete(&house).await, 404);
-    house.settles("courtside_sfu_peers", 2.0).await;
+    house.peers_settle(2).await;
     house.stop().await;
 }
 

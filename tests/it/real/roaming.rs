@@ -37,7 +37,7 @@ async fn a_viewer_whose_address_changes_keeps_its_picture() {
     let seen = Viewer::sees(&mut viewer.video, 60, &[&video]).await;
     assert_eq!(seen.sources, [0]);
     assert!(gap <= PICTURE_BACK_MAX, "the picture was away for {gap:?}");
-    house.settles("courtside_sfu_peers", 2.0).await;
+    house.peers_settle(2).await;
     house.stop().await;
 }
 
@@ -82,6 +82,6 @@ async fn an_ice_restart_by_whep_moves_a_viewer_to_another_path() {
     let seen = Viewer::sees(&mut viewer.video, 60, &[&video]).await;
     assert_eq!(seen.sources, [0]);
     assert_eq!(resource.delete(&house).await, 200);
-    house.settles("courtside_sfu_peers", 1.0).await;
+    house.peers_settle(1).await;
     house.stop().await;
 }

@@ -80,10 +80,10 @@ async fn publishing_needs_a_good_token_where_it_is_closed() {
     // The same credential takes over, and the session before is gone.
     let again = created(whip(Some(&token)).await, Some(&token)).await;
     refused(request(&house, Method::DELETE, &owner.url, Some(&token), None, "").await, 404, "not_found").await;
-    house.settles("courtside_sfu_peers", 1.0).await;
+    house.peers_settle(1).await;
     assert_eq!(again.delete(&house).await, 200);
     assert_eq!(again.delete(&house).await, 404);
-    house.settles("courtside_sfu_peers", 0.0).await;
+    house.peers_settle(0).await;
     house.stop().await;
 }
 
@@ -140,7 +140,7 @@ async fn a_whip_session_follows_rfc_9725() {
     assert_eq!(session.delete(&house).await, 200);
     refused(request(&house, Method::DELETE, &session.url, None, None, "").await, 404, "not_found").await;
     refused(session_patch(FRAGMENT, Some("*"), trickle).await, 404, "not_found").await;
-    house.settles("courtside_sfu_peers", 0.0).await;
+    house.peers_settle(0).await;
     house.stop().await;
 }
 
