@@ -51,7 +51,7 @@ impl Socket {
         let id = self.id;
         request["id"] = id.into();
         self.say(&request).await;
-        self.hear_that(&format!("the answer to {request}"), |message| message["id"] == id).await
+        self.hear_that(&format!("the answer to {}", request["type"]), |message| message["id"] == id).await
     }
 
     /// The next message of this type, heard before or not.
