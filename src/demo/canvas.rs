@@ -119,7 +119,7 @@ impl Canvas {
                 let at = ((row * width + column) * 4) as usize;
                 for (pixel, &to) in data[at..at + 3].iter_mut().zip(&colour) {
                     let from = i32::from(*pixel);
-                    *pixel = (from + ((i32::from(to) - from) * share >> 8)) as u8;
+                    *pixel = (from + (((i32::from(to) - from) * share) >> 8)) as u8;
                 }
             }
         }
@@ -128,11 +128,6 @@ impl Canvas {
     /// Lays another picture of the same size over this one.
     pub(super) fn overlay(&mut self, other: &Pixmap) {
         self.pixmap.draw_pixmap(0, 0, other.as_ref(), &PixmapPaint::default(), Transform::identity(), None);
-    }
-
-    /// Size in real pixels.
-    pub(super) fn size(&self) -> (u32, u32) {
-        (self.pixmap.width(), self.pixmap.height())
     }
 
     /// The pixels, RGBA, row by row.
