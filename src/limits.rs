@@ -92,6 +92,8 @@ pub const DEMO_DRAWING_THREADS_MAX: usize = 8;
 pub const DEMO_RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 /// How long the demo waits for an HTTP answer and for a connection to come up before it starts over.
 pub const DEMO_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the demo's peer connection may take to close. Longer: dropped.
+pub const DEMO_CLOSE_TIMEOUT: Duration = Duration::from_millis(300);
 
 // ---- Load generator ----
 

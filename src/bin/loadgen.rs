@@ -1,9 +1,17 @@
 //! The load generator's command line; everything else is in `courtside::loadgen`.
 
+use std::process::ExitCode;
+
 use clap::Parser;
 use courtside::loadgen::{LoadOptions, run};
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).with_writer(std::io::stderr).init();
-    run(&LoadOptions::parse())
+    match run(&LoadOptions::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("loadgen: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -5,13 +5,14 @@
 //!
 //! - The picture is divided into 64 columns and 36 rows of cells (5 x 5 pixels at 320x180, 20 x 20 at 1280x720).
 //! - The code is one row of 34 cells in the lowest row (`y` from `H * 35/36` to `H`), in columns 15 to 48, so it is centred.
-//! - Cell 0 is white and cell 1 is black: the reader's threshold is the middle of the two, so brightness and video range do not matter.
-//! - Cells 2 to 25 are the counter, 24 bits, most significant first; white is 1.
+//! - Cell 0 is light and cell 1 is dark: the reader's threshold is the middle of the two, so their exact colours (the demo's are muted
+//!   greens) and the video range do not matter.
+//! - Cells 2 to 25 are the counter, 24 bits, most significant first; light is 1.
 //! - Cells 26 to 33 are a CRC-8 of the counter's three bytes (polynomial 0x07, initial value 0xff, not reflected, no final xor).
 //! - Sample cell `i` at `x = W * (15 + i + 0.5) / 64`, `y = H * 35.5 / 36`, and average the middle half of the cell.
 //!
 //! Invariant: `read(draw(counter)) == Some(counter)` at every layer's size; a picture without the code reads as `None`
-//! but for one chance in 256 per candidate (the white and black guard cells lower it further).
+//! but for one chance in 256 per candidate (the two guard cells lower it further).
 
 /// Columns of the cell grid.
 pub const COLUMNS: u32 = 64;
@@ -19,7 +20,7 @@ pub const COLUMNS: u32 = 64;
 pub const ROWS: u32 = 36;
 /// First column of the code.
 pub const FIRST_COLUMN: u32 = 15;
-/// Cells of the code: white guard, black guard, 24 bits of counter, 8 bits of checksum.
+/// Cells of the code: light guard, dark guard, 24 bits of counter, 8 bits of checksum.
 pub const CELLS: u32 = 34;
 /// Counters are below this.
 pub const COUNTER_END: u32 = 1 << 24;
@@ -39,7 +40,7 @@ pub fn checksum(counter: u32) -> u8 {
     crc
 }
 
-/// Whether each cell is white, from left to right. The counter is taken modulo 2^24.
+/// Whether each cell is light, from left to right. The counter is taken modulo 2^24.
 pub fn cells(counter: u32) -> [bool; CELLS as usize] {
     let counter = counter % COUNTER_END;
     let word = u64::from(counter) << 8 | u64::from(checksum(counter));

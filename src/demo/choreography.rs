@@ -373,7 +373,10 @@ fn animate(who: usize, path: &[(f32, f32)], ball: &[Ball], carriers: &[usize]) -
             let (vx, vy) = step(frame);
             let (bx, by) = (ball[frame].x - path[frame].0, ball[frame].y - path[frame].1);
             let gap = bx.hypot(by).max(0.5);
-            (vx + 1.3 * bx / gap, vy + 1.3 * by / gap)
+            let looking = (vx + 1.3 * bx / gap, vy + 1.3 * by / gap);
+            // The keeper dives sideways: he keeps facing the shooter while the ball is in his gloves.
+            let saving = if who == KEEPERS[1] { window(SAVE_S - 0.5, SAVE_S + 2.0, 0.5, seconds(frame)) } else { 0.0 };
+            (looking.0 + (-1.5 - looking.0) * saving, looking.1 * (1.0 - saving))
         })
         .collect();
     let facings = smooth(&facings, 0.16);

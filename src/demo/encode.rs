@@ -14,7 +14,7 @@ use super::picture::Studio;
 use super::sound;
 
 /// Raise it when the picture, the sound or the encoder settings change: every cached recording is then made anew.
-const VERSION: u32 = 2;
+const VERSION: u32 = 4;
 /// Width the frames are drawn at, pixels.
 const DRAWN_WIDTH: u32 = 1280;
 /// Frames between key frames, the same in all layers.

@@ -22,6 +22,10 @@ pub(super) const SCORE: (u32, u32) = (2, 1);
 /// The match clock at frame 0, seconds.
 pub(super) const CLOCK_START_S: u32 = 67 * 60 + 12;
 
+/// The counter's two colours: far enough apart for the lowest layer, close enough to the grass not to draw the eye.
+const COUNTER_LIGHT: Ink = ink(0x9fb8a6);
+const COUNTER_DARK: Ink = ink(0x0a1a10);
+
 const PANEL: Ink = ink(0x0b0f12).alpha(0.88);
 const PAPER: Ink = ink(0xf4f6f4);
 
@@ -179,7 +183,7 @@ fn counter(canvas: &mut Canvas, frame: u32) {
     let (wide, high) = (WIDTH / barcode::COLUMNS as f32, HEIGHT / barcode::ROWS as f32);
     for (cell, white) in barcode::cells(frame).into_iter().enumerate() {
         let x = (barcode::FIRST_COLUMN as usize + cell) as f32 * wide;
-        canvas.rect(x, HEIGHT - high, wide, high, if white { ink(0xffffff) } else { ink(0x000000) });
+        canvas.rect(x, HEIGHT - high, wide, high, if white { COUNTER_LIGHT } else { COUNTER_DARK });
     }
 }
 

@@ -29,7 +29,7 @@ use webrtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit,
 use super::clip::Clip;
 use super::encode::LAYERS;
 use super::schedule::{Due, Schedule};
-use crate::limits::DEMO_CONNECT_TIMEOUT;
+use crate::limits::{DEMO_CLOSE_TIMEOUT, DEMO_CONNECT_TIMEOUT};
 
 const VIDEO_PAYLOAD_TYPE: u8 = 102;
 const AUDIO_PAYLOAD_TYPE: u8 = 111;
@@ -116,8 +116,9 @@ pub(super) async fn publish(target: Target<'_>, clip: &Clip, stop: &Cancellation
     let local = local_address(target.whip_url).await?;
     let connection = build(Watcher { gathered: gathered_tx, states: states_tx }, local).await?;
     let outcome = run(&connection, target, clip, stop, &mut gathered, &mut states, &mut seam).await;
-    if let Err(error) = connection.close().await {
-        tracing::debug!(%error, "closing the demo's peer connection");
+    // The server knows already; a goodbye that takes longer is not worth anybody's time at the prompt.
+    if tokio::time::timeout(DEMO_CLOSE_TIMEOUT, connection.close()).await.is_err() {
+        tracing::debug!("the demo's peer connection was left without a goodbye");
     }
     outcome
 }

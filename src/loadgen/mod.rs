@@ -52,9 +52,9 @@ pub struct LoadOptions {
     /// Simulcast layers of the synthetic picture: 1 or 3.
     #[arg(long, default_value_t = 1)]
     pub layers: usize,
-    /// Viewers.
-    #[arg(long, default_value_t = 100)]
-    pub viewers: usize,
+    /// Viewers; several numbers are measured one after the other, in ascending order.
+    #[arg(long, value_delimiter = ',', default_value = "100,300,1000")]
+    pub viewers: Vec<usize>,
     /// Viewers that join per second, as `100/s` or `100`.
     #[arg(long, default_value = "100/s")]
     pub ramp: String,
@@ -91,12 +91,29 @@ pub enum Publish {
 /// CPU time that one floor is measured for: long enough that its noise is a few per cent.
 const FLOOR_CPU: Duration = Duration::from_secs(2);
 
+/// Server CPU per packet, in floors: the aim.
+const FLOORS_AIM: f64 = 2.0;
+/// The number of viewers for which that aim is a gate.
+const FLOORS_GATE_VIEWERS: usize = 300;
+/// Memory per viewer, bytes: aim and gate.
+const MEMORY_AIM_BYTES: f64 = 65_536.0;
+
 /// One figure.
 struct Figure {
     name: &'static str,
     value: f64,
     unit: &'static str,
+    /// The largest value that counts as met.
+    aim: Option<f64>,
+    /// Whether the run fails when it is not met.
+    gate: bool,
     conditions: String,
+}
+
+impl Figure {
+    fn met(&self) -> Option<bool> {
+        self.aim.map(|aim| self.value <= aim)
+    }
 }
 
 /// Runs what the options ask for and prints the figures. Builds its own runtime. Exits with an error when no viewer got media.
@@ -104,30 +121,37 @@ struct Figure {
 /// # Errors
 /// Bad options, an unreachable server, too few files to open.
 pub fn run(options: &LoadOptions) -> anyhow::Result<()> {
-    ensure!((1..=LOADGEN_VIEWERS_MAX).contains(&options.viewers), "between 1 and {LOADGEN_VIEWERS_MAX} viewers");
+    ensure!(!options.viewers.is_empty(), "some viewers");
+    ensure!(options.viewers.iter().all(|count| (1..=LOADGEN_VIEWERS_MAX).contains(count)), "between 1 and {LOADGEN_VIEWERS_MAX} viewers");
     ensure!(matches!(options.layers, 1 | 3), "one layer or three");
-    let mut figures = Vec::new();
+    let mut counts = options.viewers.clone();
+    counts.sort_unstable();
+    let mut missed = 0;
     if options.publish.is_some() || !options.floor {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(options.threads.max(1)).enable_all().build()?;
-        figures.extend(runtime.block_on(load(options))?);
+        missed += runtime.block_on(load(options, &counts))?;
+    } else {
+        for &count in &counts {
+            print(&measure_floor(options, count)?, options.json);
+        }
     }
-    if options.floor {
-        figures.extend(measure_floor(options)?);
-    }
-    print(&figures, options.json);
+    ensure!(missed == 0, "{missed} gates are not met");
     Ok(())
 }
 
-fn measure_floor(options: &LoadOptions) -> anyhow::Result<Vec<Figure>> {
-    let mut figures = Vec::new();
+/// One figure for each length of run.
+fn measure_floor(options: &LoadOptions, viewers: usize) -> anyhow::Result<Vec<Figure>> {
     let of_a_frame = [publisher::packets_per_frame(options.packets_per_second)];
     let runs = if options.run.is_empty() { &of_a_frame[..] } else { &options.run };
+    let mut figures = Vec::new();
     for &run in runs {
-        let floor = floor::measure(options.viewers, run, FLOOR_CPU)?;
+        let floor = floor::measure(viewers, run, FLOOR_CPU)?;
         figures.push(Figure {
             name: "floor_cpu_per_packet",
             value: floor.ns_per_packet,
             unit: "ns",
+            aim: None,
+            gate: false,
             conditions: format!(
                 "{} viewers, runs of {}, 1100-byte payloads, loopback, {} packets",
                 floor.viewers, floor.run, floor.packets
@@ -143,46 +167,83 @@ fn per_second(ramp: &str) -> anyhow::Result<f64> {
     Ok(number)
 }
 
-async fn load(options: &LoadOptions) -> anyhow::Result<Vec<Figure>> {
+/// Publishes if asked, then measures each number of viewers and prints its figures. Returns how many gates were missed.
+async fn load(options: &LoadOptions, counts: &[usize]) -> anyhow::Result<usize> {
     let server = Arc::new(Server::new(&options.url, &options.broadcast, options.token.clone(), options.i_know)?);
     let identity = Arc::new(Identity::generate()?);
-    let tally = Arc::new(Tally::new());
     let stop = CancellationToken::new();
-    let publishing = CancellationToken::new();
-    let ramp = per_second(&options.ramp)?;
     let mut publisher = JoinSet::new();
     if options.publish.is_some() {
         let rate = Rate { layers: options.layers, packets_per_second: options.packets_per_second };
-        let (server, identity, ready, stop) = (server.clone(), identity.clone(), publishing.clone(), stop.clone());
-        publisher.spawn(async move { publisher::publish(&server, &identity, rate, &ready, &stop).await });
+        let ready = CancellationToken::new();
+        let (server, identity, started, stop) = (server.clone(), identity.clone(), ready.clone(), stop.clone());
+        publisher.spawn(async move { publisher::publish(&server, &identity, rate, &started, &stop).await });
         tokio::select! {
-            () = publishing.cancelled() => {}
+            () = ready.cancelled() => {}
             Some(ended) = publisher.join_next() => {
                 ended.context("the publisher panicked")?.context("publishing")?;
                 anyhow::bail!("the publisher stopped before it began");
             }
         }
     }
+    // Before the first viewer: later rounds reuse memory that earlier ones gave back, so theirs is counted from here too.
     let empty_rss = options.server_pid.map_or(0, clock::process_rss);
-    let viewer_stop = CancellationToken::new();
-    let mut viewers = JoinSet::new();
-    let first = clock::now();
-    for number in 0..options.viewers {
-        tokio::time::sleep_until((first + Duration::from_secs_f64(number as f64 / ramp)).into()).await;
-        let (server, identity, tally, stop) = (server.clone(), identity.clone(), tally.clone(), viewer_stop.clone());
-        viewers.spawn(async move { viewer::watch(&server, &identity, &tally, &stop).await });
+    let mut missed = 0;
+    for &count in counts {
+        let mut figures = round(options, count, &server, &identity, empty_rss).await?;
+        if options.floor {
+            figures.extend(measure_floor(options, count)?);
+            figures.extend(in_floors(&figures, count));
+        }
+        missed += figures.iter().filter(|figure| figure.gate && figure.met() == Some(false)).count();
+        print(&figures, options.json);
     }
-    wait(LOADGEN_SETTLE).await;
-    let measured = measure(options, &tally, empty_rss).await;
-    viewer_stop.cancel();
-    while viewers.join_next().await.is_some() {}
     stop.cancel();
     while let Some(ended) = publisher.join_next().await {
         if let Err(error) = ended.context("the publisher panicked")? {
             eprintln!("the publisher failed: {error:#}");
         }
     }
-    report(options, &tally, &measured)
+    Ok(missed)
+}
+
+/// One number of viewers: join, settle, measure, leave.
+async fn round(
+    options: &LoadOptions,
+    count: usize,
+    server: &Arc<Server>,
+    identity: &Arc<Identity>,
+    empty_rss: u64,
+) -> anyhow::Result<Vec<Figure>> {
+    let tally = Arc::new(Tally::new());
+    let ramp = per_second(&options.ramp)?;
+    let stop = CancellationToken::new();
+    let mut viewers = JoinSet::new();
+    let first = clock::now();
+    for number in 0..count {
+        tokio::time::sleep_until((first + Duration::from_secs_f64(number as f64 / ramp)).into()).await;
+        let (server, identity, tally, stop) = (server.clone(), identity.clone(), tally.clone(), stop.clone());
+        viewers.spawn(async move { viewer::watch(&server, &identity, &tally, &stop).await });
+    }
+    wait(LOADGEN_SETTLE).await;
+    let measured = measure(options, &tally, empty_rss).await;
+    stop.cancel();
+    while viewers.join_next().await.is_some() {}
+    report(options, count, &tally, &measured)
+}
+
+/// The server's CPU per packet as a multiple of the floor, where both are known.
+fn in_floors(figures: &[Figure], count: usize) -> Option<Figure> {
+    let of = |name: &str| figures.iter().find(|figure| figure.name == name);
+    let (server, floor) = (of("server_cpu_per_packet")?, of("floor_cpu_per_packet")?);
+    Some(Figure {
+        name: "server_cpu_in_floors",
+        value: server.value / floor.value.max(1.0),
+        unit: "x",
+        aim: Some(FLOORS_AIM),
+        gate: count == FLOORS_GATE_VIEWERS,
+        conditions: server.conditions.clone(),
+    })
 }
 
 /// What the measured seconds gave.
@@ -212,7 +273,7 @@ async fn wait(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
 
-fn report(options: &LoadOptions, tally: &Tally, measured: &Measured) -> anyhow::Result<Vec<Figure>> {
+fn report(options: &LoadOptions, count: usize, tally: &Tally, measured: &Measured) -> anyhow::Result<Vec<Figure>> {
     let findings = tally.findings();
     let now = measured.to;
     if let Some(failure) = &findings.first_failure {
@@ -221,11 +282,12 @@ fn report(options: &LoadOptions, tally: &Tally, measured: &Measured) -> anyhow::
     ensure!(!findings.joins.is_empty(), "no viewer received media ({} connected, {} failed)", now.connected, now.failed);
     let conditions = format!(
         "{} viewers, {} packets/s in the top layer, {} layers, {} s, ramp {}, loopback",
-        options.viewers, options.packets_per_second, options.layers, options.seconds, options.ramp
+        count, options.packets_per_second, options.layers, options.seconds, options.ramp
     );
     let packets = now.packets - measured.from.packets;
     let mut figures = Vec::new();
-    let mut add = |name, value: f64, unit| figures.push(Figure { name, value, unit, conditions: conditions.clone() });
+    let mut add =
+        |name, value: f64, unit| figures.push(Figure { name, value, unit, aim: None, gate: false, conditions: conditions.clone() });
     add("viewers_connected", now.connected as f64, "viewers");
     add("viewers_with_media", now.joined as f64, "viewers");
     add("viewers_failed", now.failed as f64, "viewers");
@@ -251,8 +313,15 @@ fn report(options: &LoadOptions, tally: &Tally, measured: &Measured) -> anyhow::
         add("server_cpu_per_packet", measured.server_cpu.as_nanos() as f64 / packets.max(1) as f64, "ns");
         add("server_cores", measured.server_cpu.as_secs_f64() / measured.elapsed.as_secs_f64(), "cores");
         let grown = measured.server_rss.saturating_sub(measured.empty_rss);
-        add("server_memory_per_viewer", grown as f64 / now.connected.max(1) as f64, "bytes");
         add("server_memory", measured.server_rss as f64, "bytes");
+        figures.push(Figure {
+            name: "server_memory_per_viewer",
+            value: grown as f64 / now.connected.max(1) as f64,
+            unit: "bytes",
+            aim: Some(MEMORY_AIM_BYTES),
+            gate: true,
+            conditions,
+        });
     }
     Ok(figures)
 }
@@ -263,10 +332,20 @@ fn print(figures: &[Figure], as_json: bool) {
     }
     for figure in figures {
         let value = (figure.value * 1000.0).round() / 1000.0;
+        let Figure { name, unit, aim, gate, conditions, .. } = figure;
+        let met = figure.met();
         if as_json {
-            println!("{}", json!({ "name": figure.name, "value": value, "unit": figure.unit, "conditions": figure.conditions }));
+            println!(
+                "{}",
+                json!({ "name": name, "value": value, "unit": unit, "aim": aim, "met": met, "gate": gate, "conditions": conditions })
+            );
         } else {
-            println!("  {:<28} {:>14} {}", figure.name, value, figure.unit);
+            let verdict = match (aim, met) {
+                (Some(aim), Some(true)) => format!("  (aim {aim}: met)"),
+                (Some(aim), _) => format!("  (aim {aim}: missed)"),
+                (None, _) => String::new(),
+            };
+            println!("  {name:<28} {value:>14} {unit}{verdict}");
         }
     }
 }
@@ -274,6 +353,19 @@ fn print(figures: &[Figure], as_json: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn figure(name: &'static str, value: f64) -> Figure {
+        Figure { name, value, unit: "ns", aim: None, gate: false, conditions: String::new() }
+    }
+
+    #[test]
+    fn the_gate_is_at_its_number_of_viewers() {
+        let figures = [figure("server_cpu_per_packet", 900.0), figure("floor_cpu_per_packet", 400.0)];
+        let at = |count| in_floors(&figures, count).expect("both are known");
+        assert_eq!((at(300).gate, at(300).met()), (true, Some(false)));
+        assert!(!at(100).gate);
+        assert!(in_floors(&figures[..1], 300).is_none());
+    }
 
     #[test]
     fn ramps_are_rates() {

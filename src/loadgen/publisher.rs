@@ -109,14 +109,20 @@ async fn send_all(link: &mut Link, layers: &mut [Layer], ready: &CancellationTok
             (last_key, key_wanted) = (frame, false);
         }
         let timestamp = own_base.wrapping_add(frame.wrapping_mul(90_000 / FRAMES_PER_SECOND));
+        // Sealed first, sent then: the packets of a frame arrive together, as an encoder's do.
+        let mut burst = Vec::new();
         for layer in layers.iter_mut() {
             for (index, payload) in payloads(layer.packets_per_frame, key).into_iter().enumerate() {
                 let marker = index as u32 + 1 == layer.packets_per_frame + u32::from(key);
                 let packet = layer.packet(timestamp, marker, transport_sequence, payload)?;
                 transport_sequence = transport_sequence.wrapping_add(1);
-                let sealed = link.outbound.encrypt_rtp(&packet)?;
-                link.send(&sealed).await;
+                burst.push(link.outbound.encrypt_rtp(&packet)?);
             }
+        }
+        for sealed in &burst {
+            link.send(sealed).await;
+        }
+        for layer in layers.iter() {
             if frame.is_multiple_of(FRAMES_PER_SECOND) {
                 let report = layer.sender_report(timestamp);
                 link.send_rtcp(&report).await?;
