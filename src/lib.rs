@@ -1,5 +1,4 @@
 #![doc = include_str!("ARCHITECTURE.md")]
-#![cfg_attr(test, expect(clippy::disallowed_methods, reason = "tests need some instant to start virtual time from"))]
 
 pub mod ids;
 pub mod limits;

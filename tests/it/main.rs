@@ -1,6 +1,8 @@
 //! The one integration binary: whole-program tests, and checks of the house itself. Media-plane scenarios run on virtual time: see
 //! `support`.
 
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
 mod address;
 mod allocation;
 mod config_docs;

@@ -129,7 +129,6 @@ fn codec(kind: RtpCodecKind) -> RTCRtpCodecParameters {
     RTCRtpCodecParameters {
         rtp_codec: RTCRtpCodec { mime_type: mime_type.to_owned(), clock_rate, channels, sdp_fmtp_line: fmtp.to_owned(), rtcp_feedback },
         payload_type,
-        ..Default::default()
     }
 }
 

@@ -3,7 +3,7 @@
 //! No fixed ports, no sleeps: every wait is for an event and has a deadline ([`house::within`]). What arrives is judged by
 //! [`picture::judge`], which knows nothing of how the server works.
 
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "real time, and tests")]
+#![expect(clippy::disallowed_methods, reason = "real time")]
 
 mod client;
 mod hostile;
