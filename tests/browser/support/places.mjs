@@ -59,7 +59,8 @@ export class WatchPage {
   async chooseQuality(name) {
     await this.page.mouse.move(640, 300);
     await this.player.getByRole('button', { name: 'Quality and settings' }).click();
-    await this.page.getByRole('menuitemradio', { name }).click({ timeout: 30_000 });
+    // From its beginning: "Auto" names the size it has chosen, too.
+    await this.page.getByRole('menuitemradio', { name: new RegExp(`^${name}`) }).click({ timeout: 30_000 });
   }
 
   async qualities() {
