@@ -1,5 +1,9 @@
 //! The floor under any fan-out on this machine: per packet one seal with AES-128-GCM under the viewer's own key, and UDP to the
 //! viewer's own socket, in runs of R equal packets with segmentation offload as the server sends them. Nothing else.
+//!
+//! Two floors: a tight loop, with everything in the caches and nobody waiting at the sockets; and one at the pace of a broadcast, a run
+//! to each viewer 30 times a second while tasks wait at the sockets, so that each send pays for cold caches and for waking its receiver
+//! as a server's does on loopback.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -16,6 +20,7 @@ const HEADER: usize = 24;
 const TAG: usize = 16;
 /// Rounds between two drains of the receiving sockets: what they hold stays below their buffers.
 const DRAIN_EVERY: usize = 4;
+const ROUNDS_PER_SECOND: u32 = 30;
 
 /// One measurement.
 #[derive(Debug, Clone, Copy)]
@@ -34,20 +39,38 @@ struct Viewer {
     address: SocketAddr,
 }
 
-/// Measures for about `duration` of CPU time. Blocking.
+/// How the runs follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// One after the other, until this much CPU time is spent.
+    Tight(Duration),
+    /// 30 rounds a second, for this long.
+    Broadcast(Duration),
+}
+
+/// Measures. Blocking.
 ///
 /// # Errors
 /// Sockets cannot be opened, or the kernel cannot segment.
-pub(super) fn measure(viewers: usize, run: usize, duration: Duration) -> anyhow::Result<Floor> {
+pub(super) fn measure(viewers: usize, run: usize, pace: Pace) -> anyhow::Result<Floor> {
     let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     let offload = UdpSocketState::new(UdpSockRef::from(&sender))?;
     ensure!(run <= offload.max_gso_segments(), "this kernel segments at most {} packets", offload.max_gso_segments());
     let viewers: Vec<Viewer> = (0..viewers).map(|_| viewer()).collect::<anyhow::Result<_>>()?;
+    let waiting = match pace {
+        Pace::Tight(_) => None,
+        Pace::Broadcast(_) => Some(waiting_receivers(&viewers)?),
+    };
+    let started = clock::now();
     let packet = vec![0x5a; HEADER + LOADGEN_PAYLOAD_BYTES];
     let segment = packet.len() + TAG;
     let mut burst: Vec<u8> = Vec::with_capacity(run * segment);
     let (mut sequence, mut spent, mut packets) = (0_u64, Duration::ZERO, 0_u64);
     for round in 0.. {
+        if let Some(runtime) = &waiting {
+            let due = started + Duration::from_secs(1) * round as u32 / ROUNDS_PER_SECOND;
+            runtime.block_on(async { tokio::time::sleep_until(due.into()).await });
+        }
         let before = clock::thread_cpu();
         for viewer in &viewers {
             burst.clear();
@@ -69,14 +92,38 @@ pub(super) fn measure(viewers: usize, run: usize, duration: Duration) -> anyhow:
         }
         spent += clock::thread_cpu() - before;
         sequence += run as u64;
-        if round % DRAIN_EVERY == DRAIN_EVERY - 1 {
-            viewers.iter().for_each(drain);
-        }
-        if spent >= duration {
+        let over = match pace {
+            Pace::Tight(cpu) => {
+                if round % DRAIN_EVERY == DRAIN_EVERY - 1 {
+                    viewers.iter().for_each(drain);
+                }
+                spent >= cpu
+            }
+            Pace::Broadcast(duration) => started.elapsed() >= duration,
+        };
+        if over {
             break;
         }
     }
+    if let Some(runtime) = waiting {
+        runtime.shutdown_background();
+    }
     Ok(Floor { viewers: viewers.len(), run, ns_per_packet: spent.as_nanos() as f64 / packets.max(1) as f64, packets })
+}
+
+/// Tasks that empty the sockets as soon as something arrives, on a thread of their own.
+fn waiting_receivers(viewers: &[Viewer]) -> anyhow::Result<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let _entered = runtime.enter();
+    for viewer in viewers {
+        let socket = tokio::net::UdpSocket::from_std(viewer.receiver.try_clone()?)?;
+        // Ends with its runtime.
+        drop(runtime.spawn(async move {
+            let mut buffer = vec![0; 65_536];
+            while socket.recv(&mut buffer).await.is_ok() {}
+        }));
+    }
+    Ok(runtime)
 }
 
 fn viewer() -> anyhow::Result<Viewer> {
