@@ -197,7 +197,8 @@ fn refused(reason: &'static str) {
     metrics::counter!(HTTP_CONNECTIONS_REFUSED, "reason" => reason).increment(1);
 }
 
-/// How many connections each address has.
+/// How many connections each address has. Bounded: an address is there only while it holds one, and connections are bounded in total. The
+/// lock is held for one look-up, when a connection comes or goes.
 #[derive(Debug, Clone)]
 pub(super) struct Addresses {
     counts: Arc<Mutex<HashMap<IpAddr, u32>>>,
