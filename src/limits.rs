@@ -215,6 +215,9 @@ pub const POSTER_BYTES_MAX: usize = 256 * 1024;
 pub const POSTERS_MAX: usize = 512;
 /// At most one `viewers` message a broadcast in this time; with 100,000 viewers each one costs 100,000 sends.
 pub const VIEWERS_ANNOUNCE_INTERVAL: Duration = Duration::from_secs(1);
+/// Layers that keep their shape are announced again for their bit rates alone at most once in this time, and only when one has moved by
+/// half: a quality menu shows what it costs, not a meter.
+pub const LAYER_RATES_ANNOUNCE_INTERVAL: Duration = Duration::from_secs(5);
 /// Announcements of one broadcast that a session may lag behind. More: it is sent the present state instead of what it missed.
 pub const NEWS_QUEUE: usize = 32;
 /// Publish tokens that `POST /api/v1/broadcasts` hands out are good for this long.

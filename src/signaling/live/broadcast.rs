@@ -17,7 +17,10 @@ use axum::body::Bytes;
 
 use super::details::Details;
 use crate::ids::{BroadcastId, PeerId, UserId};
-use crate::limits::{ENDED_KEPT, IDLE_KEPT, PUBLISHER_RETURN_AFTER_RESTART, PUBLISHER_RETURN_WINDOW, VIEWERS_ANNOUNCE_INTERVAL};
+use crate::limits::{
+    ENDED_KEPT, IDLE_KEPT, LAYER_RATES_ANNOUNCE_INTERVAL, PUBLISHER_RETURN_AFTER_RESTART, PUBLISHER_RETURN_WINDOW,
+    VIEWERS_ANNOUNCE_INTERVAL,
+};
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::handle::TrackInfo;
 use crate::signaling::now::Now;
@@ -80,7 +83,7 @@ pub(crate) struct Changed {
     /// State, title, teams, score, clock, markers, visibility, poster.
     pub(crate) view: bool,
     pub(crate) viewers: bool,
-    /// Layers appeared, went or changed size.
+    /// Layers appeared, went or changed size, or their rates are no longer what was announced.
     pub(crate) layers: bool,
     /// The stored record is stale.
     pub(crate) record: bool,
@@ -117,6 +120,8 @@ pub(crate) struct Broadcast {
     video_codec: Option<Codec>,
     has_audio: bool,
     layers: Vec<LayerView>,
+    /// As last announced, and when.
+    layers_told: (Vec<LayerView>, Option<Instant>),
     poster: Option<Poster>,
     poster_version: u32,
     changed: Changed,
@@ -144,6 +149,7 @@ impl Broadcast {
             video_codec: None,
             has_audio: false,
             layers: Vec::new(),
+            layers_told: (Vec::new(), None),
             poster: None,
             poster_version: 0,
             changed: Changed { record: true, ..Changed::default() },
@@ -330,7 +336,12 @@ impl Broadcast {
         let shape = |layers: &[LayerView]| -> Vec<_> {
             layers.iter().map(|layer| (layer.spatial, layer.width, layer.height, layer.active)).collect()
         };
-        self.changed.layers |= shape(&layers) != shape(&self.layers);
+        let (told, told_at) = &self.layers_told;
+        let may_tell_rates = told_at.is_none_or(|at| at + LAYER_RATES_ANNOUNCE_INTERVAL <= now.instant);
+        if shape(&layers) != shape(&self.layers) || may_tell_rates && rates_moved(told, &layers) {
+            self.layers_told = (layers.clone(), Some(now.instant));
+            self.changed.layers = true;
+        }
         self.layers = layers;
         let video_codec = video.and_then(|track| track.codec);
         let has_audio = tracks.iter().any(|track| track.kind == MediaKind::Audio && track.codec.is_some());
@@ -474,6 +485,15 @@ impl Broadcast {
         let viewers = self.viewers_announced_at.filter(|_| self.changed.viewers).map(|at| at + VIEWERS_ANNOUNCE_INTERVAL);
         [phase, viewers].into_iter().flatten().min()
     }
+}
+
+/// Whether a rate became known, or differs by half from the one before.
+fn rates_moved(before: &[LayerView], now: &[LayerView]) -> bool {
+    let moved = |(before, now): (&LayerView, &LayerView)| {
+        let (before, now) = (u64::from(before.bitrate_bps), u64::from(now.bitrate_bps));
+        2 * now.max(before) > 3 * now.min(before)
+    };
+    before.len() != now.len() || before.iter().zip(now).any(moved)
 }
 
 fn layer_view(layer: &crate::sfu::handle::LayerInfo) -> LayerView {

@@ -203,14 +203,21 @@ fn the_viewer_count_goes_out_at_once_and_then_at_most_once_per_interval() {
 }
 
 #[test]
-fn layers_are_announced_when_their_shape_changes_and_not_for_each_bitrate() {
+fn layers_are_announced_when_their_shape_changes_and_now_and_then_for_their_bitrates() {
     let mut show = Show::live(user(1));
     assert!(show.broadcast.poll(show.now).layers);
     let mut tracks = picture(true);
     tracks[0].layers[0].bitrate_bps = 900_000;
     show.broadcast.tracks(show.now, PEER, &tracks);
-    assert!(!show.broadcast.poll(show.now).layers);
+    assert!(!show.broadcast.poll(show.now).layers, "too soon after the last one");
     assert_eq!(show.broadcast.layers()[0].bitrate_bps, 900_000);
+    show.now = show.now.after(LAYER_RATES_ANNOUNCE_INTERVAL);
+    show.broadcast.tracks(show.now, PEER, &tracks);
+    assert!(show.broadcast.poll(show.now).layers);
+    show.now = show.now.after(LAYER_RATES_ANNOUNCE_INTERVAL);
+    tracks[0].layers[0].bitrate_bps = 1_300_000;
+    show.broadcast.tracks(show.now, PEER, &tracks);
+    assert!(!show.broadcast.poll(show.now).layers, "less than half more");
     show.broadcast.tracks(show.now, PEER, &picture(false));
     assert!(show.broadcast.poll(show.now).layers);
 }

@@ -38,8 +38,8 @@ export function QualityMenu({ layers, layer, choice, hasAudio, statsOn, onChoice
         <MenuItem
           key={each.spatial}
           checked={chosen(each.spatial)}
-          // A fixed choice that is not (yet) met says what is really shown.
-          detail={chosen(each.spatial) && layer.current !== null && layer.current !== each.spatial ? going : formatBitrate(each.bitrate_bps)}
+          // A fixed choice that is not (yet) met says what is really shown. A rate comes with the first second of the layer.
+          detail={chosen(each.spatial) && layer.current !== null && layer.current !== each.spatial ? going : each.bitrate_bps > 0 ? formatBitrate(each.bitrate_bps) : undefined}
           onSelect={pick({ mode: 'layer', spatial: each.spatial })}
         >
           {formatLayer(each)}
