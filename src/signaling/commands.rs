@@ -11,10 +11,10 @@ pub(crate) async fn execute(live: &Live, session: &Session, news: &mut Option<Ne
     let done = |id: u32, result: Result<(), Refusal>| Some(Outcome::Done { id, result });
     let who = Some(session.claims());
     match command {
-        Command::Join { id, broadcast, token } => {
+        Command::Join { id, broadcast, token, join_as } => {
             let result = live.identify(token.as_deref()).and_then(|claims| {
                 let claims = claims.unwrap_or_else(|| session.identity().clone());
-                let (joined, receiver) = live.join(session.id, &broadcast, &claims)?;
+                let (joined, receiver) = live.join(session.id, &broadcast, &claims, join_as)?;
                 *news = Some(receiver);
                 Ok((joined, claims))
             });

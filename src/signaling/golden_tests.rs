@@ -40,7 +40,7 @@ fn client_messages() -> Vec<ClientMessage> {
             resume: Some(text("00ff")),
         },
         ClientMessage::Ping { id: 1, client_time_ms: 1234.5 },
-        ClientMessage::Join { id: 2, broadcast: text("cup-final"), token: Some(text("eyJ.e30.sig")) },
+        ClientMessage::Join { id: 2, broadcast: text("cup-final"), token: Some(text("eyJ.e30.sig")), preview: true },
         ClientMessage::Leave { id: 3 },
         ClientMessage::Offer { id: 4, intent: Intent::View, sdp: text("v=0\r\n"), peer: Some(PEER) },
         ClientMessage::Candidate { peer: PEER, candidate: text("candidate:1 1 udp 1 192.0.2.7 9 typ host"), mid: Some(text("0")) },

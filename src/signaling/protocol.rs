@@ -44,6 +44,10 @@ pub enum ClientMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         token: Option<String>,
+        /// Looks without watching, as the moving picture in a list does: not counted as a viewer, yet takes a viewer's place on the node.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        #[ts(optional, as = "Option<bool>")]
+        preview: bool,
     },
     /// Leaves the broadcast; its media peers are closed.
     Leave { id: u32 },

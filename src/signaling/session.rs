@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use super::live::{Joined, Told};
+use super::live::{JoinAs, Joined, Told};
 use super::now::Now;
 use super::protocol::{
     BroadcastChanges, ByeReason, ClientMessage, Grant, Intent, MarkerKind, PeerState, PlaybackReport, QualityChoice, ServerMessage, Slot,
@@ -38,6 +38,7 @@ pub(crate) enum Command {
         id: u32,
         broadcast: String,
         token: Option<String>,
+        join_as: JoinAs,
     },
     Leave {
         id: u32,
@@ -225,7 +226,10 @@ impl Session {
             ClientMessage::Report { report } => return Ok(vec![Action::Report(report)]),
             // ICE-lite: addresses are learned from checks, so a candidate is only held against the session's peers.
             ClientMessage::Candidate { peer, .. } => return self.demand_peer(peer).map(|()| Vec::new()),
-            ClientMessage::Join { id, broadcast, token } => Command::Join { id, broadcast, token },
+            ClientMessage::Join { id, broadcast, token, preview } => {
+                let join_as = if preview { JoinAs::Preview } else { JoinAs::Viewer };
+                Command::Join { id, broadcast, token, join_as }
+            }
             ClientMessage::Leave { id } => {
                 self.place.as_ref().ok_or(Refusal::NotJoined)?;
                 self.place = None;

@@ -28,7 +28,11 @@ broadcast: string,
 /**
  * A token for this broadcast, when it needs another one than `hello` carried.
  */
-token?: string }
+token?: string,
+/**
+ * Looks without watching, as the moving picture in a list does: not counted as a viewer, yet takes a viewer's place on the node.
+ */
+preview?: boolean }
   | { "type": "leave", id: number }
   | { "type": "offer", id: number, intent: Intent, sdp: string, peer?: string }
   | { "type": "candidate", peer: string, candidate: string, mid?: string }

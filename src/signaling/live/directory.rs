@@ -74,9 +74,18 @@ pub(crate) struct IceTags {
 struct Member {
     broadcast: BroadcastId,
     key: ViewerKey,
-    /// Publishers do not count as viewers.
+    /// Publishers and previews do not count as viewers.
     is_counted: bool,
     peers: Vec<PeerId>,
+}
+
+/// What a session joins for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum JoinAs {
+    /// To watch, or to publish; counted until it publishes.
+    Viewer,
+    /// To show a moving picture in a list: a peer like any other for the node, nobody for the broadcast.
+    Preview,
 }
 
 /// What `join` found.
@@ -282,8 +291,8 @@ impl Directory {
 
     // ---- Sessions ----
 
-    /// A session enters a broadcast as one more connection of `user`; it leaves the one before.
-    pub(crate) fn join(&mut self, now: Now, session: SessionId, name: &str, who: &Claims) -> Result<Joined, Refusal> {
+    /// A session enters a broadcast as one more connection of its person; it leaves the one before.
+    pub(crate) fn join(&mut self, now: Now, session: SessionId, name: &str, who: &Claims, join_as: JoinAs) -> Result<Joined, Refusal> {
         let broadcast = self.find(name)?;
         access::demand(self.policy, Some(who), broadcast, Grant::View)
             .or_else(|refusal| access::demand(self.policy, Some(who), broadcast, Grant::Publish).map_err(|_| refusal))?;
@@ -291,9 +300,12 @@ impl Directory {
         let grants = access::grants(self.policy, Some(who), broadcast);
         self.leave(now, session);
         let key = ViewerKey::Person(who.sub);
-        self.members.insert(session, Member { broadcast: id, key, is_counted: true, peers: Vec::new() });
+        let is_counted = join_as == JoinAs::Viewer;
+        self.members.insert(session, Member { broadcast: id, key, is_counted, peers: Vec::new() });
         let view = self.edit(now, id, |broadcast| {
-            broadcast.add_viewer(key);
+            if is_counted {
+                broadcast.add_viewer(key);
+            }
             Ok(broadcast.to_view())
         })?;
         Ok(Joined { id, view, grants })

@@ -103,7 +103,7 @@ fn an_offer_that_fails_takes_the_broadcast_it_made_with_it() {
 fn the_same_credential_takes_over_and_the_old_session_is_told() {
     let mut world = World::new(None);
     world.create("derby", 1).unwrap();
-    let joined = world.directory.join(world.now, SESSION, "derby", &claims(1)).unwrap();
+    let joined = world.directory.join(world.now, SESSION, "derby", &claims(1), JoinAs::Viewer).unwrap();
     assert!(joined.grants.contains(&Grant::Publish));
     let admission = world.directory.admit_publisher(world.now, "derby", Some(&claims(1)), None).unwrap();
     world.directory.publisher_joined(world.now, &admission, PEER, Some(SESSION), IceTags::default()).unwrap();
@@ -116,12 +116,39 @@ fn the_same_credential_takes_over_and_the_old_session_is_told() {
 }
 
 #[test]
+fn a_preview_is_nobodys_viewer_and_takes_a_place_on_the_node_like_any_other() {
+    let mut world = World::new(Some(1));
+    let id = world.create("derby", 1).unwrap();
+    world.directory.join(world.now, SESSION, "derby", &claims(1), JoinAs::Preview).unwrap();
+    assert_eq!(world.directory.admit_viewer("derby", Some(&claims(1)), false), Ok(id));
+    let entry = PeerEntry {
+        broadcast: id,
+        is_publisher: false,
+        session: Some(SESSION),
+        credential: access::credential(None),
+        ice: IceTags::default(),
+    };
+    world.directory.viewer_joined(world.now, PEER, entry).unwrap();
+    let count = |world: &World| world.directory.find("derby").map(|broadcast| (broadcast.viewers(), broadcast.viewers_peak()));
+    assert_eq!(count(&world), Ok((0, 0)));
+    assert_eq!(world.directory.admit_viewer("derby", None, false), Err(Refusal::Full("viewers of this node")));
+    // The same person watching in another tab is one viewer, whatever the preview does.
+    world.directory.join(world.now, SessionId::from_bits(2), "derby", &claims(1), JoinAs::Viewer).unwrap();
+    world.directory.leave(world.now, SESSION);
+    assert_eq!(count(&world), Ok((1, 1)));
+    // The same session may go on to watch.
+    world.directory.join(world.now, SESSION, "derby", &claims(2), JoinAs::Preview).unwrap();
+    world.directory.join(world.now, SESSION, "derby", &claims(2), JoinAs::Viewer).unwrap();
+    assert_eq!(count(&world), Ok((2, 2)));
+}
+
+#[test]
 fn a_session_counts_as_one_viewer_until_it_publishes_or_leaves() {
     let mut world = World::new(None);
     let id = world.create("derby", 1).unwrap();
-    world.directory.join(world.now, SESSION, "derby", &claims(1)).unwrap();
-    world.directory.join(world.now, SessionId::from_bits(2), "derby", &claims(2)).unwrap();
-    world.directory.join(world.now, SessionId::from_bits(3), "derby", &claims(2)).unwrap();
+    world.directory.join(world.now, SESSION, "derby", &claims(1), JoinAs::Viewer).unwrap();
+    world.directory.join(world.now, SessionId::from_bits(2), "derby", &claims(2), JoinAs::Viewer).unwrap();
+    world.directory.join(world.now, SessionId::from_bits(3), "derby", &claims(2), JoinAs::Viewer).unwrap();
     assert_eq!(world.directory.find("derby").unwrap().viewers(), 2);
     let admission = world.directory.admit_publisher(world.now, "derby", Some(&claims(1)), None).unwrap();
     world.directory.publisher_joined(world.now, &admission, PEER, Some(SESSION), IceTags::default()).unwrap();
@@ -139,7 +166,7 @@ fn a_session_counts_as_one_viewer_until_it_publishes_or_leaves() {
 fn news_that_overtake_the_answer_reach_the_session_all_the_same() {
     let mut world = World::new(None);
     let id = world.create("derby", 1).unwrap();
-    world.directory.join(world.now, SESSION, "derby", &claims(2)).unwrap();
+    world.directory.join(world.now, SESSION, "derby", &claims(2), JoinAs::Viewer).unwrap();
     world.directory.admit_viewer("derby", Some(&claims(2)), false).unwrap();
     world.directory.poll_effects();
     world.directory.handle_sfu_event(world.now, SfuEvent::CannotDecode { peer: PEER, broadcast: id, codec: Codec::Av1 });
@@ -185,7 +212,7 @@ fn everything_is_empty_when_everybody_has_left() {
     world.media(PEER, admission.broadcast);
     for (bits, session) in [(10, 1), (11, 2)] {
         let session = SessionId::from_bits(session);
-        world.directory.join(world.now, session, "derby", &claims(bits)).unwrap();
+        world.directory.join(world.now, session, "derby", &claims(bits), JoinAs::Viewer).unwrap();
         world.directory.admit_viewer("derby", Some(&claims(bits)), false).unwrap();
         let entry = PeerEntry {
             broadcast: admission.broadcast,

@@ -41,7 +41,7 @@ use crate::sfu::handle::{SfuEvents, SfuHandle};
 use crate::store::Store;
 
 pub(crate) use self::broadcast::{Credential, Poster};
-pub(crate) use self::directory::{Joined, Told, gone_word};
+pub(crate) use self::directory::{JoinAs, Joined, Told, gone_word};
 pub(crate) use self::media::{Answered, HttpPeer, Who};
 pub(crate) use self::sessions::{Mail, Mailbox, Parked};
 pub(crate) use self::tasks::until;

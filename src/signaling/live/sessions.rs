@@ -6,7 +6,7 @@ use std::time::Instant;
 use rand::Rng;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Live, News, Told};
+use super::{JoinAs, Live, News, Told};
 use crate::ids::{BroadcastId, PeerId, SessionId};
 use crate::limits::{RESUME_WINDOW, SESSION_MAILBOX, SESSIONS_MAX};
 use crate::signaling::now::Now;
@@ -200,10 +200,16 @@ impl Live {
     }
 
     /// Enters a broadcast for a session.
-    pub(crate) fn join(&self, session: SessionId, name: &str, who: &crate::accounts::Claims) -> Result<(super::Joined, News), Refusal> {
+    pub(crate) fn join(
+        &self,
+        session: SessionId,
+        name: &str,
+        who: &crate::accounts::Claims,
+        join_as: JoinAs,
+    ) -> Result<(super::Joined, News), Refusal> {
         self.refuse_when_closing()?;
         self.decide(|now: Now, state| {
-            let joined = state.directory.join(now, session, name, who)?;
+            let joined = state.directory.join(now, session, name, who, join_as)?;
             let news = state.subscribe(joined.id);
             Ok((joined, news))
         })

@@ -18,8 +18,7 @@ export function Hero({ broadcast, alone, now }: { broadcast: BroadcastView; alon
   const [delay, setDelay] = useState<number | null>(null);
   const shownDelay = useEverySecond(delay);
   const title = titleOf(broadcast);
-  const viewers = words.home.viewers(formatCount(broadcast.viewers));
-  const detail = detailOf(broadcast, now);
+  const meta = [detailOf(broadcast, now), broadcast.viewers > 0 ? words.home.viewers(formatCount(broadcast.viewers)) : ''].filter(Boolean);
   return (
     <section class={`hero over ${alone ? 'alone' : ''}`} aria-label={words.home.featured}>
       <div class="picture">
@@ -31,7 +30,7 @@ export function Hero({ broadcast, alone, now }: { broadcast: BroadcastView; alon
         <div class="board">
           {broadcast.teams ? <TeamRows teams={broadcast.teams} score={broadcast.score} /> : <h2>{title}</h2>}
         </div>
-        <p class="meta num">{detail ? `${detail} · ${viewers}` : viewers}</p>
+        <p class="meta num">{meta.join(' · ')}</p>
         <div><Button look="primary" size="lg" icon={play} href={pathOf({ kind: 'watch', slug: broadcast.slug })}>{words.home.watchLive}</Button></div>
       </div>
     </section>
@@ -49,7 +48,7 @@ function usePreviewAllowed(): boolean {
 
 function Preview({ slug, onDelay }: { slug: string; onDelay: (delayMs: number | null) => void }) {
   const video = useRef<HTMLVideoElement>(null);
-  const session = useViewer(slug);
+  const session = useViewer(slug, { preview: true });
   const [moving, setMoving] = useState(false);
   const playing = session.phase.value.kind === 'playing';
   const latency = session.latencyMs.value;

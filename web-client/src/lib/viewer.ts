@@ -32,6 +32,8 @@ export type ViewerOptions = {
   broadcast: string;
   /** A capability token, when the broadcast needs one. */
   token?: string | undefined;
+  /** For a moving picture in a list: nobody's viewer, and no part of the server's figures about watching. */
+  preview?: boolean;
   /** See `signalingUrl`. */
   url: string;
   /** Ends the session. */
@@ -138,7 +140,11 @@ export class ViewerSession {
     this.#client.retryNow();
     if (!this.#client.isOpen) return;
     if (this.#facts.value.state === null) void this.#join();
-    else void this.#newPeer();
+    else {
+      this.#watch.tryAfresh();
+      this.#patch({ blocked: false });
+      void this.#newPeer();
+    }
   }
 
   /** Follows the frames of the element that shows `stream`. Needed for latency, media time and the moment of the first frame. */
@@ -216,6 +222,9 @@ export class ViewerSession {
       case 'publisher_refused':
       case 'stats':
         break;
+      default:
+        // What a newer server says besides; the compiler asks for a case of all that ours says.
+        event satisfies never;
     }
   }
 
@@ -237,8 +246,8 @@ export class ViewerSession {
     this.#joining = true;
     clearTimeout(this.#joinTimer);
     try {
-      const { token } = this.#options;
-      const joined = await this.#client.request('join', { broadcast: this.#options.broadcast, ...(token ? { token } : {}) });
+      const { broadcast, token, preview } = this.#options;
+      const joined = await this.#client.request('join', { broadcast, ...(token ? { token } : {}), ...(preview ? { preview } : {}) });
       this.#joinAttempt = 0;
       // The peer starts below, whatever the state was before.
       this.#broadcast.value = joined.broadcast;
@@ -362,6 +371,7 @@ export class ViewerSession {
   }
 
   #report(): void {
+    if (this.#options.preview) return;
     const stats = this.#stats.value;
     const before = this.#reported;
     const now = { freezes: stats?.freezes ?? 0, frozenMs: stats?.frozenMs ?? 0, framesDropped: stats?.framesDropped ?? 0 };

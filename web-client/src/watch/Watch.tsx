@@ -13,7 +13,7 @@ import { useViewer } from './use_viewer';
 export function Watch({ slug }: { slug: string }) {
   // A private link carries its token in the address.
   const token = useMemo(() => new URLSearchParams(location.search).get('token') ?? undefined, [slug]);
-  const session = useViewer(slug, token);
+  const session = useViewer(slug, { token });
   const life = useMemo(() => new AbortController(), [session]);
   const match = useMemo(() => followMatch(session, life.signal), [session, life]);
   const [theatre, setTheatre] = useState(false);

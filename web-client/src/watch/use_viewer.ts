@@ -3,12 +3,14 @@ import { useEffect, useMemo } from 'preact/hooks';
 import { signalingUrl } from '../lib/signaling';
 import { ViewerSession } from '../lib/viewer';
 
+export type Viewing = { token?: string | undefined; preview?: boolean };
+
 /** Opens a session for `broadcast` (slug or id); it ends when the component leaves or another one is asked for. */
-export function useViewer(broadcast: string, token?: string): ViewerSession {
+export function useViewer(broadcast: string, { token, preview = false }: Viewing = {}): ViewerSession {
   const held = useMemo(() => {
     const controller = new AbortController();
-    return { controller, session: new ViewerSession({ broadcast, token, url: signalingUrl(location.href), lifetime: controller.signal }) };
-  }, [broadcast, token]);
+    return { controller, session: new ViewerSession({ broadcast, token, preview, url: signalingUrl(location.href), lifetime: controller.signal }) };
+  }, [broadcast, token, preview]);
   useEffect(() => () => held.controller.abort(), [held]);
   return held.session;
 }

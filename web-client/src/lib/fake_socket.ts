@@ -1,0 +1,30 @@
+// For tests: the server's end of a signaling connection, spoken by hand.
+import type { ClientMessage, ServerMessage } from '../protocol';
+
+export class FakeSocket extends EventTarget {
+  readonly sent: ClientMessage[] = [];
+  closed = false;
+  send(text: string): void {
+    this.sent.push(JSON.parse(text) as ClientMessage);
+  }
+  close(): void {
+    this.closed = true;
+  }
+  open(): void {
+    this.dispatchEvent(new Event('open'));
+  }
+  lose(): void {
+    this.dispatchEvent(new Event('close'));
+  }
+  say(message: ServerMessage): void {
+    this.dispatchEvent(new MessageEvent('message', { data: JSON.stringify(message) }));
+  }
+  welcome(resumed = false): void {
+    this.open();
+    this.say({
+      type: 'welcome', protocol: 1, server: 'test', session: 's', resume: 'again', resume_window_ms: 30_000, resumed,
+      user: { id: 'u', name: 'Guest', guest: true }, token: 'identity', server_time_ms: 1_700_000_000_000, ice_servers: [],
+      ping_interval_ms: 10_000,
+    });
+  }
+}
