@@ -246,6 +246,8 @@ export const words = {
       serverGoneLine: 'This page keeps asking.',
       notAllowed: 'This server lets only invited people go live',
       notAllowedLine: 'Ask whoever runs it for an invitation.',
+      invitationOver: 'This invite has run out',
+      invitationOverLine: 'Ask whoever sent it for a new one.',
       battery: 'Laptop is on battery',
       batteryLine: 'Encoding may slow down. Plug in if you can.',
     },

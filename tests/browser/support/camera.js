@@ -1,7 +1,8 @@
-// Put into publishing pages: the "camera" is a pitch drawn on a canvas with the clock barcode in it, the microphone stays the browser's fake one.
-// Reads its wishes from `globalThis.cameraWishes`: { width, height, rate, codec }. Needs `barcode.js`.
+// Put into publishing pages: the "camera" is a pitch drawn on a canvas with the clock barcode in it, the microphone stays the browser's fake
+// one, and the "screen" is a picture of another shape. Reads its wishes from `globalThis.cameraWishes`: { width, height, rate, codec, screen:
+// { width, height } }. Needs `barcode.js`.
 (() => {
-  const wishes = { width: 640, height: 360, rate: 30, codec: null, ...globalThis.cameraWishes };
+  const wishes = { width: 640, height: 360, rate: 30, codec: null, screen: { width: 960, height: 720 }, ...globalThis.cameraWishes };
   if (!navigator.mediaDevices) return;
   const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
 
@@ -33,8 +34,8 @@
     context.fill();
   };
 
-  const openCanvas = () => {
-    const { width, height, rate } = wishes;
+  const openCanvas = ({ width, height }, label) => {
+    const { rate } = wishes;
     const canvas = document.createElement('canvas');
     canvas.width = width;
     canvas.height = height;
@@ -46,7 +47,7 @@
     next();
     const [track] = canvas.captureStream(rate).getVideoTracks();
     const timer = setInterval(next, 1_000 / rate);
-    Object.defineProperty(track, 'label', { value: 'Drawn camera' });
+    Object.defineProperty(track, 'label', { value: label });
     const stop = track.stop.bind(track);
     track.stop = () => {
       clearInterval(timer);
@@ -58,7 +59,7 @@
   navigator.mediaDevices.getUserMedia = async (constraints) => {
     const tracks = [];
     if (constraints.video) {
-      const track = openCanvas();
+      const track = openCanvas(wishes, 'Drawn camera');
       const settings = track.getSettings.bind(track);
       // The drawn camera goes by the name of the browser's own, so that lists of devices find it.
       const camera = (await navigator.mediaDevices.enumerateDevices()).find(({ kind }) => kind === 'videoinput');
@@ -68,6 +69,8 @@
     if (constraints.audio) tracks.push(...(await real({ audio: true })).getAudioTracks());
     return new MediaStream(tracks);
   };
+
+  navigator.mediaDevices.getDisplayMedia = async () => new MediaStream([openCanvas(wishes.screen, 'Drawn screen')]);
 
   if (wishes.codec) {
     // A browser that can encode nothing else.

@@ -1,12 +1,14 @@
 import { expect, test } from 'vitest';
 import { bitrateFor, codecOrder, encodingsFor } from './encodings';
 
-test('a large picture has three layers, a middling one two, a small one one', () => {
-  expect(encodingsFor(720).map((layer) => [layer.rid, layer.scaleResolutionDownBy, layer.maxBitrate])).toEqual([
-    ['l', 4, 160_000], ['m', 2, 650_000], ['h', 1, 2_500_000],
+test('a large picture has three layers, a middling one two, a small one one; the others are there, last and off', () => {
+  expect(encodingsFor(720).map((layer) => [layer.rid, layer.scaleResolutionDownBy, layer.maxBitrate, layer.active])).toEqual([
+    ['l', 4, 160_000, true], ['m', 2, 650_000, true], ['h', 1, 2_500_000, true],
   ]);
-  expect(encodingsFor(480).map((layer) => layer.rid)).toEqual(['l', 'h']);
-  expect(encodingsFor(240).map((layer) => layer.rid)).toEqual(['h']);
+  const scales = (height: number) => encodingsFor(height).map((layer) => (layer.active ? layer.scaleResolutionDownBy : 'off'));
+  expect(scales(480)).toEqual([2, 1, 'off']);
+  expect(scales(240)).toEqual([1, 'off', 'off']);
+  expect(encodingsFor(240).map((layer) => layer.rid)).toEqual(['l', 'm', 'h']);
 });
 
 test('bit rate grows with the picture and stays within the table', () => {

@@ -1,6 +1,6 @@
 // What a publisher's browser is asked to encode: simulcast layers and bit rates by picture size, and the order of codecs. Pure.
 
-export type Encoding = { rid: string; scaleResolutionDownBy: number; maxBitrate: number };
+export type Encoding = { rid: string; scaleResolutionDownBy: number; maxBitrate: number; active: boolean };
 
 /** Kinds of picture ask for different compromises: sport must move, text must be sharp. */
 export type PictureKind = 'camera' | 'screen';
@@ -19,14 +19,19 @@ export function bitrateFor(height: number): number {
   return Math.round(below[1] + share * (above[1] - below[1]));
 }
 
+const RIDS = ['l', 'm', 'h'] as const;
+
 /**
- * Layers for a picture of this height, smallest first. Chromium encodes three layers from 540 lines up and two from 270 (its own table,
- * `simulcast.cc`), and silently drops what is more, so no more are asked for.
+ * Three encodings for a picture of this height, smallest first; those that it has no use for come last and are off, so that a larger
+ * picture (another camera, a screen) finds them negotiated. Chromium encodes three layers from 540 lines up and two from 270 (its own
+ * table, `simulcast.cc`), and silently drops the **last** ones of what is more, so the full size must not be among those.
  */
 export function encodingsFor(height: number): Encoding[] {
-  const layers: ReadonlyArray<readonly [rid: string, scale: number]> =
-    height >= 540 ? [['l', 4], ['m', 2], ['h', 1]] : height >= 270 ? [['l', 2], ['h', 1]] : [['h', 1]];
-  return layers.map(([rid, scaleResolutionDownBy]) => ({ rid, scaleResolutionDownBy, maxBitrate: bitrateFor(height / scaleResolutionDownBy) }));
+  const scales = height >= 540 ? [4, 2, 1] : height >= 270 ? [2, 1] : [1];
+  return RIDS.map((rid, index) => {
+    const scale = scales[index];
+    return { rid, scaleResolutionDownBy: scale ?? 1, maxBitrate: bitrateFor(height / (scale ?? 1)), active: scale !== undefined };
+  });
 }
 
 type CodecCapability = { mimeType: string; sdpFmtpLine?: string };

@@ -2,7 +2,7 @@
 import { type ReadonlySignal, batch, signal } from '@preact/signals';
 import { getBroadcast } from './api';
 import { backoffMs } from './backoff';
-import { type Encoding, type PictureKind, codecOrder, encodingsFor } from './encodings';
+import { type PictureKind, codecOrder, encodingsFor } from './encodings';
 import { type RequestError, asRequestError } from './errors';
 import { LinkWatch } from './link_watch';
 import { MediaPeer } from './peer';
@@ -18,6 +18,8 @@ const TICK_MS = 1_000;
 export const HEALTH_HISTORY = 60;
 /** Stereo, transparent for speech and a crowd, bits per second. */
 const AUDIO_BPS = 128_000;
+/** Of a picture whose size is not known yet, pixels. */
+const ASSUMED_HEIGHT = 720;
 
 export type PublisherSource = { video: MediaStreamTrack | null; audio: MediaStreamTrack | null; kind: PictureKind };
 
@@ -44,7 +46,9 @@ export class PublisherSession {
 
   #source: PublisherSource | null;
   #peer: MediaPeer | null = null;
-  #encodings: Encoding[] = [];
+  #tuned = Promise.resolve();
+  /** RIDs that the present picture has no use for. */
+  #unused: ReadonlySet<string> = new Set();
   #wasLive = false;
   #joining = false;
   #joinAttempt = 0;
@@ -97,7 +101,11 @@ export class PublisherSession {
     this.#client.retryNow();
     if (!this.#client.isOpen) return;
     if (this.#phase.value.kind === 'taken' || !this.#peer) void this.#join();
-    else void this.#newPeer();
+    else {
+      this.#watch.tryAfresh();
+      this.#judge();
+      void this.#newPeer();
+    }
   }
 
   /** Another device or screen, without a new negotiation. */
@@ -163,6 +171,9 @@ export class PublisherSession {
       case 'cannot_decode':
       case 'stats':
         break;
+      default:
+        // What a newer server says besides; the compiler asks for a case of all that ours says.
+        event satisfies never;
     }
   }
 
@@ -224,7 +235,8 @@ export class PublisherSession {
     clearTimeout(this.#joinTimer);
     try {
       const { broadcast, token } = this.#options;
-      const joined = await this.#client.request('join', { broadcast, token });
+      // Whoever directs a broadcast is not its viewer, not even before the first packet.
+      const joined = await this.#client.request('join', { broadcast, token, preview: true });
       this.#joinAttempt = 0;
       if (this.#phase.value.kind === 'taken') this.#phase.value = { kind: 'connecting' };
       this.#setBroadcast(joined.broadcast);
@@ -280,8 +292,8 @@ export class PublisherSession {
   }
 
   #addTracks(connection: RTCPeerConnection, { video, audio }: PublisherSource): void {
-    this.#encodings = encodingsFor(video?.getSettings().height ?? 720);
-    const picture = connection.addTransceiver(video ?? 'video', { direction: 'sendonly', sendEncodings: this.#encodings });
+    const sendEncodings = encodingsFor(video?.getSettings().height ?? ASSUMED_HEIGHT);
+    const picture = connection.addTransceiver(video ?? 'video', { direction: 'sendonly', sendEncodings });
     const codecs = RTCRtpSender.getCapabilities('video')?.codecs;
     if (codecs && 'setCodecPreferences' in picture) picture.setCodecPreferences(codecOrder(codecs));
     connection.addTransceiver(audio ?? 'audio', { direction: 'sendonly', sendEncodings: [{ maxBitrate: AUDIO_BPS }] });
@@ -292,23 +304,28 @@ export class PublisherSession {
     return this.#peer?.connection.getTransceivers()[kind === 'video' ? 0 : 1]?.sender;
   }
 
-  /** Bit rates for the picture there is now, and what to give up first when there is not enough. */
-  async #tune(): Promise<void> {
+  /** Sizes and bit rates for the picture there is now, and what to give up first when there is not enough. One after the other. */
+  #tune(): Promise<void> {
+    this.#tuned = this.#tuned.then(() => this.#setParameters());
+    return this.#tuned;
+  }
+
+  async #setParameters(): Promise<void> {
     const sender = this.#sender('video');
     const height = this.#source?.video?.getSettings().height;
     if (!sender || !height) return;
     const parameters = sender.getParameters();
-    if (parameters.encodings.length === 0) return;
     const wanted = encodingsFor(height);
-    const largest = parameters.encodings.length - 1;
+    this.#unused = new Set(wanted.flatMap(({ rid, active }) => (active ? [] : [rid])));
+    const largest = wanted.findLastIndex(({ active }) => active);
     parameters.encodings.forEach((encoding, index) => {
-      const scale = this.#encodings[index]?.scaleResolutionDownBy ?? 1;
-      const maxBitrate = wanted.find((candidate) => candidate.scaleResolutionDownBy === scale)?.maxBitrate;
-      if (maxBitrate !== undefined) encoding.maxBitrate = maxBitrate;
-      encoding.active = index !== largest || largest === 0 || this.#topLayer.value === 'on';
+      const { scaleResolutionDownBy, maxBitrate, active } = wanted[index] ?? encoding;
+      // The smallest is never given up.
+      const sent = active === true && (index === 0 || index !== largest || this.#topLayer.value === 'on');
+      Object.assign(encoding, { scaleResolutionDownBy, maxBitrate, active: sent });
     });
     parameters.degradationPreference = this.#source?.kind === 'screen' ? 'maintain-resolution' : 'maintain-framerate';
-    // Refused while the browser itself changes the parameters; the defaults are good enough then.
+    // Refused while the browser itself changes the parameters, or when the peer is gone; what holds already is good enough then.
     await sender.setParameters(parameters).catch(() => undefined);
   }
 
@@ -320,7 +337,7 @@ export class PublisherSession {
       const entries = entriesOf(await peer.connection.getStats());
       if (peer !== this.#peer || this.#options.lifetime.aborted) return;
       if (this.#snapshot && peer.connected) {
-        const reading = publisherHealth(this.#snapshot, entries);
+        const reading = publisherHealth(this.#snapshot, entries, this.#unused);
         this.#health.value = [...this.#health.value, reading].slice(-HEALTH_HISTORY);
       }
       this.#snapshot = readOutbound(entries);

@@ -17,14 +17,14 @@ export function readOutbound(entries: readonly StatsEntry[]): OutboundSnapshot {
   };
 }
 
-/** Figures of the time between the snapshot before and these entries. */
-export function publisherHealth(before: OutboundSnapshot, entries: readonly StatsEntry[]): PublisherHealth {
+/** Figures of the time between the snapshot before and these entries. `unused`: RIDs that the picture has no use for. */
+export function publisherHealth(before: OutboundSnapshot, entries: readonly StatsEntry[], unused: ReadonlySet<string> = new Set()): PublisherHealth {
   const now = readOutbound(entries);
   const seconds = (now.atMs - before.atMs) / 1000;
   const bps = (id: string): number =>
     seconds > 0 ? (Math.max(0, (now.bytes.get(id) ?? 0) - (before.bytes.get(id) ?? 0)) * 8) / seconds : 0;
   const video = entries.filter((entry) => entry.type === 'outbound-rtp' && entry['kind'] === 'video');
-  const layers = video.map((entry) => layerOf(entry, bps(entry.id))).sort((a, b) => b.height - a.height || b.bps - a.bps);
+  const layers = video.map((entry) => layerOf(entry, bps(entry.id))).filter(({ rid }) => !unused.has(rid)).sort((a, b) => b.height - a.height || b.bps - a.bps);
   const largest = layers.find((layer) => layer.active && layer.bps > 0) ?? layers[0];
   const sent = Math.max(0, now.packetsSent - before.packetsSent);
   const lost = now.packetsLost === null ? null : Math.max(0, now.packetsLost - (before.packetsLost ?? now.packetsLost));

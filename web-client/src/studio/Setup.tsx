@@ -126,7 +126,7 @@ function Sources({ desk }: { desk: Desk }) {
 
 function Facts({ track }: { track: MediaStreamTrack }) {
   const { height = 720, frameRate = 30 } = track.getSettings();
-  const layers = encodingsFor(height);
+  const layers = encodingsFor(height).filter(({ active }) => active);
   const total = layers.reduce((sum, layer) => sum + layer.maxBitrate, 0);
   const lines = layers.map((layer) => Math.round(height / layer.scaleResolutionDownBy)).reverse();
   const [amount, unit] = formatBitrate(total).split(' ');
@@ -233,6 +233,7 @@ function serverCheck(desk: Desk): Check {
     case 'unreachable': return { kind: 'warn', title: text.checks.serverGone, line: text.checks.serverGoneLine };
     case 'allowed': return { kind: 'good', title: text.checks.server };
     case 'not_allowed': return { kind: 'warn', title: text.checks.notAllowed, line: text.checks.notAllowedLine };
+    case 'invitation_over': return { kind: 'warn', title: text.checks.invitationOver, line: text.checks.invitationOverLine };
   }
 }
 
@@ -271,7 +272,7 @@ function useBattery(): boolean {
 function Launch({ desk }: { desk: Desk }) {
   const encoder = desk.sourceKind.value === 'encoder';
   const ready = encoder || desk.video.value !== null;
-  const allowed = desk.welcome.value.kind !== 'not_allowed';
+  const allowed = desk.welcome.value.kind !== 'not_allowed' && desk.welcome.value.kind !== 'invitation_over';
   const problem = desk.problem.value;
   const id = useId();
   return (

@@ -8,10 +8,13 @@ import {
 } from '../lib/capture';
 import { type RequestError, asRequestError } from '../lib/errors';
 import { storeIdentity, storedIdentity } from '../lib/identity';
+import { type Invitation, dropInvitation, takeInvitation } from '../lib/invitation';
 import { type OwnBroadcast, storeBroadcast, storedBroadcast } from '../lib/own_broadcast';
 import { PublisherSession, type PublisherSource } from '../lib/publisher';
 import { signalingUrl } from '../lib/signaling';
 import type { BroadcastView, Teams, Visibility } from '../protocol';
+import { showToast } from '../ui/Toast';
+import { words } from '../words';
 import { keepPoster } from './poster';
 
 export type SourceKind = 'camera' | 'screen' | 'encoder';
@@ -24,7 +27,13 @@ export type Stage =
   | { kind: 'finished'; broadcast: BroadcastView | null };
 
 /** What the server says about us, asked for until it answers. */
-export type Welcome = { kind: 'asking' } | { kind: 'unreachable' } | { kind: 'allowed' } | { kind: 'not_allowed' };
+export type Welcome =
+  | { kind: 'asking' }
+  | { kind: 'unreachable' }
+  | { kind: 'allowed' }
+  | { kind: 'not_allowed' }
+  /** The link that led here was an invitation once. */
+  | { kind: 'invitation_over' };
 
 export type Capture = { kind: 'closed' } | { kind: 'opening' } | { kind: 'open' } | { kind: 'failed'; failure: CaptureFailure };
 
@@ -63,6 +72,7 @@ export class Desk {
   #meter: { read: () => Level; scope: AbortController } | null = null;
   #opening = 0;
   #attended = false;
+  #invitation: Invitation | null = null;
 
   constructor() {
     if (canCapture()) navigator.mediaDevices.addEventListener?.('devicechange', () => void this.#listDevices());
@@ -109,6 +119,7 @@ export class Desk {
   attend(): void {
     if (this.#attended) return;
     this.#attended = true;
+    this.#invitation = takeInvitation();
     void this.#askServer();
     if (this.stage.value.kind === 'finished') this.again();
     else if (this.stage.value.kind === 'setup') void this.#takeBackOrPrepare();
@@ -123,11 +134,9 @@ export class Desk {
   async chooseSource(kind: SourceKind): Promise<void> {
     switch (kind) {
       case 'camera':
-        batch(() => {
-          this.#closeScreen();
-          this.sourceKind.value = 'camera';
-        });
-        await this.#openBoth();
+        // A screen that is shared goes on until the camera is there.
+        await this.#openCamera();
+        if (this.sourceKind.value === 'camera' && !this.#audio.value) await this.#openMicrophone();
         break;
       case 'screen':
         await this.shareScreen();
@@ -145,14 +154,15 @@ export class Desk {
   async shareScreen(): Promise<void> {
     try {
       const screen = await openScreen();
-      const before = this.#video.value;
+      this.#opening += 1;
+      const before = [this.#video.value, this.#screenAudio.value];
       batch(() => {
         this.sourceKind.value = 'screen';
         this.camera.value = { kind: 'open' };
         this.#screenAudio.value = screen.audio;
         this.#video.value = screen.video;
       });
-      before?.stop();
+      for (const track of before) track?.stop();
       screen.video.addEventListener('ended', () => this.#screenEnded(screen.video), { once: true });
       if (!this.#audio.value) await this.#openMicrophone();
     } catch (thrown) {
@@ -257,12 +267,34 @@ export class Desk {
 
   async #create(): Promise<OwnBroadcast> {
     const { title, visibility, withTeams, teams } = this.form.value;
-    const made = await createBroadcast({ ...(title.trim() ? { title: title.trim() } : {}), visibility }, { token: storedIdentity() });
-    if (withTeams) await updateBroadcast(made.broadcast.id, { teams: tidy(teams), score: { home: 0, away: 0 } }, { token: made.token });
-    return {
-      id: made.broadcast.id, slug: made.broadcast.slug, token: made.token, whipUrl: made.whip_url, watchUrl: made.watch_url,
-      source: this.sourceKind.value,
-    };
+    const about = { ...(title.trim() ? { title: title.trim() } : {}), visibility };
+    const token = this.#invitation?.token ?? storedIdentity();
+    const source = this.sourceKind.value;
+    const only = this.#invitation?.broadcast ?? null;
+    const there = only && token ? await this.#invitedTo(only, token) : null;
+    let own: OwnBroadcast;
+    if (there && token) {
+      await updateBroadcast(there.id, about, { token });
+      const at = (place: string) => new URL(`/${place}/${there.slug}`, location.href).href;
+      own = { id: there.id, slug: there.slug, token, whipUrl: at('whip'), watchUrl: at('watch'), source };
+    } else {
+      const made = await createBroadcast({ ...about, ...(only ? { slug: only } : {}) }, { token });
+      own = { id: made.broadcast.id, slug: made.broadcast.slug, token: made.token, whipUrl: made.whip_url, watchUrl: made.watch_url, source };
+    }
+    if (withTeams) await updateBroadcast(own.id, { teams: tidy(teams), score: { home: 0, away: 0 } }, { token: own.token });
+    return own;
+  }
+
+  /** The broadcast that an invitation is for, where there already is one that has not ended. */
+  async #invitedTo(name: string, token: string): Promise<BroadcastView | null> {
+    try {
+      const broadcast = await getBroadcast(name, { token });
+      return broadcast.state === 'ended' ? null : broadcast;
+    } catch (thrown) {
+      const error = asRequestError(thrown);
+      if (error.code === 'not_found' || error.code === 'ended') return null;
+      throw error;
+    }
   }
 
   #start(own: OwnBroadcast): void {
@@ -290,17 +322,37 @@ export class Desk {
   }
 
   async #askServer(): Promise<void> {
+    let over = false;
     while (this.#attended) {
+      const invitation = this.#invitation;
+      const token = invitation?.token ?? storedIdentity();
       try {
-        const me = await getMe({ token: storedIdentity() });
-        if (me.token) storeIdentity(me.token);
-        this.welcome.value = { kind: me.may_broadcast ? 'allowed' : 'not_allowed' };
+        const me = await getMe({ token });
+        if (me.token && !invitation) storeIdentity(me.token);
+        this.welcome.value = { kind: me.may_broadcast ? 'allowed' : over ? 'invitation_over' : 'not_allowed' };
+        if (invitation?.broadcast) await this.#readAbout(invitation.broadcast, invitation.token);
         return;
-      } catch {
+      } catch (thrown) {
+        const { code } = asRequestError(thrown);
+        if ((code === 'invalid_token' || code === 'token_expired') && token !== null) {
+          // Without it we are somebody else, who may be allowed just as well.
+          over ||= invitation !== null;
+          if (invitation) dropInvitation();
+          else storeIdentity(null);
+          this.#invitation = null;
+          continue;
+        }
         this.welcome.value = { kind: 'unreachable' };
         await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
       }
     }
+  }
+
+  /** Fills the form with what is known of the broadcast that an invitation is for. */
+  async #readAbout(name: string, token: string): Promise<void> {
+    const broadcast = await this.#invitedTo(name, token).catch(() => null);
+    if (!broadcast || this.form.value.title !== '') return;
+    this.form.value = { ...this.form.value, title: broadcast.title, visibility: broadcast.visibility };
   }
 
   async #openBoth(): Promise<void> {
@@ -309,25 +361,35 @@ export class Desk {
     if (this.sourceKind.value !== 'encoder' && !this.#audio.value) await this.#openMicrophone();
   }
 
+  /** In place of what is shown now, once it is there; what is shown goes on until then, and stays if it does not open. */
   async #openCamera(): Promise<void> {
     const turn = ++this.#opening;
-    const before = this.#video.value;
-    if (!before) this.camera.value = { kind: 'opening' };
+    const shown = this.#video.value?.readyState === 'live';
+    if (!shown) {
+      batch(() => {
+        this.sourceKind.value = 'camera';
+        this.camera.value = { kind: 'opening' };
+      });
+    }
     try {
       const track = await openCamera(this.cameraId.value, this.height.value);
-      if (turn !== this.#opening || this.sourceKind.value !== 'camera' || !this.#wanted) return track.stop();
+      if (turn !== this.#opening || !this.#wanted) return track.stop();
+      const before = [this.#video.value, this.#screenAudio.value];
       batch(() => {
+        this.sourceKind.value = 'camera';
         this.#video.value = track;
+        this.#screenAudio.value = null;
         this.camera.value = { kind: 'open' };
         this.cameraId.value = track.getSettings().deviceId ?? this.cameraId.value;
       });
-      before?.stop();
+      for (const old of before) old?.stop();
       track.addEventListener('ended', () => this.#cameraEnded(track), { once: true });
       await this.#listDevices();
     } catch (thrown) {
       if (turn !== this.#opening) return;
-      // A device that does not open leaves the one before running.
-      if (!before || before.readyState === 'ended') this.camera.value = failed(thrown);
+      const failure = failed(thrown);
+      if (!shown) this.camera.value = failure;
+      else if (failure.kind === 'failed') showToast({ kind: 'trouble', title: words.studio.captureTitle[failure.failure], line: words.studio.captureLine[failure.failure] });
     }
   }
 
@@ -388,14 +450,6 @@ export class Desk {
 
   #screenEnded(track: MediaStreamTrack): void {
     if (this.#video.value === track) this.camera.value = { kind: 'failed', failure: 'cancelled' };
-  }
-
-  #closeScreen(): void {
-    if (this.sourceKind.value !== 'screen') return;
-    this.#video.value?.stop();
-    this.#screenAudio.value?.stop();
-    this.#video.value = null;
-    this.#screenAudio.value = null;
   }
 
   #release(): void {
