@@ -33,6 +33,11 @@ scenario('an empty home invites, a full one lists with preview and poster and le
   const preview = new WatchPage(page);
   await preview.moves();
   const posters = async () => page.evaluate(() => [...document.querySelectorAll('img.still')].filter((image) => image.naturalWidth > 0).length);
+  // The preview plays, and nobody is counted for it.
+  for (const { slug } of [studio, second]) {
+    const { viewers, viewers_peak: peak } = await stage.server.broadcast(slug);
+    assert.deepEqual({ viewers, peak }, { viewers: 0, peak: 0 }, slug);
+  }
   await until('posters of both', async () => (await posters()) === 2, { within: 20_000 });
 
   const title = await featured.getByRole('heading').innerText();

@@ -58,9 +58,9 @@ async function freeUdpPorts() {
 }
 
 export class Server {
-  /** `options`: further command line arguments of `courtside serve`. */
-  static async start(name, options = ['--open-publish']) {
-    const server = new Server(name, options);
+  /** `options`: further command line arguments of `courtside serve`. `host`: where it listens, as in a URL. */
+  static async start(name, options = ['--open-publish'], host = '127.0.0.1') {
+    const server = new Server(name, options, host);
     for (let attempt = 1; ; attempt++) {
       server.#ports = { http: await freeTcpPort(), media: await freeUdpPorts() };
       try {
@@ -76,14 +76,16 @@ export class Server {
   }
 
   #options;
+  #host;
   #ports;
   #child = null;
   #exited = null;
   #log = [];
   #logFile;
 
-  constructor(name, options) {
+  constructor(name, options, host) {
     this.#options = options;
+    this.#host = host;
     this.dataDir = mkdtempSync(join(tmpdir(), 'courtside-browser-'));
     mkdirSync(OUT, { recursive: true });
     this.#logFile = join(OUT, `server-${name}.log`);
@@ -91,7 +93,7 @@ export class Server {
   }
 
   get url() {
-    return `http://127.0.0.1:${this.#ports.http}`;
+    return `http://${this.#host}:${this.#ports.http}`;
   }
 
   /** The last lines that the server wrote. */
@@ -104,7 +106,7 @@ export class Server {
     const { http, media } = this.#ports;
     const child = spawn(
       binary(),
-      ['serve', '--listen', `127.0.0.1:${http}`, '--media-port', String(media), '--workers', String(WORKERS), '--data-dir', this.dataDir, ...this.#options],
+      ['serve', '--listen', `${this.#host}:${http}`, '--media-port', String(media), '--workers', String(WORKERS), '--data-dir', this.dataDir, ...this.#options],
       { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, COURTSIDE_LOG: process.env.COURTSIDE_LOG ?? 'info' } },
     );
     const keep = (line) => {

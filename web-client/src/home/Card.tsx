@@ -18,11 +18,13 @@ export function Card({ broadcast, now }: { broadcast: BroadcastView; now: number
         <div class="thumb">
           <Poster broadcast={broadcast} />
           <Tally small state={tallyOf(broadcast)} />
-          <span class="viewers num">
-            <Icon svg={eye} size="s" />
-            <span aria-hidden="true">{viewers}</span>
-            <span class="sr">{words.home.viewers(viewers)}</span>
-          </span>
+          {broadcast.viewers > 0 && (
+            <span class="viewers num">
+              <Icon svg={eye} size="s" />
+              <span aria-hidden="true">{viewers}</span>
+              <span class="sr">{words.home.viewers(viewers)}</span>
+            </span>
+          )}
         </div>
         <div class="body">
           {teams

@@ -70,3 +70,15 @@ test('a peer that the server keeps dropping is replaced at once, then less and l
   expect(times).toEqual([0, 2_000, 6_000, 14_000, 30_000]);
   expect(watch.blocked).toBe(false);
 });
+
+test('a person who asks again gets a fresh try, as quick as the first', () => {
+  const watch = new LinkWatch(0);
+  const down = { ...UP, connected: false };
+  run(watch, 0, 60_000, () => down);
+  expect(watch.blocked).toBe(true);
+  watch.tryAfresh();
+  watch.peerStarted(60_000);
+  expect(watch.blocked).toBe(false);
+  expect(run(watch, 60_000, 70_000, () => down)[0]).toEqual([68_000, 'new_peer']);
+  expect(watch.blocked).toBe(true);
+});

@@ -61,6 +61,12 @@ export class LinkWatch {
     this.#gone = true;
   }
 
+  /** A person asks for another try: what was learnt about the network is forgotten, so that the try is seen as one. */
+  tryAfresh(): void {
+    this.#blocked = false;
+    this.#fruitlessPeers = 0;
+  }
+
   /** Media got through within the last moments. */
   flowing(now: number): boolean {
     return this.#progressAt !== null && now - this.#progressAt < FLOW_LIMIT_MS;

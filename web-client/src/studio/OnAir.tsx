@@ -162,7 +162,7 @@ function EndDialog({ session, onClose }: { session: PublisherSession; onClose: (
       title={text.endTitle} onClose={onClose}
       actions={
         <>
-          <Button onClick={onClose}>{text.endKeep}</Button>
+          <Button autofocus onClick={onClose}>{text.endKeep}</Button>
           <Button look="go" busy={busy} onClick={end}>{text.end}</Button>
         </>
       }

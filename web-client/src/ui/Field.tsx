@@ -77,10 +77,12 @@ export function Select({ label, help, error, value, options, disabled, onValue }
   );
 }
 
-export function Switch({ children, checked, onChecked }: { children: ComponentChildren; checked: boolean; onChecked: (checked: boolean) => void }) {
+export type SwitchProps = { children: ComponentChildren; checked: boolean; autofocus?: boolean; onChecked: (checked: boolean) => void };
+
+export function Switch({ children, checked, autofocus, onChecked }: SwitchProps) {
   return (
     <label class="switch">
-      <input type="checkbox" role="switch" checked={checked} onChange={(event) => onChecked(event.currentTarget.checked)} />
+      <input type="checkbox" role="switch" autofocus={autofocus} checked={checked} onChange={(event) => onChecked(event.currentTarget.checked)} />
       <span>{children}</span>
     </label>
   );

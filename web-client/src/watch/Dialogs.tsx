@@ -9,7 +9,7 @@ export function ShortcutsDialog({ on, onChange, onClose }: { on: boolean; onChan
   const say = words.shortcuts;
   return (
     <Dialog title={say.title} onClose={onClose}>
-      <Switch checked={on} onChecked={onChange}>{say.use}</Switch>
+      <Switch autofocus checked={on} onChecked={onChange}>{say.use}</Switch>
       <dl class={`keys ${on ? '' : 'unused'}`}>
         {say.list.map(([keys, what]) => (
           <div key={what}>
@@ -34,7 +34,7 @@ export function AskItDialog({ onClose }: { onClose: () => void }) {
     onClose();
   };
   return (
-    <Dialog title={say.title} onClose={onClose} actions={<Button look="primary" onClick={copy}>{say.copy}</Button>}>
+    <Dialog title={say.title} onClose={onClose} actions={<Button look="primary" autofocus onClick={copy}>{say.copy}</Button>}>
       <p class="muted">{say.line}</p>
       <blockquote class="ask">{text}</blockquote>
     </Dialog>

@@ -81,7 +81,7 @@ export function Player({ session, match, theatre, onTheatre }: PlayerProps) {
       case 'picture_in_picture': playback.togglePictureInPicture(); break;
       case 'stats': setStats((on) => !on); break;
       case 'list': setDialog('shortcuts'); break;
-      case 'close': if (stats) setStats(false); else if (!fullScreen && theatre) onTheatre(false); break;
+      case 'close': if (menu) closeMenu(); else if (stats) setStats(false); else if (!fullScreen && theatre) onTheatre(false); break;
     }
   };
   const latestAct = useRef(act);
