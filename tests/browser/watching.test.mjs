@@ -34,7 +34,9 @@ scenario('the studio shows what it sends and how it goes', async (stage) => {
   const studio = await stage.broadcast('Layers');
   const main = studio.page.getByRole('main');
   await main.getByRole('group', { name: 'Your stream' }).waitFor();
-  await until('both sizes on air', async () => (await main.locator('summary', { hasText: 'Sizes on air' }).innerText()).includes('360p · 180p'));
+  const sizes = main.locator('summary', { hasText: 'Sizes on air' });
+  // The larger one comes when the browser has found the bandwidth for it.
+  await until('both sizes on air', async () => (await sizes.innerText()).includes('360p · 180p'), { within: 30_000 });
   await main.locator('summary', { hasText: 'Sizes on air' }).click();
   const arriving = await until('bit rates of what arrives', async () => {
     const rows = await main.getByRole('row').allInnerTexts();

@@ -163,12 +163,13 @@ export class ViewerSession {
   }
 
   #frameShown(rtp: number | undefined, shownAtMs: number): void {
+    // A track that ends leaves a black frame, which nobody sent. Where a browser names no RTP time, statistics tell of the first frame.
+    if (rtp === undefined) return;
     if (this.#firstFrameMs === null) {
       this.#firstFrameMs = performance.now() - this.#startedAtMs;
       this.#report();
     }
     if (!this.#facts.value.hadPicture) this.#patch({ hadPicture: true, flowing: true });
-    if (rtp === undefined) return;
     this.#picture.clock.frameShown(rtp, shownAtMs);
     this.#sampleLatency(shownAtMs);
   }
