@@ -29,6 +29,9 @@ pub mod broadcast;
 pub mod down_track;
 pub mod engine;
 pub mod forward;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod keyframe;
 pub mod packet;
 pub mod packet_ring;

@@ -16,6 +16,9 @@ pub mod rest;
 pub mod settings;
 
 mod commands;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod hello;
 pub(crate) mod http;
 mod media_session;

@@ -7,6 +7,9 @@
 //! Renegotiation is the same again: the caller compares what was agreed before with what is agreed now.
 
 mod answer;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod offer;
 
 pub use answer::{AnswerPolicy, Feedback, MediaRole, Negotiated, NegotiatedCodec, NegotiatedMedia, NegotiatedProfile, negotiate};

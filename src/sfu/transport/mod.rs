@@ -11,6 +11,9 @@
 
 mod client_hello;
 pub mod dtls;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod ice;
 pub mod srtp;
 mod stun;
