@@ -38,4 +38,4 @@ for _ in $(seq 100); do
   kill -0 "$server" 2>/dev/null || fail "the server did not start"
   sleep 0.1
 done
-"$(dirname "$COURTSIDE_BIN")/loadgen" --url "http://127.0.0.1:$port" --publish synthetic --floor --server-pid "$server" "$@"
+"$(dirname "$COURTSIDE_BIN")/courtside-loadgen" --url "http://127.0.0.1:$port" --publish synthetic --floor --server-pid "$server" "$@"

@@ -97,6 +97,19 @@ pub const DEMO_CLOSE_TIMEOUT: Duration = Duration::from_millis(300);
 
 // ---- Load generator ----
 
+/// Clients of one link relay at once. More: their datagrams are dropped and counted.
+pub const LINKSIM_FLOWS_MAX: usize = 1024;
+/// A client of the link relay that is silent for this long is forgotten: what many home routers give UDP.
+pub const LINKSIM_FLOW_IDLE: Duration = Duration::from_secs(120);
+/// Datagrams between the relay's port and a client's flow. Full: the newest is dropped, counted as overflowed.
+pub const LINKSIM_INBOX: usize = 1024;
+/// Datagrams of one client on their way, both directions: 10 s of 20 Mbit/s. Full: the newest is dropped, counted as overflowed.
+pub const LINKSIM_IN_FLIGHT_MAX: usize = 20_000;
+/// The longest datagram that the relay carries, bytes: whatever UDP does.
+pub const LINKSIM_DATAGRAM_BYTES: usize = 65_535;
+/// Steps of one script: each packet walks through those that have passed.
+pub const LINKSIM_STEPS_MAX: usize = 1000;
+
 /// Viewers of one load generator: each has a socket, and a machine has about 28,000 ephemeral ports.
 pub const LOADGEN_VIEWERS_MAX: usize = 20_000;
 /// How long a viewer of the load generator waits for an HTTP answer, and for ICE and DTLS together, before it counts as failed.

@@ -44,6 +44,8 @@ keys! {
         "Addresses the media sockets bind to, at most one of each family. Default: every address, also when `listen` is loopback, because Firefox does not connect to loopback candidates.";
     public_ip "public-ip" "COURTSIDE_PUBLIC_IP" "IP" Many None,
         "Addresses announced to browsers instead of those bound, for hosts behind 1:1 NAT.";
+    advertise "advertise" "COURTSIDE_ADVERTISE" "ADDR:PORT" Many None,
+        "Addresses and first ports announced to browsers instead, where a router or a relay forwards other port numbers; worker i is announced at this port plus i.";
     public_url "public-url" "COURTSIDE_PUBLIC_URL" "URL" One None,
         "Address under which people reach this server, for links in answers. Default: what `listen` says.";
     workers "workers" "COURTSIDE_WORKERS" "N" One None,

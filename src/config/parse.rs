@@ -21,6 +21,13 @@ pub(super) fn public_ip(text: &str) -> Result<IpAddr, Expected> {
     Ok(address)
 }
 
+pub(super) fn advertised(text: &str) -> Result<SocketAddr, Expected> {
+    match text.parse::<SocketAddr>() {
+        Ok(address) if public_ip(&address.ip().to_string()).is_ok() && address.port() != 0 => Ok(address),
+        _ => Err("an address and a port that browsers can reach, such as 203.0.113.7:40000 or [2001:db8::7]:40000"),
+    }
+}
+
 pub(super) fn port(text: &str) -> Result<u16, Expected> {
     text.parse().map_err(|_| "a port number from 0 to 65535")
 }

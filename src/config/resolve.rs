@@ -21,6 +21,8 @@ pub struct Config {
     pub media_v6: Option<Ipv6Addr>,
     /// Empty: what is bound is announced.
     pub public_ips: Vec<IpAddr>,
+    /// Where worker 0 is announced, worker `i` at this port plus `i`; when there are any, nothing else is announced.
+    pub advertise: Vec<SocketAddr>,
     /// Without a slash at the end.
     pub public_url: Option<String>,
     pub workers: u8,
@@ -123,6 +125,7 @@ impl Config {
         let media_port = read.one("media_port", parse::port);
         let mut media_ips = read.many("media_ip", parse::ip);
         let public_ips = read.many("public_ip", parse::public_ip);
+        let advertise = read.many("advertise", parse::advertised);
         let public_url = read.optional("public_url", parse::origin);
         let workers = read.optional("workers", parse::workers).unwrap_or_else(cores);
         let max_viewers = read.one("max_viewers", parse::count);
@@ -144,6 +147,9 @@ impl Config {
             && u32::from(first) + u32::from(workers) > 65_536
         {
             read.wrong("media_port", format!("{first} leaves no room for {workers} workers: the last port is 65535"));
+        }
+        if let Some(first) = advertise.iter().find(|first| u32::from(first.port()) + u32::from(workers) > 65_536) {
+            read.wrong("advertise", format!("{first} leaves no room for {workers} workers: the last port is 65535"));
         }
         if media_ips.is_empty() {
             // Wider than HTTP on purpose: Firefox sends no ICE check to a loopback candidate, and an unauthenticated datagram gets no answer.
@@ -175,6 +181,7 @@ impl Config {
             media_v4,
             media_v6,
             public_ips,
+            advertise,
             public_url,
             workers,
             max_viewers,
@@ -318,7 +325,7 @@ mod tests {
     fn every_problem_is_told_at_once_with_its_key_and_what_would_be_right() {
         let errors = from_toml(
             "listen = 'nowhere'\nmedia_port = 65535\nworkers = 4\nmax_viewers = 0\ntls_cert = 'a.pem'\nice_server = ['http://x', 'turn:t']\n\
-             lissten = 'x'\nopen_publish = 'maybe'\nlog_format = 'xml'\npublic_ip = ['0.0.0.0', '8.8.8.8']",
+             lissten = 'x'\nopen_publish = 'maybe'\nlog_format = 'xml'\npublic_ip = ['0.0.0.0', '8.8.8.8']\nadvertise = ['1.2.3.4', '1.2.3.4:65535']",
         )
         .unwrap_err();
         let text = errors.to_string();
@@ -333,10 +340,11 @@ mod tests {
             "open_publish (test.toml): must be true or false",
             "log_format (test.toml): `xml` is not right; it must be `text` or `json`",
             "public_ip (test.toml): `0.0.0.0`",
+            "advertise (test.toml): `1.2.3.4` is not right; it must be an address and a port that browsers can reach",
         ] {
             assert!(text.contains(expected), "{expected}\nnot in\n{text}");
         }
-        assert_eq!(errors.0.len(), 10, "{text}");
+        assert_eq!(errors.0.len(), 12, "{text}");
     }
 
     #[test]

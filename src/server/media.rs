@@ -49,6 +49,7 @@ impl MediaPlane {
             bind_v4: config.media_v4,
             bind_v6: config.media_v6,
             announce: announced(config),
+            advertise: config.advertise.clone(),
             certificate,
         })?;
         Ok((Self { handle: handle.clone(), workers: Arc::new(Mutex::new(Some(workers))) }, handle, events))

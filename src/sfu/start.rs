@@ -30,6 +30,9 @@ pub struct SfuConfig {
     pub bind_v6: Option<Ipv6Addr>,
     /// Addresses that candidates name: the public ones behind 1:1 NAT. Empty: this host's own.
     pub announce: Vec<IpAddr>,
+    /// Where candidates name worker 0, and worker `i` at this port plus `i`: a relay, or a router that changes port numbers. When there are
+    /// any, `announce` is not named.
+    pub advertise: Vec<SocketAddr>,
     pub certificate: NodeCertificate,
 }
 
@@ -102,7 +105,7 @@ pub fn start(config: &SfuConfig) -> Result<(SfuHandle, SfuEvents, SfuShutdown), 
         let engine = Engine::new(EngineConfig {
             worker,
             certificate: config.certificate.clone(),
-            candidates: candidates(config, &announce, port),
+            candidates: candidates(config, &announce, worker, port),
             epoch,
             seed: rand::rng().random(),
         });
@@ -141,18 +144,21 @@ fn bind_worker(config: &SfuConfig, worker: u8) -> Result<Bound, StartError> {
 }
 
 /// Host candidates (RFC 8839 section 5.1), the most useful first.
-fn candidates(config: &SfuConfig, announce: &[IpAddr], port: u16) -> Vec<String> {
+fn candidates(config: &SfuConfig, announce: &[IpAddr], worker: u8, port: u16) -> Vec<String> {
+    let advertised = config.advertise.iter().map(|first| SocketAddr::new(first.ip(), first.port().saturating_add(worker.into())));
     let usable = announce.iter().filter(|address| match address {
         IpAddr::V4(v4) => config.bind_v4.is_some_and(|bound| bound.is_unspecified() || bound == *v4 || !config.announce.is_empty()),
         IpAddr::V6(v6) => config.bind_v6.is_some_and(|bound| bound.is_unspecified() || bound == *v6 || !config.announce.is_empty()),
     });
-    usable
+    let own = usable.map(|address| SocketAddr::new(*address, port)).filter(|_| config.advertise.is_empty());
+    advertised
+        .chain(own)
         .take(limits::CANDIDATES_MAX)
         .enumerate()
         .map(|(index, address)| {
             // Type preference 126 (host), then by order (RFC 8445 section 5.1.2.1).
             let priority = (126u32 << 24) + ((65_535 - index as u32) << 8) + 255;
-            format!("candidate:{} 1 udp {priority} {address} {port} typ host", index + 1)
+            format!("candidate:{} 1 udp {priority} {} {} typ host", index + 1, address.ip(), address.port())
         })
         .collect()
 }
@@ -169,4 +175,29 @@ fn thread_main(engine: Engine, v4: Option<std::net::UdpSocket>, v6: Option<std::
             Err(error) => tracing::error!(%error, "a media worker cannot use its sockets"),
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advertised_addresses_replace_all_others_and_count_with_the_workers() {
+        let mut config = SfuConfig {
+            workers: 2,
+            first_port: 7900,
+            bind_v4: Some(Ipv4Addr::UNSPECIFIED),
+            bind_v6: None,
+            announce: vec![IpAddr::from([203, 0, 113, 7])],
+            advertise: Vec::new(),
+            certificate: NodeCertificate::generate().unwrap(),
+        };
+        let named = |config: &SfuConfig| candidates(config, &config.announce, 1, 7901);
+        assert_eq!(named(&config), ["candidate:1 1 udp 2130706431 203.0.113.7 7901 typ host"]);
+        config.advertise = vec!["198.51.100.1:40000".parse().unwrap(), "[2001:db8::7]:40000".parse().unwrap()];
+        assert_eq!(
+            named(&config),
+            ["candidate:1 1 udp 2130706431 198.51.100.1 40001 typ host", "candidate:2 1 udp 2130706175 2001:db8::7 40001 typ host"]
+        );
+    }
 }
