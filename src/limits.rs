@@ -271,11 +271,17 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 /// Media-plane events waiting for one session. Full: the session is closed as a slow consumer.
 pub const SESSION_MAILBOX: usize = 64;
-/// Messages from one client: a burst, then this many a second. More: `rate_limited`.
+/// Messages from one client: a burst, then one each interval. More: `rate_limited`.
 pub const CLIENT_MESSAGE_BURST: u32 = 60;
-pub const CLIENT_MESSAGES_PER_S: u32 = 20;
-/// Refused messages (rate, form) in a row after which the connection is closed with `protocol_error`.
+pub const CLIENT_MESSAGE_INTERVAL: Duration = Duration::from_millis(50);
+/// Between two `report`s of one client. The burst lets one through that the network has brought too close to the one before. More:
+/// `rate_limited`, not counted.
+pub const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+pub const REPORT_BURST: u32 = 2;
+/// Refused messages (rate, form) of one session after which its connection is closed with `protocol_error`. One is forgiven each interval,
+/// and by nothing else: a flood with good messages in it is a flood.
 pub const CLIENT_OFFENCES_MAX: u32 = 100;
+pub const CLIENT_OFFENCE_FORGIVEN_AFTER: Duration = Duration::from_secs(1);
 /// Media peers of one session: the broadcast, a screen and a call. More: `full`.
 pub const PEERS_PER_SESSION_MAX: usize = 8;
 /// How often `stats` are sent after `watch_stats`.

@@ -12,11 +12,14 @@ use super::protocol::{
     BroadcastChanges, ByeReason, ClientMessage, Grant, Intent, MarkerKind, PeerState, PlaybackReport, QualityChoice, ServerMessage, Slot,
     StatsView, UserView,
 };
-use super::rate::MessageRate;
+use super::rate::TokenBucket;
 use super::refusal::Refusal;
 use crate::accounts::Claims;
 use crate::ids::{BroadcastId, MarkerId, PeerId, SessionId};
-use crate::limits::{CLIENT_OFFENCES_MAX, PEERS_PER_SESSION_MAX, PING_TIMEOUT, SDP_BYTES_MAX, STATS_INTERVAL};
+use crate::limits::{
+    CLIENT_MESSAGE_BURST, CLIENT_MESSAGE_INTERVAL, CLIENT_OFFENCE_FORGIVEN_AFTER, CLIENT_OFFENCES_MAX, PEERS_PER_SESSION_MAX, PING_TIMEOUT,
+    REPORT_BURST, REPORT_INTERVAL, SDP_BYTES_MAX, STATS_INTERVAL,
+};
 use crate::sfu::handle::{LayerChoice, PeerStats, PublisherProblem, SfuEvent};
 
 /// What the shell must do, in order.
@@ -153,14 +156,26 @@ pub(crate) struct Session {
     identity: Claims,
     place: Option<Place>,
     peers: Vec<MediaPeer>,
-    rate: MessageRate,
+    messages: TokenBucket,
+    reports: TokenBucket,
+    /// One is taken for each refused message; an empty one ends the connection.
+    patience: TokenBucket,
     heard_at: Instant,
-    offences: u32,
 }
 
 impl Session {
     pub(crate) fn new(now: Now, id: SessionId, identity: Claims) -> Self {
-        Self { id, identity, place: None, peers: Vec::new(), rate: MessageRate::new(now.instant), heard_at: now.instant, offences: 0 }
+        let bucket = |most, refill| TokenBucket::new(now.instant, most, refill);
+        Self {
+            id,
+            identity,
+            place: None,
+            peers: Vec::new(),
+            messages: bucket(CLIENT_MESSAGE_BURST, CLIENT_MESSAGE_INTERVAL),
+            reports: bucket(REPORT_BURST, REPORT_INTERVAL),
+            patience: bucket(CLIENT_OFFENCES_MAX - 1, CLIENT_OFFENCE_FORGIVEN_AFTER),
+            heard_at: now.instant,
+        }
     }
 
     pub(crate) fn user(&self) -> UserView {
@@ -185,7 +200,6 @@ impl Session {
     /// A client has come back to it. `alive` are the peers that the media plane still has.
     pub(crate) fn handle_resume(&mut self, now: Now, alive: &[PeerId]) -> Vec<Action> {
         self.heard_at = now.instant;
-        self.offences = 0;
         let gone: Vec<PeerId> = self.peers.iter().map(|peer| peer.id).filter(|peer| !alive.contains(peer)).collect();
         self.peers.retain(|peer| alive.contains(&peer.id));
         for peer in &mut self.peers {
@@ -198,23 +212,18 @@ impl Session {
     /// A text frame that is no message.
     pub(crate) fn handle_malformed(&mut self, now: Now, refusal: &Refusal) -> Vec<Action> {
         self.heard_at = now.instant;
-        self.offence(None, refusal)
+        self.offence(now, None, refusal)
     }
 
     /// A message of the client.
     pub(crate) fn handle_message(&mut self, now: Now, message: ClientMessage) -> Vec<Action> {
         self.heard_at = now.instant;
-        if !self.rate.take(now.instant) {
-            return self.offence(request_id(&message), &Refusal::RateLimited);
-        }
         let id = request_id(&message);
-        match self.react(now, message) {
-            Ok(actions) => {
-                self.offences = 0;
-                actions
-            }
-            Err(refusal) => vec![Action::Send(error(id, &refusal))],
+        let is_report = matches!(message, ClientMessage::Report { .. });
+        if !self.messages.take(now.instant) || (is_report && !self.reports.take(now.instant)) {
+            return self.offence(now, id, &Refusal::RateLimited);
         }
+        self.react(now, message).unwrap_or_else(|refusal| vec![Action::Send(error(id, &refusal))])
     }
 
     fn react(&mut self, now: Now, message: ClientMessage) -> Result<Vec<Action>, Refusal> {
@@ -385,10 +394,9 @@ impl Session {
         vec![Action::Send(ServerMessage::Stats { peer, stats: view })]
     }
 
-    fn offence(&mut self, id: Option<u32>, refusal: &Refusal) -> Vec<Action> {
-        self.offences += 1;
+    fn offence(&mut self, now: Now, id: Option<u32>, refusal: &Refusal) -> Vec<Action> {
         let mut actions = vec![Action::Send(error(id, refusal))];
-        if self.offences >= CLIENT_OFFENCES_MAX {
+        if !self.patience.take(now.instant) {
             actions.push(Action::Bye(ByeReason::ProtocolError));
         }
         actions
@@ -413,12 +421,17 @@ fn peer_gone(peer: PeerId, reason: &str) -> ServerMessage {
     ServerMessage::PeerState { peer, state: PeerState::Gone { reason: reason.to_owned() } }
 }
 
-fn publisher_refused(peer: PeerId, reason: PublisherProblem) -> ServerMessage {
-    let (code, message) = match reason {
+/// A stable code, and words for whoever runs the encoder.
+pub(crate) const fn publisher_problem(reason: PublisherProblem) -> (&'static str, &'static str) {
+    match reason {
         PublisherProblem::BFrames => {
             ("b_frames", "The encoder sends B-frames, which browsers cannot play in real time. Set B-frames (bf) to 0 in the encoder.")
         }
-    };
+    }
+}
+
+fn publisher_refused(peer: PeerId, reason: PublisherProblem) -> ServerMessage {
+    let (code, message) = publisher_problem(reason);
     ServerMessage::PublisherRefused { peer, code: code.to_owned(), message: message.to_owned() }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::ids::UserId;
-use crate::limits::{CLIENT_MESSAGE_BURST, PING_INTERVAL};
+use crate::limits::PING_INTERVAL;
 use crate::sfu::codec::MediaKind;
 use crate::sfu::handle::PeerGone;
 use crate::signaling::protocol::{BroadcastState, BroadcastView, ErrorCode, Visibility};
@@ -254,6 +254,54 @@ fn too_many_messages_are_refused_and_in_the_end_the_connection_closes() {
     let malformed = |talk: &mut Talk| talk.session.handle_malformed(talk.now, &Refusal::MalformedMessage(String::new()));
     let ended = (0..CLIENT_OFFENCES_MAX).any(|_| malformed(&mut talk).contains(&Action::Bye(ByeReason::ProtocolError)));
     assert!(ended);
+}
+
+#[test]
+fn good_messages_in_a_flood_do_not_excuse_it() {
+    let mut talk = Talk::new();
+    let mut answered = 0;
+    // Twice as many as may be sent, for as long as it takes.
+    for round in 1..100_000u32 {
+        talk.now = talk.now.after(CLIENT_MESSAGE_INTERVAL / 2);
+        let actions = talk.say(ClientMessage::Ping { id: round, client_time_ms: 0.0 });
+        answered += u32::from(matches!(&actions[..], [Action::Send(ServerMessage::Pong { .. })]));
+        if actions.contains(&Action::Bye(ByeReason::ProtocolError)) {
+            assert!((100..1000).contains(&answered), "{answered}");
+            return;
+        }
+    }
+    panic!("a flood is never ended");
+}
+
+#[test]
+fn a_slip_now_and_then_is_forgiven() {
+    let mut talk = Talk::new();
+    for _ in 0..10 * CLIENT_OFFENCES_MAX {
+        talk.now = talk.now.after(CLIENT_OFFENCE_FORGIVEN_AFTER);
+        let actions = talk.session.handle_malformed(talk.now, &Refusal::MalformedMessage(String::new()));
+        assert_eq!(error_code(&actions), Some((None, ErrorCode::MalformedMessage)));
+    }
+}
+
+#[test]
+fn reports_count_once_in_five_seconds() {
+    let mut talk = Talk::new();
+    let report = || PlaybackReport { first_frame_ms: None, latency_ms: Some(100.0), freezes: 0, frozen_ms: 0.0, frames_dropped: 0 };
+    let mut counted = 0;
+    for _ in 0..60 {
+        match &talk.say(ClientMessage::Report { report: report() })[..] {
+            [Action::Report(_)] => counted += 1,
+            actions => assert_eq!(error_code(actions), Some((None, ErrorCode::RateLimited))),
+        }
+        talk.now = talk.now.after(Duration::from_secs(1));
+    }
+    assert_eq!(counted, 60 / REPORT_INTERVAL.as_secs() + u64::from(REPORT_BURST) - 1);
+    // One that comes early because the one before came late is welcome.
+    let mut talk = Talk::new();
+    for ms in [0, 5400, 4600, 5000, 5000] {
+        talk.now = talk.now.after(Duration::from_millis(ms));
+        assert!(matches!(&talk.say(ClientMessage::Report { report: report() })[..], [Action::Report(_)]));
+    }
 }
 
 #[test]
