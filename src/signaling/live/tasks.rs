@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use super::{Chore, Live};
 use crate::limits::STORE_RETRY;
-use crate::sfu::handle::SfuEvents;
+use crate::sfu::handle::{SfuEvent, SfuEvents};
+use crate::signaling::session::publisher_problem;
 use crate::store::StoreError;
 
 impl Live {
@@ -23,6 +24,10 @@ impl Live {
                 () = self.shared.stopping.cancelled() => return,
             };
             let Some(event) = event else { return };
+            if let SfuEvent::PublisherRefused { peer, broadcast, reason } = event {
+                // WHIP has no words for this: an encoder's operator finds them here.
+                tracing::warn!(%broadcast, %peer, "publisher refused: {}", publisher_problem(reason).1);
+            }
             self.decide(|now, state| state.directory.handle_sfu_event(now, event));
         }
     }
