@@ -38,6 +38,8 @@ pub struct Peer {
     pub media: Vec<NegotiatedMedia>,
     /// Answers given so far: the version in their origin line.
     pub answers: u64,
+    /// Our user fragments in the demultiplexer that lead here: one, or two during an ICE restart.
+    pub ufrags: Vec<String>,
     /// Addresses in the demultiplexer that lead here.
     pub addresses: Vec<SocketAddr>,
     /// The local address the selected pair uses.

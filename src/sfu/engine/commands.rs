@@ -117,6 +117,7 @@ impl Engine {
             path: PathMonitor::default(),
             media: Vec::new(),
             answers: 1,
+            ufrags: Vec::new(),
             addresses: Vec::new(),
             local: None,
             resend: PerSecond::default(),
@@ -128,7 +129,7 @@ impl Engine {
         }
         self.egress[key] = Egress::default();
         self.by_peer.insert(id, key);
-        self.by_ufrag.insert(local.ufrag.clone(), key);
+        self.remember_ufrag(key, local.ufrag.clone());
         self.broadcasts[broadcast].peers += 1;
         self.apply(now, key, &negotiated.media);
         Ok(self.answer(key, negotiated))
@@ -150,7 +151,7 @@ impl Engine {
             return Err(SfuError::PublisherPresent { peer: self.peers[publisher].id });
         }
         if restarts {
-            self.by_ufrag.insert(local.ufrag.clone(), key);
+            self.remember_ufrag(key, local.ufrag.clone());
             self.peers[key].ice.restart(local, offer.ice.clone());
             self.forget_old_ufrags(key);
         }
@@ -302,7 +303,7 @@ impl Engine {
     fn restart_ice(&mut self, id: PeerId, remote: IceCredentials) -> Result<IceRestarted, SfuError> {
         let key = *self.by_peer.get(&id).ok_or(SfuError::UnknownPeer)?;
         let local = IceCredentials::random(&mut self.rng);
-        self.by_ufrag.insert(local.ufrag.clone(), key);
+        self.remember_ufrag(key, local.ufrag.clone());
         let peer = &mut self.peers[key];
         peer.ice.restart(local.clone(), remote);
         self.forget_old_ufrags(key);
@@ -384,7 +385,9 @@ impl Engine {
         let peer = self.peers.remove(key);
         self.egress[key] = Egress::default();
         self.by_peer.remove(&peer.id);
-        self.by_ufrag.retain(|_, owner| *owner != key);
+        for ufrag in &peer.ufrags {
+            self.by_ufrag.remove(ufrag);
+        }
         for address in &peer.addresses {
             self.by_address.remove(address);
         }

@@ -73,8 +73,16 @@ impl Engine {
 
     /// After an ICE restart only the newest user fragments are valid: two until the client nominates with the new one, then one.
     pub(super) fn forget_old_ufrags(&mut self, key: usize) {
-        let valid: Vec<String> = self.peers[key].ice.local_ufrags().map(str::to_owned).collect();
-        self.by_ufrag.retain(|ufrag, owner| *owner != key || valid.contains(ufrag));
+        let peer = &mut self.peers[key];
+        for ufrag in peer.ufrags.extract_if(.., |ufrag| peer.ice.local_ufrags().all(|valid| valid != ufrag)) {
+            self.by_ufrag.remove(&ufrag);
+        }
+    }
+
+    /// Checks that name this user fragment of ours are for this peer.
+    pub(super) fn remember_ufrag(&mut self, key: usize, ufrag: String) {
+        self.peers[key].ufrags.push(ufrag.clone());
+        self.by_ufrag.insert(ufrag, key);
     }
 
     fn remember_address(&mut self, key: usize, source: SocketAddr) {
