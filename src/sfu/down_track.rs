@@ -174,6 +174,14 @@ impl DownTrack {
         self.rewriter.close_source();
     }
 
+    /// A layer began anew: its next key frame opens a new segment. What was sent can still be resent.
+    pub fn handle_layer_restarted(&mut self, layer: u8) {
+        if self.current == Some(layer) {
+            self.current = None;
+            self.rewriter.close_segment();
+        }
+    }
+
     /// The codecs changed by a new offer.
     pub fn renegotiated(&mut self, codecs: Vec<NegotiatedCodec>, extensions: ExtensionMap) {
         self.codecs = codecs;

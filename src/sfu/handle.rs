@@ -141,6 +141,8 @@ pub struct TrackInfo {
     pub loss_fraction: f32,
     /// The RTP clock of the lowest active layer.
     pub clock: Option<ClockMap>,
+    /// By how much the media time of the newest frame was behind the server's clock when it arrived, ms: the live edge is that far back.
+    pub lag_ms: Option<f64>,
 }
 
 /// What happened on the media plane. `peer` and `broadcast` are always both known, so a consumer needs no map to route.

@@ -14,7 +14,8 @@ use crate::sfu::handle::{LayerInfo, TrackInfo};
 use crate::sfu::packet::RtpPacket;
 use crate::sfu::packet_ring::PacketRing;
 use crate::sfu::rtp::id::Rid;
-use crate::timeline::ClockMap;
+use crate::sfu::rtp::seq::RtpTime;
+use crate::timeline::{ClockMap, MediaTime};
 
 /// A published track and those who receive it.
 #[derive(Debug)]
@@ -41,6 +42,10 @@ pub struct Layer {
     pub clock: Option<ClockMap>,
     pub resolution: Option<(u16, u16)>,
     pub last_packet: Option<Instant>,
+    /// RTP timestamp of the newest frame and when it began to arrive.
+    newest: Option<(RtpTime, Instant)>,
+    /// Rises when the layer alone begins anew, under other numbers.
+    pub generation: u32,
     rate: RateMeter,
 }
 
@@ -81,6 +86,9 @@ impl UpTrack {
             return false;
         }
         layer.last_packet = Some(now);
+        if layer.newest.is_none_or(|(newest, _)| packet.time.is_newer(newest)) {
+            layer.newest = Some((packet.time, now));
+        }
         if packet.info.resolution.is_some() {
             layer.resolution = packet.info.resolution;
         }
@@ -97,6 +105,26 @@ impl UpTrack {
             down.handle_source_gone();
         }
         self.news = true;
+    }
+
+    /// One layer began anew: numbers and clock are others, the picture is still its picture.
+    pub fn handle_layer_restarted(&mut self, index: u8) {
+        let Some(layer) = self.layers.get_mut(usize::from(index)) else { return };
+        layer.generation += 1;
+        layer.clock = None;
+        layer.newest = None;
+        for (_, down) in &mut self.downs {
+            down.handle_layer_restarted(index);
+        }
+        self.news = true;
+    }
+
+    /// Media time of the newest frame and when it began to arrive, by the clock that [`Self::info`] names.
+    pub fn newest(&self) -> Option<(MediaTime, Instant)> {
+        self.layers.iter().find_map(|layer| {
+            let (clock, (time, at)) = (layer.clock?, layer.newest?);
+            Some((clock.media_time(time.0), at))
+        })
     }
 
     /// Brings meters and ranks up to date. Returns whether a layer came, went, or changed its rank.
@@ -149,6 +177,7 @@ impl UpTrack {
                 .collect(),
             loss_fraction,
             clock: self.layers.iter().find_map(|layer| layer.clock),
+            lag_ms: None,
         }
     }
 }

@@ -121,7 +121,14 @@ impl Node {
     /// The media plane reports pictures of `peer`, and the registry has heard it.
     pub(crate) async fn media(&self, peer: PeerId, broadcast: BroadcastId) {
         let layer = LayerInfo { spatial: 0, rid: None, width: 640, height: 360, bitrate_bps: 1, frames_per_second: 30.0, active: true };
-        let track = TrackInfo { kind: MediaKind::Video, codec: Some(Codec::H264), layers: vec![layer], loss_fraction: 0.0, clock: None };
+        let track = TrackInfo {
+            kind: MediaKind::Video,
+            codec: Some(Codec::H264),
+            layers: vec![layer],
+            loss_fraction: 0.0,
+            clock: None,
+            lag_ms: None,
+        };
         self.sfu.events.send(SfuEvent::Tracks { peer, broadcast, tracks: vec![track] }).await.unwrap();
         self.until(|node| node.live.find(&broadcast.to_string()).is_ok_and(|view| view.video_codec.is_some())).await;
     }

@@ -7,7 +7,7 @@ use crate::limits;
 use crate::sfu::codec::MediaKind;
 use crate::sfu::down_track::News;
 use crate::sfu::forward::Wire;
-use crate::sfu::handle::{PeerGone, SfuEvent};
+use crate::sfu::handle::{PeerGone, SfuEvent, TrackInfo};
 use crate::sfu::rtp::rtcp_build::{self, SenderReport};
 use crate::sfu::rtp::seq::RtpTime;
 use crate::sfu::tap::{Handover, TrackSlot};
@@ -146,7 +146,11 @@ impl Engine {
         let slots = source.media().iter().map(|media| media.slot);
         let tracks: Vec<_> = slots
             .filter(|slot| broadcast.track(*slot).codec.is_some())
-            .map(|slot| broadcast.track(slot).info(now, source.loss_fraction(slot)))
+            .map(|slot| {
+                let track = broadcast.track(slot);
+                let lag_ms = track.newest().map(|(media_time, at)| self.unix_ms(at) - media_time.0);
+                TrackInfo { lag_ms, ..track.info(now, source.loss_fraction(slot)) }
+            })
             .collect();
         if !tracks.is_empty() {
             let event = SfuEvent::Tracks { peer: self.peers[publisher].id, broadcast: broadcast.id, tracks };

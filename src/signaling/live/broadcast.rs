@@ -122,6 +122,8 @@ pub(crate) struct Broadcast {
     layers: Vec<LayerView>,
     /// As last announced, and when.
     layers_told: (Vec<LayerView>, Option<Instant>),
+    /// How far media time is behind the server's clock, ms.
+    lag_ms: f64,
     poster: Option<Poster>,
     poster_version: u32,
     changed: Changed,
@@ -150,6 +152,7 @@ impl Broadcast {
             has_audio: false,
             layers: Vec::new(),
             layers_told: (Vec::new(), None),
+            lag_ms: 0.0,
             poster: None,
             poster_version: 0,
             changed: Changed { record: true, ..Changed::default() },
@@ -255,6 +258,11 @@ impl Broadcast {
         &self.layers
     }
 
+    /// Media time of what arrives from the publisher now, ms since the Unix epoch; the server's clock before anything has come.
+    pub(crate) const fn live_edge_ms(&self, now: Now) -> f64 {
+        now.unix_ms - self.lag_ms
+    }
+
     pub(crate) const fn poster(&self) -> Option<&Poster> {
         self.poster.as_ref()
     }
@@ -343,8 +351,10 @@ impl Broadcast {
             self.changed.layers = true;
         }
         self.layers = layers;
+        let sound = tracks.iter().find(|track| track.kind == MediaKind::Audio);
+        self.lag_ms = [video, sound].into_iter().flatten().find_map(|track| track.lag_ms).unwrap_or(self.lag_ms);
         let video_codec = video.and_then(|track| track.codec);
-        let has_audio = tracks.iter().any(|track| track.kind == MediaKind::Audio && track.codec.is_some());
+        let has_audio = sound.is_some_and(|track| track.codec.is_some());
         self.changed.view |= (video_codec, has_audio) != (self.video_codec, self.has_audio);
         (self.video_codec, self.has_audio) = (video_codec, has_audio);
         if matches!(self.phase, Phase::Idle { .. } | Phase::Reconnecting { .. }) {
@@ -396,7 +406,8 @@ impl Broadcast {
     }
 
     /// Changes what is said about it. All or nothing.
-    pub(crate) fn change(&mut self, changes: &BroadcastChanges, edge_ms: f64) -> Result<(), Refusal> {
+    pub(crate) fn change(&mut self, now: Now, changes: &BroadcastChanges) -> Result<(), Refusal> {
+        let edge_ms = self.live_edge_ms(now);
         self.refuse_when_ended()?;
         let title = changes.title.as_deref().map(super::details::checked_title).transpose()?;
         self.details.apply(changes, edge_ms)?;

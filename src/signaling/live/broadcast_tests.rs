@@ -15,8 +15,8 @@ const fn user(bits: u64) -> Credential {
 fn picture(active: bool) -> Vec<TrackInfo> {
     let layer = LayerInfo { spatial: 0, rid: None, width: 640, height: 360, bitrate_bps: 500_000, frames_per_second: 30.0, active };
     vec![
-        TrackInfo { kind: MediaKind::Video, codec: Some(Codec::H264), layers: vec![layer], loss_fraction: 0.0, clock: None },
-        TrackInfo { kind: MediaKind::Audio, codec: Some(Codec::Opus), layers: vec![], loss_fraction: 0.0, clock: None },
+        TrackInfo { kind: MediaKind::Video, codec: Some(Codec::H264), layers: vec![layer], loss_fraction: 0.0, clock: None, lag_ms: None },
+        TrackInfo { kind: MediaKind::Audio, codec: Some(Codec::Opus), layers: vec![], loss_fraction: 0.0, clock: None, lag_ms: None },
     ]
 }
 
@@ -226,7 +226,7 @@ fn layers_are_announced_when_their_shape_changes_and_now_and_then_for_their_bitr
 fn a_restart_of_the_server_keeps_everything_and_lets_the_publisher_return() {
     let mut show = Show::live(user(1));
     let changes = BroadcastChanges { title: Some("Cup".to_owned()), ..Default::default() };
-    show.broadcast.change(&changes, show.now.unix_ms).unwrap();
+    show.broadcast.change(show.now, &changes).unwrap();
     let record = show.broadcast.to_record();
     let mut again = Broadcast::from_record(show.now, record.clone());
     assert_eq!(again.to_view().title, "Cup");

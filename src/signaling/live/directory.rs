@@ -239,13 +239,13 @@ impl Directory {
         changes: &BroadcastChanges,
     ) -> Result<BroadcastView, Refusal> {
         let id = self.find_for(name, who, Grant::Publish)?;
-        self.edit(now, id, |broadcast| broadcast.change(changes, now.unix_ms).map(|()| broadcast.to_view()))
+        self.edit(now, id, |broadcast| broadcast.change(now, changes).map(|()| broadcast.to_view()))
     }
 
     pub(crate) fn mark(&mut self, now: Now, name: &str, who: Option<&Claims>, id: MarkerId, new: &NewMarker) -> Result<Marker, Refusal> {
         let broadcast = self.find_for(name, who, Grant::Publish)?;
-        let edge_ms = now.unix_ms;
         self.edit(now, broadcast, |broadcast| {
+            let edge_ms = broadcast.live_edge_ms(now);
             broadcast.edit_details(|details| details.mark(id, new.kind, &new.label, new.media_time_ms, edge_ms))
         })
     }

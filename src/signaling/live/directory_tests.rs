@@ -6,6 +6,7 @@ use super::*;
 use crate::limits::{ENDED_KEPT, PUBLISHER_RETURN_WINDOW};
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::handle::TrackInfo;
+use crate::signaling::protocol::{ClockChange, MarkerKind, ScoreChange};
 
 const OPEN: Policy = Policy { open_publish: true, open_view: true };
 const PEER: PeerId = PeerId::from_bits(1);
@@ -50,7 +51,8 @@ impl World {
     }
 
     fn media(&mut self, peer: PeerId, broadcast: BroadcastId) {
-        let track = TrackInfo { kind: MediaKind::Audio, codec: Some(Codec::Opus), layers: vec![], loss_fraction: 0.0, clock: None };
+        let track =
+            TrackInfo { kind: MediaKind::Audio, codec: Some(Codec::Opus), layers: vec![], loss_fraction: 0.0, clock: None, lag_ms: None };
         self.directory.handle_sfu_event(self.now, SfuEvent::Tracks { peer, broadcast, tracks: vec![track] });
     }
 
@@ -203,6 +205,25 @@ fn slugs_come_from_titles_and_stay_unique() {
         slugs.push(world.directory.create(world.now, BroadcastId::from_bits(bits), None, &new).unwrap().slug);
     }
     assert_eq!(slugs, ["cup-final", "cup-final-0000002", "live-0000003"]);
+}
+
+#[test]
+fn what_names_no_media_time_is_at_the_live_edge_and_not_at_the_servers_clock() {
+    const LAG_MS: f64 = 180.0;
+    let mut world = World::new(None);
+    let id = world.whip("derby", None, PEER).unwrap().broadcast;
+    let track = |kind, codec, lag_ms| TrackInfo { kind, codec: Some(codec), layers: vec![], loss_fraction: 0.0, clock: None, lag_ms };
+    let tracks = vec![track(MediaKind::Audio, Codec::Opus, Some(90.0)), track(MediaKind::Video, Codec::H264, Some(LAG_MS))];
+    world.directory.handle_sfu_event(world.now, SfuEvent::Tracks { peer: PEER, broadcast: id, tracks });
+    world.now = world.now.after(Duration::from_millis(700));
+    let goal = NewMarker { kind: MarkerKind::Goal, label: String::new(), media_time_ms: None };
+    let marked = world.directory.mark(world.now, "derby", None, MarkerId::from_bits(1), &goal).unwrap();
+    let score = ScoreChange { home: 1, away: 0, at_media_ms: None };
+    let clock = ClockChange { running: true, elapsed_ms: 0.0, period: String::new(), at_media_ms: None };
+    let changes = BroadcastChanges { score: Some(Some(score)), clock: Some(Some(clock)), ..BroadcastChanges::default() };
+    let view = world.directory.change(world.now, "derby", None, &changes).unwrap();
+    let edge_ms = world.now.unix_ms - LAG_MS;
+    assert_eq!([marked.media_time_ms, view.score.unwrap().at_media_ms, view.clock.unwrap().at_media_ms], [edge_ms; 3]);
 }
 
 #[test]
