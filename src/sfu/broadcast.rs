@@ -87,6 +87,12 @@ impl Broadcast {
         }
     }
 
+    /// One layer began anew under other numbers and another clock. Its viewers wait for its next key frame; nobody else notices.
+    pub fn handle_layer_restarted(&mut self, slot: TrackSlot, layer: u8) {
+        self.pending.retain(|run| (run.slot, run.layer) != (slot, layer));
+        self.track_mut(slot).handle_layer_restarted(layer);
+    }
+
     /// Takes a packet into the batch. Runs of one layer are kept together and in order.
     pub fn gather(&mut self, slot: TrackSlot, layer: u8, packet: Arc<RtpPacket>) {
         let open = self.pending.iter_mut().find(|run| run.slot == slot && run.layer == layer);

@@ -27,6 +27,9 @@ use crate::timeline::{ClockMap, MediaTime, NtpTime};
 /// Round trip assumed for repeating a NACK: receivers of media never learn their own.
 const NACK_RTT: Duration = Duration::from_millis(50);
 
+/// How long packets of a layer's former SSRC are taken for late ones.
+const STRAGGLERS: Duration = Duration::from_secs(2);
+
 /// One sending m-line of the peer.
 #[derive(Debug)]
 pub struct UpMedia {
@@ -53,6 +56,8 @@ pub struct Stream {
     /// From a sender report, not merely from the first packet's arrival.
     clock_is_real: bool,
     refused: bool,
+    /// The SSRC that this layer had before, and until when its packets are stragglers rather than a return to it.
+    former: Option<(Ssrc, Instant)>,
     /// Unmended loss over the last report interval, 0..1.
     loss: f32,
 }
@@ -64,6 +69,16 @@ struct Binding {
     rtx: bool,
 }
 
+/// Whether what comes continues what came before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restart {
+    No,
+    /// This layer began anew (other SSRC, or numbers that jumped); its numbers go on above all earlier ones. The other layers are as before.
+    Layer,
+    /// Another codec: nothing before this packet belongs to the track.
+    Track,
+}
+
 /// A packet that found its place.
 #[derive(Debug)]
 pub struct Ingested {
@@ -71,8 +86,7 @@ pub struct Ingested {
     pub layer: u8,
     pub rid: Option<Rid>,
     pub packet: Arc<RtpPacket>,
-    /// The stream began anew: nothing before this packet belongs to it.
-    pub restarted: bool,
+    pub restart: Restart,
     /// First packet of the stream: its clock until a sender report comes.
     pub provisional_clock: Option<ClockMap>,
     /// The publisher sends B-frames and has not been told yet.
@@ -134,7 +148,11 @@ impl Publisher {
         }
         let codec = media.codecs.iter().find(|codec| codec.pt == header.pt).map(|codec| codec.codec);
         let codec = codec.ok_or(DropReason::UnknownPayloadType)?;
-        media.handle_media(now, unix_ms, binding.layer, codec, header, &extensions, packet, payload)
+        let ingested = media.handle_media(now, unix_ms, binding.layer, codec, header, &extensions, packet, payload)?;
+        if ingested.restart != Restart::No {
+            self.forget_older_bindings(binding);
+        }
+        Ok(ingested)
     }
 
     /// A sender report of the peer.
@@ -217,6 +235,16 @@ impl Publisher {
         streams.map(|stream| stream.loss).fold(0.0, f32::max)
     }
 
+    /// A layer began anew: of its SSRCs only the present and the former one stay known, and none of its retransmissions', whose numbers mean
+    /// other packets now. One that goes on is bound again by its RRID.
+    fn forget_older_bindings(&mut self, place: Binding) {
+        let stream = self.media[place.media].streams.get(usize::from(place.layer)).and_then(Option::as_ref);
+        let kept = stream.map(|stream| [Some(stream.ssrc), stream.former.map(|(ssrc, _)| ssrc)]).unwrap_or_default();
+        self.bindings.retain(|ssrc, binding| {
+            (binding.media, binding.layer) != (place.media, place.layer) || (!binding.rtx && kept.contains(&Some(*ssrc)))
+        });
+    }
+
     /// Finds the layer of an SSRC seen for the first time (RFC 8843 section 9.2, RFC 8852), and remembers it.
     fn bind(&mut self, header: &RtpHeader, extensions: &Extensions<'_>) -> Result<Binding, DropReason> {
         let declared = self.media.iter().enumerate().find_map(|(media, up)| {
@@ -279,15 +307,23 @@ impl UpMedia {
         }
         let rid = self.rids.get(index).copied();
         let slot = self.slot;
-        let mut restarted = false;
+        let mut restart = Restart::No;
         let mut provisional_clock = None;
-        let fresh = self.streams[index].as_ref().is_none_or(|stream| stream.ssrc != header.ssrc || stream.codec != codec);
-        if fresh {
+        let present = self.streams[index].as_ref();
+        if present.is_some_and(|stream| stream.is_straggler(now, header.ssrc)) {
+            return Err(DropReason::Late);
+        }
+        if present.is_none_or(|stream| stream.ssrc != header.ssrc || stream.codec != codec) {
             if payload.is_empty() {
                 return Err(DropReason::EmptyPayload);
             }
-            restarted = self.streams[index].is_some();
-            self.streams[index] = Some(Stream::new(header.ssrc, rid, codec));
+            let mut stream = Stream::new(header.ssrc, rid, codec);
+            if let Some(before) = present {
+                restart = if before.codec == codec { Restart::Layer } else { Restart::Track };
+                stream.former = (before.ssrc != header.ssrc).then_some((before.ssrc, now + STRAGGLERS));
+                stream.extender = before.extender.followed();
+            }
+            self.streams[index] = Some(stream);
             provisional_clock = Some(ClockMap { rtp0: header.time.0, ntp0_ms: unix_ms, rate_hz: codec.clock_rate_hz() });
         }
         let stream = self.streams[index].as_mut().expect("just made if it was missing");
@@ -295,7 +331,9 @@ impl UpMedia {
             Ok(seq) => seq,
             Err(Discontinuity::Stray) => return Err(DropReason::Late),
             Err(Discontinuity::Restarted(seq)) => {
-                restarted = true;
+                restart = Restart::Layer;
+                provisional_clock = Some(ClockMap { rtp0: header.time.0, ntp0_ms: unix_ms, rate_hz: codec.clock_rate_hz() });
+                stream.clock_is_real = false;
                 stream.nack.reset();
                 seq
             }
@@ -323,7 +361,7 @@ impl UpMedia {
             extensions: forwarded(extensions, descriptor),
             payload,
         });
-        Ok(Ingested { slot, layer, rid, packet, restarted, provisional_clock, b_frames })
+        Ok(Ingested { slot, layer, rid, packet, restart, provisional_clock, b_frames })
     }
 
     fn handle_rtx(
@@ -361,7 +399,7 @@ impl UpMedia {
             extensions: forwarded(extensions, descriptor),
             payload,
         });
-        Ok(Ingested { slot: self.slot, layer, rid: stream.rid, packet, restarted: false, provisional_clock: None, b_frames: false })
+        Ok(Ingested { slot: self.slot, layer, rid: stream.rid, packet, restart: Restart::No, provisional_clock: None, b_frames: false })
     }
 }
 
@@ -377,8 +415,13 @@ impl Stream {
             dependency: DependencyReader::default(),
             clock_is_real: false,
             refused: false,
+            former: None,
             loss: 0.0,
         }
+    }
+
+    fn is_straggler(&self, now: Instant, ssrc: Ssrc) -> bool {
+        self.former.is_some_and(|(former, until)| former == ssrc && now < until)
     }
 
     fn inspect(&mut self, extensions: &Extensions<'_>, packet: &Bytes, payload: &Bytes) -> (codec::PayloadInfo, Option<Bytes>) {

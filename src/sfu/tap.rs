@@ -34,6 +34,8 @@ pub struct TapRun {
     pub layer: u8,
     /// Rises with every change or restart of the source: whoever sees a new one starts over.
     pub source: u32,
+    /// Rises with every restart of this layer alone; see [`crate::sfu::up_track::Layer::generation`].
+    pub generation: u32,
     pub clock: Option<ClockMap>,
     pub packets: Arc<[Arc<RtpPacket>]>,
 }

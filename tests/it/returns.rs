@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use courtside::limits;
 use courtside::sfu::codec::Codec;
 use courtside::sfu::handle::{LayerChoice, PeerGone, PublisherProblem, SfuError, SfuEvent};
 
@@ -83,6 +84,81 @@ fn a_further_offer_is_no_way_around_the_publisher_who_is_there() {
 }
 
 #[test]
+fn one_layer_that_begins_anew_is_followed_and_the_others_do_not_notice() {
+    for codec in [Codec::Vp8, Codec::H264] {
+        let mut sim = Sim::new(39, 2);
+        let broadcast = sim.broadcast();
+        let publisher = sim.publish(broadcast, Show::simulcast(codec));
+        // Some here, some on a worker that only hears of it by its tap.
+        let viewers = [(0, 1), (0, 2), (1, 1), (1, 2)]
+            .map(|(worker, layer)| sim.view(broadcast, &Viewer { worker, ..Viewer::choosing(LayerChoice::Spatial(layer)) }));
+        sim.run_ms(3000);
+        // More often than a publisher may have SSRCs bound at a time.
+        for _ in 0..limits::SSRCS_PER_PEER_MAX {
+            let switches: Vec<u64> = viewers.iter().map(|viewer| sim.seats[*viewer].judge.switches).collect();
+            let begin = sim.now;
+            sim.restart_layer(publisher, 2);
+            sim.run_ms(400);
+            for (viewer, before) in viewers.iter().zip(switches) {
+                let layers = sim.receiver(*viewer).layers_since(begin);
+                assert_eq!(layers.len(), 1, "nobody is moved to another layer");
+                let switched = sim.seats[*viewer].judge.switches - before;
+                assert_eq!(switched, u64::from(layers == [2]), "{codec:?}, viewers of {layers:?}");
+                assert!(sim.receiver(*viewer).longest_silence(begin, sim.now) < Duration::from_millis(120));
+            }
+        }
+        for viewer in viewers {
+            assert_eq!((sim.receiver(viewer).nacked, sim.receiver(viewer).lost), (0, 0));
+        }
+        sim.finish();
+    }
+}
+
+#[test]
+fn stragglers_of_a_layers_former_stream_do_not_bring_it_back() {
+    let mut sim = Sim::new(40, 1);
+    let broadcast = sim.broadcast();
+    let publisher = sim.publish(broadcast, Show::simulcast(Codec::H264));
+    let viewer = sim.view(broadcast, &Viewer::choosing(LayerChoice::Spatial(2)));
+    sim.run_ms(3000);
+    let source = sim.seats[publisher].client.address;
+    // On their way while the layer begins anew.
+    let late: Vec<Vec<u8>> = (0..3).flat_map(|_| sim.take_from(publisher)).collect();
+    sim.restart_layer(publisher, 2);
+    sim.run_ms(200);
+    let switches = sim.seats[viewer].judge.switches;
+    for datagram in late {
+        sim.inject(0, source, &datagram);
+        sim.run_ms(40);
+    }
+    sim.run_ms(1000);
+    assert_eq!(sim.seats[viewer].judge.switches, switches, "the layer stays what it is now");
+    assert!(sim.receiver(viewer).last_video().is_some_and(|seen| sim.now - seen.at < Duration::from_millis(100)));
+    sim.finish();
+}
+
+#[test]
+fn the_live_edge_follows_the_publishers_clock() {
+    // What is reported once a second: how far media time is behind. A clock two hours off is not believed.
+    for (clock_error_ms, at_least, at_most) in [(0.0, -5.0, 60.0), (-300.0, 295.0, 360.0), (-7_200_000.0, -5.0, 60.0)] {
+        let mut sim = Sim::new(41, 1);
+        let broadcast = sim.broadcast();
+        let publisher = sim.publish(broadcast, Show { clock_error_ms, ..Show::simulcast(Codec::H264) });
+        sim.view(broadcast, &Viewer::default());
+        sim.run_ms(5000);
+        let reported = sim.events_of(publisher).filter_map(|(_, event)| {
+            let SfuEvent::Tracks { tracks, .. } = event else { return None };
+            Some(tracks)
+        });
+        for track in reported.last().expect("it is on air") {
+            let lag_ms = track.lag_ms.expect("packets came");
+            assert!((at_least..=at_most).contains(&lag_ms), "{:?}: {lag_ms} behind with {clock_error_ms}", track.kind);
+        }
+        sim.finish();
+    }
+}
+
+#[test]
 fn an_encoder_box_with_one_layer_deaf_to_requests_is_watched() {
     let mut sim = Sim::new(21, 1);
     let broadcast = sim.broadcast();
@@ -95,6 +171,10 @@ fn an_encoder_box_with_one_layer_deaf_to_requests_is_watched() {
     assert!(sim.receiver(viewer).longest_silence(sim.now - Duration::from_secs(8), sim.now) < Duration::from_millis(150));
     assert!(sim.seats[viewer].judge.reports_checked >= 2, "once it reports, so do we");
     assert!(sim.encoder(publisher).plis <= 8, "it is not nagged: {}", sim.encoder(publisher).plis);
+    // The metric of the same name counts what the encoder heard, each compound once.
+    let asked = sim.encoder(publisher).keyframe_requests.len() as u64;
+    assert!(asked > 0);
+    assert_eq!(sim.engines[0].counters.keyframe_requests, asked);
     sim.finish();
 }
 

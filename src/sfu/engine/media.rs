@@ -7,7 +7,7 @@ use super::Engine;
 use crate::limits;
 use crate::sfu::forward::{Sending, Wire, forward_run};
 use crate::sfu::handle::{PublisherProblem, SfuEvent};
-use crate::sfu::publisher::Ingested;
+use crate::sfu::publisher::{Ingested, Restart};
 use crate::sfu::rtp::header::{RtpHeader, is_rtcp};
 use crate::sfu::stats::DropReason;
 use crate::sfu::tap::{Handover, TapRun, TrackSlot};
@@ -52,8 +52,10 @@ impl Engine {
             let event = SfuEvent::PublisherRefused { peer, broadcast: broadcast.id, reason: PublisherProblem::BFrames };
             return self.emit(event);
         }
-        if ingested.restarted {
-            broadcast.handle_source_gone();
+        match ingested.restart {
+            Restart::No => {}
+            Restart::Layer => broadcast.handle_layer_restarted(ingested.slot, ingested.layer),
+            Restart::Track => broadcast.handle_source_gone(),
         }
         let keyframe = ingested.slot == TrackSlot::MainVideo && ingested.packet.info.keyframe_start;
         let track = broadcast.track_mut(ingested.slot);
@@ -90,7 +92,8 @@ impl Engine {
             let (id, source) = (broadcast.id, broadcast.source);
             for run in std::mem::take(&mut broadcast.pending) {
                 let track = broadcast.track_mut(run.slot);
-                let clock = track.layers.get(usize::from(run.layer)).and_then(|layer| layer.clock);
+                let layer = track.layers.get(usize::from(run.layer));
+                let (clock, generation) = layer.map_or((None, 0), |layer| (layer.clock, layer.generation));
                 for packets in run.packets.chunks(limits::RUN_PACKETS_MAX) {
                     let sending = Sending { at, egress: &mut self.egress, buffer: &mut self.buffer, wire, counters: &mut self.counters };
                     forward_run(track, run.layer, packets, sending);
@@ -100,7 +103,8 @@ impl Engine {
                 }
                 let packets: Arc<[_]> = run.packets.into();
                 for (worker, _) in &broadcast.subscribers {
-                    let tap = TapRun { broadcast: id, slot: run.slot, layer: run.layer, source, clock, packets: Arc::clone(&packets) };
+                    let packets = Arc::clone(&packets);
+                    let tap = TapRun { broadcast: id, slot: run.slot, layer: run.layer, source, generation, clock, packets };
                     self.handovers.push_back((*worker, Handover::Run(tap)));
                 }
             }
@@ -154,8 +158,12 @@ impl Engine {
             broadcast.source = run.source;
         }
         let track = broadcast.track_mut(run.slot);
+        if track.layer_mut(run.layer).is_some_and(|layer| layer.generation != run.generation) {
+            track.handle_layer_restarted(run.layer);
+        }
         let mut clock_is_new = false;
         if let Some(layer) = track.layer_mut(run.layer) {
+            layer.generation = run.generation;
             clock_is_new = !same_line(layer.clock, run.clock);
             layer.clock = run.clock;
         }

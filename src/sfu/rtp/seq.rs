@@ -81,11 +81,19 @@ pub enum Discontinuity {
 }
 
 /// Extends the wire numbers of one received stream (RFC 3550 appendix A.1, without its probation).
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct SeqExtender {
     highest: Option<SeqNo>,
+    /// Multiple of 2^16 that the first number is counted from.
+    base: u64,
     /// The successor of the last stray: seeing it means a restart.
     expected_after_stray: Option<WireSeq>,
+}
+
+impl Default for SeqExtender {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl SeqExtender {
@@ -95,7 +103,20 @@ impl SeqExtender {
 
     /// Nothing received yet.
     pub const fn new() -> Self {
-        Self { highest: None, expected_after_stray: None }
+        Self::based_on(1 << 16)
+    }
+
+    /// For a stream that takes this one's place: all its numbers will be above all of this one's.
+    pub const fn followed(&self) -> Self {
+        match self.highest {
+            // One epoch is left out, so that packets before its first one still have numbers of their own.
+            Some(highest) => Self::based_on(((highest.0 >> 16) + 2) << 16),
+            None => *self,
+        }
+    }
+
+    const fn based_on(base: u64) -> Self {
+        Self { highest: None, base, expected_after_stray: None }
     }
 
     /// The highest number so far.
@@ -103,13 +124,13 @@ impl SeqExtender {
         self.highest
     }
 
-    /// The extended number of a packet. The first packet maps to `2^16 + seq`, so that earlier ones that come late still have one.
+    /// The extended number of a packet. The first of all maps to `2^16 + seq`, so that earlier ones that come late still have one.
     ///
     /// # Errors
     /// [`Discontinuity`], when the packet is more than [`Self::JUMP_MAX`] away from the highest.
     pub const fn extend(&mut self, wire: WireSeq) -> Result<SeqNo, Discontinuity> {
         let Some(highest) = self.highest else {
-            let first = SeqNo(1 << 16 | wire.0 as u64);
+            let first = SeqNo(self.base | wire.0 as u64);
             self.highest = Some(first);
             return Ok(first);
         };
@@ -119,7 +140,7 @@ impl SeqExtender {
                 && expected.0 == wire.0
             {
                 let restarted = SeqNo(((highest.0 >> 16) + 1) << 16 | wire.0 as u64);
-                *self = Self { highest: Some(restarted), expected_after_stray: None };
+                *self = Self { highest: Some(restarted), expected_after_stray: None, ..*self };
                 return Err(Discontinuity::Restarted(restarted));
             }
             self.expected_after_stray = Some(wire.wrapping_add(1));
@@ -185,6 +206,21 @@ mod tests {
         let Err(Discontinuity::Restarted(after)) = extender.extend(WireSeq(11)) else { panic!("restart expected") };
         assert!(after > before);
         assert_eq!(after.wire(), WireSeq(11));
+    }
+
+    #[test]
+    fn a_stream_that_takes_anothers_place_is_numbered_above_it() {
+        let mut before = SeqExtender::new();
+        before.extend(WireSeq(65_000)).expect("first");
+        let mut highest = before.extend(WireSeq(500)).expect("over the wrap");
+        for first in [0, 1, 60_000] {
+            let mut after = before.followed();
+            let seq = after.extend(WireSeq(first)).expect("first");
+            let earlier = after.extend(WireSeq(first).wrapping_add(u16::MAX - 1999)).expect("late");
+            assert!(earlier > highest && earlier < seq && seq.wire() == WireSeq(first));
+            (before, highest) = (after, seq);
+        }
+        assert_eq!(SeqExtender::new().followed().highest(), None);
     }
 
     #[test]

@@ -81,6 +81,8 @@ struct Layer {
     picture: u16,
     tl0: u8,
     paused: bool,
+    /// Begins anew: its next frame is a key frame.
+    anew: bool,
 }
 
 struct Outgoing {
@@ -161,6 +163,7 @@ impl Encoder {
                 picture: filler.random_range(0..0x8000),
                 tl0: filler.random(),
                 paused: false,
+                anew: false,
             })
             .collect();
         Self {
@@ -208,6 +211,32 @@ impl Encoder {
             self.keyframe_wanted |= layer.paused && !paused;
             layer.paused = paused;
         }
+    }
+
+    /// One layer begins anew under other SSRCs, numbers and timestamps, as its encoder alone does. The others do not notice. Returns its
+    /// SSRC.
+    pub(crate) fn restart_layer(&mut self, index: usize, ledger: &mut Ledger) -> u32 {
+        let layer = &mut self.layers[index];
+        let stream = Outgoing {
+            ssrc: self.filler.random_range(1..u32::MAX),
+            seq: self.filler.random_range(0..60_000),
+            time_base: self.filler.random(),
+            packets: 0,
+            octets: 0,
+            ..layer.stream
+        };
+        let info = StreamInfo {
+            ssrc: stream.ssrc,
+            time_base: stream.time_base,
+            arrived: false,
+            reported_at: None,
+            ..ledger.stream(stream.id).clone()
+        };
+        layer.stream = Outgoing { id: ledger.add_stream(info), ..stream };
+        (layer.rtx_ssrc, layer.rtx_seq) = (self.filler.random_range(1..u32::MAX), self.filler.random());
+        layer.history.clear();
+        layer.anew = true;
+        layer.stream.ssrc
     }
 
     pub(crate) fn wake_at(&self) -> Instant {
@@ -284,6 +313,7 @@ impl Encoder {
             }
             layer.picture = (layer.picture + 1) & 0x7fff;
             layer.tl0 = layer.tl0.wrapping_add(1);
+            let key = key | std::mem::take(&mut layer.anew);
             let count = if key { layer.packets * 3 + 1 } else { layer.packets };
             for packet in 0..count {
                 let packet = self.make_packet(now, index, key, packet, count, ledger);
