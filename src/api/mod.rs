@@ -13,7 +13,7 @@ use axum::middleware::from_fn;
 use axum::routing::{any, delete, get, post};
 
 use crate::signaling::Live;
-use crate::signaling::http::allow_any_origin;
+use crate::signaling::http::{allow_any_origin, method_not_allowed};
 use crate::signaling::refusal::Refusal;
 
 /// Everything under `/api`.
@@ -29,6 +29,7 @@ pub fn router(live: Live) -> Router {
         .route("/api/v1/me", get(me::get))
         .route("/api/v1/openapi.json", get(openapi::get))
         .route("/api/{*anything}", any(async || Refusal::NotFound("resource")))
+        .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn(allow_any_origin))
         .with_state(live)
 }

@@ -103,6 +103,11 @@ pub(crate) async fn allow_any_origin(request: Request, next: Next) -> Response {
     response
 }
 
+/// Any other method than a resource has: 405. axum adds `Allow`.
+pub(crate) async fn method_not_allowed(method: Method) -> Refusal {
+    Refusal::MethodNotAllowed(method)
+}
+
 /// `OPTIONS`: what may be posted or patched here.
 pub(crate) fn accepts(name: HeaderName, media_type: &'static str) -> Response {
     (StatusCode::NO_CONTENT, [(name, media_type)]).into_response()

@@ -59,13 +59,14 @@ pub(super) async fn patch(live: &Live, intent: Intent, peer: &str, headers: &Hea
     let condition = condition.to_str().map_err(|_| Refusal::PreconditionFailed)?.trim();
     // RFC 9725 prints the wildcard in quotes, RFC 9110 without: both are in use.
     let is_any = matches!(condition, "*" | "\"*\"");
-    if !is_any && condition != etag(&entry.ours) {
+    if !is_any && condition.split(',').all(|tag| tag.trim() != etag(&entry.ours)) {
         return Err(Refusal::PreconditionFailed);
     }
     let bytes = read_body(body, "an SDP fragment", SDP_FRAGMENT_BYTES_MAX).await?;
     let text = std::str::from_utf8(&bytes).map_err(|_| Refusal::MalformedSdp("it is not UTF-8".to_owned()))?;
     match sdpfrag::parse(text)?.credentials {
-        Some((ufrag, pwd)) if is_any && ufrag != entry.theirs => {
+        // Credentials other than those in force ask for a restart, whichever way the state they replace was named.
+        Some((ufrag, pwd)) if ufrag != entry.theirs => {
             let restarted = live.restart_ice(peer, ufrag.clone(), pwd).await?;
             live.ice_restarted(peer, restarted.ufrag.clone(), ufrag);
             let tag = HeaderValue::from_str(&etag(&restarted.ufrag)).map_err(|_| Refusal::Unavailable)?;

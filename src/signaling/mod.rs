@@ -43,6 +43,9 @@ pub use settings::Settings;
 
 /// `/v1/ws`, `/whip` and `/whep`.
 pub fn router(live: Live) -> axum::Router {
-    let media = whip::router().merge(whep::router()).layer(axum::middleware::from_fn(http::allow_any_origin));
+    let media = whip::router()
+        .merge(whep::router())
+        .method_not_allowed_fallback(http::method_not_allowed)
+        .layer(axum::middleware::from_fn(http::allow_any_origin));
     axum::Router::new().route("/v1/ws", axum::routing::any(ws::upgrade)).merge(media).with_state(live)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 
 use super::protocol::{ErrorCode, ErrorView, Grant};
 use crate::accounts::TokenError;
@@ -61,6 +61,8 @@ pub enum Refusal {
     Full(&'static str),
     #[error("the content type must be {0}")]
     UnsupportedMediaType(&'static str),
+    #[error("this resource does not have the method {0}")]
+    MethodNotAllowed(Method),
     #[error("send If-Match with the ETag of the session")]
     PreconditionRequired,
     #[error("the ETag of the session is another one")]
@@ -86,7 +88,7 @@ impl Refusal {
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::UnsupportedProtocol { .. } => ErrorCode::UnsupportedProtocol,
-            Self::UnknownMessage(_) => ErrorCode::UnknownMessage,
+            Self::UnknownMessage(_) | Self::MethodNotAllowed(_) => ErrorCode::UnknownMessage,
             Self::MalformedMessage(_) | Self::HelloTwice => ErrorCode::MalformedMessage,
             Self::HelloFirst => ErrorCode::HelloFirst,
             Self::NotJoined => ErrorCode::NotJoined,
@@ -128,6 +130,7 @@ impl Refusal {
             Self::UnacceptableSdp(_) | Self::InvalidValue { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,

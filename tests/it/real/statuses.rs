@@ -10,13 +10,13 @@ use super::client::{Publisher, Viewer, created, request};
 use super::house::House;
 
 pub(super) const PUBLISH_OFFER: &str = include_str!("../../golden/sdp/chromium-publish-h264.sdp");
-const VIEW_OFFER: &str = include_str!("../../golden/sdp/chromium-view.sdp");
+pub(super) const VIEW_OFFER: &str = include_str!("../../golden/sdp/chromium-view.sdp");
 const SDP: Option<&str> = Some("application/sdp");
 const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 const JSON: Option<&str> = Some("application/json");
 
 /// Asserts a refusal's status, form and code.
-async fn refused(response: Response, status: u16, code: &str) -> Value {
+pub(super) async fn refused(response: Response, status: u16, code: &str) -> Value {
     let headers = response.headers().clone();
     let got = response.status();
     let text = response.text().await.unwrap();
@@ -122,7 +122,16 @@ async fn a_whip_session_follows_rfc_9725() {
     refused(session_patch(FRAGMENT, Some("*"), "not a fragment").await, 400, "malformed_sdp").await;
     refused(session_patch(FRAGMENT, Some("*"), "a=ice-ufrag:abcd\r\n").await, 400, "malformed_sdp").await;
     refused(session_patch(FRAGMENT, Some("*"), &too_long).await, 413, "too_large").await;
+    // Some clients name the state that they replace instead of any.
+    let restart = "a=ice-ufrag:early\r\na=ice-pwd:0123456789012345678901234\r\n";
+    let response = session_patch(FRAGMENT, Some(&session.etag), restart).await;
+    assert_eq!(response.status(), 200);
+    let early = response.headers()["etag"].to_str().unwrap().to_owned();
+    let either = format!("\"another\", {early}");
+    assert_eq!(session_patch(FRAGMENT, Some(&early), restart).await.status(), 204, "these credentials are in force already");
+    assert_eq!(session_patch(FRAGMENT, Some(&either), trickle).await.status(), 204);
     let restart = "a=ice-ufrag:fresh\r\na=ice-pwd:0123456789012345678901234\r\n";
+    refused(session_patch(FRAGMENT, Some(&session.etag), restart).await, 412, "conflict").await;
     let response = session_patch(FRAGMENT, Some("*"), restart).await;
     assert_eq!(response.status(), 200);
     let tag = response.headers()["etag"].to_str().unwrap().to_owned();
@@ -179,6 +188,54 @@ async fn a_whep_session_and_preflights_answer_any_page() {
     // Refusals are readable across origins too.
     assert_eq!(whep("nobody").await.headers()["access-control-allow-origin"], "*");
     drop((viewer, publisher));
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_method_that_a_resource_does_not_have_is_405_and_the_answer_names_those_it_has() {
+    let house = House::open().await;
+    let session = created(request(&house, Method::POST, "/whip/derby", None, SDP, PUBLISH_OFFER).await, None).await;
+    let whep_session = session.url.replace("/whip/", "/whep/");
+    let (get, put, post, patch) = (Method::GET, Method::PUT, Method::POST, Method::PATCH);
+    for (path, methods, allowed) in [
+        ("/whip/derby", [&get, &put, &patch], "POST"),
+        ("/whep/derby", [&get, &put, &patch], "POST"),
+        (session.url.as_str(), [&get, &put, &post], "PATCH"),
+        (whep_session.as_str(), [&get, &put, &post], "DELETE"),
+        ("/api/v1/broadcasts", [&put, &patch, &Method::DELETE], "GET"),
+        ("/api/v1/broadcasts/derby", [&put, &post, &Method::TRACE], "PATCH"),
+    ] {
+        for method in methods {
+            let response = request(&house, method.clone(), path, None, None, "").await;
+            let allow = response.headers()["allow"].to_str().unwrap().to_owned();
+            assert!(allow.contains(allowed) && !allow.contains(method.as_str()), "{method} {path}: {allow}");
+            assert_eq!(response.headers()["access-control-allow-origin"], "*");
+            refused(response, 405, "unknown_message").await;
+        }
+        let head = request(&house, Method::HEAD, path, None, None, "").await.status();
+        assert!(head == 405 || path.starts_with("/api/"), "{head}");
+    }
+    // Nothing happened to the session.
+    assert_eq!(session.delete(&house).await, 200);
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_node_says_so_and_when_to_come_back() {
+    let house = House::with(|config| config.max_viewers = 1).await;
+    let publisher = Publisher::go_live(&house, "derby", None, 1).await;
+    let (mut viewer, resource) = Viewer::watch(&house, "derby", None).await;
+    let whep = async || request(&house, Method::POST, "/whep/derby", None, SDP, VIEW_OFFER).await;
+    let problem = refused(whep().await, 503, "full").await;
+    assert_eq!((&problem["detail"], &problem["retryable"]), (&json!("full: viewers of this node"), &json!(true)));
+    let (mut socket, _) = super::socket::Socket::greet(&house, None, None).await;
+    assert_eq!(socket.ask(json!({"type": "join", "broadcast": "derby"})).await["type"], "joined", "looking is not watching");
+    let answer = socket.ask(json!({"type": "offer", "intent": "view", "sdp": VIEW_OFFER})).await;
+    assert_eq!(answer["error"], json!({"code": "full", "message": "full: viewers of this node", "retryable": true}));
+    viewer.goes_on(20).await;
+    assert_eq!(resource.delete(&house).await, 200);
+    assert_eq!(created(whep().await, None).await.delete(&house).await, 200);
+    drop(publisher);
     house.stop().await;
 }
 
