@@ -107,6 +107,7 @@ fn key_arg(key: &Key) -> Arg {
         None => key.help.to_owned(),
     });
     // Values stay texts here, so that all wrong ones are reported together.
+    let arg = arg.allow_negative_numbers(true);
     match key.kind {
         Kind::One => arg.action(ArgAction::Set).hide_env_values(key.toml == "turn_secret"),
         Kind::Many => arg.action(ArgAction::Append).value_delimiter(','),

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::Context;
 use courtside::accounts::{Claims, Tokens};
 use courtside::cli::{Command, CommandLineError, TokenArgs, UserArgs, parse_command_line};
 use courtside::config::{Config, LogConfig, LogFormat};
@@ -29,14 +28,16 @@ fn main() -> ExitCode {
     match run(command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("courtside: {error:#}");
+            // Every error of ours says its cause in its own words.
+            eprintln!("courtside: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| anyhow::anyhow!("no runtime: {error}"))?;
     match command {
         Command::Serve(config) => {
             telemetry::init_logs(&config.log)?;

@@ -95,7 +95,11 @@ pub fn judge(config: &Config, host: &Host) -> Vec<Finding> {
         let words = cannot_bind(transport, address, kind);
         // A host without IPv6 serves IPv4.
         let is_spare = transport == Transport::Udp && address.is_ipv6() && config.media_v4.is_some() && kind != io::ErrorKind::AddrInUse;
-        if is_spare { warnings.push(words) } else { errors.push(words) }
+        let said = if is_spare { &mut warnings } else { &mut errors };
+        // An address that is missing is missing for every worker.
+        if !said.contains(&words) {
+            said.push(words);
+        }
     }
     if let Err(kind) = host.udp_echo {
         errors.push(format!("UDP does not work on this host: a datagram to ourselves did not come back ({kind}); look at its firewall"));

@@ -21,7 +21,7 @@ const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 pub enum TlsError {
     #[error("{what} {} cannot be read: {source}", path.display())]
     Pem { what: &'static str, path: PathBuf, source: pem::Error },
-    #[error("the certificate {} is empty", path.display())]
+    #[error("there is no certificate in {}", path.display())]
     NoCertificate { path: PathBuf },
     #[error("certificate and key do not work together: {0}")]
     Mismatch(#[from] rustls::Error),

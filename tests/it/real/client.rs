@@ -71,7 +71,7 @@ pub(super) struct Stack {
 }
 
 impl Stack {
-    async fn new() -> Self {
+    async fn new(house: &House) -> Self {
         let mut engine = MediaEngine::default();
         for kind in [RtpCodecKind::Video, RtpCodecKind::Audio] {
             engine.register_codec(codec(kind), kind).unwrap();
@@ -94,7 +94,7 @@ impl Stack {
             .with_setting_engine(settings)
             .with_interceptor_registry(registry)
             .with_handler(Arc::new(Watcher { states, gathered, tracks }))
-            .with_udp_addrs(vec!["127.0.0.1:0".to_owned()])
+            .with_udp_addrs(vec![house.client_address()])
             .build()
             .await
             .unwrap();
@@ -197,7 +197,7 @@ pub(super) async fn created(response: Response, token: Option<&str>) -> Resource
 pub(super) fn candidate(sdp: &str) -> SocketAddr {
     let line = sdp.lines().find_map(|line| line.strip_prefix("a=candidate:")).unwrap();
     let fields: Vec<&str> = line.split(' ').collect();
-    format!("{}:{}", fields[4], fields[5]).parse().unwrap()
+    SocketAddr::new(fields[4].parse().unwrap(), fields[5].parse().unwrap())
 }
 
 /// The same SDP with every candidate at `address`.
@@ -226,7 +226,7 @@ pub(super) struct Publisher {
 impl Publisher {
     /// Publishes under `slug`; `tag` makes its payloads its own.
     pub(super) async fn go_live(house: &House, slug: &str, token: Option<&str>, tag: u8) -> Self {
-        let mut stack = Stack::new().await;
+        let mut stack = Stack::new(house).await;
         let (video_out, audio_out) =
             (local_track(RtpCodecKind::Video, 1000 + u32::from(tag)), local_track(RtpCodecKind::Audio, 2000 + u32::from(tag)));
         let video_sender = add(&stack, &video_out).await;
@@ -357,8 +357,8 @@ impl Drop for Viewer {
 
 impl Viewer {
     /// A stack that wants sound and picture, and its offer.
-    pub(super) async fn new() -> (Self, String) {
-        let mut stack = Stack::new().await;
+    pub(super) async fn new(house: &House) -> (Self, String) {
+        let mut stack = Stack::new(house).await;
         for kind in [RtpCodecKind::Video, RtpCodecKind::Audio] {
             let init = RTCRtpTransceiverInit { direction: RTCRtpTransceiverDirection::Recvonly, ..Default::default() };
             stack.connection.add_transceiver_from_kind(kind, Some(init)).await.unwrap();
@@ -374,7 +374,7 @@ impl Viewer {
 
     /// By WHEP, straight.
     pub(super) async fn watch(house: &House, slug: &str, token: Option<&str>) -> (Self, Resource) {
-        let (mut viewer, offer) = Self::new().await;
+        let (mut viewer, offer) = Self::new(house).await;
         let resource = watched(house, slug, token, offer).await;
         viewer.stack.accept(resource.answer.clone()).await;
         viewer.stack.connected().await;
@@ -383,7 +383,7 @@ impl Viewer {
 
     /// By WHEP, through a relay.
     pub(super) async fn watch_through_relay(house: &House, slug: &str) -> (Self, Resource, Relay) {
-        let (mut viewer, offer) = Self::new().await;
+        let (mut viewer, offer) = Self::new(house).await;
         let resource = watched(house, slug, None, offer).await;
         let relay = Relay::to(resource.media()).await;
         viewer.stack.accept(led_to(&resource.answer, relay.address())).await;

@@ -1,6 +1,8 @@
 //! A server of its own for a test: any free ports, a data directory of its own, and the HTTP client to speak to it.
 
 use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -28,7 +30,9 @@ fn metrics() -> Metrics {
 
 /// A running server.
 pub(super) struct House {
-    server: Server,
+    /// `None` where it is a process of its own.
+    server: Option<Server>,
+    address: SocketAddr,
     data_dir: Arc<TempDir>,
     pub(super) http: reqwest::Client,
 }
@@ -55,20 +59,37 @@ impl House {
         config.data_dir = data_dir.path().to_owned();
         change(&mut config);
         let server = Server::start(config, metrics()).await.unwrap();
-        Self { server, data_dir, http: reqwest::Client::new() }
+        Self { address: server.address(), server: Some(server), data_dir, http: reqwest::Client::new() }
+    }
+
+    /// A server that somebody else runs.
+    pub(super) fn at(address: SocketAddr, data_dir: Arc<TempDir>) -> Self {
+        Self { server: None, address, data_dir, http: reqwest::Client::new() }
+    }
+
+    /// Where clients bind: the loopback address of the server's own family, any port.
+    pub(super) fn client_address(&self) -> String {
+        let ip: IpAddr = if self.address.is_ipv6() { Ipv6Addr::LOCALHOST.into() } else { Ipv4Addr::LOCALHOST.into() };
+        SocketAddr::new(ip, 0).to_string()
+    }
+
+    pub(super) fn data_dir(&self) -> &Path {
+        self.data_dir.path()
     }
 
     pub(super) fn authority(&self) -> String {
-        self.server.address().to_string()
+        self.address.to_string()
     }
 
     pub(super) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.server.address())
+        format!("http://{}{path}", self.address)
     }
 
     /// In order; returns the data directory.
     pub(super) async fn stop(self) -> Arc<TempDir> {
-        within("an ordered stop", self.server.stop()).await;
+        if let Some(server) = self.server {
+            within("an ordered stop", server.stop()).await;
+        }
         self.data_dir
     }
 
@@ -116,17 +137,24 @@ impl House {
     pub(super) async fn peers_settle(&self, peers: usize) {
         let settled = async {
             let mut looks = tokio::time::interval(Duration::from_millis(50));
-            while self.server.peers() != peers {
+            while self.peers().await != Some(peers) {
                 looks.tick().await;
             }
         };
         if tokio::time::timeout(PATIENCE, settled).await.is_err() {
-            panic!("there are {} peers and not {peers}", self.server.peers());
+            panic!("there are {:?} peers and not {peers}", self.peers().await);
+        }
+    }
+
+    async fn peers(&self) -> Option<usize> {
+        match &self.server {
+            Some(server) => Some(server.peers()),
+            None => self.metric("courtside_sfu_peers").await.map(|peers| peers as usize),
         }
     }
 
     /// The sum over all labels.
-    async fn metric(&self, name: &str) -> Option<f64> {
+    pub(super) async fn metric(&self, name: &str) -> Option<f64> {
         let text = self.get("/metrics").await.text().await.unwrap();
         let samples = text.lines().filter_map(|line| {
             let rest = line.strip_prefix(name)?;

@@ -45,7 +45,7 @@ async fn a_websocket_viewer_is_told_everything_and_keeps_its_picture_over_a_cut(
     // Nobody owns this broadcast, and publishing is open here.
     assert_eq!(joined["grants"], json!(["view", "publish"]));
 
-    let (mut viewer, offer) = Viewer::new().await;
+    let (mut viewer, offer) = Viewer::new(&house).await;
     let answer = socket.ask(json!({"type": "offer", "intent": "view", "sdp": offer})).await;
     assert_eq!(answer["type"], "answer", "{answer}");
     let (peer, sdp) = (answer["peer"].clone(), answer["sdp"].as_str().unwrap().to_owned());

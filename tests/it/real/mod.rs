@@ -8,8 +8,10 @@
 mod client;
 mod hostile;
 mod house;
+mod ipv6;
 mod media;
 mod picture;
+mod program;
 mod recovery;
 mod relay;
 mod roaming;
