@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use courtside::sfu::codec::Codec;
-use courtside::sfu::handle::LayerChoice;
+use courtside::sfu::handle::{LayerChoice, SfuError};
 use courtside::sfu::stats::DropReason;
 use rand::{Rng, RngCore};
 
@@ -123,6 +123,34 @@ fn one_who_checks_from_a_thousand_addresses_harms_only_itself() {
 }
 
 #[test]
+fn replayed_media_of_the_publisher_is_seen_once() {
+    let mut scene = scene(38);
+    let begin = scene.sim.now;
+    let source = scene.sim.seats[scene.publisher].client.address;
+    let mut old: Vec<Vec<u8>> = Vec::new();
+    let mut replayed = 0;
+    let dropped = |scene: &Scene| scene.sim.engines[0].counters.dropped[DropReason::Srtp as usize];
+    let before = dropped(&scene);
+    for _ in 0..80 {
+        let sent = scene.sim.take_from(scene.publisher);
+        let sealed: Vec<Vec<u8>> = sent.into_iter().filter(|datagram| matches!(datagram.first(), Some(128..=191))).collect();
+        for datagram in &sealed {
+            scene.sim.inject(0, source, datagram);
+        }
+        // At once, and again much later.
+        for datagram in sealed.iter().chain(old.iter().step_by(7)) {
+            scene.sim.inject(0, source, datagram);
+            replayed += 1;
+        }
+        old.extend(sealed);
+        scene.sim.run_ms(5);
+    }
+    assert!(replayed > 1000, "{replayed}");
+    assert_eq!(dropped(&scene) - before, replayed, "each replay is seen through");
+    scene.all_is_well(begin);
+}
+
+#[test]
 fn mutated_and_replayed_media_is_dropped() {
     let mut scene = scene(33);
     let begin = scene.sim.now;
@@ -234,6 +262,29 @@ fn mutated_control_packets_from_a_valid_viewer_do_no_harm() {
         if round % 100 == 0 {
             scene.sim.run_ms(20);
         }
+    }
+    scene.all_is_well(begin);
+}
+
+#[test]
+fn a_storm_of_joins_is_taken_in_by_the_second_and_those_who_watch_do_not_notice() {
+    let mut scene = scene(42);
+    let begin = scene.sim.now;
+    let broadcast = scene.sim.seats[scene.viewer].broadcast;
+    let most = courtside::limits::JOINS_PER_WORKER_PER_S;
+    for _ in 0..2 {
+        let mut taken = 0;
+        for _ in 0..most + 50 {
+            match scene.sim.try_view(broadcast, &Viewer::default()) {
+                Ok(who) => {
+                    taken += 1;
+                    scene.sim.vanish(who);
+                }
+                Err(refused) => assert!(matches!(refused, SfuError::Full { .. }), "{refused}"),
+            }
+        }
+        assert_eq!(taken, most);
+        scene.sim.run_ms(1000);
     }
     scene.all_is_well(begin);
 }

@@ -284,6 +284,37 @@ async fn slow_and_silent_connections_are_closed_in_time_and_bounded() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_slow_clients_do_not_disturb_a_viewer() {
+    let mut scene = Scene::open().await;
+    let address = scene.house.authority();
+    let beginnings = [
+        format!("GET /healthz HTTP/1.1\r\nhost: {address}\r\nx-slow: "),
+        format!("POST /whep/derby HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/sdp\r\ncontent-length: 60000\r\n\r\nv=0"),
+        format!(
+            "POST /api/v1/broadcasts HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n1"
+        ),
+        "G".to_owned(),
+    ];
+    let mut slow = Vec::new();
+    for index in 0..200 {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        stream.write_all(beginnings[index % beginnings.len()].as_bytes()).await.unwrap();
+        slow.push(stream);
+    }
+    for _ in 0..10 {
+        for stream in &mut slow {
+            // The server may have lost its patience.
+            let _ = stream.write_all(b"0").await;
+        }
+        scene.viewer.goes_on(8).await;
+    }
+    scene.is_unharmed().await;
+    drop(slow);
+    scene.is_unharmed().await;
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flooding_websocket_is_told_off_and_closed() {
     let mut scene = Scene::open().await;
     let (mut flooder, _) = Socket::greet(&scene.house, None, None).await;

@@ -271,21 +271,25 @@ impl Sim {
     }
 
     pub(crate) fn view(&mut self, broadcast: BroadcastId, viewer: &Viewer) -> Who {
+        self.try_view(broadcast, viewer).expect("accepted")
+    }
+
+    pub(crate) fn try_view(&mut self, broadcast: BroadcastId, viewer: &Viewer) -> Result<Who, SfuError> {
         self.view_as(broadcast, viewer, Permissions { publish: false, view: true })
     }
 
     /// A viewer whose token would also let it publish.
     pub(crate) fn view_with_right_to_publish(&mut self, broadcast: BroadcastId) -> Who {
-        self.view_as(broadcast, &Viewer::default(), Permissions { publish: true, view: true })
+        self.view_as(broadcast, &Viewer::default(), Permissions { publish: true, view: true }).expect("accepted")
     }
 
-    fn view_as(&mut self, broadcast: BroadcastId, viewer: &Viewer, permissions: Permissions) -> Who {
+    fn view_as(&mut self, broadcast: BroadcastId, viewer: &Viewer, permissions: Permissions) -> Result<Who, SfuError> {
         let client = self.client(format!("viewer {}", self.seats.len()), viewer.worker);
         let offer = offer::view(&client.transport(), &viewer.codecs);
         let request = AddPeer { broadcast, permissions, offer, choice: viewer.choice };
-        let who = self.seat(client, broadcast, viewer.worker, request, (viewer.up, viewer.down)).expect("accepted");
+        let who = self.seat(client, broadcast, viewer.worker, request, (viewer.up, viewer.down))?;
         self.receiver_mut(who).reports = viewer.reports;
-        who
+        Ok(who)
     }
 
     /// The next datagrams of this client, taken from it instead of sent.
@@ -309,6 +313,11 @@ impl Sim {
 
     pub(crate) fn encoder_mut(&mut self, who: Who) -> &mut Encoder {
         self.seats[who].client.encoder.as_mut().expect("a publisher")
+    }
+
+    /// See [`Encoder::restart_layer`].
+    pub(crate) fn restart_layer(&mut self, who: Who, layer: usize) -> u32 {
+        self.seats[who].client.encoder.as_mut().expect("a publisher").restart_layer(layer, &mut self.ledger)
     }
 
     pub(crate) fn choose(&mut self, who: Who, choice: LayerChoice) {
