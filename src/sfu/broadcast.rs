@@ -78,19 +78,23 @@ impl Broadcast {
         self.peers == 0 && self.subscribers.is_empty()
     }
 
-    /// The publisher left or its source restarted.
-    pub fn handle_source_gone(&mut self) {
+    /// The publisher left or its source restarted. Returns how many packets of this batch nobody will get.
+    #[must_use]
+    pub fn handle_source_gone(&mut self) -> u64 {
         self.source += 1;
-        self.pending.clear();
         for track in &mut self.tracks {
             track.handle_source_gone();
         }
+        self.pending.drain(..).map(|run| run.packets.len() as u64).sum()
     }
 
-    /// One layer began anew under other numbers and another clock. Its viewers wait for its next key frame; nobody else notices.
-    pub fn handle_layer_restarted(&mut self, slot: TrackSlot, layer: u8) {
-        self.pending.retain(|run| (run.slot, run.layer) != (slot, layer));
+    /// One layer began anew under other numbers and another clock. Its viewers wait for its next key frame; nobody else notices. Returns how
+    /// many packets of this batch nobody will get.
+    #[must_use]
+    pub fn handle_layer_restarted(&mut self, slot: TrackSlot, layer: u8) -> u64 {
         self.track_mut(slot).handle_layer_restarted(layer);
+        let former = self.pending.extract_if(.., |run| (run.slot, run.layer) == (slot, layer));
+        former.map(|run| run.packets.len() as u64).sum()
     }
 
     /// Takes a packet into the batch. Runs of one layer are kept together and in order.

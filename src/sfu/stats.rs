@@ -32,7 +32,7 @@ pub enum DropReason {
     NotSelected,
     /// The viewer waits for a key frame of its layer.
     AwaitingKeyframe,
-    /// Older than the viewer's last switch.
+    /// Older than the viewer's last switch, or than its source's last restart.
     Late,
     /// The viewer did not negotiate this codec.
     CannotDecode,

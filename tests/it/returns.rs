@@ -5,6 +5,7 @@ use std::time::Duration;
 use courtside::limits;
 use courtside::sfu::codec::Codec;
 use courtside::sfu::handle::{LayerChoice, PeerGone, PublisherProblem, SfuError, SfuEvent};
+use courtside::sfu::stats::DropReason;
 
 use crate::support::link::Path;
 use crate::support::media::Show;
@@ -189,6 +190,9 @@ fn b_frames_are_refused_in_words_once() {
     assert_eq!(refused.len(), 1);
     assert!(matches!(refused[0].1, SfuEvent::PublisherRefused { reason: PublisherProblem::BFrames, .. }));
     assert!(sim.receiver(viewer).audio_packets > 100, "sound is not to blame");
+    let counters = &sim.engines[0].counters;
+    let [refused, sound] = [counters.dropped[DropReason::Refused as usize], sim.receiver(viewer).audio_packets];
+    assert!(refused > 100 && counters.packets_received >= refused + sound, "{refused} of {} refused", counters.packets_received);
     sim.finish();
 }
 

@@ -20,6 +20,7 @@ use crate::sfu::peer::{DownRef, Peer, PerSecond};
 use crate::sfu::publisher::{Publisher, UpMedia};
 use crate::sfu::rtp::extensions::ExtensionMap;
 use crate::sfu::rtp::id::Ssrc;
+use crate::sfu::stats::DropReason;
 use crate::sfu::tap::{Handover, TrackSlot};
 use crate::sfu::transport::dtls::DtlsServer;
 use crate::sfu::transport::ice::{IceAgent, IceCredentials};
@@ -414,7 +415,7 @@ impl Engine {
     /// Viewers here and on every subscribed worker start over with the next source.
     fn source_gone(&mut self, broadcast: usize) {
         let broadcast = &mut self.broadcasts[broadcast];
-        broadcast.handle_source_gone();
+        self.counters.dropped[DropReason::Late as usize] += broadcast.handle_source_gone();
         for (worker, _) in &broadcast.subscribers {
             self.handovers.push_back((*worker, Handover::SourceGone { broadcast: broadcast.id }));
         }

@@ -50,13 +50,15 @@ impl Engine {
         }
         if ingested.b_frames {
             let event = SfuEvent::PublisherRefused { peer, broadcast: broadcast.id, reason: PublisherProblem::BFrames };
+            self.counters.drop(DropReason::Refused);
             return self.emit(event);
         }
-        match ingested.restart {
-            Restart::No => {}
+        let discarded = match ingested.restart {
+            Restart::No => 0,
             Restart::Layer => broadcast.handle_layer_restarted(ingested.slot, ingested.layer),
             Restart::Track => broadcast.handle_source_gone(),
-        }
+        };
+        self.counters.dropped[DropReason::Late as usize] += discarded;
         let keyframe = ingested.slot == TrackSlot::MainVideo && ingested.packet.info.keyframe_start;
         let track = broadcast.track_mut(ingested.slot);
         let first = track.codec.is_none();
@@ -142,7 +144,7 @@ impl Engine {
             }
             Handover::SourceGone { broadcast } => {
                 if let Some(&key) = self.by_broadcast.get(&broadcast) {
-                    self.broadcasts[key].handle_source_gone();
+                    self.counters.dropped[DropReason::Late as usize] += self.broadcasts[key].handle_source_gone();
                 }
             }
         }
@@ -154,7 +156,7 @@ impl Engine {
         let Some(&key) = self.by_broadcast.get(&run.broadcast) else { return };
         let broadcast = &mut self.broadcasts[key];
         if broadcast.source != run.source {
-            broadcast.handle_source_gone();
+            self.counters.dropped[DropReason::Late as usize] += broadcast.handle_source_gone();
             broadcast.source = run.source;
         }
         let track = broadcast.track_mut(run.slot);
