@@ -20,6 +20,7 @@ pub(crate) enum Asked {
     Restarted(PeerId),
     Removed(PeerId),
     Layer(PeerId, LayerChoice),
+    DrawnAt(PeerId, Mid, u16),
     Closed(BroadcastId),
 }
 
@@ -81,6 +82,7 @@ impl FakeSfu {
                 }
             }
             Command::ChooseLayer { peer, choice } => self.note(Asked::Layer(peer, choice)),
+            Command::DrawnAt { peer, mid, height } => self.note(Asked::DrawnAt(peer, mid, height)),
             Command::Stats { peer, reply } => drop(reply.send(match homes.contains_key(&peer) {
                 true => Ok(PeerStats { connected: true, ..PeerStats::default() }),
                 false => Err(SfuError::UnknownPeer),

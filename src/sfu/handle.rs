@@ -200,6 +200,7 @@ pub enum Command {
     RestartIce { peer: PeerId, remote_ufrag: String, remote_pwd: String, reply: oneshot::Sender<Result<IceRestarted, SfuError>> },
     RemovePeer { peer: PeerId },
     ChooseLayer { peer: PeerId, choice: LayerChoice },
+    DrawnAt { peer: PeerId, mid: Mid, height: u16 },
     Stats { peer: PeerId, reply: oneshot::Sender<Result<PeerStats, SfuError>> },
     CloseBroadcast { broadcast: BroadcastId },
 }
@@ -251,6 +252,14 @@ impl SfuHandle {
     /// Changes a viewer's layer choice. Unknown peers are ignored.
     pub async fn choose_layer(&self, peer: PeerId, choice: LayerChoice) {
         self.tell(peer.worker(), Command::ChooseLayer { peer, choice }).await;
+    }
+
+    /// How many lines a viewer's client draws of the picture on `mid`; 0: it draws none, and is sent none. Unknown peers and m-lines are
+    /// ignored.
+    pub async fn drawn_at(&self, peer: PeerId, mid: &str, height: u16) {
+        if let Some(mid) = Mid::new(mid.as_bytes()) {
+            self.tell(peer.worker(), Command::DrawnAt { peer, mid, height }).await;
+        }
     }
 
     /// The counters of one peer.

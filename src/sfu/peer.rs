@@ -56,6 +56,9 @@ pub struct DownRef {
     pub slot: TrackSlot,
     pub key: usize,
     pub ssrc: Ssrc,
+    /// Lines of the picture that its client draws: nobody is sent a layer larger than the smallest that fills them, nor any for 0. `None`: the
+    /// client never said.
+    pub drawn_height: Option<u16>,
 }
 
 /// Counts something per second, against a bound.

@@ -212,3 +212,14 @@ impl RateMeter {
         }
     }
 }
+/// The layers that are worth sending to a viewer who draws `height` lines: up to the smallest that fills them. All of them where the viewer
+/// never said, or a size is not known yet.
+pub fn worth_sending<'a>(offered: &'a [Offered], layers: &[Layer], height: Option<u16>) -> &'a [Offered] {
+    let Some(drawn) = height else { return offered };
+    let lines = |offered: &Offered| layers.get(usize::from(offered.layer)).and_then(|layer| layer.resolution).map(|(_, height)| height);
+    let fills = offered.iter().position(|offered| lines(offered).is_none_or(|lines| lines >= drawn));
+    match fills {
+        Some(rank) if offered.iter().all(|offered| lines(offered).is_some()) => &offered[..=rank],
+        Some(_) | None => offered,
+    }
+}

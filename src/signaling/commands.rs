@@ -50,6 +50,10 @@ pub(crate) async fn execute(live: &Live, session: &Session, news: &mut Option<Ne
             live.choose_layer(peer, choice).await;
             done(id, Ok(()))
         }
+        Command::DrawnAt { peer, mid, height } => {
+            live.drawn_at(peer, &mid, height).await;
+            None
+        }
         Command::ReadStats { peer } => Some(Outcome::Stats { peer, result: live.peer_stats(peer).await }),
         Command::Change { id, broadcast, changes } => done(id, live.change(who, &broadcast.to_string(), &changes).map(drop)),
         Command::Mark { id, broadcast, kind, label, media_time_ms } => {

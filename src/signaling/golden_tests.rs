@@ -46,6 +46,7 @@ fn client_messages() -> Vec<ClientMessage> {
         ClientMessage::Candidate { peer: PEER, candidate: text("candidate:1 1 udp 1 192.0.2.7 9 typ host"), mid: Some(text("0")) },
         ClientMessage::ClosePeer { id: 5, peer: PEER },
         ClientMessage::Quality { id: 6, peer: PEER, choice: QualityChoice::Layer { spatial: 1 } },
+        ClientMessage::ViewSize { peer: PEER, mid: text("0"), height: 664 },
         ClientMessage::WatchStats { id: 7, peer: PEER, on: true },
         ClientMessage::Report { report },
         ClientMessage::UpdateBroadcast { id: 8, changes },

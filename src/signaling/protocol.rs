@@ -82,6 +82,15 @@ pub enum ClientMessage {
         peer: PeerId,
         choice: QualityChoice,
     },
+    /// How large this client draws a picture it receives, so that nobody is sent pixels that nobody sees. Holds for one m-line of one peer
+    /// until it is said anew; never said, it limits nothing.
+    ViewSize {
+        #[ts(type = "string")]
+        peer: PeerId,
+        mid: String,
+        /// Lines of the picture in device pixels; 0 while it is not drawn at all (a hidden page), and then none is sent.
+        height: u16,
+    },
     /// Starts or stops `stats` once a second for a peer of this session.
     WatchStats {
         id: u32,

@@ -70,6 +70,12 @@ pub(crate) enum Command {
         peer: PeerId,
         choice: LayerChoice,
     },
+    /// Nobody waits for this.
+    DrawnAt {
+        peer: PeerId,
+        mid: String,
+        height: u16,
+    },
     ReadStats {
         peer: PeerId,
     },
@@ -276,6 +282,10 @@ impl Session {
                 };
                 Command::ChooseLayer { id, peer, choice }
             }
+            ClientMessage::ViewSize { peer, mid, height } => {
+                self.demand_peer(peer)?;
+                Command::DrawnAt { peer, mid, height }
+            }
             ClientMessage::WatchStats { id, peer, on } => {
                 let watched = self.peers.iter_mut().find(|other| other.id == peer).ok_or(Refusal::NotFound("peer"))?;
                 watched.stats = on.then_some(StatsWatch { due: now.instant, last: None });
@@ -456,7 +466,9 @@ fn stats_view(now: Instant, stats: &PeerStats, last: Option<&(Instant, PeerStats
 
 const fn request_id(message: &ClientMessage) -> Option<u32> {
     match message {
-        ClientMessage::Hello { .. } | ClientMessage::Candidate { .. } | ClientMessage::Report { .. } => None,
+        ClientMessage::Hello { .. } | ClientMessage::Candidate { .. } | ClientMessage::ViewSize { .. } | ClientMessage::Report { .. } => {
+            None
+        }
         ClientMessage::Ping { id, .. }
         | ClientMessage::Join { id, .. }
         | ClientMessage::Leave { id }

@@ -119,6 +119,13 @@ fn requests_out_of_place_are_refused_with_their_id() {
             ErrorCode::NotFound,
         ),
         (
+            "size of another's picture",
+            in_place(&[Grant::View]),
+            ClientMessage::ViewSize { peer, mid: "0".to_owned(), height: 360 },
+            None,
+            ErrorCode::NotFound,
+        ),
+        (
             "hello twice",
             Talk::new(),
             ClientMessage::Hello { protocol: 1, client: String::new(), token: None, resume: None },

@@ -338,7 +338,7 @@ fn unknown_type(text: &str) -> Option<String> {
 }
 
 /// Every `type` of [`ClientMessage`]; a test holds it to the golden files.
-pub(super) const CLIENT_MESSAGE_TYPES: [&str; 14] = [
+pub(super) const CLIENT_MESSAGE_TYPES: [&str; 15] = [
     "hello",
     "ping",
     "join",
@@ -347,6 +347,7 @@ pub(super) const CLIENT_MESSAGE_TYPES: [&str; 14] = [
     "candidate",
     "close_peer",
     "quality",
+    "view_size",
     "watch_stats",
     "report",
     "update_broadcast",
@@ -366,6 +367,7 @@ const fn word(message: &ClientMessage) -> &'static str {
         ClientMessage::Candidate { .. } => "candidate",
         ClientMessage::ClosePeer { .. } => "close_peer",
         ClientMessage::Quality { .. } => "quality",
+        ClientMessage::ViewSize { .. } => "view_size",
         ClientMessage::WatchStats { .. } => "watch_stats",
         ClientMessage::Report { .. } => "report",
         ClientMessage::UpdateBroadcast { .. } => "update_broadcast",

@@ -116,8 +116,11 @@ async fn a_broadcaster_and_a_viewer_meet() {
     assert_eq!(viewer.hear("peer_state").await["state"], json!({ "state": "connected" }));
     viewer.say(json!({ "type": "quality", "id": 3, "peer": watching, "choice": { "mode": "layer", "spatial": 1 } })).await;
     assert_eq!(viewer.hear("done").await["id"], 3);
+    viewer.say(json!({ "type": "view_size", "peer": watching, "mid": "1", "height": 664 })).await;
     viewer.say(json!({ "type": "watch_stats", "id": 4, "peer": watching, "on": true })).await;
     assert_eq!(viewer.hear("stats").await["peer"], json!(watching));
+    let drawn = |asked: &Asked| matches!(asked, Asked::DrawnAt(peer, mid, 664) if peer.to_string() == watching && mid.as_str() == "1");
+    assert!(served.node.sfu.asked().iter().any(drawn));
 
     studio.say(json!({ "type": "mark", "id": 5, "kind": "goal", "label": "1:0" })).await;
     assert_eq!(viewer.hear("broadcast").await["broadcast"]["markers"][0]["label"], "1:0");

@@ -100,3 +100,52 @@ fn a_layer_that_dies_is_replaced_and_taken_up_again() {
     assert!(told >= 3, "the control plane heard of it");
     sim.finish();
 }
+
+#[test]
+fn nobody_is_sent_pixels_that_nobody_sees() {
+    let mut sim = Sim::new(7, 1);
+    let broadcast = sim.broadcast();
+    sim.publish(broadcast, Show::simulcast(Codec::H264));
+    let viewer = sim.view(broadcast, &Viewer::default());
+    sim.run_until(8000, |sim| sim.receiver(viewer).last_video().is_some_and(|seen| seen.layer == 2));
+    // The smallest layer that fills the lines drawn, however good the path; a choice by hand reaches no further.
+    for (height, choice, layer) in [
+        (360, LayerChoice::Auto, 1),
+        (180, LayerChoice::Auto, 0),
+        (181, LayerChoice::Auto, 1),
+        (2160, LayerChoice::Auto, 2),
+        (200, LayerChoice::Spatial(2), 1),
+        (1, LayerChoice::Spatial(0), 0),
+        (361, LayerChoice::Auto, 2),
+    ] {
+        sim.choose(viewer, choice);
+        sim.draw(viewer, height);
+        sim.run_until(8000, |sim| sim.receiver(viewer).last_video().is_some_and(|seen| seen.layer == layer));
+        let since = sim.now;
+        sim.run_ms(3000);
+        assert_eq!(sim.receiver(viewer).layers_since(since), [layer], "{height} lines, {choice:?}");
+    }
+    sim.finish();
+}
+
+#[test]
+fn a_picture_that_is_not_drawn_is_not_sent_and_comes_back_in_its_place() {
+    let mut sim = Sim::new(8, 1);
+    let broadcast = sim.broadcast();
+    sim.publish(broadcast, Show::simulcast(Codec::Vp8));
+    let (hidden, watching) = (sim.view(broadcast, &Viewer::default()), sim.view(broadcast, &Viewer::default()));
+    sim.run_ms(2000);
+    sim.draw(hidden, 0);
+    sim.run_ms(200);
+    let (video, audio) = (sim.receiver(hidden).seen.len(), sim.receiver(hidden).audio_packets);
+    let others = sim.receiver(watching).seen.len();
+    sim.run_ms(2000);
+    assert_eq!(sim.receiver(hidden).seen.len(), video, "no picture");
+    assert!(sim.receiver(hidden).audio_packets > audio + 90, "sound goes on");
+    assert!(sim.receiver(watching).seen.len() > others + 100, "and so does everybody else's picture");
+    sim.draw(hidden, 720);
+    sim.run_until(1500, |sim| sim.receiver(hidden).seen.len() > video + 10);
+    let receiver = sim.receiver(hidden);
+    assert_eq!((receiver.nacked, receiver.lost), (0, 0), "nothing is missing in between");
+    sim.finish();
+}

@@ -38,6 +38,11 @@ preview?: boolean }
   | { "type": "candidate", peer: string, candidate: string, mid?: string }
   | { "type": "close_peer", id: number, peer: string }
   | { "type": "quality", id: number, peer: string, choice: QualityChoice }
+  | { "type": "view_size", peer: string, mid: string,
+/**
+ * Lines of the picture in device pixels; 0 while it is not drawn at all (a hidden page), and then none is sent.
+ */
+height: number }
   | { "type": "watch_stats", id: number, peer: string, on: boolean }
   | { "type": "report", report: PlaybackReport }
   | { "type": "update_broadcast", id: number, changes: BroadcastChanges }

@@ -19,7 +19,7 @@ use crate::sfu::negotiate::{AnswerPolicy, MediaRole, Negotiated, NegotiatedMedia
 use crate::sfu::peer::{DownRef, Peer, PerSecond};
 use crate::sfu::publisher::{Publisher, UpMedia};
 use crate::sfu::rtp::extensions::ExtensionMap;
-use crate::sfu::rtp::id::Ssrc;
+use crate::sfu::rtp::id::{Mid, Ssrc};
 use crate::sfu::stats::DropReason;
 use crate::sfu::tap::{Handover, TrackSlot};
 use crate::sfu::transport::dtls::DtlsServer;
@@ -45,6 +45,11 @@ impl Engine {
             Command::ChooseLayer { peer, choice } => {
                 if let Some(&key) = self.by_peer.get(&peer) {
                     self.choose(now, key, choice);
+                }
+            }
+            Command::DrawnAt { peer, mid, height } => {
+                if let Some(&key) = self.by_peer.get(&peer) {
+                    self.drawn_at(now, key, mid, height);
                 }
             }
             Command::Stats { peer, reply } => drop(reply.send(self.stats(peer))),
@@ -199,7 +204,7 @@ impl Engine {
         }
     }
 
-    fn main_slot(&self, key: usize, down: &DownRef) -> Option<(crate::sfu::rtp::id::Mid, MediaKind)> {
+    fn main_slot(&self, key: usize, down: &DownRef) -> Option<(Mid, MediaKind)> {
         let track = self.broadcasts[self.peers[key].broadcast].track(down.slot);
         track.downs.get(down.key).map(|down| (down.mid, down.kind))
     }
@@ -270,7 +275,7 @@ impl Engine {
             let start = self.rng.random_range(1..0x4000);
             let down = DownTrack::new(key, media.mid, kind, ssrc, rtx_ssrc, media.codecs.clone(), media.extensions, start);
             let down_key = self.broadcasts[broadcast].track_mut(slot).downs.insert(down);
-            kept.push(DownRef { slot, key: down_key, ssrc });
+            kept.push(DownRef { slot, key: down_key, ssrc, drawn_height: None });
         }
         self.peers[key].downs = kept;
         if self.peers[key].connected {
@@ -296,6 +301,16 @@ impl Engine {
         let peer = &mut self.peers[key];
         peer.choice = choice;
         peer.allocator.handle_choice(choice);
+        let broadcast = peer.broadcast;
+        self.choose_layers(now, key);
+        self.publish_news(now, broadcast);
+    }
+
+    fn drawn_at(&mut self, now: Instant, key: usize, mid: Mid, height: u16) {
+        let peer = &mut self.peers[key];
+        let track_of = |down: &DownRef| self.broadcasts[peer.broadcast].track(down.slot).downs.get(down.key);
+        let Some(down) = peer.downs.iter().position(|down| track_of(down).is_some_and(|track| track.mid == mid)) else { return };
+        peer.downs[down].drawn_height = Some(height);
         let broadcast = peer.broadcast;
         self.choose_layers(now, key);
         self.publish_news(now, broadcast);

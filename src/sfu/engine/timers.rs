@@ -12,6 +12,7 @@ use crate::sfu::rtp::rtcp_build::{self, SenderReport};
 use crate::sfu::rtp::seq::RtpTime;
 use crate::sfu::tap::{Handover, TrackSlot};
 use crate::sfu::transport::ice::IceEvent;
+use crate::sfu::up_track::worth_sending;
 use crate::timeline::{MediaTime, NtpTime};
 
 /// Viewers are visited in this many groups, one a tick, so that a thousand of them make no burst.
@@ -170,7 +171,10 @@ impl Engine {
             let track = self.broadcasts[broadcast_key].track_mut(reference.slot);
             let Some(down) = track.downs.get_mut(reference.key) else { continue };
             if reference.slot == TrackSlot::MainVideo {
-                let target = peer.allocator.decide(now, peer.choice, &track.offered, path);
+                let target = match reference.drawn_height {
+                    Some(0) => None,
+                    drawn => peer.allocator.decide(now, peer.choice, worth_sending(&track.offered, &track.layers, drawn), path),
+                };
                 down.set_target(target);
             }
             if down.awaits_keyframe() && !track.offered.is_empty() {

@@ -72,6 +72,10 @@ impl Live {
         self.shared.sfu.choose_layer(peer, choice).await;
     }
 
+    pub(crate) async fn drawn_at(&self, peer: PeerId, mid: &str, height: u16) {
+        self.shared.sfu.drawn_at(peer, mid, height).await;
+    }
+
     pub(crate) async fn peer_stats(&self, peer: PeerId) -> Result<PeerStats, Refusal> {
         in_time(self.shared.sfu.peer_stats(peer)).await
     }

@@ -1,8 +1,8 @@
 // Put into publishing pages: the "camera" is a pitch drawn on a canvas with the clock barcode in it, the microphone stays the browser's fake
-// one, and the "screen" is a picture of another shape. Reads its wishes from `globalThis.cameraWishes`: { width, height, rate, codec, screen:
-// { width, height } }. Needs `barcode.js`.
+// one, and the "screen" is a picture of another shape. Reads its wishes from `globalThis.cameraWishes`: { width, height, rate, codec, silent,
+// screen: { width, height } }. Needs `barcode.js`.
 (() => {
-  const wishes = { width: 640, height: 360, rate: 30, codec: null, screen: { width: 960, height: 720 }, ...globalThis.cameraWishes };
+  const wishes = { width: 640, height: 360, rate: 30, codec: null, silent: false, screen: { width: 960, height: 720 }, ...globalThis.cameraWishes };
   if (!navigator.mediaDevices) return;
   const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
 
@@ -58,6 +58,7 @@
 
   navigator.mediaDevices.getUserMedia = async (constraints) => {
     const tracks = [];
+    if (constraints.audio && wishes.silent) throw new DOMException('no microphone', 'NotFoundError');
     if (constraints.video) {
       const track = openCanvas(wishes, 'Drawn camera');
       const settings = track.getSettings.bind(track);

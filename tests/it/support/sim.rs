@@ -15,6 +15,7 @@ use courtside::sfu::forward::{Route, Wire};
 use courtside::sfu::handle::{
     AddPeer, Command, IceRestarted, LayerChoice, PeerAnswer, PeerGone, PeerStats, Permissions, SfuError, SfuEvent,
 };
+use courtside::sfu::rtp::id::Mid;
 use courtside::sfu::tap::Handover;
 use courtside::sfu::transport::NodeCertificate;
 use rand::rngs::StdRng;
@@ -323,6 +324,13 @@ impl Sim {
     pub(crate) fn choose(&mut self, who: Who, choice: LayerChoice) {
         let (worker, peer) = (self.seats[who].worker, self.seats[who].peer);
         self.tell(worker, Command::ChooseLayer { peer, choice });
+    }
+
+    /// The client says how many lines of the picture it draws.
+    pub(crate) fn draw(&mut self, who: Who, height: u16) {
+        let (worker, peer) = (self.seats[who].worker, self.seats[who].peer);
+        let mid = Mid::new(b"0").expect("the picture comes first in our offers");
+        self.tell(worker, Command::DrawnAt { peer, mid, height });
     }
 
     pub(crate) fn stats(&mut self, who: Who) -> Result<PeerStats, SfuError> {

@@ -8,6 +8,7 @@ import { play } from '../ui/icons';
 import { pathOf } from '../ui/router';
 import { Tally } from '../ui/Tally';
 import { words } from '../words';
+import { useDrawn } from '../watch/drawn';
 import { useViewer } from '../watch/use_viewer';
 import { TeamRows, detailOf, tallyOf, titleOf } from './Card';
 import { Poster } from './Picture';
@@ -66,6 +67,7 @@ function Preview({ slug, onDelay }: { slug: string; onDelay: (delayMs: number | 
     until.addEventListener('abort', () => { element.srcObject = null; }, { once: true });
   }, [session]);
 
+  useDrawn(video, 'cover', session);
   useEffect(() => {
     onDelay(playing ? latency : null);
     return () => onDelay(null);

@@ -95,7 +95,7 @@ test('welcome says who we are and is kept for the next time', () => {
   expect(lastSent('hello')).toMatchObject({ resume: server.welcome.resume, token: server.welcome.token });
 });
 
-const ANSWERED_BY: { [K in Exclude<ClientMessage['type'], 'hello' | 'candidate' | 'report'>]: ServerMessage['type'] } = {
+const ANSWERED_BY: { [K in Exclude<ClientMessage['type'], 'hello' | 'candidate' | 'report' | 'view_size'>]: ServerMessage['type'] } = {
   ping: 'pong', join: 'joined', offer: 'answer', leave: 'done', close_peer: 'done', quality: 'done', watch_stats: 'done',
   update_broadcast: 'done', mark: 'done', unmark: 'done', end_broadcast: 'done',
 };
@@ -120,11 +120,11 @@ test.each(requests)('%s is asked as the server reads it, and answered or refused
 
 test('what needs no answer is on the wire as the server reads it', () => {
   const signaling = connected();
-  for (const message of [client.report, client.candidate]) {
+  for (const message of [client.report, client.candidate, client.view_size]) {
     signaling.tell(message);
     expect(lastSent(message.type)).toEqual(message);
   }
-  expect(Object.keys(client).sort()).toEqual([...requests, 'hello', 'report', 'candidate'].sort());
+  expect(Object.keys(client).sort()).toEqual([...requests, 'hello', 'report', 'candidate', 'view_size'].sort());
 });
 
 test('goodbye is obeyed: away, and back after the delay it names', () => {
@@ -167,6 +167,17 @@ test('a viewer understands all that it is told', async () => {
   for (const type of ['playing', 'track_clock', 'stats', 'publisher_refused', 'peer_state'] as const) socket().say(server[type]);
   socket().say({ ...server.broadcast, broadcast: { ...server.broadcast.broadcast, state: 'ended' } });
   expect(session.phase.value).toEqual({ kind: 'ended' });
+});
+
+test('how large the picture is drawn is told as soon as there is a peer, and anew whenever it changes', async () => {
+  const session = await watching();
+  session.drawn(664);
+  expect(lastSent('view_size')).toEqual({ ...client.view_size, peer: server.answer.peer });
+  session.drawn(0);
+  expect(lastSent('view_size').height).toBe(0);
+  const told = socket().sent.length;
+  socket().say(server.slots);
+  expect(socket().sent.slice(told)).toEqual([{ ...client.view_size, height: 0 }]);
 });
 
 test('a preview says that it is one', async () => {

@@ -139,7 +139,7 @@ export class SignalingClient {
   }
 
   /** Says something that needs no answer. Lost without a connection. */
-  tell(message: Extract<ClientMessage, { type: 'report' | 'candidate' }>): void {
+  tell(message: Extract<ClientMessage, { type: 'report' | 'candidate' | 'view_size' }>): void {
     if (this.isOpen) this.#send(message);
   }
 

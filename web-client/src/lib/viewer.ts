@@ -23,6 +23,10 @@ const TICK_MS = 500;
 const TICKS_PER_READING = 2;
 /** Between two reports of our own playback to the server, ms (the protocol allows one every 5 s). */
 const REPORT_EVERY_MS = 10_000;
+/** From being drawn again to the first frame, on a slow way, ms. */
+const COMES_BACK_MS = 3_000;
+/** The protocol counts lines in 16 bits. */
+const LINES_MAX = 65_535;
 
 /** The part of a `<video>` that tells which frame is on screen. */
 export type FrameSource = Pick<HTMLVideoElement, 'requestVideoFrameCallback' | 'cancelVideoFrameCallback'>;
@@ -68,6 +72,11 @@ export class ViewerSession {
   #snapshot: InboundSnapshot | null = null;
   #latencySamples: number[] = [];
   #firstFrameMs: number | null = null;
+  /** As last told by the interface; `null`: never. */
+  #drawn: number | null = null;
+  #seenAgainAtMs = -Infinity;
+  /** Freezes that nobody saw. */
+  #unseen = { freezes: 0, frozenSeconds: 0 };
   #reported = { atMs: performance.now(), freezes: 0, frozenMs: 0, framesDropped: 0 };
 
   constructor(options: ViewerOptions) {
@@ -128,6 +137,13 @@ export class ViewerSession {
   /** The server's clock, ms since the Unix epoch. */
   serverNow(localMs: number = performance.now()): number | null {
     return this.#client.clock.serverNow(localMs);
+  }
+
+  /** The lines of the picture that are on screen, in device pixels; 0 while nobody can see it, and then it is not sent. */
+  drawn(lines: number): void {
+    if (this.#drawn === 0 && lines > 0) this.#seenAgainAtMs = performance.now();
+    this.#drawn = lines;
+    this.#sendDrawn();
   }
 
   setQuality(choice: QualityChoice): void {
@@ -209,6 +225,7 @@ export class ViewerSession {
         break;
       case 'slots':
         this.#picture.setSlots(event.peer, event.slots);
+        this.#sendDrawn();
         break;
       case 'track_clock':
         this.#picture.setClock(event.peer, event.mid, { rtp0: event.rtp0, ntp0Ms: event.ntp0_ms, rateHz: event.rate });
@@ -287,8 +304,10 @@ export class ViewerSession {
     if (!this.#client.isOpen || this.#facts.value.state === null || this.#facts.value.state === 'ended') return;
     this.#watch.peerStarted(performance.now());
     this.#snapshot = null;
+    this.#unseen = { freezes: 0, frozenSeconds: 0 };
     try {
       await this.#picture.connect();
+      this.#sendDrawn();
       if (this.#quality.value.mode !== 'auto') this.#sendQuality();
     } catch (thrown) {
       this.#offerFailed(asRequestError(thrown));
@@ -305,6 +324,16 @@ export class ViewerSession {
     const peer = this.#picture.peerId;
     // A refusal means that the peer is already gone; the next one is told again.
     if (peer) this.#client.request('quality', { peer, choice: this.#quality.value }).catch(() => undefined);
+  }
+
+  #sendDrawn(): void {
+    const { peerId: peer, videoMid: mid } = this.#picture;
+    if (peer !== null && mid !== null && this.#drawn !== null) this.#client.tell({ type: 'view_size', peer, mid, height: Math.min(this.#drawn, LINES_MAX) });
+  }
+
+  /** The picture is not drawn, or was not a moment ago: that no packet of it comes is no sign of anything. */
+  #pausedUnseen(now: number): boolean {
+    return this.#drawn === 0 || now - this.#seenAgainAtMs < COMES_BACK_MS;
   }
 
   async #onTick(): Promise<void> {
@@ -326,16 +355,18 @@ export class ViewerSession {
   #look(snapshot: InboundSnapshot): void {
     const now = performance.now();
     const live = this.#facts.value.state === 'live';
+    // Where there is sound, it tells of the network by itself.
+    const silent = this.#pausedUnseen(now) && this.#broadcast.value?.has_audio === false;
     const action = this.#client.isOpen
       ? this.#watch.handle(now, {
           connected: this.#picture.connected,
           lost: this.#picture.lost,
           progress: snapshot.packets,
-          expected: live && this.#facts.value.cannotDecode === null,
+          expected: live && this.#facts.value.cannotDecode === null && !silent,
         })
       : 'none';
     if (!this.#client.isOpen) this.#watch.observe(now, snapshot.packets);
-    const flowing = this.#watch.flowing(now);
+    const flowing = this.#watch.flowing(now) || (silent && this.#facts.value.flowing && this.#picture.connected);
     const decoding = snapshot.framesDecoded > 0 || (this.#quality.value.mode === 'audio_only' && snapshot.audioBytes > 0);
     this.#patch({
       flowing,
@@ -366,7 +397,14 @@ export class ViewerSession {
     const latency = median(this.#latencySamples);
     this.#latencySamples = [];
     this.#latencyMs.value = this.#phase.value.kind === 'playing' && latency !== null ? Math.max(0, latency) : null;
-    if (this.#snapshot) this.#stats.value = viewerStats(this.#snapshot, snapshot, this.#latencyMs.value);
+    if (this.#snapshot) {
+      if (this.#pausedUnseen(now)) {
+        this.#unseen.freezes += snapshot.freezes - this.#snapshot.freezes;
+        this.#unseen.frozenSeconds += snapshot.frozenSeconds - this.#snapshot.frozenSeconds;
+      }
+      const seen = { freezes: snapshot.freezes - this.#unseen.freezes, frozenSeconds: snapshot.frozenSeconds - this.#unseen.frozenSeconds };
+      this.#stats.value = viewerStats(this.#snapshot, { ...snapshot, ...seen }, this.#latencyMs.value);
+    }
     this.#snapshot = snapshot;
     if (now - this.#reported.atMs >= REPORT_EVERY_MS) this.#report();
   }

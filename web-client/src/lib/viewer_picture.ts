@@ -95,13 +95,14 @@ export class ViewerPicture {
 
   /** What was last handed to the element, and when (`performance.now()`): for hidden tabs, where no frame callback comes. */
   lastDelivered(): { mediaMs: number; atMs: number } | null {
-    for (const kind of ['video', 'audio'] as const) {
+    const delivered = (['video', 'audio'] as const).flatMap((kind) => {
       const transceiver = this.#main(kind);
       const map = this.#clocks.get(transceiver?.mid ?? '');
       const source = transceiver?.receiver.getSynchronizationSources()[0];
-      if (map && source) return { mediaMs: mediaTimeOf(map, source.rtpTimestamp), atMs: source.timestamp - performance.timeOrigin };
-    }
-    return null;
+      return map && source ? [{ mediaMs: mediaTimeOf(map, source.rtpTimestamp), atMs: source.timestamp - performance.timeOrigin }] : [];
+    });
+    // A picture that nobody sees is not sent; the sound goes on.
+    return delivered.sort((a, b) => b.atMs - a.atMs)[0] ?? null;
   }
 
   close(): void {

@@ -19,6 +19,7 @@ import { QualityMenu } from './QualityMenu';
 import { ScoreBug } from './ScoreBug';
 import { StatsOverlay } from './StatsOverlay';
 import { curtainOf } from './curtain';
+import { useDrawn } from './drawn';
 import { toggleFullScreen, useFullScreen } from './full_screen';
 import { type KeyAction, actionOf, keyTargetOf } from './keys';
 import type { MatchNow } from './match';
@@ -61,6 +62,7 @@ export function Player({ session, match, theatre, onTheatre }: PlayerProps) {
     session.watchFrames(element, until);
   }, [session, playback]);
 
+  useDrawn(video, 'contain', session);
   useMediaSession(broadcast ? titleOf(broadcast) : null, playback);
 
   const closeMenu = useCallback(() => {
