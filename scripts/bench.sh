@@ -30,7 +30,12 @@ export COURTSIDE_BIN=${COURTSIDE_BIN:-${CARGO_TARGET_DIR:-$PWD/target}/release/c
 # A server of our own, without telling anybody and gone afterwards.
 data_dir=$(mktemp -d)
 port=$((20000 + RANDOM % 10000))
-"$COURTSIDE_BIN" serve --listen "127.0.0.1:$port" --media-port 0 --data-dir "$data_dir" --open-publish --log warn >&2 &
+# Server and generator on a CPU each, where there are two, so that they do not take it from one another; the floor runs on the server's.
+pin_server=() pin_load=() floor_on=()
+if [ "$(nproc)" -ge 2 ] && command -v taskset >/dev/null; then
+  pin_server=(taskset -c 0) pin_load=(taskset -c 1) floor_on=(--floor-cpu 0)
+fi
+"${pin_server[@]}" "$COURTSIDE_BIN" serve --listen "127.0.0.1:$port" --media-port 0 --workers 1 --data-dir "$data_dir" --open-publish --log warn >&2 &
 server=$!
 trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; rm -rf "$data_dir"' EXIT
 for _ in $(seq 100); do
@@ -38,4 +43,4 @@ for _ in $(seq 100); do
   kill -0 "$server" 2>/dev/null || fail "the server did not start"
   sleep 0.1
 done
-"$(dirname "$COURTSIDE_BIN")/courtside-loadgen" --url "http://127.0.0.1:$port" --publish synthetic --floor --server-pid "$server" "$@"
+"${pin_load[@]}" "$(dirname "$COURTSIDE_BIN")/courtside-loadgen" --url "http://127.0.0.1:$port" --publish synthetic --floor "${floor_on[@]}" --server-pid "$server" "$@"

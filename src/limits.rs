@@ -317,6 +317,8 @@ pub const LAYERS_MAX: usize = 4;
 pub const SSRCS_PER_PEER_MAX: usize = 24;
 /// Down-tracks of one peer: a broadcast, a guest and a full call. More m-lines: rejected in the answer.
 pub const DOWN_TRACKS_PER_PEER_MAX: usize = 32;
+/// The beginning of a frame waits this long for its end, so that the frame leaves in one send per viewer.
+pub const RUN_WAIT: Duration = Duration::from_millis(2);
 /// Packets of one frame handed on together. More: the run is split.
 pub const RUN_PACKETS_MAX: usize = 64;
 /// Bytes of one UDP send with segmentation offload: the kernel's limit is 65,535 with headers.

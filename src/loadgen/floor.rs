@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use quinn_udp::{Transmit, UdpSockRef, UdpSocketState};
 use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use rustix::thread::{CpuSet, sched_setaffinity};
 
 use super::clock;
 use crate::limits::LOADGEN_PAYLOAD_BYTES;
@@ -48,31 +49,50 @@ pub(super) enum Pace {
     Broadcast(Duration),
 }
 
-/// Measures. Blocking.
+/// Measures on a thread of its own, which is tied to `cpu`; the receivers stay where the caller runs. Blocking.
 ///
 /// # Errors
-/// Sockets cannot be opened, or the kernel cannot segment.
-pub(super) fn measure(viewers: usize, run: usize, pace: Pace) -> anyhow::Result<Floor> {
-    let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let offload = UdpSocketState::new(UdpSockRef::from(&sender))?;
-    ensure!(run <= offload.max_gso_segments(), "this kernel segments at most {} packets", offload.max_gso_segments());
+/// Sockets cannot be opened, the kernel cannot segment, there is no such CPU.
+pub(super) fn measure(viewers: usize, run: usize, pace: Pace, cpu: Option<usize>) -> anyhow::Result<Floor> {
     let viewers: Vec<Viewer> = (0..viewers).map(|_| viewer()).collect::<anyhow::Result<_>>()?;
     let waiting = match pace {
         Pace::Tight(_) => None,
         Pace::Broadcast(_) => Some(waiting_receivers(&viewers)?),
     };
+    let floor = std::thread::scope(|scope| {
+        let sending = scope.spawn(|| {
+            if let Some(cpu) = cpu {
+                let mut set = CpuSet::new();
+                set.set(cpu);
+                sched_setaffinity(None, &set).with_context(|| format!("cannot run on CPU {cpu}"))?;
+            }
+            send(&viewers, run, pace)
+        });
+        sending.join().map_err(|_| anyhow::anyhow!("measuring the floor panicked"))?
+    });
+    if let Some(runtime) = waiting {
+        runtime.shutdown_background();
+    }
+    floor
+}
+
+/// Seals and sends until the time is over.
+fn send(viewers: &[Viewer], run: usize, pace: Pace) -> anyhow::Result<Floor> {
+    let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let offload = UdpSocketState::new(UdpSockRef::from(&sender))?;
+    ensure!(run <= offload.max_gso_segments(), "this kernel segments at most {} packets", offload.max_gso_segments());
     let started = clock::now();
     let packet = vec![0x5a; HEADER + LOADGEN_PAYLOAD_BYTES];
     let segment = packet.len() + TAG;
     let mut burst: Vec<u8> = Vec::with_capacity(run * segment);
     let (mut sequence, mut spent, mut packets) = (0_u64, Duration::ZERO, 0_u64);
     for round in 0.. {
-        if let Some(runtime) = &waiting {
+        if matches!(pace, Pace::Broadcast(_)) {
             let due = started + Duration::from_secs(1) * round as u32 / ROUNDS_PER_SECOND;
-            runtime.block_on(async { tokio::time::sleep_until(due.into()).await });
+            pause(due.saturating_duration_since(clock::now()));
         }
         let before = clock::thread_cpu();
-        for viewer in &viewers {
+        for viewer in viewers {
             burst.clear();
             for offset in 0..run as u64 {
                 seal(&viewer.key, &packet, sequence + offset, &mut burst);
@@ -105,10 +125,12 @@ pub(super) fn measure(viewers: usize, run: usize, pace: Pace) -> anyhow::Result<
             break;
         }
     }
-    if let Some(runtime) = waiting {
-        runtime.shutdown_background();
-    }
     Ok(Floor { viewers: viewers.len(), run, ns_per_packet: spent.as_nanos() as f64 / packets.max(1) as f64, packets })
+}
+
+#[expect(clippy::disallowed_methods, reason = "a thread of its own that keeps a pace")]
+fn pause(duration: Duration) {
+    std::thread::sleep(duration);
 }
 
 /// Tasks that empty the sockets as soon as something arrives, on a thread of their own.

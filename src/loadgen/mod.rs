@@ -74,6 +74,9 @@ pub struct LoadOptions {
     /// Packets of one send, for the floor; several measure several. Those of one frame when absent.
     #[arg(long, value_delimiter = ',')]
     pub run: Vec<usize>,
+    /// Measure the floor on this CPU, the one the server was pinned to, so that both send from the same place.
+    #[arg(long)]
+    pub floor_cpu: Option<usize>,
     /// One JSON object a line instead of a table.
     #[arg(long)]
     pub json: bool,
@@ -149,11 +152,11 @@ fn measure_floor(options: &LoadOptions, viewers: usize) -> anyhow::Result<Vec<Fi
     let mut figures = Vec::new();
     for &run in runs {
         let paces = [
-            ("floor_cpu_per_packet", "a tight loop", Pace::Tight(FLOOR_CPU)),
-            ("paced_floor_cpu_per_packet", "30 rounds a second to waiting receivers", Pace::Broadcast(PACED_FLOOR)),
+            ("tight_floor_cpu_per_packet", "a tight loop", Pace::Tight(FLOOR_CPU)),
+            ("floor_cpu_per_packet", "30 rounds a second to sleeping receivers", Pace::Broadcast(PACED_FLOOR)),
         ];
         for (name, how, pace) in paces {
-            let Floor { viewers, run, ns_per_packet, packets } = floor::measure(viewers, run, pace)?;
+            let Floor { viewers, run, ns_per_packet, packets } = floor::measure(viewers, run, pace, options.floor_cpu)?;
             let conditions = format!("{viewers} viewers, runs of {run}, {how}, 1100-byte payloads, loopback, {packets} packets");
             figures.push(Figure { name, value: ns_per_packet, unit: "ns", aim: None, gate: false, conditions });
         }
@@ -197,9 +200,11 @@ async fn load(options: &LoadOptions, counts: &[usize]) -> anyhow::Result<usize> 
             let floors =
                 tokio::task::spawn_blocking(move || measure_floor(&owned, count)).await.context("measuring the floor panicked")??;
             figures.extend(floors);
-            let tight = in_floors(&figures, "server_cpu_in_floors", "floor_cpu_per_packet", count == FLOORS_GATE_VIEWERS);
-            let paced = in_floors(&figures, "server_cpu_in_paced_floors", "paced_floor_cpu_per_packet", false);
-            figures.extend(tight.into_iter().chain(paced));
+            // The gate is judged where floor and server work under the same circumstances: the same runs at the same pace to receivers that
+            // sleep in between. The tight loop has warm caches and wakes nobody; it is shown beside.
+            let paced = in_floors(&figures, "server_cpu_in_floors", "floor_cpu_per_packet", count == FLOORS_GATE_VIEWERS);
+            let tight = in_floors(&figures, "server_cpu_in_tight_floors", "tight_floor_cpu_per_packet", false);
+            figures.extend(paced.into_iter().chain(tight));
         }
         missed += figures.iter().filter(|figure| figure.gate && figure.met() == Some(false)).count();
         print(&figures, options.json);

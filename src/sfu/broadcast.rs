@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::ids::BroadcastId;
+use crate::limits;
 use crate::sfu::codec::MediaKind;
 use crate::sfu::keyframe::KeyframeSchedule;
 use crate::sfu::packet::RtpPacket;
@@ -28,16 +29,36 @@ pub struct Broadcast {
     pub source: u32,
     /// When layers and bitrates are next reported.
     pub report_due: Option<Instant>,
-    /// What arrived in this batch and has not been forwarded yet.
+    /// What arrived and has not been forwarded yet.
     pub pending: Vec<PendingRun>,
 }
 
-/// Packets of one layer that arrived in the same batch: sent together.
+/// Packets of one layer that arrive together, in one batch or within `limits::RUN_WAIT`: sent together.
 #[derive(Debug)]
 pub struct PendingRun {
     pub slot: TrackSlot,
     pub layer: u8,
     pub packets: Vec<Arc<RtpPacket>>,
+}
+
+impl PendingRun {
+    /// Takes what is ripe: whole frames at once, the beginning of a frame when it has waited long enough. Nobody can show a frame before
+    /// its last packet is there, so waiting for it costs no latency, and each viewer one send instead of several. What is not picture,
+    /// mended or unexpectedly long goes at once.
+    pub fn take_ripe(&mut self, now: Instant) -> Vec<Arc<RtpPacket>> {
+        let patient = self.slot.kind() == MediaKind::Video && self.packets.len() < limits::RUN_PACKETS_MAX;
+        let waits = |packet: &Arc<RtpPacket>| !packet.recovered && now.saturating_duration_since(packet.received) < limits::RUN_WAIT;
+        let frames = self.packets.iter().rposition(|packet| packet.marker).map_or(0, |last| last + 1);
+        match self.packets.get(frames) {
+            Some(open) if patient && waits(open) => self.packets.drain(..frames).collect(),
+            Some(_) | None => std::mem::take(&mut self.packets),
+        }
+    }
+
+    /// When the beginning of a frame that is held back has waited long enough.
+    pub fn due(&self) -> Option<Instant> {
+        self.packets.first().map(|packet| packet.received + limits::RUN_WAIT)
+    }
 }
 
 impl Broadcast {
@@ -104,5 +125,48 @@ impl Broadcast {
             Some(run) => run.packets.push(packet),
             None => self.pending.push(PendingRun { slot, layer, packets: vec![packet] }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::sfu::codec::{Codec, PayloadInfo};
+    use crate::sfu::packet::ForwardedExtensions;
+    use crate::sfu::rtp::seq::{RtpTime, SeqNo};
+
+    fn run(slot: TrackSlot, start: Instant, packets: &[(u64, bool)]) -> PendingRun {
+        let packet = |(at_us, marker): &(u64, bool)| {
+            Arc::new(RtpPacket {
+                seq: SeqNo(1),
+                time: RtpTime(0),
+                marker: *marker,
+                codec: Codec::H264,
+                info: PayloadInfo::default(),
+                received: start + Duration::from_micros(*at_us),
+                recovered: false,
+                extensions: ForwardedExtensions::default(),
+                payload: Bytes::from_static(b"x"),
+            })
+        };
+        PendingRun { slot, layer: 0, packets: packets.iter().map(packet).collect() }
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
+    fn whole_frames_go_and_the_beginning_of_the_next_waits_its_time() {
+        let start = Instant::now();
+        let mut video = run(TrackSlot::MainVideo, start, &[(0, false), (100, true), (200, false), (300, false)]);
+        assert_eq!(video.take_ripe(start + Duration::from_micros(400)).len(), 2);
+        assert_eq!(video.due(), Some(start + Duration::from_micros(200) + limits::RUN_WAIT));
+        assert_eq!(video.take_ripe(start + Duration::from_micros(500)).len(), 0);
+        assert_eq!(video.take_ripe(video.due().expect("it waits")).len(), 2);
+        assert_eq!(video.due(), None);
+        let mut audio = run(TrackSlot::MainAudio, start, &[(0, false)]);
+        assert_eq!(audio.take_ripe(start).len(), 1, "sound never waits");
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::ids::BroadcastId;
+use crate::sfu::codec::MediaKind;
 use crate::sfu::packet::RtpPacket;
 use crate::timeline::ClockMap;
 
@@ -16,6 +17,13 @@ pub enum TrackSlot {
 
 impl TrackSlot {
     pub const ALL: [Self; 2] = [Self::MainVideo, Self::MainAudio];
+
+    pub const fn kind(self) -> MediaKind {
+        match self {
+            Self::MainVideo => MediaKind::Video,
+            Self::MainAudio => MediaKind::Audio,
+        }
+    }
 
     pub const fn index(self) -> usize {
         match self {

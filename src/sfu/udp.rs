@@ -122,8 +122,15 @@ impl BoundSocket {
     fn receive(&self, batch: &mut Batch) -> Option<usize> {
         let Batch { buffers, meta } = batch;
         let mut slices: Vec<io::IoSliceMut<'_>> = buffers.iter_mut().map(|buffer| io::IoSliceMut::new(buffer)).collect();
-        let read = || self.state.recv(UdpSockRef::from(&self.socket), &mut slices, meta);
-        self.socket.try_io(Interest::READABLE, read).ok()
+        let mut read = None;
+        // A batch that is not full emptied the queue. Saying so here spares a call that would only hear it from the kernel again.
+        let outcome = self.socket.try_io(Interest::READABLE, || {
+            let count = self.state.recv(UdpSockRef::from(&self.socket), &mut slices, meta)?;
+            read = Some(count);
+            if count < BATCH_SIZE { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        drop(outcome);
+        read
     }
 }
 

@@ -14,6 +14,7 @@ mod loss;
 mod metrics_docs;
 mod real;
 mod returns;
+mod runs;
 mod server;
 mod support;
 mod swarm;

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::Engine;
 use crate::limits;
+use crate::sfu::broadcast::PendingRun;
 use crate::sfu::forward::{Sending, Wire, forward_run};
 use crate::sfu::handle::{PublisherProblem, SfuEvent};
 use crate::sfu::publisher::{Ingested, Restart};
@@ -76,42 +77,54 @@ impl Engine {
             // Tell at once, so that the broadcast is live with its first packet and not a second later.
             broadcast.report_due = Some(now);
         }
-        if broadcast.pending.is_empty() {
+        if !self.pending.contains(&broadcast_key) {
             self.pending.push(broadcast_key);
         }
         broadcast.gather(ingested.slot, ingested.layer, ingested.packet);
     }
 
-    /// The batch of datagrams is read: forwards what it brought, run by run.
+    /// The batch of datagrams is read: forwards what it brought, run by run. The beginning of a frame may wait for its end.
     pub fn handle_batch_end(&mut self, now: Instant, wire: &mut impl Wire) {
         if self.pending.is_empty() {
             return;
         }
         let at = self.send_time(now);
         let mut pending = std::mem::take(&mut self.pending);
-        for broadcast_key in pending.drain(..) {
-            let Some(broadcast) = self.broadcasts.get_mut(broadcast_key) else { continue };
+        self.run_due = None;
+        pending.retain(|broadcast_key| {
+            let Some(broadcast) = self.broadcasts.get_mut(*broadcast_key) else { return false };
             let (id, source) = (broadcast.id, broadcast.source);
-            for run in std::mem::take(&mut broadcast.pending) {
+            let mut runs = std::mem::take(&mut broadcast.pending);
+            for run in &mut runs {
+                let ripe = run.take_ripe(now);
+                if ripe.is_empty() {
+                    continue;
+                }
                 let track = broadcast.track_mut(run.slot);
                 let layer = track.layers.get(usize::from(run.layer));
                 let (clock, generation) = layer.map_or((None, 0), |layer| (layer.clock, layer.generation));
-                for packets in run.packets.chunks(limits::RUN_PACKETS_MAX) {
+                for packets in ripe.chunks(limits::RUN_PACKETS_MAX) {
                     let sending = Sending { at, egress: &mut self.egress, buffer: &mut self.buffer, wire, counters: &mut self.counters };
                     forward_run(track, run.layer, packets, sending);
                 }
                 if broadcast.subscribers.is_empty() {
                     continue;
                 }
-                let packets: Arc<[_]> = run.packets.into();
+                let packets: Arc<[_]> = ripe.into();
                 for (worker, _) in &broadcast.subscribers {
                     let packets = Arc::clone(&packets);
                     let tap = TapRun { broadcast: id, slot: run.slot, layer: run.layer, source, generation, clock, packets };
                     self.handovers.push_back((*worker, Handover::Run(tap)));
                 }
             }
-            self.publish_news(now, broadcast_key);
-        }
+            runs.retain(|run| !run.packets.is_empty());
+            let due = runs.iter().filter_map(PendingRun::due).min();
+            self.run_due = [self.run_due, due].into_iter().flatten().min();
+            let waits = !runs.is_empty();
+            broadcast.pending = runs;
+            self.publish_news(now, *broadcast_key);
+            waits
+        });
         self.pending = pending;
     }
 

@@ -65,6 +65,8 @@ pub struct Engine {
     by_broadcast: HashMap<BroadcastId, usize>,
     /// Broadcasts with packets gathered in this batch.
     pending: Vec<usize>,
+    /// When the first of their runs has waited long enough.
+    run_due: Option<Instant>,
     buffer: Vec<u8>,
     reply: Vec<u8>,
     /// New peers: each costs a DTLS handshake.
@@ -90,6 +92,7 @@ impl Engine {
             broadcasts: Slab::new(),
             by_broadcast: HashMap::new(),
             pending: Vec::new(),
+            run_due: None,
             buffer: Vec::with_capacity(limits::SEND_BYTES_MAX + 4096),
             reply: Vec::new(),
             joins: PerSecond::default(),
@@ -124,7 +127,10 @@ impl Engine {
 
     /// When [`Self::handle_timeout`] is due; `None` while there is nothing to do.
     pub fn wake_at(&self) -> Option<Instant> {
-        if self.peers.is_empty() && self.broadcasts.is_empty() { None } else { self.tick_at }
+        if self.peers.is_empty() && self.broadcasts.is_empty() {
+            return None;
+        }
+        [self.tick_at, self.run_due].into_iter().flatten().min()
     }
 
     /// Peers, broadcasts and every index onto them: all zero once everybody has left.

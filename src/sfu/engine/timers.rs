@@ -23,6 +23,9 @@ const SUBSCRIPTION_INTERVAL: Duration = Duration::from_secs(1);
 impl Engine {
     /// Does what is due. Cheap when nothing is.
     pub fn handle_timeout(&mut self, now: Instant, wire: &mut impl Wire) {
+        if self.run_due.is_some_and(|due| due <= now) {
+            self.handle_batch_end(now, wire);
+        }
         if self.tick_at.is_none_or(|due| due > now) {
             return;
         }

@@ -330,8 +330,9 @@ impl Encoder {
             _ => h264_head(layer, key, packet, last, self.show.b_frames && !self.frame.is_multiple_of(3)),
         };
         let head = payload.len();
-        // The last packet of a frame is shorter than the others, as in life.
-        let bytes = if last { self.filler.random_range(60..self.show.packet_bytes) } else { self.show.packet_bytes };
+        // As in life: encoders cut a frame into packets that differ by some bytes, and the last is shorter.
+        let full = self.show.packet_bytes;
+        let bytes = if last { self.filler.random_range(60..full) } else { full - self.filler.random_range(0..8) };
         payload.resize(bytes.max(head + 24), 0);
         self.filler.fill_bytes(&mut payload[head..]);
         let (pt, _) = offer::payload_types(self.show.codec);

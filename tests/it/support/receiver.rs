@@ -26,6 +26,8 @@ pub(crate) enum Reports {
 pub(crate) struct Seen {
     pub at: Instant,
     pub layer: u8,
+    /// When the server got it.
+    pub arrived: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -137,7 +139,7 @@ impl Receiver {
             let seq = self.unwrapper.unwrap(rtp.seq);
             let published = ledger.find(payload, rtp.pt == 96).expect("judged before");
             let layer = ledger.stream(published.stream).layer.expect("video");
-            self.seen.push(Seen { at: now, layer });
+            self.seen.push(Seen { at: now, layer, arrived: published.arrived });
             self.handle_number(now, seq);
         } else if Some(rtp.ssrc) == self.rtx_ssrc {
             if let Some(seq) = self.unwrapper.peek(u16::from_be_bytes([payload[0], payload[1]]))
