@@ -340,6 +340,27 @@ pub const RETRANSMIT_BUDGET_PER_S: u32 = 600;
 /// Sent packets remembered per viewer for transport-wide feedback. Full: the oldest is forgotten (counts as unknown, not lost).
 pub const TWCC_HISTORY: usize = 512;
 
+// ---- Media plane: congestion control ----
+
+/// Sent packets remembered per viewer for transport-wide feedback, 8 bytes each: as many as its layers make in `SENT_PACKETS_SPAN_MS`, rounded
+/// up to a power of two within these bounds. Full: the oldest is forgotten (counts as unknown, not lost).
+pub const SENT_PACKETS_MIN: usize = 128;
+pub const SENT_PACKETS_MAX: usize = 1024;
+/// The longest that feedback is useful: a round trip of 300 ms and a second of silence on the way back.
+pub const SENT_PACKETS_SPAN_MS: u64 = 1500;
+/// Of video. Smaller ones make the ring last shorter.
+pub const SENT_PACKET_BYTES_TYPICAL: u64 = 1100;
+/// A probe that only feels whether anything has changed.
+pub const PROBE_PACKETS_FEELER: u64 = 4;
+/// A probe has at least so many packets: fewer are measured badly, by receivers that read their socket in batches. For a small layer less
+/// will do: its packets are further apart.
+pub const PROBE_PACKETS_SMALL: u64 = 5;
+pub const PROBE_PACKETS_SHORT: u64 = 8;
+/// A probe that confirms a big step.
+pub const PROBE_PACKETS_LONG: u64 = 20;
+/// The answer to a probe is awaited this long: two feedback intervals and a slow path. Later: it told nothing.
+pub const PROBE_ANSWER_MAX: Duration = Duration::from_millis(1500);
+
 // ---- Media plane: sockets and threads ----
 
 /// Asked of the kernel for each socket, both ways, bytes. 4 MB holds a key frame for a thousand viewers; the kernel may grant less.

@@ -17,6 +17,7 @@
 //! Core and shell: `start.rs`, `worker.rs`, `udp.rs`, `pool.rs` and `handle.rs` touch threads, sockets or clocks; nothing else does.
 
 pub mod codec;
+pub mod congestion;
 pub mod handle;
 pub mod ingest;
 pub mod negotiate;

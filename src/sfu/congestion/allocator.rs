@@ -1,0 +1,394 @@
+//! Who gets which layer: decided off the packet path, from the layers there are, what the viewer wants to see and what its path carries.
+//!
+//! All tracks of a viewer share one budget. Sound comes first, then the smallest layer of every picture, then, picture by picture in order
+//! of rank, as much as fits. Steps down follow the estimate at once; steps up need a proof that they fit, and after one that did not
+//! hold, patience. A picture ends only when not even its smallest layer gets through.
+
+use std::cmp::Reverse;
+use std::time::{Duration, Instant};
+
+use super::{Budget, Demand, UP_MARGIN};
+use crate::limits;
+use crate::sfu::allocator::Offered;
+use crate::sfu::handle::LayerChoice;
+
+/// Of two pictures the one of higher rank is served first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// A friend in a call.
+    Call,
+    /// The broadcast itself.
+    Broadcast,
+}
+
+/// A picture as one viewer wants it. `rung` is its place among the layers offered, smallest first.
+#[derive(Debug, Clone, Copy)]
+pub struct Picture<'a> {
+    /// Where the caller finds it again: pictures are put in order of rank.
+    pub place: usize,
+    /// Those layers that are worth sending: none has pixels that nobody sees.
+    pub offered: &'a [Offered],
+    pub choice: LayerChoice,
+    /// Lines at which the client draws it; `None`: not known, 0: not at all.
+    pub drawn_height: Option<u16>,
+    pub rank: Rank,
+    /// What it is sent now, and what the allocator makes of that. `None`: nothing.
+    pub rung: Option<usize>,
+}
+
+impl Picture<'_> {
+    /// Fills unused places of an array.
+    pub const NONE: Self =
+        Self { place: 0, offered: &[], choice: LayerChoice::AudioOnly, drawn_height: None, rank: Rank::Broadcast, rung: None };
+
+    /// The highest rung that is wanted. `None`: no picture wanted.
+    fn ceiling(&self) -> Option<usize> {
+        let chosen = match self.choice {
+            LayerChoice::AudioOnly => return None,
+            LayerChoice::Auto => usize::MAX,
+            LayerChoice::Spatial(spatial) => usize::from(spatial),
+        };
+        let top = self.offered.len().checked_sub(1).filter(|_| self.drawn_height != Some(0))?;
+        Some(top.min(chosen))
+    }
+
+    fn bps(&self, rung: Option<usize>) -> u32 {
+        rung.and_then(|rung| self.offered.get(rung)).map_or(0, |layer| layer.bitrate_bps)
+    }
+
+    /// Rungs that can be sent, up to the ceiling; where none of these is alive, the smallest that is above.
+    fn usable(&self) -> impl Iterator<Item = usize> + '_ {
+        let ceiling = self.ceiling();
+        let below = ceiling.map_or(0, |ceiling| ceiling + 1);
+        let fallback = (below..self.offered.len()).find(|rung| self.offered[*rung].active);
+        let any_below = self.offered[..below].iter().any(|layer| layer.active);
+        let fallback = fallback.filter(|_| ceiling.is_some() && !any_below);
+        (0..below).filter(|rung| self.offered[*rung].active).chain(fallback)
+    }
+
+    fn next_above(&self, rung: Option<usize>) -> Option<usize> {
+        self.usable().find(|candidate| rung.is_none_or(|rung| *candidate > rung) && (rung.is_none() || self.bps(Some(*candidate)) > 0))
+    }
+
+    fn top(&self) -> Option<usize> {
+        self.usable().last()
+    }
+}
+
+/// One viewer's climb and fall.
+#[derive(Debug, Default)]
+pub struct Allocator {
+    /// The estimate has allowed the next step since.
+    roomy_since: Option<Instant>,
+    /// The estimate has been too small since.
+    short_since: Option<Instant>,
+    climbed_at: Option<Instant>,
+    blocked_until: Option<Instant>,
+    patience: Option<Duration>,
+    /// Not even the smallest picture has got through since.
+    starved_since: Option<Instant>,
+    /// Pictures were taken away.
+    starved: bool,
+    /// The viewer has just chosen: it gets that at once.
+    chosen: bool,
+}
+
+impl Allocator {
+    /// For a viewer that starts with this choice.
+    pub fn new(choice: LayerChoice) -> Self {
+        Self { chosen: matches!(choice, LayerChoice::Spatial(_)), ..Self::default() }
+    }
+
+    /// An estimate must stay below what is sent for this long: feedback comes in bursts.
+    const SHORT_MIN: Duration = Duration::from_millis(100);
+    /// And above what is wanted for this long.
+    const ROOMY_MIN: Duration = Duration::from_millis(250);
+    /// Below this part of what is sent, it is too much.
+    const SHORT_OF: f64 = 0.95;
+    /// A step down this soon after a step up means that the step up failed.
+    const FAILED_CLIMB: Duration = Duration::from_secs(15);
+    const PATIENCE_MIN: Duration = Duration::from_secs(3);
+    const PATIENCE_MAX: Duration = Duration::from_secs(60);
+    /// A picture that does not fit is kept this long: a frozen picture is better than none, for a while.
+    const STARVED_MIN: Duration = Duration::from_secs(4);
+    const STARVED_OF: f64 = 0.7;
+
+    /// Moves the rungs of `pictures` to what fits into `budget` beside `audio_bps`, and says what is wanted further.
+    pub fn allocate(&mut self, now: Instant, audio_bps: u32, pictures: &mut [Picture<'_>], budget: Budget, loss: f32) -> Demand {
+        pictures.sort_by_key(|picture| (Reverse(picture.rank), Reverse(picture.drawn_height), picture.place));
+        for picture in pictures.iter_mut() {
+            self.settle(picture);
+        }
+        self.chosen = false;
+        let sent = total(audio_bps, pictures, |picture| picture.rung);
+        self.step_down(now, audio_bps, pictures, sent, budget, loss);
+        self.step_up(now, audio_bps, pictures, budget);
+        let current_bps = total(audio_bps, pictures, |picture| picture.rung);
+        Demand {
+            current_bps,
+            next_bps: next_total(current_bps, pictures),
+            top_bps: total(audio_bps, pictures, |picture| picture.top().max(picture.rung)),
+        }
+    }
+
+    /// The viewer chose for itself: it is judged anew.
+    pub fn handle_choice(&mut self) {
+        *self = Self { chosen: true, ..Self::default() };
+    }
+
+    /// Whether the next allocation is the first since the viewer chose.
+    pub fn was_chosen(&self) -> bool {
+        self.chosen
+    }
+
+    /// What everything wanted amounts to, bits per second.
+    pub fn wanted_bps(audio_bps: u32, pictures: &[Picture<'_>]) -> u32 {
+        total(audio_bps, pictures, |picture| picture.top())
+    }
+
+    /// Puts a picture on a rung that exists, is wanted and is alive.
+    fn settle(&self, picture: &mut Picture<'_>) {
+        let Some(ceiling) = picture.ceiling() else {
+            picture.rung = None;
+            return;
+        };
+        let by_hand = matches!(picture.choice, LayerChoice::Spatial(_));
+        picture.rung = match picture.rung {
+            None if self.starved => None,
+            // A choice is reached at once, automatic quality begins at the bottom.
+            Some(_) | None if by_hand && self.chosen => Some(ceiling),
+            None => picture.usable().next().or(Some(0)),
+            Some(rung) => Some(rung.min(ceiling)),
+        };
+        // A source that is silent altogether (a still screen) changes nothing.
+        let rung = picture.rung.unwrap_or(0);
+        if picture.rung.is_some() && !picture.usable().any(|usable| usable == rung) {
+            let below = picture.usable().take_while(|usable| *usable < rung).last();
+            picture.rung = below.or_else(|| picture.usable().next()).or(Some(rung));
+        }
+    }
+
+    fn step_down(&mut self, now: Instant, audio_bps: u32, pictures: &mut [Picture<'_>], sent: u32, budget: Budget, loss: f32) {
+        if budget.estimate_bps >= Self::SHORT_OF * f64::from(sent) {
+            (self.short_since, self.starved_since) = (None, None);
+            return;
+        }
+        self.roomy_since = None;
+        let since = *self.short_since.get_or_insert(now);
+        if now.saturating_duration_since(since) < Self::SHORT_MIN {
+            return;
+        }
+        let before = sent;
+        fill(audio_bps, pictures, budget.estimate_bps, |picture| picture.usable().next().min(picture.rung), |picture| picture.rung);
+        if total(audio_bps, pictures, |picture| picture.rung) < before {
+            self.short_since = None;
+            let failed = self.climbed_at.is_some_and(|climbed| now.saturating_duration_since(climbed) < Self::FAILED_CLIMB);
+            let patience = if failed { (self.patience.unwrap_or_default() * 2).min(Self::PATIENCE_MAX) } else { Self::PATIENCE_MIN };
+            let patience = patience.max(Self::PATIENCE_MIN);
+            self.patience = Some(patience);
+            self.blocked_until = Some(now + patience);
+            return;
+        }
+        // Everybody is on the lowest rung.
+        let starving = budget.estimate_bps < Self::STARVED_OF * f64::from(sent) && loss > 0.1;
+        let since = *self.starved_since.get_or_insert(now);
+        if !starving {
+            self.starved_since = None;
+        } else if now.saturating_duration_since(since) >= Self::STARVED_MIN {
+            self.starved = true;
+            fill(audio_bps, pictures, budget.estimate_bps, |_| None, |picture| picture.rung);
+            self.blocked_until = Some(now + Self::PATIENCE_MIN);
+        }
+    }
+
+    fn step_up(&mut self, now: Instant, audio_bps: u32, pictures: &mut [Picture<'_>], budget: Budget) {
+        let current = total(audio_bps, pictures, |picture| picture.rung);
+        let Some(next) = next_total(current, pictures) else {
+            self.roomy_since = None;
+            return;
+        };
+        let allowed = budget.estimate_bps.min(budget.proven_bps) / UP_MARGIN;
+        if allowed < f64::from(next) {
+            self.roomy_since = None;
+            return;
+        }
+        let since = *self.roomy_since.get_or_insert(now);
+        let waits = self.blocked_until.is_some_and(|until| until > now);
+        if waits || now.saturating_duration_since(since) < Self::ROOMY_MIN {
+            return;
+        }
+        fill(audio_bps, pictures, allowed, |picture| picture.rung, |picture| picture.top());
+        self.starved &= pictures.iter().any(|picture| picture.rung.is_none() && picture.ceiling().is_some());
+        self.climbed_at = Some(now);
+        self.roomy_since = None;
+    }
+}
+
+/// Gives every picture its least rung, then in order of rank the highest that the budget allows, up to its most.
+fn fill(
+    audio_bps: u32,
+    pictures: &mut [Picture<'_>],
+    budget_bps: f64,
+    least: impl Fn(&Picture<'_>) -> Option<usize>,
+    most: impl Fn(&Picture<'_>) -> Option<usize>,
+) {
+    let mut left = budget_bps - f64::from(audio_bps);
+    let mut mosts = [None; limits::DOWN_TRACKS_PER_PEER_MAX];
+    for (picture, highest) in pictures.iter_mut().zip(&mut mosts) {
+        *highest = most(picture);
+        picture.rung = least(picture);
+        left -= f64::from(picture.bps(picture.rung));
+    }
+    for (picture, highest) in pictures.iter_mut().zip(mosts) {
+        let present = picture.bps(picture.rung);
+        let fits = |rung: &usize| {
+            highest.is_some_and(|highest| *rung <= highest) && f64::from(picture.bps(Some(*rung))) - f64::from(present) <= left
+        };
+        let chosen = picture.usable().filter(|rung| picture.rung.is_none_or(|least| *rung > least)).filter(fits).last();
+        if let Some(rung) = chosen {
+            left -= f64::from(picture.bps(Some(rung))) - f64::from(present);
+            picture.rung = Some(rung);
+        }
+    }
+}
+
+fn total(audio_bps: u32, pictures: &[Picture<'_>], rung: impl Fn(&Picture<'_>) -> Option<usize>) -> u32 {
+    pictures.iter().fold(audio_bps, |sum, picture| sum.saturating_add(picture.bps(rung(picture))))
+}
+
+/// What is sent after the smallest step up that any picture has.
+fn next_total(current_bps: u32, pictures: &[Picture<'_>]) -> Option<u32> {
+    let steps =
+        pictures.iter().filter_map(|picture| Some((picture.bps(picture.rung), picture.bps(Some(picture.next_above(picture.rung)?)))));
+    steps.map(|(now, then)| current_bps.saturating_add(then.saturating_sub(now))).min()
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
+mod tests {
+    use super::*;
+
+    const LADDER: [Offered; 3] = [
+        Offered { layer: 0, bitrate_bps: 150_000, active: true },
+        Offered { layer: 1, bitrate_bps: 500_000, active: true },
+        Offered { layer: 2, bitrate_bps: 2_500_000, active: true },
+    ];
+    const AUDIO_BPS: u32 = 40_000;
+
+    /// One viewer over time.
+    struct Viewer {
+        now: Instant,
+        allocator: Allocator,
+        rungs: Vec<Option<usize>>,
+        demand: Demand,
+    }
+
+    impl Viewer {
+        fn new(pictures: usize, choice: LayerChoice) -> Self {
+            Self { now: Instant::now(), allocator: Allocator::new(choice), rungs: vec![None; pictures], demand: Demand::default() }
+        }
+
+        /// Looks every 50 ms for `ms` while the path carries `bps`. Later pictures are of lower rank.
+        fn run(&mut self, ms: u64, bps: f64, loss: f32, offered: &[Offered], choice: LayerChoice, drawn: Option<u16>) -> &[Option<usize>] {
+            for _ in 0..=ms / 50 {
+                self.now += Duration::from_millis(50);
+                let ranks = [Rank::Broadcast, Rank::Call, Rank::Call];
+                let mut pictures: Vec<Picture<'_>> = (0..self.rungs.len())
+                    .rev()
+                    .map(|place| Picture { place, offered, choice, drawn_height: drawn, rank: ranks[place], rung: self.rungs[place] })
+                    .collect();
+                let budget = Budget { estimate_bps: bps, proven_bps: bps };
+                self.demand = self.allocator.allocate(self.now, AUDIO_BPS, &mut pictures, budget, loss);
+                for picture in pictures {
+                    self.rungs[picture.place] = picture.rung;
+                }
+            }
+            &self.rungs
+        }
+
+        fn auto(&mut self, ms: u64, bps: f64) -> &[Option<usize>] {
+            self.run(ms, bps, 0.0, &LADDER, LayerChoice::Auto, None)
+        }
+    }
+
+    #[test]
+    fn climbs_with_proof_falls_at_once_and_waits_longer_after_each_failure() {
+        let mut viewer = Viewer::new(1, LayerChoice::Auto);
+        assert_eq!(viewer.auto(0, 3e6), [Some(0)], "automatic quality begins at the bottom");
+        assert_eq!(viewer.demand, Demand { current_bps: 190_000, next_bps: Some(540_000), top_bps: 2_540_000 });
+        assert_eq!(viewer.auto(300, 3e6), [Some(2)], "and skips what lies between");
+        assert_eq!(viewer.auto(100, 1e6), [Some(1)]);
+        assert_eq!(viewer.auto(2500, 3e6), [Some(1)], "not at once again");
+        assert_eq!(viewer.auto(1500, 3e6), [Some(2)]);
+        viewer.auto(150, 1e6);
+        assert_eq!(viewer.auto(5000, 3e6), [Some(1)], "twice as long after a climb that did not hold");
+        assert_eq!(viewer.auto(2000, 3e6), [Some(2)]);
+        assert_eq!(viewer.auto(5000, 2.45e6), [Some(2)], "a little too little changes nothing");
+    }
+
+    #[test]
+    fn an_estimate_without_proof_is_no_reason_to_climb() {
+        let mut viewer = Viewer::new(1, LayerChoice::Auto);
+        viewer.auto(0, 3e6);
+        let mut pictures =
+            [Picture { place: 0, offered: &LADDER, choice: LayerChoice::Auto, drawn_height: None, rank: Rank::Broadcast, rung: Some(0) }];
+        for step in 1..100 {
+            let budget = Budget { estimate_bps: 3e6, proven_bps: 400_000.0 };
+            viewer.allocator.allocate(viewer.now + Duration::from_millis(step * 50), AUDIO_BPS, &mut pictures, budget, 0.0);
+        }
+        assert_eq!(pictures[0].rung, Some(0));
+    }
+
+    #[test]
+    fn a_choice_is_reached_at_once_and_never_exceeded() {
+        let mut viewer = Viewer::new(1, LayerChoice::Spatial(2));
+        assert_eq!(viewer.run(0, 5e6, 0.0, &LADDER, LayerChoice::Spatial(2), None), [Some(2)]);
+        viewer.allocator.handle_choice();
+        assert_eq!(viewer.run(3000, 5e6, 0.0, &LADDER, LayerChoice::Spatial(0), None), [Some(0)]);
+        assert_eq!(viewer.demand.next_bps, None);
+        viewer.allocator.handle_choice();
+        assert_eq!(viewer.run(0, 5e6, 0.0, &LADDER, LayerChoice::Spatial(1), None), [Some(1)]);
+        assert_eq!(viewer.run(200, 300_000.0, 0.0, &LADDER, LayerChoice::Spatial(1), None), [Some(0)], "the network has the last word");
+        assert_eq!(viewer.run(200, 5e6, 0.0, &LADDER, LayerChoice::AudioOnly, None), [None]);
+    }
+
+    #[test]
+    fn what_is_not_drawn_is_not_sent_and_dead_layers_are_avoided() {
+        let mut viewer = Viewer::new(1, LayerChoice::Auto);
+        assert_eq!(viewer.run(1000, 5e6, 0.0, &LADDER[..2], LayerChoice::Auto, Some(300)), [Some(1)]);
+        assert_eq!(viewer.run(100, 5e6, 0.0, &LADDER[..2], LayerChoice::Auto, Some(0)), [None]);
+        let mut ladder = LADDER;
+        ladder[1].active = false;
+        assert_eq!(viewer.run(0, 1e6, 0.0, &ladder, LayerChoice::Auto, None), [Some(0)]);
+        ladder[0].active = false;
+        assert_eq!(viewer.run(0, 5e6, 0.0, &ladder, LayerChoice::Auto, None), [Some(2)], "better more than nothing");
+        ladder[2].active = false;
+        assert_eq!(viewer.run(1000, 5e6, 0.0, &ladder, LayerChoice::Auto, None), [Some(2)], "a still source changes nothing");
+    }
+
+    #[test]
+    fn all_pictures_share_one_budget_sound_first_then_everybodys_smallest_then_the_broadcast() {
+        let mut viewer = Viewer::new(3, LayerChoice::Auto);
+        viewer.auto(500, 480_000.0);
+        assert_eq!(viewer.rungs, [Some(0), Some(0), Some(0)], "the smallest of each fits");
+        viewer.auto(500, 1_000_000.0);
+        assert_eq!(viewer.rungs, [Some(1), Some(0), Some(0)], "the broadcast climbs first");
+        viewer.auto(10_000, 1_500_000.0);
+        assert_eq!(viewer.rungs, [Some(1), Some(1), Some(0)]);
+        viewer.auto(20_000, 5_000_000.0);
+        assert_eq!(viewer.rungs, [Some(2), Some(1), Some(1)]);
+        viewer.auto(200, 2_850_000.0);
+        assert_eq!(viewer.rungs, [Some(2), Some(0), Some(0)], "and falls last");
+    }
+
+    #[test]
+    fn a_picture_goes_only_when_its_smallest_layer_cannot_get_through_and_comes_back() {
+        let mut viewer = Viewer::new(1, LayerChoice::Auto);
+        viewer.auto(0, 300_000.0);
+        assert_eq!(viewer.run(20_000, 80_000.0, 0.0, &LADDER, LayerChoice::Auto, None), [Some(0)], "nothing is lost: it gets through");
+        assert_eq!(viewer.run(2_000, 80_000.0, 0.4, &LADDER, LayerChoice::Auto, None), [Some(0)], "not for a moment");
+        assert_eq!(viewer.run(4_000, 80_000.0, 0.4, &LADDER, LayerChoice::Auto, None), [None]);
+        assert_eq!(viewer.demand, Demand { current_bps: AUDIO_BPS, next_bps: Some(190_000), top_bps: 2_540_000 });
+        assert_eq!(viewer.auto(4_000, 250_000.0), [Some(0)]);
+    }
+}
