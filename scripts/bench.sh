@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures a release build on this machine. `--json`: one object a line, as docs/benchmarks.md describes.
 #
-#   scripts/bench.sh glass|join [--json] [options of the benchmark]
+#   scripts/bench.sh glass|join|peers [--json] [options of the benchmark]
 #   scripts/bench.sh fanout [options of the load generator] (--help lists them)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,14 +11,17 @@ name=${1:-}
 case $name in
   '' | -h | --help) sed -n '2,5p' "$0" | sed 's/^# \?//'; exit 0 ;;
   glass | join) run=(node "tests/browser/bench/$name.mjs") browser=yes ;;
+  # A peer that is measured beside us in the same run: Debian's Janus, without the service its package starts.
+  peers) run=(node tests/browser/bench/peers.mjs) browser=no ;;
   fanout) run=() browser=no ;;
-  *) fail "there is no benchmark $name: glass, join, fanout" ;;
+  *) fail "there is no benchmark $name: glass, join, peers, fanout" ;;
 esac
 shift
 
 {
   need_toolchains
   [ $browser = no ] || need chromium chromium
+  [ "$name" != peers ] || need janus janus
   install_missing
   build_web_client
   [ $browser = no ] || npm_packages tests/browser

@@ -26,7 +26,7 @@ for target in "${targets[@]}"; do
   corpus=tests/fuzz/corpus/$target
   mkdir -p "$corpus"
   # Further directories are only read.
-  seeds=() options=(-max_total_time="$seconds" -print_final_stats=1 -verbosity=0 -timeout=10 -rss_limit_mb=2048)
+  seeds=() options=(-max_total_time="$seconds" -print_final_stats=1 -verbosity=0 -timeout=60 -rss_limit_mb=2048)
   case $target in
     offer) seeds=(tests/golden/sdp) options+=(-dict=tests/fuzz/sdp.dict -max_len=16384) ;;
     fragment) options+=(-dict=tests/fuzz/sdp.dict) ;;

@@ -11,6 +11,7 @@ pub mod api;
 pub mod cli;
 pub mod config;
 pub mod demo;
+mod elementary;
 pub mod linksim;
 pub mod loadgen;
 pub mod selftest;

@@ -118,6 +118,26 @@ pub const LOADGEN_CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 pub const LOADGEN_DECRYPT_EVERY: u64 = 50;
 /// Payload of a synthetic packet, bytes: the size that every figure of ours is quoted for.
 pub const LOADGEN_PAYLOAD_BYTES: usize = 1100;
+/// Broadcasts of one load generator: each has a publisher of its own.
+pub const LOADGEN_BROADCASTS_MAX: usize = 1000;
+/// Datagrams of one viewer on their way through a network of ours. Full: the newest is dropped.
+pub const LOADGEN_IN_FLIGHT_MAX: usize = 5_000;
+/// Missing packets of one viewer that are asked for. More: given up, with a request for a key frame.
+pub const LOADGEN_MISSING_MAX: usize = 500;
+/// A missing packet may only be late: it is asked for after this long.
+pub const LOADGEN_NACK_AFTER: Duration = Duration::from_millis(10);
+/// Between two requests for one packet: more than the round trip of most networks that are tried.
+pub const LOADGEN_NACK_INTERVAL: Duration = Duration::from_millis(80);
+/// Requests for one packet; as many as Chromium makes.
+pub const LOADGEN_NACK_TRIES: u32 = 10;
+/// A packet that is missing for this long is given up.
+pub const LOADGEN_GIVE_UP_AFTER: Duration = Duration::from_millis(1000);
+/// Between two requests for a key frame.
+pub const LOADGEN_PLI_INTERVAL: Duration = Duration::from_millis(500);
+/// Kinds of failures told apart. More: not recorded.
+pub const LOADGEN_FAILURE_KINDS_MAX: usize = 20;
+/// Between two signs of life to Janus, which forgets a silent session after 60 s.
+pub const LOADGEN_JANUS_KEEPALIVE: Duration = Duration::from_secs(25);
 /// Sequence numbers among which duplicates and late packets are told apart. Older: not counted.
 pub const LOADGEN_REORDER_WINDOW: usize = 1024;
 /// Arrivals in one transport-wide feedback message. More: reported as lost.

@@ -52,13 +52,13 @@ struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 1)]
     ports: u16,
     /// The way from clients to the server.
-    #[arg(long, value_name = "SETTINGS", default_value = "")]
+    #[arg(long, value_name = "SETTINGS", default_value = "", hide_default_value = true)]
     up: Settings,
     /// The way from the server to clients.
-    #[arg(long, value_name = "SETTINGS", default_value = "")]
+    #[arg(long, value_name = "SETTINGS", default_value = "", hide_default_value = true)]
     down: Settings,
     /// Both ways; --up and --down add to it.
-    #[arg(long, value_name = "SETTINGS", default_value = "")]
+    #[arg(long, value_name = "SETTINGS", default_value = "", hide_default_value = true)]
     both: Settings,
     /// A change by the clock: "at=TIME [up|down] SETTINGS". May be repeated.
     #[arg(long, value_name = "STEP")]

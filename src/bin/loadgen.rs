@@ -10,7 +10,7 @@ fn main() -> ExitCode {
     match run(&LoadOptions::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("loadgen: {error:#}");
+            eprintln!("courtside-loadgen: {error:#}");
             ExitCode::FAILURE
         }
     }

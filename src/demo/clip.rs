@@ -4,11 +4,10 @@
 use anyhow::{Context, ensure};
 use bytes::Bytes;
 
-use super::annexb;
 use super::choreography::FRAMES;
 use super::encode::{KEY_FRAME_EVERY, LAYERS, Recording};
-use super::ogg;
 use super::schedule::AUDIO_PACKETS;
+use crate::elementary::{annexb, ogg};
 use crate::limits::DEMO_PAYLOAD_MAX;
 
 /// The RTP payloads of one frame.

@@ -11,7 +11,6 @@
 //!
 //! Not a test source for the core's tests, which make their own packets. Invariant: a running demo draws and encodes nothing.
 
-mod annexb;
 mod arena;
 pub mod barcode;
 mod billing;
@@ -22,7 +21,6 @@ mod clip;
 mod encode;
 mod figure;
 mod lettering;
-mod ogg;
 mod picture;
 mod publisher;
 mod schedule;

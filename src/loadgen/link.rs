@@ -2,7 +2,7 @@
 //! `sfu::transport`, written on the sub-crates so that it checks the server and not a shared mistake.
 //! Invariant: `connect` returns only after a check was answered and the server's certificate matched its answer's fingerprint.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,19 +22,23 @@ use rtc_srtp::protection_profile::ProtectionProfile;
 use rtc_stun::attributes::{ATTR_USE_CANDIDATE, ATTR_USERNAME, AttrType};
 use rtc_stun::fingerprint::FINGERPRINT;
 use rtc_stun::integrity::MessageIntegrity;
-use rtc_stun::message::{BINDING_REQUEST, Message, Setter};
+use rtc_stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Message, Setter, TransactionId};
+use rtc_stun::xoraddr::XorMappedAddress;
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-use tokio::net::UdpSocket;
 
 use super::clock;
-use super::signaling::{LocalSide, RemoteSide};
+use super::sdp::{LocalSide, RemoteSide};
+use super::socket::Socket;
 use crate::limits::LOADGEN_CONNECT_TIMEOUT;
 
 const PRIORITY: AttrType = AttrType(0x24);
 const ICE_CONTROLLING: AttrType = AttrType(0x802a);
+const STUN_REQUEST: [u8; 2] = [0x00, 0x01];
 const STUN_SUCCESS: [u8; 2] = [0x01, 0x01];
+/// Both profiles have keys of this length.
 const KEY: usize = 16;
-const SALT: usize = 12;
+/// How long one of several addresses of the server is tried at first.
+const TRY: Duration = Duration::from_secs(2);
 
 /// One certificate for all clients of this process, and the crypto behind it.
 pub(super) struct Identity {
@@ -57,7 +61,10 @@ impl Identity {
         let config = ConfigBuilder::default()
             .with_crypto_provider(provider.clone())
             .with_certificates(vec![Certificate::from_signing_key(vec![certificate], signing)])
-            .with_srtp_protection_profiles(vec![SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm])
+            .with_srtp_protection_profiles(vec![
+                SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
+                SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
+            ])
             .with_extended_master_secret(ExtendedMasterSecretType::Require)
             .with_insecure_skip_verify(true);
         Ok(Self { provider, config, fingerprint })
@@ -67,7 +74,7 @@ impl Identity {
     pub(super) fn local_side(&self) -> LocalSide {
         let mut rng = rand::rng();
         let mut text = |length: usize| (0..length).map(|_| rng.sample(rand::distr::Alphanumeric) as char).collect::<String>();
-        LocalSide { ufrag: text(8), pwd: text(24), fingerprint: self.fingerprint.clone() }
+        LocalSide { ufrag: text(8), pwd: text(24), fingerprint: self.fingerprint.clone(), candidate: None }
     }
 }
 
@@ -79,21 +86,23 @@ fn fingerprint(der: &[u8]) -> String {
 
 /// A connected transport.
 pub(super) struct Link {
-    pub(super) socket: UdpSocket,
+    pub(super) socket: Socket,
     /// For packets from the server.
     pub(super) inbound: SrtpContext,
     /// For packets to the server.
     pub(super) outbound: SrtpContext,
-    checks: Checks,
+    pub(super) checks: Checks,
     /// Kept for its answer to a repeated flight and for saying goodbye.
     dtls: Endpoint,
 }
 
-/// Builds connectivity checks.
-struct Checks {
+/// Builds connectivity checks, and answers those of a server that is not lite.
+pub(super) struct Checks {
     provider: Arc<dyn RTCCryptoProvider>,
     username: String,
     pwd: String,
+    own_pwd: String,
+    server: SocketAddr,
     tie_breaker: u64,
 }
 
@@ -111,34 +120,60 @@ impl Checks {
         FINGERPRINT.add_to(&mut message)?;
         Ok(message.raw)
     }
+
+    /// The answer to a check of the server's; `None` for anything else. Its integrity is not verified: it comes from where we send to.
+    pub(super) fn answer(&self, datagram: &[u8]) -> Option<Vec<u8>> {
+        if datagram.len() < 20 || datagram[..2] != STUN_REQUEST {
+            return None;
+        }
+        let mut message = Message::new();
+        message.set_type(BINDING_SUCCESS);
+        message.transaction_id = TransactionId(datagram[8..20].try_into().ok()?);
+        message.write_header();
+        XorMappedAddress { ip: self.server.ip(), port: self.server.port() }.add_to(&mut message).ok()?;
+        let integrity = MessageIntegrity::new_short_term_integrity_with_provider(self.own_pwd.clone(), self.provider.crypto());
+        integrity.add_to(&mut message).ok()?;
+        FINGERPRINT.add_to(&mut message).ok()?;
+        Some(message.raw)
+    }
 }
 
 impl Link {
-    /// Connects a fresh socket to the server's media address.
-    pub(super) async fn connect(identity: &Identity, local: &LocalSide, remote: &RemoteSide) -> anyhow::Result<Self> {
-        tokio::time::timeout(LOADGEN_CONNECT_TIMEOUT, Self::handshake(identity, local, remote))
+    /// Connects the socket to one of the server's media addresses.
+    pub(super) async fn connect(identity: &Identity, socket: Socket, local: &LocalSide, remote: &RemoteSide) -> anyhow::Result<Self> {
+        tokio::time::timeout(LOADGEN_CONNECT_TIMEOUT, Self::handshake(identity, socket, local, remote))
             .await
             .context("ICE or DTLS took too long")?
     }
 
-    async fn handshake(identity: &Identity, local: &LocalSide, remote: &RemoteSide) -> anyhow::Result<Self> {
-        let any: SocketAddr = if remote.address.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
-        let socket = UdpSocket::bind(any).await.context("cannot open a socket (is the open-files limit high enough?)")?;
-        socket.connect(remote.address).await?;
-        let checks = Checks {
+    async fn handshake(identity: &Identity, mut socket: Socket, local: &LocalSide, remote: &RemoteSide) -> anyhow::Result<Self> {
+        let first = *remote.addresses.first().context("the server names no address")?;
+        let mut checks = Checks {
             provider: identity.provider.clone(),
             username: format!("{}:{}", remote.ufrag, local.ufrag),
             pwd: remote.pwd.clone(),
-            tie_breaker: rand::random(),
+            own_pwd: local.pwd.clone(),
+            server: first,
+            // A server that offers is controlling as well, and the smaller one gives way (RFC 8445, section 7.3.1.1).
+            tie_breaker: u64::MAX,
         };
-        nominate(&socket, &checks).await?;
-        let (dtls, keys) = secure(identity, &socket, remote).await?;
-        let context =
-            |key: &[u8], salt: &[u8]| SrtpContext::new(key, salt, ProtectionProfile::AeadAes128Gcm, None, None, identity.provider.crypto());
+        for &address in remote.addresses.iter().cycle() {
+            checks.server = address;
+            socket.connect(address).await?;
+            match tokio::time::timeout(TRY, nominate(&mut socket, &checks)).await {
+                Ok(nominated) => {
+                    nominated?;
+                    break;
+                }
+                Err(_) => tracing::debug!(%address, "no answer"),
+            }
+        }
+        let (dtls, keys) = secure(identity, &mut socket, &checks, remote).await?;
+        let context = |key: &[u8], salt: &[u8]| SrtpContext::new(key, salt, keys.profile, None, None, identity.provider.crypto());
         // Client key, server key, client salt, server salt (RFC 5764, section 4.2).
-        let (client_key, server_key) = (&keys[..KEY], &keys[KEY..2 * KEY]);
-        let (client_salt, server_salt) = (&keys[2 * KEY..2 * KEY + SALT], &keys[2 * KEY + SALT..]);
-        Ok(Self { socket, inbound: context(server_key, server_salt)?, outbound: context(client_key, client_salt)?, checks, dtls })
+        let (key, salt) = keys.material.split_at(2 * KEY);
+        let (client_salt, server_salt) = salt.split_at(salt.len() / 2);
+        Ok(Self { socket, inbound: context(&key[KEY..], server_salt)?, outbound: context(&key[..KEY], client_salt)?, checks, dtls })
     }
 
     /// Renews consent (RFC 7675). The answer is not waited for.
@@ -150,9 +185,7 @@ impl Link {
 
     /// Sends a datagram; a full socket buffer or a closed port is the same as loss.
     pub(super) async fn send(&mut self, datagram: &[u8]) {
-        if let Err(error) = self.socket.send(datagram).await {
-            tracing::trace!(%error, "sending");
-        }
+        self.socket.send(datagram).await;
     }
 
     /// Seals and sends RTCP.
@@ -173,18 +206,23 @@ impl Link {
 }
 
 /// Checks until one is answered.
-async fn nominate(socket: &UdpSocket, checks: &Checks) -> anyhow::Result<()> {
-    let mut buffer = [0; 2048];
+async fn nominate(socket: &mut Socket, checks: &Checks) -> anyhow::Result<()> {
     let mut wait = Duration::from_millis(100);
     loop {
         let request = checks.request()?;
-        // A refused port is reported on the next call: the same as no answer.
-        let _ = socket.send(&request).await;
+        socket.send(&request).await;
         let answered = async {
             loop {
-                let length = socket.recv(&mut buffer).await.unwrap_or(0);
-                if length >= 20 && buffer[..2] == STUN_SUCCESS && buffer[8..20] == request[8..20] {
-                    return buffer[..length].to_vec();
+                let mut found = None;
+                for datagram in arrivals(socket).await {
+                    if datagram.len() >= 20 && datagram[..2] == STUN_SUCCESS && datagram[8..20] == request[8..20] {
+                        found = Some(datagram);
+                    } else if let Some(answer) = checks.answer(&datagram) {
+                        socket.send(&answer).await;
+                    }
+                }
+                if let Some(found) = found {
+                    return found;
                 }
             }
         };
@@ -199,9 +237,24 @@ async fn nominate(socket: &UdpSocket, checks: &Checks) -> anyhow::Result<()> {
     }
 }
 
-/// The DTLS handshake; returns the exported keying material.
-async fn secure(identity: &Identity, socket: &UdpSocket, remote: &RemoteSide) -> anyhow::Result<(Endpoint, Vec<u8>)> {
-    let server = remote.address;
+/// The next datagrams; none when the socket reports a closed port, which is the same as silence.
+async fn arrivals(socket: &mut Socket) -> Vec<Vec<u8>> {
+    let mut arrived = Vec::new();
+    if let Err(error) = socket.receive(|_, datagram| arrived.push(datagram.to_vec())).await {
+        tracing::debug!(%error, "receiving");
+    }
+    arrived
+}
+
+/// What DTLS agreed on.
+struct Keys {
+    profile: ProtectionProfile,
+    material: Vec<u8>,
+}
+
+/// The DTLS handshake.
+async fn secure(identity: &Identity, socket: &mut Socket, checks: &Checks, remote: &RemoteSide) -> anyhow::Result<(Endpoint, Keys)> {
+    let server = checks.server;
     let expected = remote.fingerprint.clone();
     let config = identity
         .config
@@ -212,38 +265,52 @@ async fn secure(identity: &Identity, socket: &UdpSocket, remote: &RemoteSide) ->
             _ => Err(RtcError::ErrNoCertificates),
         })))
         .build(true, None)?;
-    let mut endpoint = Endpoint::new(socket.local_addr()?, TransportProtocol::UDP, None);
+    let mut endpoint = Endpoint::new(server, TransportProtocol::UDP, None);
     endpoint.connect(clock::now(), server, Arc::new(config), None)?;
-    let mut buffer = vec![0; 4096];
     loop {
         while let Some(transmit) = endpoint.poll_transmit() {
-            let _ = socket.send(&transmit.message).await;
+            socket.send(&transmit.message).await;
         }
         let due = endpoint.poll_timeout(&server).unwrap_or_else(|| clock::now() + Duration::from_secs(1));
-        let length = tokio::select! {
-            length = socket.recv(&mut buffer) => length.unwrap_or(0),
+        let arrived = tokio::select! {
+            arrived = arrivals(socket) => arrived,
             () = tokio::time::sleep_until(due.into()) => {
                 endpoint.handle_timeout(server, clock::now())?;
                 continue;
             }
         };
-        if length == 0 || !(20..64).contains(&buffer[0]) {
-            continue;
-        }
-        for event in endpoint.read(clock::now(), server, None, BytesMut::from(&buffer[..length]))? {
-            match event {
-                EndpointEvent::HandshakeComplete => {
-                    while let Some(transmit) = endpoint.poll_transmit() {
-                        let _ = socket.send(&transmit.message).await;
+        for datagram in arrived {
+            if let Some(answer) = checks.answer(&datagram) {
+                socket.send(&answer).await;
+            }
+            if !matches!(datagram.first(), Some(20..=63)) {
+                continue;
+            }
+            for event in endpoint.read(clock::now(), server, None, BytesMut::from(&datagram[..]))? {
+                match event {
+                    EndpointEvent::HandshakeComplete => {
+                        while let Some(transmit) = endpoint.poll_transmit() {
+                            socket.send(&transmit.message).await;
+                        }
+                        let keys = export(&endpoint, server)?;
+                        return Ok((endpoint, keys));
                     }
-                    let state = endpoint.get_connection_state(server).context("the handshake vanished")?;
-                    let keys = state.export_keying_material(LABEL_EXTRACTOR_DTLS_SRTP, &[], 2 * (KEY + SALT))?.as_ref().to_vec();
-                    ensure!(keys.len() == 2 * (KEY + SALT), "too little keying material");
-                    return Ok((endpoint, keys));
+                    EndpointEvent::PeerClosed => bail!("the server closed DTLS"),
+                    _ => {}
                 }
-                EndpointEvent::PeerClosed => bail!("the server closed DTLS"),
-                _ => {}
             }
         }
     }
+}
+
+fn export(endpoint: &Endpoint, server: SocketAddr) -> anyhow::Result<Keys> {
+    let state = endpoint.get_connection_state(server).context("the handshake vanished")?;
+    let (profile, salt) = match state.srtp_protection_profile() {
+        SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm => (ProtectionProfile::AeadAes128Gcm, 12),
+        SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80 => (ProtectionProfile::Aes128CmHmacSha1_80, 14),
+        _ => bail!("the server agreed to no SRTP profile of ours"),
+    };
+    let material = state.export_keying_material(LABEL_EXTRACTOR_DTLS_SRTP, &[], 2 * (KEY + salt))?.as_ref().to_vec();
+    ensure!(material.len() == 2 * (KEY + salt), "too little keying material");
+    Ok(Keys { profile, material })
 }

@@ -1,156 +1,214 @@
-//! The synthetic publisher: packets that look like H.264 to a forwarder (real parameter sets, key frames, FU-A) and carry the time
-//! they were sent. Not decodable. Invariant: every fragment's payload holds `MARK` and the machine's clock behind its FU header.
+//! A publisher: one WHIP session that sends a [`Source`] on time until it is stopped.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use rtc_rtp::header::Header;
 use rtc_rtp::packet::Packet;
 use rtc_shared::marshal::Marshal;
+use rtc_srtp::context::Context as SrtpContext;
 use tokio_util::sync::CancellationToken;
 
 use super::clock;
-use super::link::{Identity, Link};
-use super::signaling::{Direction, EXTENSION_MID, EXTENSION_RID, EXTENSION_TWCC, RIDS, Server, VIDEO_PAYLOAD_TYPE, offer};
-use crate::limits::{LOADGEN_CONSENT_INTERVAL, LOADGEN_PAYLOAD_BYTES};
+use super::link::{Checks, Identity, Link};
+use super::sdp::{AUDIO_PAYLOAD_TYPE, Direction, EXTENSION_MID, EXTENSION_RID, EXTENSION_TWCC, RIDS, VIDEO_PAYLOAD_TYPE};
+use super::signaling::Server;
+use super::socket::Socket;
+use super::source::Source;
+use crate::limits::LOADGEN_CONSENT_INTERVAL;
 
-const FRAMES_PER_SECOND: u32 = 30;
-const KEY_FRAME_EVERY: u32 = 2 * FRAMES_PER_SECOND;
-const MARK: [u8; 4] = *b"load";
-/// Bytes in front of the mark: RTP's fixed header is not counted here.
-const FU_HEADER: usize = 2;
-/// Baseline 3.1, 1280 x 720 (from x264), and its picture parameter set.
-const SPS: [u8; 21] =
-    [0x67, 0x42, 0xc0, 0x1f, 0xda, 0x01, 0x40, 0x16, 0xe9, 0xb8, 0x08, 0x08, 0x0a, 0x00, 0x00, 0x07, 0xd0, 0x00, 0x01, 0xd4, 0xc0];
-const PPS: [u8; 4] = [0x68, 0xce, 0x3c, 0x80];
+const VIDEO_CLOCK_HZ: u32 = 90_000;
+/// Seconds between key frames of the synthetic picture when nobody asks.
+const KEY_FRAME_EVERY_S: u32 = 2;
 
-/// What the publisher sends.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Rate {
-    /// Simulcast layers, one or three.
-    pub(super) layers: usize,
-    /// Packets per second of the highest layer; each lower one has a third.
-    pub(super) packets_per_second: u32,
-}
-
-/// The time in a decrypted packet of ours, nanoseconds of the machine's clock.
-pub(super) fn sent_at(packet: &[u8]) -> Option<u64> {
-    let mut rest = packet;
-    let header = <Header as rtc_shared::marshal::Unmarshal>::unmarshal(&mut rest).ok()?;
-    let start = packet.len() - rest.len();
-    let _ = header;
-    let stamp = packet.get(start + FU_HEADER..start + FU_HEADER + 12)?;
-    (stamp[..4] == MARK).then(|| u64::from_be_bytes(stamp[4..].try_into().expect("eight bytes")))
-}
-
-/// One layer's state.
-struct Layer {
+/// One outgoing RTP stream.
+struct Stream {
     ssrc: u32,
+    payload_type: u8,
+    mid: &'static [u8],
     rid: Option<&'static str>,
     sequence: u16,
-    packets_per_frame: u32,
     sent: u32,
     octets: u32,
 }
 
-/// Publishes until `stop`. `ready` is cancelled (that is: released) once media flows.
+/// Publishes until `stop`. `ready` is cancelled (that is: released) once media has flowed for a second.
 ///
 /// # Errors
 /// The server refuses, or cannot be reached.
 pub(super) async fn publish(
     server: &Server,
     identity: &Identity,
-    rate: Rate,
+    broadcast: &str,
+    source: &Source,
     ready: &CancellationToken,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let local = identity.local_side();
-    let ssrcs: Vec<u32> = (0..rate.layers).map(|_| rand::random()).collect();
-    let accepted = server.post("whip", offer(&local, &Direction::Send { ssrcs: ssrcs.clone() })).await?;
-    let mut link = Link::connect(identity, &local, &accepted.remote).await?;
-    let mut layers: Vec<Layer> = ssrcs.iter().enumerate().map(|(index, &ssrc)| layer(index, ssrc, rate)).collect();
-    send_all(&mut link, &mut layers, ready, stop).await?;
-    link.close().await;
+    let socket = Socket::open(None, 0).await?;
+    let mut local = identity.local_side();
+    local.candidate = Some(server.candidate(socket.local_port()?));
+    let ssrcs: Vec<u32> = (0..source.layers()).map(|_| rand::random()).collect();
+    let audio_ssrc = source.has_sound().then(rand::random);
+    let accepted = server.negotiate(broadcast, &local, &Direction::Send { ssrcs: ssrcs.clone(), audio_ssrc }).await?;
+    let link = Link::connect(identity, socket, &local, &accepted.remote).await?;
+    let video = ssrcs.iter().enumerate().map(|(index, &ssrc)| {
+        let rid = (ssrcs.len() > 1).then(|| RIDS[index]);
+        Stream::new(ssrc, VIDEO_PAYLOAD_TYPE, b"0", rid)
+    });
+    let sound = audio_ssrc.map(|ssrc| Stream::new(ssrc, AUDIO_PAYLOAD_TYPE, b"1", None));
+    let mut sending = Sending { link, source, video: video.collect(), sound, transport_sequence: 0, replies: Vec::new(), key_wanted: true };
+    let sent = sending.run(ready, stop).await;
+    sending.link.close().await;
     server.delete(accepted).await;
-    Ok(())
+    sent
 }
 
-/// Packets of one frame at a rate of packets per second.
-pub(super) fn packets_per_frame(packets_per_second: u32) -> usize {
-    (packets_per_second / FRAMES_PER_SECOND).max(1) as usize
+struct Sending<'a> {
+    link: Link,
+    source: &'a Source,
+    /// Lowest layer first.
+    video: Vec<Stream>,
+    sound: Option<Stream>,
+    transport_sequence: u16,
+    /// Answers to the server's checks, to be sent.
+    replies: Vec<Vec<u8>>,
+    key_wanted: bool,
 }
 
-fn layer(index: usize, ssrc: u32, rate: Rate) -> Layer {
-    let share = 3_u32.pow((rate.layers - 1 - index) as u32);
-    let packets_per_frame = packets_per_frame(rate.packets_per_second / share) as u32;
-    let rid = (rate.layers > 1).then(|| RIDS[index]);
-    Layer { ssrc, rid, sequence: rand::random::<u16>() >> 1, packets_per_frame, sent: 0, octets: 0 }
-}
-
-async fn send_all(link: &mut Link, layers: &mut [Layer], ready: &CancellationToken, stop: &CancellationToken) -> anyhow::Result<()> {
-    let started = clock::now();
-    let own_base: u32 = rand::random();
-    let mut transport_sequence = 0_u16;
-    let mut consent_at = started;
-    let mut key_wanted = true;
-    let mut last_key = 0;
-    for frame in 0_u32.. {
-        let due = started + Duration::from_nanos(u64::from(frame) * 1_000_000_000 / u64::from(FRAMES_PER_SECOND));
+impl Sending<'_> {
+    async fn run(&mut self, ready: &CancellationToken, stop: &CancellationToken) -> anyhow::Result<()> {
+        let started = clock::now();
+        let rate = self.source.frames_per_second();
+        let (video_base, sound_base): (u32, u32) = (rand::random(), rand::random());
+        let mut consent_at = started;
+        let (mut frame, mut last_key) = (0_u32, 0);
+        // Ticks of sound sent.
+        let (mut packet, mut ticks) = (0_u64, 0_u64);
         loop {
+            let video_at = started + Duration::from_nanos(u64::from(frame) * 1_000_000_000 / u64::from(rate));
+            let sound_at = self.sound.as_ref().map(|_| started + Duration::from_micros(ticks * 1000 / 48));
+            let due = sound_at.map_or(video_at, |at| at.min(video_at));
+            if !self.until(due, stop).await {
+                return Ok(());
+            }
+            if sound_at.is_some_and(|at| at <= video_at) {
+                let Some((payload, length)) = self.source.sound(packet) else { continue };
+                self.send_sound(sound_base.wrapping_add(ticks as u32), payload).await?;
+                (packet, ticks) = (packet + 1, ticks + u64::from(length));
+                continue;
+            }
+            // At most two key frames a second, whoever asks.
+            let is_due = frame - last_key >= KEY_FRAME_EVERY_S * rate || (self.key_wanted && frame - last_key >= rate / 2);
+            let key = frame == 0 || is_due;
+            if key {
+                (last_key, self.key_wanted) = (frame, false);
+            }
+            let timestamp = video_base.wrapping_add((u64::from(frame) * u64::from(VIDEO_CLOCK_HZ) / u64::from(rate)) as u32);
+            self.send_frame(frame, timestamp, key).await?;
+            if frame.is_multiple_of(rate) {
+                self.report(timestamp, sound_base.wrapping_add(ticks as u32)).await?;
+            }
+            if clock::now() >= consent_at {
+                consent_at = clock::now() + LOADGEN_CONSENT_INTERVAL;
+                self.link.renew_consent().await?;
+            }
+            if frame == rate {
+                ready.cancel();
+            }
+            frame = frame.wrapping_add(1);
+        }
+    }
+
+    /// Listens until `due`; false when it is time to stop.
+    async fn until(&mut self, due: Instant, stop: &CancellationToken) -> bool {
+        loop {
+            let Link { socket, inbound, checks, .. } = &mut self.link;
+            let (replies, key_wanted) = (&mut self.replies, &mut self.key_wanted);
             tokio::select! {
-                () = stop.cancelled() => return Ok(()),
-                () = tokio::time::sleep_until(due.into()) => break,
-                asked = key_frame_asked(link) => key_wanted |= asked,
+                () = stop.cancelled() => return false,
+                () = tokio::time::sleep_until(due.into()) => return true,
+                received = socket.receive(|_, datagram| hear(datagram, inbound, checks, replies, key_wanted)) => {
+                    if let Err(error) = received {
+                        tracing::debug!(%error, "a publisher's socket");
+                    }
+                }
+            }
+            for reply in std::mem::take(&mut self.replies) {
+                self.link.send(&reply).await;
             }
         }
-        // At most two key frames a second, whoever asks.
-        let key = frame == 0 || frame - last_key >= KEY_FRAME_EVERY || (key_wanted && frame - last_key >= FRAMES_PER_SECOND / 2);
-        if key {
-            (last_key, key_wanted) = (frame, false);
-        }
-        let timestamp = own_base.wrapping_add(frame.wrapping_mul(90_000 / FRAMES_PER_SECOND));
+    }
+
+    async fn send_frame(&mut self, frame: u32, timestamp: u32, key: bool) -> anyhow::Result<()> {
         // Sealed first, sent then: the packets of a frame arrive together, as an encoder's do.
         let mut burst = Vec::new();
-        for layer in layers.iter_mut() {
-            for (index, payload) in payloads(layer.packets_per_frame, key).into_iter().enumerate() {
-                let marker = index as u32 + 1 == layer.packets_per_frame + u32::from(key);
-                let packet = layer.packet(timestamp, marker, transport_sequence, payload)?;
-                transport_sequence = transport_sequence.wrapping_add(1);
-                burst.push(link.outbound.encrypt_rtp(&packet)?);
+        for (layer, stream) in self.video.iter_mut().enumerate() {
+            let payloads = self.source.frame(frame, layer, key);
+            let last = payloads.len() - 1;
+            for (index, payload) in payloads.into_iter().enumerate() {
+                let packet = stream.packet(timestamp, index == last, self.transport_sequence, payload)?;
+                self.transport_sequence = self.transport_sequence.wrapping_add(1);
+                burst.push(self.link.outbound.encrypt_rtp(&packet)?);
             }
         }
         for sealed in &burst {
-            link.send(sealed).await;
+            self.link.send(sealed).await;
         }
-        for layer in layers.iter() {
-            if frame.is_multiple_of(FRAMES_PER_SECOND) {
-                let report = layer.sender_report(timestamp);
-                link.send_rtcp(&report).await?;
-            }
-        }
-        if clock::now() >= consent_at {
-            consent_at = clock::now() + LOADGEN_CONSENT_INTERVAL;
-            link.renew_consent().await?;
-        }
-        if frame == FRAMES_PER_SECOND {
-            ready.cancel();
-        }
+        Ok(())
     }
-    Ok(())
+
+    async fn send_sound(&mut self, timestamp: u32, payload: Bytes) -> anyhow::Result<()> {
+        let Some(stream) = &mut self.sound else { return Ok(()) };
+        let packet = stream.packet(timestamp, false, self.transport_sequence, payload)?;
+        self.transport_sequence = self.transport_sequence.wrapping_add(1);
+        let sealed = self.link.outbound.encrypt_rtp(&packet)?;
+        self.link.send(&sealed).await;
+        Ok(())
+    }
+
+    async fn report(&mut self, video_timestamp: u32, sound_timestamp: u32) -> anyhow::Result<()> {
+        let video = self.video.iter().map(|stream| stream.sender_report(video_timestamp));
+        let reports: Vec<Vec<u8>> = video.chain(self.sound.iter().map(|stream| stream.sender_report(sound_timestamp))).collect();
+        for report in reports {
+            self.link.send_rtcp(&report).await?;
+        }
+        Ok(())
+    }
 }
 
-impl Layer {
+/// One datagram of the server's: a check to answer, or a request for a key frame (PLI or FIR).
+fn hear(datagram: &[u8], inbound: &mut SrtpContext, checks: &Checks, replies: &mut Vec<Vec<u8>>, key_wanted: &mut bool) {
+    if let Some(answer) = checks.answer(datagram) {
+        return replies.push(answer);
+    }
+    if datagram.len() < 8 || !(192..=223).contains(&datagram[1]) || datagram[0] >> 6 != 2 {
+        return;
+    }
+    let Ok(plain) = inbound.decrypt_rtcp(datagram) else { return };
+    let mut rest = &plain[..];
+    while rest.len() >= 4 {
+        let words = usize::from(u16::from_be_bytes([rest[2], rest[3]]));
+        *key_wanted |= rest[1] == 206 && matches!(rest[0] & 0x1f, 1 | 4);
+        rest = rest.get(4 * (words + 1)..).unwrap_or_default();
+    }
+}
+
+impl Stream {
+    fn new(ssrc: u32, payload_type: u8, mid: &'static [u8], rid: Option<&'static str>) -> Self {
+        Self { ssrc, payload_type, mid, rid, sequence: rand::random::<u16>() >> 1, sent: 0, octets: 0 }
+    }
+
     fn packet(&mut self, timestamp: u32, marker: bool, transport_sequence: u16, payload: Bytes) -> anyhow::Result<BytesMut> {
         let mut header = Header {
             version: 2,
             marker,
-            payload_type: VIDEO_PAYLOAD_TYPE,
+            payload_type: self.payload_type,
             sequence_number: self.sequence,
             timestamp,
             ssrc: self.ssrc,
             ..Header::default()
         };
-        header.set_extension(EXTENSION_MID, Bytes::from_static(b"0"))?;
+        header.set_extension(EXTENSION_MID, Bytes::from_static(self.mid))?;
         if let Some(rid) = self.rid {
             header.set_extension(EXTENSION_RID, Bytes::from_static(rid.as_bytes()))?;
         }
@@ -174,69 +232,19 @@ impl Layer {
     }
 }
 
-/// One frame: parameter sets before a key frame, then fragments of one slice, each with the time.
-fn payloads(count: u32, key: bool) -> Vec<Bytes> {
-    let mut out = Vec::with_capacity(count as usize + 1);
-    if key {
-        let mut sets = BytesMut::new();
-        sets.put_u8(0x78);
-        for set in [&SPS[..], &PPS[..]] {
-            sets.put_u16(set.len() as u16);
-            sets.put_slice(set);
-        }
-        out.push(sets.freeze());
-    }
-    let kind = if key { 5 } else { 1 };
-    for index in 0..count {
-        let mut payload = BytesMut::with_capacity(LOADGEN_PAYLOAD_BYTES);
-        payload.put_u8(0x60 | 28);
-        // A frame of one packet is a fragment with both edges, which a forwarder must take too.
-        let edge = if index == 0 { 0x80 } else { 0 } | if index + 1 == count && count > 1 { 0x40 } else { 0 };
-        payload.put_u8(edge | kind);
-        payload.put_slice(&MARK);
-        payload.put_u64(clock::machine_ns());
-        // No byte of the filler is zero: nothing in it looks like a start code.
-        payload.resize(LOADGEN_PAYLOAD_BYTES, 0xa5);
-        out.push(payload.freeze());
-    }
-    out
-}
-
-/// Reads one datagram; whether it asks for a key frame (PLI or FIR).
-async fn key_frame_asked(link: &mut Link) -> bool {
-    let mut buffer = [0; 2048];
-    let Ok(length) = link.socket.recv(&mut buffer).await else { return false };
-    if length < 8 || !(192..=223).contains(&buffer[1]) || buffer[0] >> 6 != 2 {
-        return false;
-    }
-    let Ok(plain) = link.inbound.decrypt_rtcp(&buffer[..length]) else { return false };
-    let mut rest = &plain[..];
-    while rest.len() >= 4 {
-        let words = usize::from(u16::from_be_bytes([rest[2], rest[3]]));
-        if rest[1] == 206 && matches!(rest[0] & 0x1f, 1 | 4) {
-            return true;
-        }
-        rest = rest.get(4 * (words + 1)..).unwrap_or_default();
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::loadgen::reception::{Header as Read, payload};
 
     #[test]
-    fn packets_carry_their_time_and_parameter_sets() {
-        let mut layer = layer(2, 5, Rate { layers: 3, packets_per_second: 300 });
-        assert_eq!(layer.packets_per_frame, 10);
-        let frame = payloads(10, true);
-        assert_eq!(frame.len(), 11);
-        assert_eq!(frame[0][0] & 0x1f, 24);
-        let before = clock::machine_ns();
-        let packet = layer.packet(1, true, 2, frame[3].clone()).expect("short extensions");
-        let sent = sent_at(&packet).expect("our mark");
-        assert!(sent <= before && before - sent < 60_000_000_000);
-        let sets = layer.packet(1, false, 3, frame[0].clone()).expect("short extensions");
-        assert_eq!(sent_at(&sets), None);
+    fn packets_are_numbered_and_say_where_they_belong() {
+        let mut stream = Stream::new(5, VIDEO_PAYLOAD_TYPE, b"0", Some("h"));
+        let first = stream.packet(1, false, 2, Bytes::from_static(&[0x41, 1])).expect("short extensions");
+        let second = stream.packet(1, true, 3, Bytes::from_static(&[0x41, 2])).expect("short extensions");
+        let read = |packet: &[u8]| Read::read(packet, Some(EXTENSION_TWCC)).expect("RTP");
+        assert_eq!(read(&second).sequence, read(&first).sequence.wrapping_add(1));
+        assert_eq!((read(&second).marker, read(&second).transport_sequence, payload(&second)), (true, Some(3), Some(&[0x41, 2][..])));
+        assert_eq!((stream.sent, stream.octets), (2, 4));
     }
 }

@@ -7,6 +7,7 @@ use crate::limits::LOADGEN_REORDER_WINDOW;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) payload_type: u8,
+    pub(super) marker: bool,
     pub(super) sequence: u16,
     pub(super) ssrc: u32,
     /// Transport-wide sequence number, when the packet has one.
@@ -15,13 +16,14 @@ pub(super) struct Header {
 
 impl Header {
     /// Reads an RTP header (RFC 3550, section 5.1; one-byte extensions of RFC 8285). `None` for RTCP and for what is not RTP.
-    pub(super) fn read(packet: &[u8], transport_extension: u8) -> Option<Self> {
+    pub(super) fn read(packet: &[u8], transport_extension: Option<u8>) -> Option<Self> {
         if packet.len() < 12 || packet[0] >> 6 != 2 || (192..=223).contains(&packet[1]) {
             return None;
         }
         let word = |at: usize| packet.get(at..at + 2).map(|bytes| u16::from_be_bytes([bytes[0], bytes[1]]));
         let ssrc = u32::from_be_bytes([packet[8], packet[9], packet[10], packet[11]]);
-        let mut header = Self { payload_type: packet[1] & 0x7f, sequence: word(2)?, ssrc, transport_sequence: None };
+        let mut header =
+            Self { payload_type: packet[1] & 0x7f, marker: packet[1] & 0x80 != 0, sequence: word(2)?, ssrc, transport_sequence: None };
         if packet[0] & 0x10 == 0 {
             return Some(header);
         }
@@ -43,7 +45,7 @@ impl Header {
             } else {
                 (elements[at] >> 4, at + 1, usize::from(elements[at] & 0x0f) + 1)
             };
-            if id == transport_extension && size == 2 {
+            if Some(id) == transport_extension && size == 2 {
                 let value = elements.get(from..from + 2)?;
                 header.transport_sequence = Some(u16::from_be_bytes([value[0], value[1]]));
             }
@@ -81,10 +83,15 @@ impl Continuity {
         Self { first, highest: first, received: 1, duplicated: 0, seen }
     }
 
-    /// Takes the next packet's sequence number.
-    pub(super) fn take(&mut self, sequence: u16) {
+    /// A sequence number near the highest, extended.
+    pub(super) fn extend(&self, sequence: u16) -> u64 {
         let ahead = sequence.wrapping_sub(self.highest as u16) as i16;
-        let extended = self.highest.saturating_add_signed(i64::from(ahead));
+        self.highest.saturating_add_signed(i64::from(ahead))
+    }
+
+    /// Takes the next packet's sequence number; returns it extended.
+    pub(super) fn take(&mut self, sequence: u16) -> u64 {
+        let extended = self.extend(sequence);
         if extended > self.highest {
             for gone in self.highest + 1..=extended.min(self.highest + LOADGEN_REORDER_WINDOW as u64) {
                 self.seen[gone as usize % LOADGEN_REORDER_WINDOW] = false;
@@ -92,7 +99,7 @@ impl Continuity {
             self.highest = extended;
         } else if self.highest - extended >= LOADGEN_REORDER_WINDOW as u64 || extended < self.first {
             // Too old to tell.
-            return;
+            return extended;
         }
         let slot = &mut self.seen[extended as usize % LOADGEN_REORDER_WINDOW];
         if *slot {
@@ -101,6 +108,7 @@ impl Continuity {
             *slot = true;
             self.received += 1;
         }
+        extended
     }
 
     pub(super) fn counts(&self) -> Counts {
@@ -129,6 +137,46 @@ pub(super) fn receiver_report(own_ssrc: u32, ssrc: u32, continuity: &Continuity,
     // Jitter, and no sender report to refer to.
     report.extend_from_slice(&[0; 12]);
     report
+}
+
+/// Asks for packets again (RFC 4585, section 6.2.1).
+pub(super) fn nack(own_ssrc: u32, ssrc: u32, numbers: &[u16]) -> Vec<u8> {
+    let mut items: Vec<(u16, u16)> = Vec::new();
+    for &number in numbers {
+        match items.last_mut() {
+            Some((first, mask)) if (1..=16).contains(&number.wrapping_sub(*first)) => *mask |= 1 << (number.wrapping_sub(*first) - 1),
+            Some(_) | None => items.push((number, 0)),
+        }
+    }
+    let mut message = feedback_header(1, 205, 2 + items.len() as u16, own_ssrc, ssrc);
+    for (first, mask) in items {
+        message.extend_from_slice(&first.to_be_bytes());
+        message.extend_from_slice(&mask.to_be_bytes());
+    }
+    message
+}
+
+/// Asks for a key frame (RFC 4585, section 6.3.1).
+pub(super) fn picture_loss(own_ssrc: u32, ssrc: u32) -> Vec<u8> {
+    feedback_header(1, 206, 2, own_ssrc, ssrc)
+}
+
+fn feedback_header(format: u8, kind: u8, words: u16, own_ssrc: u32, ssrc: u32) -> Vec<u8> {
+    let mut message = vec![0x80 | format, kind];
+    message.extend_from_slice(&words.to_be_bytes());
+    message.extend_from_slice(&own_ssrc.to_be_bytes());
+    message.extend_from_slice(&ssrc.to_be_bytes());
+    message
+}
+
+/// Where the payload of a decrypted packet lies, without padding; `None` when it is not RTP or empty.
+pub(super) fn payload(packet: &[u8]) -> Option<&[u8]> {
+    let mut start = 12 + 4 * usize::from(packet.first()? & 0x0f);
+    if packet[0] & 0x10 != 0 {
+        start += 4 + 4 * usize::from(u16::from_be_bytes([*packet.get(start + 2)?, *packet.get(start + 3)?]));
+    }
+    let padding = if packet[0] & 0x20 != 0 { usize::from(*packet.last()?) } else { 0 };
+    packet.get(start..packet.len().checked_sub(padding)?).filter(|payload| !payload.is_empty())
 }
 
 /// Arrivals since the last transport-wide feedback.
@@ -209,8 +257,10 @@ impl Arrivals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rtc_rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
     use rtc_rtcp::receiver_report::ReceiverReport;
     use rtc_rtcp::transport_feedbacks::transport_layer_cc::{SymbolTypeTcc, TransportLayerCc};
+    use rtc_rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
     use rtc_shared::marshal::Unmarshal;
 
     fn packet(sequence: u16, extension: &[u8]) -> Vec<u8> {
@@ -222,11 +272,11 @@ mod tests {
 
     #[test]
     fn headers_give_up_their_transport_sequence() {
-        let header = Header::read(&packet(7, &[0x10, b'0', 0, 0x41, 0x12, 0x34, 0, 0]), 4).expect("an RTP packet");
+        let header = Header::read(&packet(7, &[0x10, b'0', 0, 0x41, 0x12, 0x34, 0, 0]), Some(4)).expect("an RTP packet");
         assert_eq!((header.sequence, header.ssrc, header.transport_sequence), (7, 9, Some(0x1234)));
-        assert_eq!(Header::read(&[0x80, 200, 0, 6, 0, 0, 0, 1, 0, 0, 0, 0], 4), None, "RTCP");
+        assert_eq!(Header::read(&[0x80, 200, 0, 6, 0, 0, 0, 1, 0, 0, 0, 0], Some(4)), None, "RTCP");
         for cut in 0..20 {
-            let _ = Header::read(&packet(7, &[0x41, 0x12, 0x34, 0])[..cut], 4);
+            let _ = Header::read(&packet(7, &[0x41, 0x12, 0x34, 0])[..cut], Some(4));
         }
     }
 
@@ -236,6 +286,7 @@ mod tests {
         for sequence in [65_535, 0, 2, 2, 1, 5] {
             continuity.take(sequence);
         }
+        assert_eq!(continuity.extend(5), (1 << 17) + 5);
         assert_eq!(continuity.counts(), Counts { received: 6, lost: 2, duplicated: 1 });
         assert_eq!(continuity.extended_highest(), 65_536 + 5);
     }
@@ -243,11 +294,36 @@ mod tests {
     #[test]
     fn reports_are_read_by_an_independent_parser() {
         let mut continuity = Continuity::new(100);
-        [101, 103].into_iter().for_each(|sequence| continuity.take(sequence));
+        [101, 103].into_iter().for_each(|sequence| {
+            continuity.take(sequence);
+        });
         let bytes = receiver_report(1, 2, &continuity, &mut Counts::default());
         let report = ReceiverReport::unmarshal(&mut &bytes[..]).expect("a receiver report");
         assert_eq!((report.reports[0].total_lost, report.reports[0].last_sequence_number), (1, 103));
         assert_eq!(report.reports[0].fraction_lost, 64);
+    }
+
+    #[test]
+    fn requests_are_read_by_an_independent_parser() {
+        let bytes = nack(1, 2, &[65_534, 65_535, 14, 20, 40]);
+        let read = TransportLayerNack::unmarshal(&mut &bytes[..]).expect("a request");
+        let numbers: Vec<u16> = read.nacks.iter().flat_map(|pair| pair.packet_list()).collect();
+        assert_eq!((read.media_ssrc, numbers), (2, vec![65_534, 65_535, 14, 20, 40]));
+        let bytes = picture_loss(1, 2);
+        assert_eq!(PictureLossIndication::unmarshal(&mut &bytes[..]).expect("a request").media_ssrc, 2);
+    }
+
+    #[test]
+    fn payloads_are_found_behind_extensions_and_before_padding() {
+        let mut bytes = packet(7, &[0x41, 0x12, 0x34, 0]);
+        assert_eq!(payload(&bytes), None, "empty");
+        bytes.extend_from_slice(&[9, 8, 0, 2]);
+        assert_eq!(payload(&bytes), Some(&[9, 8, 0, 2][..]));
+        bytes[0] |= 0x20;
+        assert_eq!(payload(&bytes), Some(&[9, 8][..]));
+        for cut in 0..bytes.len() {
+            let _ = payload(&bytes[..cut]);
+        }
     }
 
     #[test]

@@ -1,165 +1,131 @@
-//! WHIP and WHEP over HTTP for the load generator: the least offer that a server must answer, and what matters of the answer.
-//! Invariant: an address that is not loopback is never contacted unless the operator said so.
+//! How a client comes to its session: WHIP and WHEP, which every server should speak, or Janus's own interface (`janus`).
+//! Invariant: an address that is not this machine's is never contacted unless the operator said so.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
 use anyhow::{Context, bail, ensure};
+use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
 
+use super::janus::{self, Janus};
+use super::sdp::{self, Direction, LocalSide, RemoteSide};
 use crate::limits::LOADGEN_CONNECT_TIMEOUT;
 
-pub(super) const VIDEO_PAYLOAD_TYPE: u8 = 102;
-/// Header extension ids of our offers.
-pub(super) const EXTENSION_MID: u8 = 1;
-pub(super) const EXTENSION_RID: u8 = 2;
-pub(super) const EXTENSION_TWCC: u8 = 4;
-/// Layer names, lowest first.
-pub(super) const RIDS: [&str; 3] = ["l", "m", "h"];
-
-/// What of our side goes into an offer.
-pub(super) struct LocalSide {
-    pub(super) ufrag: String,
-    pub(super) pwd: String,
-    /// Value of `a=fingerprint`.
-    pub(super) fingerprint: String,
-}
-
-/// What of the answer a connection needs.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct RemoteSide {
-    pub(super) ufrag: String,
-    pub(super) pwd: String,
-    pub(super) fingerprint: String,
-    pub(super) address: SocketAddr,
-}
-
-/// Which way media flows.
-pub(super) enum Direction {
-    /// A viewer.
-    Receive,
-    /// A publisher with these SSRCs, lowest layer first; more than one are simulcast.
-    Send { ssrcs: Vec<u32> },
-}
-
-/// One video m-line of H.264.
-pub(super) fn offer(local: &LocalSide, direction: &Direction) -> String {
-    let mut sdp = String::from("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\na=extmap-allow-mixed\r\n");
-    let pt = VIDEO_PAYLOAD_TYPE;
-    let rtx = pt + 1;
-    let lines = [
-        format!("m=video 9 UDP/TLS/RTP/SAVPF {pt} {rtx}"),
-        "c=IN IP4 0.0.0.0".to_owned(),
-        "a=rtcp:9 IN IP4 0.0.0.0".to_owned(),
-        format!("a=ice-ufrag:{}", local.ufrag),
-        format!("a=ice-pwd:{}", local.pwd),
-        "a=ice-options:trickle".to_owned(),
-        format!("a=fingerprint:{}", local.fingerprint),
-        "a=setup:actpass".to_owned(),
-        "a=mid:0".to_owned(),
-        format!("a=extmap:{EXTENSION_MID} urn:ietf:params:rtp-hdrext:sdes:mid"),
-        format!("a=extmap:{EXTENSION_RID} urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"),
-        format!("a=extmap:{EXTENSION_TWCC} http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"),
-        "a=rtcp-mux".to_owned(),
-        "a=rtcp-rsize".to_owned(),
-        format!("a=rtpmap:{pt} H264/90000"),
-        format!("a=rtcp-fb:{pt} nack"),
-        format!("a=rtcp-fb:{pt} nack pli"),
-        format!("a=rtcp-fb:{pt} ccm fir"),
-        format!("a=rtcp-fb:{pt} transport-cc"),
-        format!("a=fmtp:{pt} level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"),
-        format!("a=rtpmap:{rtx} rtx/90000"),
-        format!("a=fmtp:{rtx} apt={pt}"),
-    ];
-    for line in lines {
-        sdp.push_str(&line);
-        sdp.push_str("\r\n");
-    }
-    match direction {
-        Direction::Receive => sdp.push_str("a=recvonly\r\n"),
-        Direction::Send { ssrcs } => {
-            sdp.push_str("a=sendonly\r\na=msid:load video\r\n");
-            if ssrcs.len() > 1 {
-                let rids = &RIDS[..ssrcs.len()];
-                rids.iter().for_each(|rid| sdp.push_str(&format!("a=rid:{rid} send\r\n")));
-                sdp.push_str(&format!("a=simulcast:send {}\r\n", rids.join(";")));
-            } else {
-                ssrcs.iter().for_each(|ssrc| sdp.push_str(&format!("a=ssrc:{ssrc} cname:load\r\n")));
-            }
-        }
-    }
-    sdp
-}
-
-/// Reads an answer; `None` where something we need is missing.
-fn read_answer(sdp: &str) -> Option<RemoteSide> {
-    let value = |name: &str| sdp.lines().find_map(|line| line.trim_end().strip_prefix("a=")?.strip_prefix(name)?.strip_prefix(':'));
-    let addresses = sdp.lines().filter_map(|line| {
-        let fields: Vec<&str> = line.trim_end().strip_prefix("a=candidate:")?.split(' ').collect();
-        (fields.len() >= 8 && fields[2].eq_ignore_ascii_case("udp")).then_some(())?;
-        Some(SocketAddr::new(fields[4].parse().ok()?, fields[5].parse().ok()?))
-    });
-    // The load runs on one machine: its loopback address is the least disturbed way.
-    let address = addresses.min_by_key(|address| (!address.ip().is_loopback(), address.is_ipv6()))?;
-    Some(RemoteSide {
-        ufrag: value("ice-ufrag")?.to_owned(),
-        pwd: value("ice-pwd")?.to_owned(),
-        fingerprint: value("fingerprint")?.to_owned(),
-        address,
-    })
+/// Where the server is and what it speaks.
+#[derive(Debug, Clone)]
+pub(super) struct ServerOptions {
+    pub(super) url: String,
+    /// With `{broadcast}` in the place of the name; `None`: Courtside's own.
+    pub(super) whip: Option<String>,
+    pub(super) whep: Option<String>,
+    pub(super) token: Option<String>,
+    pub(super) janus: bool,
+    /// Lifts the restriction to this machine.
+    pub(super) anywhere: bool,
 }
 
 /// A server and what we may do there.
-#[derive(Clone)]
 pub(super) struct Server {
     http: reqwest::Client,
-    base: reqwest::Url,
-    broadcast: String,
+    whip: String,
+    whep: String,
     token: Option<String>,
+    janus: Option<Janus>,
     anywhere: bool,
+    /// Our own address on the way to it, for servers that need a candidate.
+    own_ip: IpAddr,
 }
 
 /// An accepted session.
 pub(super) struct Accepted {
     pub(super) remote: RemoteSide,
-    resource: Option<reqwest::Url>,
+    resource: Resource,
+}
+
+/// What ends the session.
+enum Resource {
+    /// The server named none.
+    Nameless,
+    Url(Url),
+    Janus(janus::Session),
 }
 
 impl Server {
-    /// `anywhere` lifts the restriction to loopback.
-    ///
     /// # Errors
-    /// The address is not one, or is not loopback.
-    pub(super) fn new(url: &str, broadcast: &str, token: Option<String>, anywhere: bool) -> anyhow::Result<Self> {
-        let base = reqwest::Url::parse(url).with_context(|| format!("{url} is not an address"))?;
-        let host = base.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-        let loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        ensure!(loopback || anywhere, "{host} is not this machine; load on others needs --i-know and their owner's consent");
+    /// The address is not one, or is not this machine's.
+    pub(super) fn new(options: &ServerOptions) -> anyhow::Result<Self> {
+        let base = Url::parse(&options.url).with_context(|| format!("{} is not an address", options.url))?;
+        let endpoint = |given: &Option<String>, path: &str| -> anyhow::Result<String> {
+            let base = base.as_str().trim_end_matches('/');
+            let endpoint = given.clone().unwrap_or_else(|| format!("{base}/{path}/{{broadcast}}"));
+            check_host(&Url::parse(&endpoint).with_context(|| format!("{endpoint} is not an address"))?, options.anywhere)?;
+            Ok(endpoint)
+        };
+        let (whip, whep) = (endpoint(&options.whip, "whip")?, endpoint(&options.whep, "whep")?);
         let http = reqwest::Client::builder().timeout(LOADGEN_CONNECT_TIMEOUT).build().context("cannot set up HTTP")?;
-        Ok(Self { http, base, broadcast: broadcast.to_owned(), token, anywhere })
+        let janus = if options.janus {
+            check_host(&base, options.anywhere)?;
+            Some(Janus::new(&base)?)
+        } else {
+            None
+        };
+        let mut own_ip = own_ip(if options.janus { base.as_str() } else { &whep })?;
+        // Janus takes no loopback candidate, and a viewer without one it only sometimes answers.
+        if options.janus && own_ip.is_loopback() {
+            let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+            own_ip = interfaces.iter().map(|interface| interface.ip()).find(|ip| ip.is_ipv4() && !ip.is_loopback()).unwrap_or(own_ip);
+        }
+        Ok(Self { http, whip, whep, token: options.token.clone(), janus, anywhere: options.anywhere, own_ip })
     }
 
-    /// Posts an offer to `whip` or `whep`.
-    pub(super) async fn post(&self, protocol: &str, offer: String) -> anyhow::Result<Accepted> {
-        let url = self.base.join(&format!("/{protocol}/{}", self.broadcast))?;
-        let request = self.authorized(self.http.post(url.clone())).header(CONTENT_TYPE, "application/sdp").body(offer);
-        let response = request.send().await.context("the server does not answer")?;
+    /// Our candidate for a socket bound to this port.
+    pub(super) fn candidate(&self, port: u16) -> SocketAddr {
+        SocketAddr::new(self.own_ip, port)
+    }
+
+    /// Publishes or views a broadcast.
+    pub(super) async fn negotiate(&self, broadcast: &str, local: &LocalSide, direction: &Direction) -> anyhow::Result<Accepted> {
+        let accepted = match &self.janus {
+            Some(janus) => {
+                let (remote, session) = janus.negotiate(broadcast, local, direction).await?;
+                Accepted { remote, resource: Resource::Janus(session) }
+            }
+            None => self.post(broadcast, local, direction).await?,
+        };
+        for address in &accepted.remote.addresses {
+            ensure!(self.anywhere || is_ours(address.ip()), "the server's media address {address} is not this machine's");
+        }
+        Ok(accepted)
+    }
+
+    async fn post(&self, broadcast: &str, local: &LocalSide, direction: &Direction) -> anyhow::Result<Accepted> {
+        let endpoint = match direction {
+            Direction::Receive { .. } => &self.whep,
+            Direction::Send { .. } => &self.whip,
+        };
+        let url = Url::parse(&endpoint.replace("{broadcast}", broadcast))?;
+        let request = self.authorized(self.http.post(url.clone())).header(CONTENT_TYPE, "application/sdp");
+        let response = request.body(sdp::offer(local, direction)).send().await.context("the server does not answer")?;
         let status = response.status();
         let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).and_then(|path| url.join(path).ok());
         let text = response.text().await?;
         if !status.is_success() {
             bail!("{status}: {}", text.chars().take(200).collect::<String>());
         }
-        let remote = read_answer(&text).with_context(|| format!("the answer lacks credentials or a candidate:\n{text}"))?;
-        ensure!(remote.address.ip().is_loopback() || self.anywhere, "the server's media address {} is not this machine's", remote.address);
-        Ok(Accepted { remote, resource: location })
+        let remote = sdp::read(&text).with_context(|| format!("the answer lacks credentials, a UDP candidate or H.264:\n{text}"))?;
+        Ok(Accepted { remote, resource: location.map_or(Resource::Nameless, Resource::Url) })
     }
 
     /// Ends a session.
     pub(super) async fn delete(&self, accepted: Accepted) {
-        if let Some(resource) = accepted.resource
-            && let Err(error) = self.authorized(self.http.delete(resource)).send().await
-        {
-            tracing::debug!(%error, "deleting a session");
+        match accepted.resource {
+            Resource::Nameless => {}
+            Resource::Url(url) => {
+                if let Err(error) = self.authorized(self.http.delete(url)).send().await {
+                    tracing::debug!(%error, "deleting a session");
+                }
+            }
+            Resource::Janus(session) => session.destroy().await,
         }
     }
 
@@ -171,23 +137,45 @@ impl Server {
     }
 }
 
+fn check_host(url: &Url, anywhere: bool) -> anyhow::Result<()> {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let is_here = host == "localhost" || host.parse().is_ok_and(is_ours);
+    ensure!(is_here || anywhere, "{host} is not this machine; load on others needs --i-know and their owner's consent");
+    Ok(())
+}
+
+/// Whether an address belongs to this machine.
+fn is_ours(ip: IpAddr) -> bool {
+    ip.is_loopback() || if_addrs::get_if_addrs().is_ok_and(|interfaces| interfaces.iter().any(|interface| interface.ip() == ip))
+}
+
+/// Asks the routing table; nothing is sent.
+fn own_ip(url: &str) -> anyhow::Result<IpAddr> {
+    let url = Url::parse(url)?;
+    let host = url.host_str().context("an address without a host")?.trim_matches(['[', ']']).to_owned();
+    let port = url.port_or_known_default().unwrap_or(80);
+    let server =
+        (host.as_str(), port).to_socket_addrs()?.min_by_key(SocketAddr::is_ipv6).with_context(|| format!("{host} has no address"))?;
+    let any: SocketAddr = if server.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0_u16; 8], 0).into() };
+    let probe = std::net::UdpSocket::bind(any)?;
+    probe.connect(server)?;
+    Ok(probe.local_addr()?.ip())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn loopback_candidates_are_preferred() {
-        let sdp = "v=0\r\na=ice-ufrag:abcd\r\na=ice-pwd:pass\r\na=fingerprint:sha-256 AA:BB\r\n\
-                   a=candidate:1 1 udp 2130706431 192.0.2.4 7000 typ host\r\na=candidate:2 1 udp 1 127.0.0.1 7000 typ host\r\n";
-        let remote = read_answer(sdp).expect("complete");
-        assert_eq!(remote.address, SocketAddr::from(([127, 0, 0, 1], 7000)));
-        assert_eq!((remote.ufrag.as_str(), remote.fingerprint.as_str()), ("abcd", "sha-256 AA:BB"));
-        assert_eq!(read_answer("v=0\r\n"), None);
+    fn options(url: &str) -> ServerOptions {
+        ServerOptions { url: url.to_owned(), whip: None, whep: None, token: None, janus: false, anywhere: false }
     }
 
     #[test]
     fn other_machines_are_refused() {
-        assert!(Server::new("http://192.0.2.1:7880", "demo", None, false).is_err());
-        assert!(Server::new("http://127.0.0.1:7880", "demo", None, false).is_ok());
+        assert!(Server::new(&options("http://192.0.2.77:7880")).is_err());
+        assert!(Server::new(&ServerOptions { whep: Some("http://192.0.2.77/x".to_owned()), ..options("http://127.0.0.1:7880") }).is_err());
+        let here = Server::new(&options("http://127.0.0.1:7880/")).expect("this machine");
+        assert_eq!(here.whep, "http://127.0.0.1:7880/whep/{broadcast}");
+        assert!(here.own_ip.is_loopback());
     }
 }

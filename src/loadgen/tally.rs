@@ -1,12 +1,14 @@
 //! What all viewers together found. Counters are atomic because viewers run on several threads; the samples have a bound.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use super::clock;
+use super::playback::Seen;
 use super::reception::Counts;
-use crate::limits::LOADGEN_SAMPLES_MAX;
+use crate::limits::{LOADGEN_FAILURE_KINDS_MAX, LOADGEN_SAMPLES_MAX};
 
 /// Shared by all viewers of a run.
 pub(super) struct Tally {
@@ -20,6 +22,8 @@ pub(super) struct Tally {
     strangers: AtomicU64,
     decrypted: AtomicU64,
     not_decrypted: AtomicU64,
+    asked_again: AtomicU64,
+    key_frames_asked: AtomicU64,
     lists: Mutex<Lists>,
 }
 
@@ -27,8 +31,16 @@ pub(super) struct Tally {
 struct Lists {
     joins: Vec<Duration>,
     latencies_ns: Vec<u64>,
-    streams: Counts,
-    first_failure: Option<String>,
+    finished: Vec<Finished>,
+    failures: BTreeMap<String, u64>,
+}
+
+/// What one viewer found, at its end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Finished {
+    pub(super) counts: Counts,
+    pub(super) seen: Seen,
+    pub(super) bits_per_second: f64,
 }
 
 /// The counters at one moment.
@@ -42,6 +54,8 @@ pub(super) struct Moment {
     pub(super) strangers: u64,
     pub(super) decrypted: u64,
     pub(super) not_decrypted: u64,
+    pub(super) asked_again: u64,
+    pub(super) key_frames_asked: u64,
     pub(super) joined: u64,
 }
 
@@ -52,8 +66,9 @@ pub(super) struct Findings {
     pub(super) joins: Vec<Duration>,
     /// Ascending.
     pub(super) latencies_ns: Vec<u64>,
-    pub(super) streams: Counts,
-    pub(super) first_failure: Option<String>,
+    pub(super) finished: Vec<Finished>,
+    /// Why viewers failed, and how many of each.
+    pub(super) failures: BTreeMap<String, u64>,
 }
 
 impl Tally {
@@ -69,6 +84,8 @@ impl Tally {
             strangers: zero(),
             decrypted: zero(),
             not_decrypted: zero(),
+            asked_again: zero(),
+            key_frames_asked: zero(),
             lists: Mutex::default(),
         }
     }
@@ -83,7 +100,12 @@ impl Tally {
 
     pub(super) fn failed(&self, error: &anyhow::Error) {
         self.failed.fetch_add(1, Relaxed);
-        self.lists().first_failure.get_or_insert_with(|| format!("{error:#}"));
+        // The first line says what; the rest, a description, is different each time.
+        let reason = format!("{error:#}").lines().next().unwrap_or_default().to_owned();
+        let failures = &mut self.lists().failures;
+        if failures.len() < LOADGEN_FAILURE_KINDS_MAX || failures.contains_key(&reason) {
+            *failures.entry(reason).or_default() += 1;
+        }
     }
 
     pub(super) fn joined(&self, after: Duration) {
@@ -118,11 +140,19 @@ impl Tally {
         }
     }
 
-    pub(super) fn stream(&self, counts: Counts) {
+    pub(super) fn finished(&self, finished: Finished) {
         let mut lists = self.lists();
-        lists.streams.received += counts.received;
-        lists.streams.lost += counts.lost;
-        lists.streams.duplicated += counts.duplicated;
+        if lists.finished.len() < LOADGEN_SAMPLES_MAX {
+            lists.finished.push(finished);
+        }
+    }
+
+    pub(super) fn asked_again(&self, packets: usize) {
+        self.asked_again.fetch_add(packets as u64, Relaxed);
+    }
+
+    pub(super) fn asked_for_key_frame(&self) {
+        self.key_frames_asked.fetch_add(1, Relaxed);
     }
 
     pub(super) fn moment(&self) -> Moment {
@@ -135,6 +165,8 @@ impl Tally {
             strangers: self.strangers.load(Relaxed),
             decrypted: self.decrypted.load(Relaxed),
             not_decrypted: self.not_decrypted.load(Relaxed),
+            asked_again: self.asked_again.load(Relaxed),
+            key_frames_asked: self.key_frames_asked.load(Relaxed),
             joined: self.lists().joins.len() as u64,
         }
     }
@@ -146,10 +178,10 @@ impl Tally {
 
     pub(super) fn findings(&self) -> Findings {
         let lists = std::mem::take(&mut *self.lists());
-        let Lists { mut joins, mut latencies_ns, streams, first_failure } = lists;
+        let Lists { mut joins, mut latencies_ns, finished, failures } = lists;
         joins.sort_unstable();
         latencies_ns.sort_unstable();
-        Findings { joins, latencies_ns, streams, first_failure }
+        Findings { joins, latencies_ns, finished, failures }
     }
 }
 
@@ -162,6 +194,20 @@ pub(super) fn quantile<T: Copy>(sorted: &[T], share: f64) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn failures_are_counted_by_their_reason() {
+        let tally = Tally::new();
+        for _ in 0..2 {
+            tally.failed(&anyhow::anyhow!("ICE or DTLS took too long"));
+        }
+        tally.failed(&anyhow::anyhow!("404 Not Found: gone\nand more"));
+        let failures = tally.findings().failures;
+        assert_eq!(
+            failures.into_iter().collect::<Vec<_>>(),
+            [("404 Not Found: gone".to_owned(), 1), ("ICE or DTLS took too long".to_owned(), 2)]
+        );
+    }
 
     #[test]
     fn quantiles_of_small_lists() {

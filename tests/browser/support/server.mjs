@@ -13,7 +13,7 @@ import { until } from './until.mjs';
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
 /** Screenshots, logs and what else a run leaves; ignored by git. */
 export const OUT = fileURLToPath(new URL('../out', import.meta.url));
-const WORKERS = 2;
+export const WORKERS = 2;
 /** Between picking free ports and binding them somebody else may take them. */
 const START_ATTEMPTS = 3;
 const LOG_TAIL = 40;
@@ -27,7 +27,7 @@ export function binary() {
   return path;
 }
 
-async function freeTcpPort() {
+export async function freeTcpPort() {
   const probe = createServer();
   await new Promise((resolve, reject) => probe.once('error', reject).listen(0, '127.0.0.1', resolve));
   const { port } = probe.address();
@@ -42,7 +42,7 @@ const bindUdp = (port) => new Promise((resolve, reject) => {
 });
 
 /** The first of `WORKERS` free UDP ports in a row. */
-async function freeUdpPorts() {
+export async function freeUdpPorts() {
   return until('free UDP ports in a row', async () => {
     const first = await bindUdp(0);
     const sockets = [first];
@@ -94,6 +94,11 @@ export class Server {
 
   get url() {
     return `http://${this.#host}:${this.#ports.http}`;
+  }
+
+  /** Its first media port. */
+  get mediaPort() {
+    return this.#ports.media;
   }
 
   /** The last lines that the server wrote. */

@@ -9,6 +9,7 @@ mod client;
 mod hostile;
 mod house;
 mod ipv6;
+mod load;
 mod media;
 mod picture;
 mod program;

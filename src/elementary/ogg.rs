@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 
 /// Why a file is not what the encoder should have written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum OggError {
+pub(crate) enum OggError {
     #[error("no Ogg page at byte {0}")]
     NoPage(usize),
     #[error("the page at byte {0} is cut off")]
@@ -17,7 +17,7 @@ pub(super) enum OggError {
 const HEADER: usize = 27;
 
 /// The audio packets of an Ogg Opus file, in order, headers left out.
-pub(super) fn packets(file: &Bytes) -> Result<Vec<Bytes>, OggError> {
+pub(crate) fn packets(file: &Bytes) -> Result<Vec<Bytes>, OggError> {
     let mut out = Vec::new();
     let mut partial = BytesMut::new();
     let mut at = 0;

@@ -1,5 +1,5 @@
 //! H.264 byte streams: Annex B to access units, access units to RTP payloads (RFC 6184, packetization mode 1).
-//! Reads what our own encoder wrote: one slice per picture, parameter sets before each key frame. Not a general demuxer.
+//! Reads what encoders write for real time: parameter sets before each key frame, pictures in the order of display. Not a general demuxer.
 //!
 //! Invariant: an access unit holds exactly one coded picture; delimiters and SEI are dropped, parameter sets are kept.
 
@@ -15,13 +15,13 @@ const FU_A: u8 = 28;
 
 /// One picture with the parameter sets in front of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct AccessUnit {
-    pub(super) nals: Vec<Bytes>,
+pub(crate) struct AccessUnit {
+    pub(crate) nals: Vec<Bytes>,
 }
 
 impl AccessUnit {
     /// Whether decoding can begin here.
-    pub(super) fn is_key(&self) -> bool {
+    pub(crate) fn is_key(&self) -> bool {
         self.nals.iter().any(|nal| kind(nal) == NAL_IDR)
     }
 }
@@ -59,15 +59,22 @@ fn nals(stream: &Bytes) -> Vec<Bytes> {
 }
 
 /// The pictures of an Annex B stream, in order.
-pub(super) fn access_units(stream: &Bytes) -> Vec<AccessUnit> {
-    let mut units = Vec::new();
+pub(crate) fn access_units(stream: &Bytes) -> Vec<AccessUnit> {
+    let mut units: Vec<AccessUnit> = Vec::new();
     let mut pending = Vec::new();
     for nal in nals(stream) {
         match kind(&nal) {
             NAL_DELIMITER | NAL_SEI => {}
             NAL_SLICE | NAL_IDR => {
-                pending.push(nal);
-                units.push(AccessUnit { nals: std::mem::take(&mut pending) });
+                // A further slice of the same picture: first_mb_in_slice (7.3.3) is not zero, so its first bit is not set.
+                let goes_on = pending.is_empty() && nal.get(1).is_some_and(|first| first & 0x80 == 0);
+                match units.last_mut() {
+                    Some(unit) if goes_on => unit.nals.push(nal),
+                    Some(_) | None => {
+                        pending.push(nal);
+                        units.push(AccessUnit { nals: std::mem::take(&mut pending) });
+                    }
+                }
             }
             _ => pending.push(nal),
         }
@@ -76,7 +83,7 @@ pub(super) fn access_units(stream: &Bytes) -> Vec<AccessUnit> {
 }
 
 /// RTP payloads of one picture, none longer than `payload_max` bytes. The last one carries the marker.
-pub(super) fn payloads(unit: &AccessUnit, payload_max: usize) -> Vec<Bytes> {
+pub(crate) fn payloads(unit: &AccessUnit, payload_max: usize) -> Vec<Bytes> {
     let mut out = Vec::new();
     let mut sets: Vec<&Bytes> = Vec::new();
     for nal in &unit.nals {
@@ -136,7 +143,8 @@ mod tests {
     fn stream() -> Bytes {
         let mut bytes = vec![0, 0, 0, 1, 9, 0xf0, 0, 0, 0, 1, 0x67, 1, 2, 3, 0, 0, 1, 0x68, 4, 0, 0, 1, 6, 5, 5, 0, 0, 1, 0x65];
         bytes.extend((0..3000).map(|i| (i % 251) as u8 + 1));
-        bytes.extend([0, 0, 0, 1, 0x41, 7, 7, 7]);
+        // Two slices of one picture.
+        bytes.extend([0, 0, 0, 1, 0x41, 0x87, 7, 7, 0, 0, 1, 0x41, 0x47, 8, 8]);
         bytes.into()
     }
 
@@ -146,7 +154,7 @@ mod tests {
         assert_eq!(units.len(), 2);
         assert_eq!(units[0].nals.iter().map(|nal| kind(nal)).collect::<Vec<_>>(), [7, 8, 5]);
         assert!(units[0].is_key() && !units[1].is_key());
-        assert_eq!(units[1].nals[0][..], [0x41, 7, 7, 7]);
+        assert_eq!(units[1].nals.iter().map(|nal| &nal[..]).collect::<Vec<_>>(), [[0x41, 0x87, 7, 7], [0x41, 0x47, 8, 8]]);
     }
 
     #[test]
