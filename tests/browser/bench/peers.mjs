@@ -120,7 +120,7 @@ for (const name of contenders.keys()) {
     { name: `peers.${name}.cpu_per_packet`, value: rounded(quantile(cpu, 0.5)), unit: 'ns' },
     { name: `peers.${name}.cpu_per_packet.min`, value: rounded(cpu[0]), unit: 'ns' },
     { name: `peers.${name}.cpu_per_packet.max`, value: rounded(cpu.at(-1)), unit: 'ns' },
-    { name: `peers.${name}.cores`, value: rounded(quantile(column(name, 'server_cores'), 0.5) * 100) / 100, unit: 'cores' },
+    { name: `peers.${name}.cores`, value: Math.round(quantile(column(name, 'server_cores'), 0.5) * 1000) / 1000, unit: 'cores' },
     { name: `peers.${name}.memory_per_viewer`, value: Math.round(quantile(column(name, 'server_memory_per_viewer'), 0.5)), unit: 'bytes' },
     { name: `peers.${name}.latency_p50`, value: rounded(quantile(column(name, 'forward_latency_p50'), 0.5) / 1000), unit: 'ms' },
     { name: `peers.${name}.latency_p99`, value: rounded(quantile(column(name, 'forward_latency_p99'), 0.5) / 1000), unit: 'ms' },
