@@ -321,8 +321,39 @@ pub const TURN_CREDENTIAL_TTL: Duration = Duration::from_secs(6 * 3600);
 
 // ---- Media plane: forwarding ----
 
-/// Packets kept per layer for retransmission. At 300 packets/s about 3.4 s, more than any repair can wait. Full: the oldest goes.
-pub const PACKET_RING: usize = 1024;
+/// Packets kept per layer, for retransmission and for newcomers: the largest group and a second of 5 Mbit/s behind it, so that what was
+/// replayed can still be resent. About 2.3 MB. Full: the oldest goes.
+pub const PACKET_RING: usize = 2048;
+/// Packets and bytes of payload of a group that is replayed to newcomers: 2 s of 6 Mbit/s. Larger: only its key frame is.
+pub const GROUP_PACKETS_MAX: usize = 1536;
+pub const GROUP_BYTES_MAX: usize = 1_500_000;
+/// Age of a group that is replayed: decoders take 2 to 7 ms a frame, so 4 s of them are half a second behind. Older: only its key frame is.
+pub const GROUP_AGE_MAX: Duration = Duration::from_millis(4500);
+/// Retransmission fills a hole in a group within this, or the group is taken as damaged: only its key frame is replayed.
+pub const GROUP_HOLE_MAX: Duration = Duration::from_millis(500);
+/// A key frame is shown by itself, while a new one is asked for, up to this age. Older: it would show another scene; nothing is shown.
+pub const KEYFRAME_AGE_MAX: Duration = Duration::from_secs(10);
+/// Packets of a key frame that is kept by itself, 600 KB. Larger: it is replayed with its group only.
+pub const KEYFRAME_PACKETS_MAX: usize = 512;
+/// A larger layer takes over from the middle of its group up to this age: the picture jumps back by as much. Older: it waits for a key frame.
+pub const SWITCH_GROUP_AGE_MAX: Duration = Duration::from_millis(300);
+/// Replays run at this many times real time ...
+pub const REPLAY_SPEED: u32 = 10;
+/// ... but, on a path that nothing is known of, at no more than this, or the next factor times real time if that is more: receive buffers
+/// overflow at line rate (155 KB in Firefox, 1.2 MB in Chromium, measured).
+pub const REPLAY_RATE_MAX_BPS: u32 = 25_000_000;
+pub const REPLAY_SPEED_MIN: u32 = 5;
+/// Share of what a path is known to carry that a replay may use, percent; but never so little that it falls behind.
+pub const REPLAY_PATH_SHARE_PERCENT: u64 = 80;
+/// A viewer that asks for a key frame gets its group again at most once in this time, or in a round trip if that is more. Sooner: the
+/// replay under way is the answer.
+pub const REPLAY_AGAIN_MIN: Duration = Duration::from_millis(150);
+/// Replays in a row that did not help a viewer, before a key frame is asked from the publisher.
+pub const REPLAYS_IN_ROW_MAX: u8 = 2;
+/// A viewer that has not asked for this long was helped: the row is over.
+pub const REPLAY_ROW_ENDS: Duration = Duration::from_secs(3);
+/// How far paced sending may be behind its schedule and catch up by a burst. More: the schedule moves.
+pub const PACE_CATCH_UP_MAX: Duration = Duration::from_millis(5);
 /// Key frames are asked for this often while anyone watches: the age a join cache and an HLS segment are built on.
 pub const KEYFRAME_CADENCE: Duration = Duration::from_secs(2);
 /// At most one key-frame request to a publisher in this time, whoever needs it: a key frame costs every viewer bandwidth.

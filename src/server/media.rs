@@ -8,14 +8,15 @@ use std::sync::{Arc, Mutex};
 use metrics::{counter, gauge};
 
 use crate::config::Config;
-use crate::sfu::stats::{DropReason, WorkerSnapshot};
+use crate::sfu::group_cache::Unfit;
+use crate::sfu::stats::{DropReason, ReplayCause, WorkerSnapshot};
 use crate::sfu::transport::dtls::{CertificateError, NodeCertificate};
 use crate::sfu::{self, SfuConfig, SfuEvents, SfuHandle, SfuShutdown, StartError};
 use crate::store::secret_file;
 use crate::telemetry::{
     SFU_ADDRESS_CHANGES, SFU_BROADCASTS, SFU_BYTES_FORWARDED, SFU_BYTES_RECEIVED, SFU_EVENTS_DROPPED, SFU_HANDSHAKES,
-    SFU_KEYFRAME_REQUESTS, SFU_NACKS_SENT, SFU_PACKETS_DROPPED, SFU_PACKETS_FORWARDED, SFU_PACKETS_RECEIVED, SFU_PACKETS_RETRANSMITTED,
-    SFU_PEERS, SFU_RETRANSMITS_MISSED, SFU_SENDS,
+    SFU_KEYFRAME_REQUESTS, SFU_KEYFRAME_WISHES, SFU_NACKS_SENT, SFU_PACKETS_DROPPED, SFU_PACKETS_FORWARDED, SFU_PACKETS_RECEIVED,
+    SFU_PACKETS_RETRANSMITTED, SFU_PEERS, SFU_REPLAY_FALLBACKS, SFU_REPLAYS, SFU_RETRANSMITS_MISSED, SFU_SENDS,
 };
 
 /// The node's DTLS certificate in the data directory: kept, so that browsers that come back meet the same node.
@@ -94,6 +95,7 @@ fn show(worker: String, snapshot: &WorkerSnapshot) {
         (SFU_RETRANSMITS_MISSED, counters.retransmit_missed),
         (SFU_NACKS_SENT, counters.nacks_to_publishers),
         (SFU_KEYFRAME_REQUESTS, counters.keyframe_requests),
+        (SFU_KEYFRAME_WISHES, counters.keyframe_wishes),
         (SFU_ADDRESS_CHANGES, counters.address_changes),
         (SFU_EVENTS_DROPPED, counters.events_dropped),
     ] {
@@ -101,6 +103,13 @@ fn show(worker: String, snapshot: &WorkerSnapshot) {
     }
     for (result, value) in [("ok", counters.handshakes_completed), ("failed", counters.handshakes_failed)] {
         counter!(SFU_HANDSHAKES, "worker" => worker.clone(), "result" => result).absolute(value);
+    }
+    for cause in ReplayCause::ALL {
+        counter!(SFU_REPLAYS, "worker" => worker.clone(), "cause" => cause.label()).absolute(counters.replays[cause as usize]);
+    }
+    for why in Unfit::ALL {
+        counter!(SFU_REPLAY_FALLBACKS, "worker" => worker.clone(), "reason" => why.label())
+            .absolute(counters.replay_fallbacks[why as usize]);
     }
     for reason in DropReason::ALL {
         counter!(SFU_PACKETS_DROPPED, "worker" => worker.clone(), "reason" => reason.label()).absolute(counters.dropped[reason as usize]);

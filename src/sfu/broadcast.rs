@@ -6,9 +6,11 @@ use std::time::Instant;
 use crate::ids::BroadcastId;
 use crate::limits;
 use crate::sfu::codec::MediaKind;
+use crate::sfu::group_cache::Playable;
 use crate::sfu::keyframe::KeyframeSchedule;
 use crate::sfu::packet::RtpPacket;
-use crate::sfu::tap::TrackSlot;
+use crate::sfu::rtp::seq::SeqNo;
+use crate::sfu::tap::{TapRun, TrackSlot};
 use crate::sfu::up_track::UpTrack;
 
 /// A broadcast as one worker knows it. On the home worker it is the original, elsewhere a mirror.
@@ -116,6 +118,22 @@ impl Broadcast {
         self.track_mut(slot).handle_layer_restarted(layer);
         let former = self.pending.extract_if(.., |run| (run.slot, run.layer) == (slot, layer));
         former.map(|run| run.packets.len() as u64).sum()
+    }
+
+    /// The group of every layer of the video that can be replayed, for a worker that has just subscribed.
+    pub fn groups(&self, now: Instant) -> Vec<TapRun> {
+        let slot = TrackSlot::MainVideo;
+        let layers = self.track(slot).layers.iter().enumerate();
+        layers
+            .filter_map(|(index, layer)| {
+                let Playable::Group { first, .. } = layer.group.playable(now) else { return None };
+                // What is held back comes with the next run.
+                let newest = layer.edge?;
+                let packets = (first.0..=newest.0).filter_map(|seq| layer.ring.get(SeqNo(seq))).map(Arc::clone).collect();
+                let (source, generation, clock) = (self.source, layer.generation, layer.clock);
+                Some(TapRun { broadcast: self.id, slot, layer: index as u8, source, generation, clock, packets })
+            })
+            .collect()
     }
 
     /// Takes a packet into the batch. Runs of one layer are kept together and in order.

@@ -1,14 +1,21 @@
 //! One track as it is sent to one viewer: which layer, under which numbers, in which of the viewer's payload types.
 //!
-//! It has one SSRC for life. Deciding which layer it *should* get is the allocator's business; here a wish becomes true at the next key
-//! frame of the wanted layer, while the old layer plays on.
+//! It has one SSRC for life. Deciding which layer it *should* get is the allocator's business; here a wish becomes true with the cached
+//! group of the wanted layer ([`crate::sfu::replay`]) or at its next key frame, while the old layer plays on.
+//!
+//! A viewer's timeline is one line: the source's timestamps plus a constant. Two things leave it and come back: a group that is sent again
+//! to a viewer whose line is already beyond it has its timestamps shrunk, and a key frame shown by itself is stamped with the live time.
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use crate::limits;
 use crate::sfu::codec::{Codec, MediaKind};
+use crate::sfu::group_cache::{Playable, Unfit, begins_frame};
 use crate::sfu::negotiate::NegotiatedCodec;
 use crate::sfu::packet::RtpPacket;
-use crate::sfu::rewrite::{Rewriter, Rewritten};
+use crate::sfu::replay::{Extent, Replay, replay_rate_bps};
+use crate::sfu::rewrite::{Rewriter, Rewritten, TimeMap};
 use crate::sfu::rtp::extensions::ExtensionMap;
 use crate::sfu::rtp::id::{Mid, Pt, Ssrc};
 use crate::sfu::rtp::seq::{RtpTime, SeqNo};
@@ -20,7 +27,31 @@ use crate::timeline::ClockMap;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Forward(Rewritten),
+    /// It is in this viewer's queue, and leaves when its turn comes.
+    Queued,
     Drop(DropReason),
+}
+
+/// What came of an attempt to replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Started {
+    Group,
+    /// Only the key frame: the viewer still waits for another.
+    KeyFrame(Unfit),
+    No,
+}
+
+/// The answer to a viewer that asks for a key frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The group begins again.
+    Replayed,
+    /// It has just begun; that is the answer.
+    UnderWay,
+    /// Only a new key frame of this layer helps.
+    NeedsKeyframe(u8),
+    /// No picture is wanted.
+    Nothing,
 }
 
 /// A viewer's end of an up-track.
@@ -40,7 +71,13 @@ pub struct DownTrack {
     /// The layer wanted; `None`: no picture wanted.
     target: Option<u8>,
     pub rewriter: Rewriter,
-    last: Option<LastSent>,
+    line: Option<Line>,
+    replay: Option<Replay>,
+    /// How far the last replay of this segment went and when its last piece left: what had come by then and lies before has been sent.
+    swept: Option<(SeqNo, Instant)>,
+    wishes: Wishes,
+    /// The viewer has reported on this track, so it has received some of it.
+    heard: bool,
     rtx_seq: u64,
     pub report: SendReport,
     pub news: News,
@@ -54,12 +91,27 @@ struct Mapping {
     rtx_pt: Option<Pt>,
 }
 
-/// The newest packet sent, for carrying the timestamp over a switch and for sender reports.
+/// The viewer's timeline: the newest packet sent on it. Carries it over switches, and into sender reports.
 #[derive(Debug, Clone, Copy)]
-struct LastSent {
-    layer: u8,
-    time: RtpTime,
+struct Line {
+    /// `None` once its source is gone: then its timestamps mean nothing to the next one.
+    layer: Option<u8>,
+    source: RtpTime,
+    out: RtpTime,
     received: Instant,
+}
+
+/// What was done about this viewer's asking for key frames.
+#[derive(Debug, Clone, Copy, Default)]
+struct Wishes {
+    replayed_at: Option<Instant>,
+    asked_at: Option<Instant>,
+    /// Replays since it last was content.
+    in_row: u8,
+    /// The replay at the start began again because the viewer's first words were a wish.
+    restarted: bool,
+    /// The key frame shown by itself last: it is shown once.
+    shown: Option<SeqNo>,
 }
 
 /// What sender reports need.
@@ -84,15 +136,6 @@ pub struct News {
     pub cannot_decode: Option<Codec>,
     /// The clock should be told again.
     pub clock: bool,
-}
-
-/// Whether the packet is the first of its frame: a key frame entered behind its parameter sets cannot be decoded. When the packet before
-/// it is missing, only one that tells the picture's size is surely the first; in H.264 it may follow a delimiter.
-fn begins_frame(packet: &RtpPacket, layer: u8, layers: &[Layer]) -> bool {
-    let before = SeqNo(packet.seq.0.saturating_sub(1));
-    let previous = layers.get(usize::from(layer)).and_then(|layer| layer.ring.get(before));
-    let tells_size = packet.info.resolution.is_some();
-    previous.map_or(tells_size, |previous| previous.time != packet.time || (tells_size && packet.codec == Codec::H264))
 }
 
 impl DownTrack {
@@ -120,7 +163,11 @@ impl DownTrack {
             current: None,
             target: None,
             rewriter: Rewriter::new(start),
-            last: None,
+            line: None,
+            replay: None,
+            swept: None,
+            wishes: Wishes::default(),
+            heard: false,
             rtx_seq: u64::from(start & 0x7fff),
             report: SendReport::default(),
             news: News::default(),
@@ -143,6 +190,7 @@ impl DownTrack {
         self.target = target;
         if target.is_none() {
             self.current = None;
+            self.replay = None;
             self.rewriter.close_segment();
         }
         self.news.switched = true;
@@ -171,15 +219,31 @@ impl DownTrack {
     pub fn handle_source_gone(&mut self) {
         self.current = None;
         self.mapped = None;
+        self.replay = None;
+        self.wishes = Wishes::default();
+        if let Some(line) = &mut self.line {
+            line.layer = None;
+        }
         self.rewriter.close_source();
     }
 
     /// A layer began anew: its next key frame opens a new segment. What was sent can still be resent.
     pub fn handle_layer_restarted(&mut self, layer: u8) {
-        if self.current == Some(layer) {
+        if let Some(line) = &mut self.line
+            && line.layer == Some(layer)
+        {
+            line.layer = None;
+        }
+        if self.current == Some(layer) || self.replay.is_some_and(|replay| replay.layer == layer) {
             self.current = None;
+            self.replay = None;
             self.rewriter.close_segment();
         }
+    }
+
+    /// The viewer reported on this track.
+    pub fn handle_report(&mut self) {
+        self.heard = true;
     }
 
     /// The codecs changed by a new offer.
@@ -203,26 +267,167 @@ impl DownTrack {
             if layer != target {
                 return Verdict::Drop(DropReason::NotSelected);
             }
-            let can_start = self.kind == MediaKind::Audio || packet.info.keyframe_start && begins_frame(packet, layer, layers);
+            let can_start = self.kind == MediaKind::Audio || packet.info.keyframe_start && self.begins_frame(packet, layers);
             if !can_start || packet.recovered {
                 return Verdict::Drop(if self.current.is_none() { DropReason::AwaitingKeyframe } else { DropReason::NotSelected });
             }
             self.switch(layer, packet, layers);
+        } else if self.replay.is_some_and(|replay| packet.seq >= replay.next) {
+            return Verdict::Queued;
+        } else if self.swept.is_some_and(|(next, at)| packet.seq < next && packet.received <= at) {
+            // It was held back until its frame was whole, and a replay has met it in the ring: never twice under one number. If it came
+            // too late even for that, it can be asked for.
+            return Verdict::Drop(DropReason::Late);
         }
         match self.rewriter.rewrite(packet) {
             Some(rewritten) => {
-                self.last = Some(LastSent { layer, time: packet.time, received: packet.received });
+                self.note_sent(layer, packet, rewritten.time);
                 Verdict::Forward(rewritten)
             }
             None => Verdict::Drop(DropReason::Late),
         }
     }
 
+    /// Sends the wanted layer from its cache, when it can be. While another layer plays, only a group so young that the picture hardly jumps.
+    /// `path_bps`: what the path is known to carry.
+    pub fn start_replay(&mut self, now: Instant, layers: &[Layer], path_bps: Option<u32>) -> Started {
+        let Some(target) = self.target.filter(|_| self.awaits_keyframe() && self.replay.is_none()) else { return Started::No };
+        let Some(source) = layers.get(usize::from(target)) else { return Started::No };
+        match source.group.playable(now) {
+            Playable::Group { began, .. }
+                if self.current.is_some() && now.saturating_duration_since(began) > limits::SWITCH_GROUP_AGE_MAX =>
+            {
+                Started::No
+            }
+            Playable::Group { first, .. } if self.begin_group(now, target, first, layers, path_bps) => Started::Group,
+            Playable::KeyFrame { first, why } if self.current.is_none() && self.wishes.shown != Some(first) => {
+                if self.show_keyframe(now, target, first, layers, path_bps) { Started::KeyFrame(why) } else { Started::No }
+            }
+            Playable::Group { .. } | Playable::KeyFrame { .. } | Playable::Nothing => Started::No,
+        }
+    }
+
+    /// The viewer asks for a key frame. `round_trip`: what is known of it.
+    pub fn handle_wish(&mut self, now: Instant, layers: &[Layer], path_bps: Option<u32>, round_trip: Duration) -> Answer {
+        let Some(layer) = self.current.or(self.target).filter(|_| self.kind == MediaKind::Video) else { return Answer::Nothing };
+        let since = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
+        if since(self.wishes.asked_at).is_none_or(|silent| silent >= limits::REPLAY_ROW_ENDS) {
+            self.wishes.in_row = 0;
+        }
+        self.wishes.asked_at = Some(now);
+        // A receiver that came up only after the replay had begun says so by asking: it has seen nothing, and nothing is lost by beginning
+        // again at once. Firefox is such a one in one join of seven.
+        let came_up = !self.heard && !std::mem::replace(&mut self.wishes.restarted, true);
+        let interval = limits::REPLAY_AGAIN_MIN.max(round_trip);
+        if !came_up && since(self.wishes.replayed_at).is_some_and(|passed| passed < interval) {
+            return Answer::UnderWay;
+        }
+        if self.wishes.in_row >= limits::REPLAYS_IN_ROW_MAX {
+            return Answer::NeedsKeyframe(layer);
+        }
+        let playable = layers.get(usize::from(layer)).map(|source| source.group.playable(now));
+        if let Some(Playable::Group { first, .. }) = playable
+            && self.begin_group(now, layer, first, layers, path_bps)
+        {
+            self.wishes.in_row += 1;
+            return Answer::Replayed;
+        }
+        Answer::NeedsKeyframe(layer)
+    }
+
+    /// When the next piece of its queue is due; `None` when it has none.
+    pub fn replay_due(&self) -> Option<Instant> {
+        self.replay.map(|replay| replay.due)
+    }
+
+    /// Before a piece of the queue leaves. Returns `false` when there is nothing to send now.
+    pub fn begin_piece(&mut self, now: Instant, layers: &[Layer]) -> bool {
+        let Some(mut replay) = self.replay else { return false };
+        let Some(source) = layers.get(usize::from(replay.layer)) else {
+            self.replay = None;
+            return false;
+        };
+        if replay.extent == Extent::Group
+            && let Playable::Group { first, .. } = source.group.playable(now)
+            && first > replay.next
+            && let Some(packet) = source.ring.get(first)
+        {
+            // A new group began behind the queue: what is left of the old one is not needed to be live.
+            let times = self.times_from(replay.layer, packet, layers);
+            self.rewriter.switch(replay.layer, packet, times);
+            replay.next = first;
+        } else if replay.has_been_overtaken(source) {
+            self.current = None;
+            self.replay = None;
+            self.rewriter.close_segment();
+            return false;
+        }
+        replay.begin_piece();
+        self.replay = Some(replay);
+        match replay.peek(source).map(Arc::as_ref) {
+            // A renegotiation may have taken its codec away.
+            Some(packet)
+                if self.mapped.is_none_or(|mapping| mapping.codec != packet.codec) && self.map_codec(packet.codec).pt.is_none() =>
+            {
+                self.current = None;
+                self.end_replay();
+                self.rewriter.close_segment();
+                false
+            }
+            Some(packet) => {
+                self.return_to_line(replay.layer, packet, layers);
+                true
+            }
+            // Only on its own line may a viewer go on without a queue.
+            None if replay.extent == Extent::Group && self.is_shrunk() => {
+                replay.due = now + limits::PACE_CATCH_UP_MAX;
+                self.replay = Some(replay);
+                false
+            }
+            None => {
+                self.end_replay();
+                false
+            }
+        }
+    }
+
+    /// The next packet of this piece, and the numbers it leaves with.
+    pub fn next_of_piece<'a>(&mut self, layers: &'a [Layer]) -> Option<(&'a RtpPacket, Rewritten)> {
+        let replay = self.replay.as_mut()?;
+        let source = layers.get(usize::from(replay.layer))?;
+        loop {
+            let packet = replay.next_of_piece(source)?;
+            if let Some(rewritten) = self.rewriter.rewrite(packet) {
+                let (layer, extent) = (replay.layer, replay.extent);
+                if extent == Extent::Group {
+                    self.note_sent(layer, packet, rewritten.time);
+                }
+                return Some((packet, rewritten));
+            }
+        }
+    }
+
+    /// A piece of `bytes` left.
+    pub fn end_piece(&mut self, now: Instant, bytes: usize, layers: &[Layer]) {
+        let Some(replay) = &mut self.replay else { return };
+        self.swept = Some((replay.next, now));
+        replay.pace(now, bytes);
+        let drained = layers.get(usize::from(replay.layer)).is_none_or(|source| replay.peek(source).is_none());
+        if drained && (replay.extent == Extent::KeyFrame || !self.is_shrunk()) {
+            self.end_replay();
+        }
+    }
+
     /// The clock of what this viewer is sent, in its own timestamps.
     pub fn clock(&self, layers: &[Layer]) -> Option<ClockMap> {
-        let segment = self.rewriter.segment()?;
-        let clock = layers.get(usize::from(segment.layer))?.clock?;
-        Some(clock.shifted(segment.time_offset))
+        self.target?;
+        let line = self.line?;
+        let clock = layers.get(usize::from(line.layer?))?.clock?;
+        Some(clock.shifted(line.out.wrapping_sub(line.source)))
+    }
+
+    fn begins_frame(&self, packet: &RtpPacket, layers: &[Layer]) -> bool {
+        self.target.and_then(|layer| layers.get(usize::from(layer))).is_some_and(|layer| begins_frame(packet, &layer.ring))
     }
 
     fn map_codec(&mut self, codec: Codec) -> Mapping {
@@ -236,26 +441,132 @@ impl DownTrack {
     }
 
     fn switch(&mut self, layer: u8, packet: &RtpPacket, layers: &[Layer]) {
-        self.news.playing |= self.last.is_none();
-        self.news.switched = true;
-        self.current = Some(layer);
-        let time = self.time_after_switch(layer, packet, layers);
-        self.rewriter.switch(layer, packet, time);
+        self.begin_on(layer);
+        let time = match (self.time_on_line(layer, packet, layers), self.rewriter.newest_time()) {
+            (Some(time), Some(newest)) if !time.is_newer(newest) => newest.wrapping_add(1),
+            (Some(time), _) => time,
+            (None, _) => packet.time,
+        };
+        self.rewriter.switch(layer, packet, TimeMap::shifted(packet.time, time));
     }
 
-    /// The timestamp the first packet of a new segment leaves with: as far behind the last one as its media time is, and never not later.
-    /// The very first segment keeps the source's timestamps.
-    fn time_after_switch(&self, layer: u8, packet: &RtpPacket, layers: &[Layer]) -> RtpTime {
-        let (Some(last), Some(newest)) = (self.last, self.rewriter.newest_time()) else { return packet.time };
+    fn begin_on(&mut self, layer: u8) {
+        self.news.playing |= self.line.is_none();
+        self.news.switched = true;
+        self.current = Some(layer);
+        self.replay = None;
+        self.swept = None;
+    }
+
+    fn begin_group(&mut self, now: Instant, layer: u8, first: SeqNo, layers: &[Layer], path_bps: Option<u32>) -> bool {
+        let Some(source) = layers.get(usize::from(layer)) else { return false };
+        let Some(packet) = source.ring.get(first) else { return false };
+        if self.map_codec(packet.codec).pt.is_none() {
+            return false;
+        }
+        let times = self.times_from(layer, packet, layers);
+        self.begin_on(layer);
+        self.rewriter.switch(layer, packet, times);
+        self.wishes.replayed_at = Some(now);
+        self.report.due = None;
+        self.replay = Some(Replay::new(now, layer, Extent::Group, first, replay_rate_bps(source.group.bitrate_bps(now), path_bps)));
+        true
+    }
+
+    /// Shows a key frame by itself, stamped with the live time: the next one goes on from there.
+    fn show_keyframe(&mut self, now: Instant, layer: u8, first: SeqNo, layers: &[Layer], path_bps: Option<u32>) -> bool {
+        let Some(source) = layers.get(usize::from(layer)) else { return false };
+        let Some(live) = source.edge.and_then(|edge| source.ring.get(edge)) else { return false };
+        let Some(packet) = source.group.get(first) else { return false };
+        if self.map_codec(packet.codec).pt.is_none() {
+            return false;
+        }
+        let out = match (self.time_on_line(layer, live, layers), self.rewriter.newest_time()) {
+            (Some(time), Some(newest)) if !time.is_newer(newest) => newest.wrapping_add(1),
+            (Some(time), _) => time,
+            (None, _) => live.time,
+        };
+        self.begin_on(layer);
+        self.current = None;
+        self.rewriter.switch(layer, packet, TimeMap::shifted(packet.time, out));
+        self.line = Some(Line { layer: Some(layer), source: live.time, out, received: live.received });
+        self.wishes.shown = Some(first);
+        self.replay = Some(Replay::new(now, layer, Extent::KeyFrame, first, replay_rate_bps(source.group.bitrate_bps(now), path_bps)));
+        true
+    }
+
+    fn end_replay(&mut self) {
+        if self.replay.take().is_some_and(|replay| replay.extent == Extent::KeyFrame) {
+            // What follows the key frame in the source needs what lies between.
+            self.rewriter.close_segment();
+        }
+    }
+
+    fn is_shrunk(&self) -> bool {
+        self.rewriter.segment().is_some_and(|segment| segment.times.is_shrunk())
+    }
+
+    /// A packet left: the line goes on from it, if it is on it.
+    fn note_sent(&mut self, layer: u8, packet: &RtpPacket, out: RtpTime) {
+        if !self.is_shrunk() {
+            self.line = Some(Line { layer: Some(layer), source: packet.time, out, received: packet.received });
+        }
+    }
+
+    /// The timestamp of a packet on the viewer's line: as far from the newest one sent as its media time is. `None`: there is no line yet.
+    fn time_on_line(&self, layer: u8, packet: &RtpPacket, layers: &[Layer]) -> Option<RtpTime> {
+        let line = self.line?;
+        if line.layer == Some(layer) {
+            return Some(line.out.wrapping_add(packet.time.wrapping_sub(line.source)));
+        }
         let rate = f64::from(packet.codec.clock_rate_hz());
-        let by_arrival = packet.received.saturating_duration_since(last.received).as_secs_f64();
+        let by_arrival = packet.received.saturating_duration_since(line.received).as_secs_f64()
+            - line.received.saturating_duration_since(packet.received).as_secs_f64();
         let media_time = |layer: u8, time: RtpTime| Some(layers.get(usize::from(layer))?.clock?.media_time(time.0).0);
-        let by_clock = match (media_time(layer, packet.time), media_time(last.layer, last.time)) {
+        let by_clock = match (media_time(layer, packet.time), line.layer.and_then(|old| media_time(old, line.source))) {
             (Some(new), Some(old)) => Some((new - old) / 1000.0),
             (Some(_), None) | (None, Some(_)) | (None, None) => None,
         };
         // Clocks of different sources may lie; then arrival times are the better guess.
         let seconds = by_clock.filter(|by_clock| (by_clock - by_arrival).abs() < 1.0).unwrap_or(by_arrival);
-        newest.wrapping_add(((seconds * rate).round() as i64).max(1) as u32)
+        Some(line.out.wrapping_add((seconds * rate).round() as i64 as u32))
     }
+
+    /// The timestamps of a group that begins with `packet`. Nobody has seen anything yet: its own. Its place on the line is still ahead: there.
+    /// Otherwise shrunk, from where the viewer is.
+    fn times_from(&self, layer: u8, packet: &RtpPacket, layers: &[Layer]) -> TimeMap {
+        let (Some(time), Some(newest)) = (self.time_on_line(layer, packet, layers), self.rewriter.newest_time()) else {
+            return TimeMap::shifted(packet.time, packet.time);
+        };
+        let next = newest.wrapping_add(Self::FRAME_STEP);
+        if time.is_newer(newest) {
+            TimeMap::shifted(packet.time, time)
+        } else if self.heard || self.line.is_none_or(|line| line.layer != Some(layer)) {
+            TimeMap::shrunk(packet.time, next)
+        } else {
+            TimeMap::shifted(packet.time, next)
+        }
+    }
+
+    /// With the newest frame of a shrunk group, the viewer is live: from here on its own line again.
+    fn return_to_line(&mut self, layer: u8, packet: &RtpPacket, layers: &[Layer]) {
+        if !self.is_shrunk() {
+            return;
+        }
+        let newest_frame = layers.get(usize::from(layer)).and_then(|source| source.ring.get(source.edge?));
+        if newest_frame.is_none_or(|newest| newest.time != packet.time) {
+            return;
+        }
+        let shrunk = self.rewriter.segment().map(|segment| segment.times.out(packet.time));
+        if let (Some(time), Some(newest)) = (self.time_on_line(layer, packet, layers), self.rewriter.newest_time())
+            && time.is_newer(newest)
+            // A frame has one timestamp, and this one has begun.
+            && shrunk != Some(newest)
+        {
+            self.rewriter.return_to(packet.time, time);
+        }
+    }
+
+    /// A millisecond at 90 kHz: from the last timestamp sent to the first of a group that is sent again.
+    const FRAME_STEP: u32 = 90;
 }

@@ -87,6 +87,9 @@ pub struct Sending<'a, W> {
 pub fn forward_run(up: &mut UpTrack, layer: u8, run: &[Arc<RtpPacket>], sending: Sending<'_, impl Wire>) {
     let Sending { at, egress, buffer, wire, counters } = sending;
     let padding = Padding::of(run);
+    if let Some(layer) = up.layers.get_mut(usize::from(layer)) {
+        layer.edge = layer.edge.max(run.iter().map(|packet| packet.seq).max());
+    }
     for (_, down) in &mut up.downs {
         let egress = &mut egress[down.peer];
         if egress.ready.is_none() {
@@ -97,6 +100,7 @@ pub fn forward_run(up: &mut UpTrack, layer: u8, run: &[Arc<RtpPacket>], sending:
         for (index, packet) in run.iter().enumerate() {
             match down.select(layer, packet, &up.layers) {
                 Verdict::Drop(reason) => counters.drop(reason),
+                Verdict::Queued => {}
                 Verdict::Forward(numbers) => {
                     let start = burst.begin();
                     write_packet(at, down, egress, packet, numbers, padding.bytes(index), burst.buffer);
@@ -110,6 +114,29 @@ pub fn forward_run(up: &mut UpTrack, layer: u8, run: &[Arc<RtpPacket>], sending:
     }
 }
 
+/// Sends the next piece of a down-track's queue: a frame, or as much of one as fits in a run.
+pub fn forward_piece(up: &mut UpTrack, down: usize, sending: Sending<'_, impl Wire>) {
+    let Sending { at, egress, buffer, wire, counters } = sending;
+    let UpTrack { downs, layers, .. } = up;
+    let Some(down) = downs.get_mut(down) else { return };
+    let egress = &mut egress[down.peer];
+    if !down.begin_piece(at.now, layers) {
+        return;
+    }
+    let mut burst = Burst::new(buffer);
+    let mut bytes = 0;
+    while let Some((packet, numbers)) = down.next_of_piece(layers) {
+        let start = burst.begin();
+        write_packet(at, down, egress, packet, numbers, 0, burst.buffer);
+        let length = burst.end(start, egress, wire, counters);
+        count(down, egress, packet, length);
+        bytes += length;
+    }
+    burst.flush(egress, wire, counters);
+    down.end_piece(at.now, bytes, layers);
+    up.news |= down.news != Default::default();
+}
+
 /// Answers a NACK: sends a packet of the ring again on the retransmission stream (RFC 4588). Its own SSRC and numbers, because no two
 /// different packets may ever be sealed under one (SSRC, index). Returns whether it was sent.
 pub fn retransmit(up: &mut UpTrack, down: usize, wanted: WireSeq, sending: Sending<'_, impl Wire>) -> bool {
@@ -121,12 +148,12 @@ pub fn retransmit(up: &mut UpTrack, down: usize, wanted: WireSeq, sending: Sendi
         return false;
     }
     let Some((segment, source)) = down.rewriter.locate(wanted) else { return false };
-    let Some(packet) = up.layers.get(usize::from(segment.layer)).and_then(|layer| layer.ring.get(source)) else {
+    let Some(packet) = up.layers.get(usize::from(segment.layer)).and_then(|layer| layer.packet(source)) else {
         counters.retransmit_missed += 1;
         return false;
     };
     let packet = Arc::clone(packet);
-    let time = packet.time.0.wrapping_add(segment.time_offset);
+    let time = segment.times.out(packet.time).0;
     let picture_ids = packet.info.picture.map(|ids| segment.picture_ids.clone().rewrite(&ids));
     let rtx_seq = SeqNo(down.next_rtx_seq());
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::limits::REWRITE_HISTORY;
 use crate::sfu::codec::{Codec, PayloadInfo};
 use crate::sfu::packet::{ForwardedExtensions, RtpPacket};
-use crate::sfu::rewrite::Rewriter;
+use crate::sfu::rewrite::{Rewriter, TimeMap};
 use crate::sfu::rtp::seq::{RtpTime, SeqNo};
 
 const LAYERS: usize = 3;
@@ -74,7 +74,7 @@ pub fn fuzz_rewriter(epoch: Instant, bytes: &[u8]) {
                 *head += 1 + u64::from(amount);
                 let first = packet(epoch, *head, *time);
                 let begins_at = RtpTime(u32::from_be_bytes([amount, twist, what, pick]));
-                rewriter.switch(layer as u8, &first, begins_at);
+                rewriter.switch(layer as u8, &first, TimeMap::shifted(first.time, begins_at));
                 segment += 1;
                 open = Some(layer as u8);
                 let out = rewriter.rewrite(&first).expect("a segment begins with its first packet");

@@ -7,12 +7,13 @@
 //! engine/           demultiplexes by validated address, else by ICE user fragment
 //!   transport/      STUN -> ICE-lite, DTLS -> keys, SRTP -> plain
 //!   publisher.rs    SSRC -> layer; loss, reports, clock                (ingest/)
-//!   up_track.rs     cache, meters, ranks
+//!   up_track.rs     cache (packet_ring.rs, group_cache.rs), meters, ranks
 //!   forward.rs      THE HOT PATH: select, rewrite, seal, send          (down_track.rs, rewrite.rs)
 //!   tap.rs          one hand-over per other worker
 //! udp.rs            one system call per viewer and frame
 //! ```
-//! The way back: NACK -> rewrite.rs -> packet_ring.rs; PLI -> keyframe.rs; feedback -> bandwidth.rs -> allocator.rs -> down_track.rs.
+//! A newcomer's way: group_cache.rs -> replay.rs, a place in the ring, when its turn comes (pacer.rs), until it is live.
+//! The way back: NACK -> rewrite.rs -> packet_ring.rs; PLI -> replay.rs, then keyframe.rs; feedback -> bandwidth.rs -> allocator.rs -> down_track.rs.
 //!
 //! Core and shell: `start.rs`, `worker.rs`, `udp.rs`, `pool.rs` and `handle.rs` touch threads, sockets or clocks; nothing else does.
 
@@ -33,11 +34,14 @@ pub mod forward;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
+pub mod group_cache;
 pub mod keyframe;
+pub mod pacer;
 pub mod packet;
 pub mod packet_ring;
 pub mod peer;
 pub mod publisher;
+pub mod replay;
 pub mod rewrite;
 pub mod stats;
 pub mod tap;

@@ -1,5 +1,5 @@
-//! The recent packets of one layer, by sequence number: what retransmission is answered from. One ring per layer, shared by all its
-//! viewers; a slot is overwritten when its successor one ring length later arrives.
+//! The recent packets of one layer, by sequence number: what retransmissions and replays are taken from. One ring per layer, shared by all
+//! its viewers; a slot is overwritten when its successor one ring length later arrives.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use crate::sfu::rtp::seq::SeqNo;
 #[derive(Debug, Default)]
 pub struct PacketRing {
     slots: Vec<Option<Arc<RtpPacket>>>,
+    newest: Option<SeqNo>,
 }
 
 impl PacketRing {
@@ -26,16 +27,17 @@ impl PacketRing {
             return false;
         }
         *slot = Some(Arc::clone(packet));
+        self.newest = self.newest.max(Some(packet.seq));
         true
+    }
+
+    /// The highest sequence number so far.
+    pub fn newest(&self) -> Option<SeqNo> {
+        self.newest
     }
 
     /// The packet with this sequence number, if it is still here.
     pub fn get(&self, seq: SeqNo) -> Option<&Arc<RtpPacket>> {
         self.slots.get(seq.0 as usize % limits::PACKET_RING)?.as_ref().filter(|packet| packet.seq == seq)
-    }
-
-    /// Forgets everything (the source changed).
-    pub fn clear(&mut self) {
-        self.slots = Vec::new();
     }
 }

@@ -3,6 +3,9 @@
 //! Within one segment (one layer of one source) both are the source's plus a constant, so a hole upstream stays a hole downstream and
 //! can still be filled in its place. A switch opens a new segment right behind the highest number sent. The history of segments is what
 //! turns a viewer's NACK back into a packet of the source.
+//!
+//! One exception: where a viewer that already has a timeline is sent a group again, the group's timestamps are pressed into the time that
+//! passes meanwhile ([`TimeMap`]); they are then still a function of the source's, so that a retransmission finds them again.
 
 use std::collections::VecDeque;
 
@@ -12,15 +15,61 @@ use crate::sfu::codec::picture_id::PictureIdRewriter;
 use crate::sfu::packet::RtpPacket;
 use crate::sfu::rtp::seq::{RtpTime, SeqNo, WireSeq};
 
-/// A stretch of packets that share one constant offset.
+/// How the source's timestamps become the viewer's: distances stay as they are, or shrink.
+#[derive(Debug, Clone, Copy)]
+pub struct TimeMap {
+    source: RtpTime,
+    out: RtpTime,
+    divisor: i32,
+    /// From this timestamp of the source on they keep their distance again, from this one of the viewer's.
+    returned: Option<(RtpTime, RtpTime)>,
+}
+
+impl TimeMap {
+    /// Distances are divided by this where they shrink: more than a replay is faster than real time, so that its end stays behind the live
+    /// edge; little enough that two frames never get the same timestamp, at 240 a second and 90 kHz.
+    const SHRUNK: i32 = 16;
+
+    /// `source` becomes `out`, and everything else keeps its distance.
+    pub const fn shifted(source: RtpTime, out: RtpTime) -> Self {
+        Self { source, out, divisor: 1, returned: None }
+    }
+
+    /// `source` becomes `out`, and distances shrink.
+    pub const fn shrunk(source: RtpTime, out: RtpTime) -> Self {
+        Self { source, out, divisor: Self::SHRUNK, returned: None }
+    }
+
+    /// Distances shrink no more from `source` on, which becomes `out`.
+    const fn returning(self, source: RtpTime, out: RtpTime) -> Self {
+        Self { returned: Some((source, out)), ..self }
+    }
+
+    /// The viewer's timestamp.
+    pub const fn out(&self, time: RtpTime) -> RtpTime {
+        if self.divisor == 1 {
+            return self.out.wrapping_add(time.wrapping_sub(self.source));
+        }
+        match self.returned {
+            Some((source, out)) if time.signed_sub(source) >= 0 => out.wrapping_add(time.wrapping_sub(source)),
+            Some(_) | None => self.out.wrapping_add(time.signed_sub(self.source).div_euclid(self.divisor) as u32),
+        }
+    }
+
+    /// Distances shrink, and have not returned.
+    pub const fn is_shrunk(&self) -> bool {
+        self.divisor != 1 && self.returned.is_none()
+    }
+}
+
+/// A stretch of packets that share one offset.
 #[derive(Debug, Clone)]
 pub struct Segment {
     /// First outgoing sequence number.
     first: SeqNo,
     /// Outgoing minus source sequence number.
     seq_offset: i64,
-    /// Outgoing minus source timestamp, modulo 2^32.
-    pub time_offset: u32,
+    pub times: TimeMap,
     /// Index of the source layer.
     pub layer: u8,
     /// Picture ids of this stretch.
@@ -68,36 +117,39 @@ impl Rewriter {
         self.current.as_ref()
     }
 
-    /// Opens a new segment: `packet` becomes the next number, and its timestamp becomes `time`.
-    pub fn switch(&mut self, layer: u8, packet: &RtpPacket, time: RtpTime) {
+    /// Opens a new segment: `packet` becomes the next number, and its timestamp what `times` says.
+    pub fn switch(&mut self, layer: u8, packet: &RtpPacket, times: TimeMap) {
         let first = self.highest.next();
         let mut picture_ids = self.current.as_ref().map_or_else(|| self.closed_ids.clone(), |segment| segment.picture_ids.clone());
         if let Some(ids) = &packet.info.picture {
             picture_ids.switch(ids);
         }
-        let segment = Segment {
-            first,
-            seq_offset: first.0 as i64 - packet.seq.0 as i64,
-            time_offset: time.wrapping_sub(packet.time),
-            layer,
-            picture_ids,
-        };
+        let segment = Segment { first, seq_offset: first.0 as i64 - packet.seq.0 as i64, times, layer, picture_ids };
         if let Some(old) = self.current.replace(segment) {
-            if self.history.len() == limits::REWRITE_HISTORY {
-                self.history.pop_front();
-            }
-            self.history.push_back(old);
+            self.remember(old);
         }
+    }
+
+    /// Where distances shrink: they do so no more from the frame of `source` on, whose timestamp becomes `out`. Not for a frame of which
+    /// anything was sent.
+    pub fn return_to(&mut self, source: RtpTime, out: RtpTime) {
+        if let Some(segment) = &mut self.current {
+            segment.times = segment.times.returning(source, out);
+        }
+    }
+
+    fn remember(&mut self, segment: Segment) {
+        if self.history.len() == limits::REWRITE_HISTORY {
+            self.history.pop_front();
+        }
+        self.history.push_back(segment);
     }
 
     /// Nothing more can be sent before the next switch; what was sent can still be resent.
     pub fn close_segment(&mut self) {
         if let Some(old) = self.current.take() {
             self.closed_ids = old.picture_ids.clone();
-            if self.history.len() == limits::REWRITE_HISTORY {
-                self.history.pop_front();
-            }
-            self.history.push_back(old);
+            self.remember(old);
         }
     }
 
@@ -114,7 +166,7 @@ impl Rewriter {
         if seq < segment.first {
             return None;
         }
-        let time = RtpTime(packet.time.0.wrapping_add(segment.time_offset));
+        let time = segment.times.out(packet.time);
         if seq > self.highest {
             self.highest = seq;
             self.newest_time = Some(time);
@@ -136,5 +188,25 @@ impl Rewriter {
         let seq = self.highest.0.checked_sub(u64::from(behind))?;
         let segment = self.current.iter().chain(self.history.iter().rev()).find(|segment| segment.first.0 <= seq)?;
         Some((segment, SeqNo(seq.checked_add_signed(-segment.seq_offset)?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shrunk_timeline_rises_with_every_frame_and_returns_to_its_line() {
+        let (begin, wrap) = (RtpTime(u32::MAX - 1000), RtpTime(5));
+        let shrunk = TimeMap::shrunk(begin, wrap);
+        assert_eq!(shrunk.out(begin), wrap);
+        // 240 frames a second.
+        let times: Vec<u32> = (0..480).map(|frame| shrunk.out(begin.wrapping_add(frame * 375)).wrapping_sub(wrap)).collect();
+        assert!(times.windows(2).all(|pair| pair[0] < pair[1]) && times[479] == 479 * 375 / 16);
+        let turn = begin.wrapping_add(100 * 375);
+        let returned = shrunk.returning(turn, RtpTime(90_000));
+        assert!(shrunk.is_shrunk() && !returned.is_shrunk());
+        assert_eq!(returned.out(begin.wrapping_add(99 * 375)), shrunk.out(begin.wrapping_add(99 * 375)), "what was sent stays as it was");
+        assert_eq!(returned.out(turn.wrapping_add(7)), RtpTime(90_007));
     }
 }

@@ -1,5 +1,7 @@
 //! Plain counters of one worker. The core adds; the shell shows a copy to the rest of the program once a second.
 
+use crate::sfu::group_cache::Unfit;
+
 /// Why a packet was not forwarded. Every packet that is not is counted under exactly one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
@@ -101,6 +103,31 @@ impl DropReason {
     }
 }
 
+/// Why a viewer was sent a cached group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum ReplayCause {
+    /// It joined, or wants the picture again.
+    Join,
+    /// It asked for a key frame.
+    Wish,
+    /// It goes to another layer.
+    Switch,
+}
+
+impl ReplayCause {
+    pub const ALL: [Self; 3] = [Self::Join, Self::Wish, Self::Switch];
+
+    /// The metric label.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Join => "join",
+            Self::Wish => "wish",
+            Self::Switch => "switch",
+        }
+    }
+}
+
 /// A worker as it was at most a second ago.
 #[derive(Debug, Clone, Default)]
 pub struct WorkerSnapshot {
@@ -123,6 +150,12 @@ pub struct Counters {
     /// Asked for by a viewer and no longer in the ring.
     pub retransmit_missed: u64,
     pub keyframe_requests: u64,
+    /// Cached groups that began to be sent to a viewer.
+    pub replays: [u64; ReplayCause::ALL.len()],
+    /// Newcomers who were sent a key frame alone, because its group could not be.
+    pub replay_fallbacks: [u64; Unfit::ALL.len()],
+    /// Times that viewers asked for a key frame.
+    pub keyframe_wishes: u64,
     pub nacks_to_publishers: u64,
     pub handshakes_completed: u64,
     pub handshakes_failed: u64,

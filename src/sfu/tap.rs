@@ -67,6 +67,9 @@ pub enum Handover {
         layer: u8,
     },
     Run(TapRun),
+    /// What a worker that has just subscribed needs of the past: the group of one layer, so that its newcomers can start as those at home
+    /// do. At most `limits::GROUP_PACKETS_MAX` packets, shared like all others. Lost: they wait for the next key frame.
+    Group(TapRun),
     /// The publisher is gone.
     SourceGone {
         broadcast: BroadcastId,

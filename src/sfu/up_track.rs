@@ -10,11 +10,12 @@ use crate::limits;
 use crate::sfu::allocator::Offered;
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::down_track::DownTrack;
+use crate::sfu::group_cache::GroupCache;
 use crate::sfu::handle::{LayerInfo, TrackInfo};
 use crate::sfu::packet::RtpPacket;
 use crate::sfu::packet_ring::PacketRing;
 use crate::sfu::rtp::id::Rid;
-use crate::sfu::rtp::seq::RtpTime;
+use crate::sfu::rtp::seq::{RtpTime, SeqNo};
 use crate::timeline::{ClockMap, MediaTime};
 
 /// A published track and those who receive it.
@@ -38,6 +39,11 @@ pub struct UpTrack {
 pub struct Layer {
     pub rid: Option<Rid>,
     pub ring: PacketRing,
+    /// Where a newcomer can start.
+    pub group: GroupCache,
+    /// The newest packet that went out to those who are live. Packets behind it in the ring are held until their frame is whole: queues end
+    /// here, or those packets would leave twice.
+    pub edge: Option<SeqNo>,
     /// Media time of its timestamps; provisional until the first sender report.
     pub clock: Option<ClockMap>,
     pub resolution: Option<(u16, u16)>,
@@ -53,6 +59,11 @@ impl Layer {
     /// Packets arrived lately.
     pub fn is_active(&self, now: Instant) -> bool {
         self.last_packet.is_some_and(|last| now.saturating_duration_since(last) < limits::LAYER_SILENCE)
+    }
+
+    /// A packet that can still be sent again.
+    pub fn packet(&self, seq: SeqNo) -> Option<&Arc<RtpPacket>> {
+        self.ring.get(seq).or_else(|| self.group.get(seq))
     }
 
     /// Bits per second over the last full interval.
@@ -80,19 +91,33 @@ impl UpTrack {
 
     /// Takes note of a packet before it is forwarded. Returns `false` for a duplicate.
     pub fn observe(&mut self, now: Instant, layer: u8, packet: &Arc<RtpPacket>) -> bool {
+        let is_new = self.remember(now, layer, packet);
+        if is_new && let Some(layer) = self.layer_mut(layer) {
+            layer.last_packet = Some(now);
+            if layer.newest.is_none_or(|(newest, _)| packet.time.is_newer(newest)) {
+                layer.newest = Some((packet.time, now));
+            }
+            layer.rate.add(now, packet.payload.len(), packet.marker);
+        }
+        is_new
+    }
+
+    /// Takes note of a packet of the past, which another worker had before us: it is there for newcomers and says nothing of the present.
+    /// Returns `false` for a duplicate.
+    pub fn remember(&mut self, now: Instant, layer: u8, packet: &Arc<RtpPacket>) -> bool {
+        let kind = self.kind;
         self.codec = Some(packet.codec);
         let Some(layer) = self.layer_mut(layer) else { return false };
         if !layer.ring.insert(packet) {
             return false;
         }
-        layer.last_packet = Some(now);
-        if layer.newest.is_none_or(|(newest, _)| packet.time.is_newer(newest)) {
-            layer.newest = Some((packet.time, now));
+        if kind == MediaKind::Video {
+            layer.group.observe(now, packet, &layer.ring);
         }
+        layer.last_packet = layer.last_packet.max(Some(packet.received));
         if packet.info.resolution.is_some() {
             layer.resolution = packet.info.resolution;
         }
-        layer.rate.add(now, packet.payload.len(), packet.marker);
         true
     }
 
@@ -113,6 +138,7 @@ impl UpTrack {
         layer.generation += 1;
         layer.clock = None;
         layer.newest = None;
+        layer.group = GroupCache::default();
         for (_, down) in &mut self.downs {
             down.handle_layer_restarted(index);
         }

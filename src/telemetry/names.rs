@@ -68,6 +68,11 @@ metric_names! {
     SFU_RETRANSMITS_MISSED "courtside_sfu_retransmits_missed_total" Counter, Count ["worker"] "Packets a viewer asked for again that were no longer kept.";
     SFU_NACKS_SENT "courtside_sfu_nacks_sent_total" Counter, Count ["worker"] "Packets asked for again from publishers.";
     SFU_KEYFRAME_REQUESTS "courtside_sfu_keyframe_requests_total" Counter, Count ["worker"] "Key frames asked from publishers.";
+    SFU_KEYFRAME_WISHES "courtside_sfu_keyframe_wishes_total" Counter, Count ["worker"] "Times that viewers asked for a key frame (PLI, FIR).";
+    SFU_REPLAYS "courtside_sfu_replays_total" Counter, Count ["worker", "cause"]
+        "Cached groups of pictures sent to a viewer, by cause: join, wish (it asked for a key frame), switch (of layer).";
+    SFU_REPLAY_FALLBACKS "courtside_sfu_replay_fallbacks_total" Counter, Count ["worker", "reason"]
+        "Newcomers sent a key frame alone, with a new one asked for, because the group was: too_old, too_large, damaged.";
     SFU_ADDRESS_CHANGES "courtside_sfu_address_changes_total" Counter, Count ["worker"] "Peers that moved to another network address and were followed.";
     SFU_EVENTS_DROPPED "courtside_sfu_events_dropped_total" Counter, Count ["worker"] "Statistics events dropped because the control plane was slow.";
     // Signaling

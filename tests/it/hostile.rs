@@ -92,7 +92,9 @@ fn mutated_checks_neither_move_nor_add_anyone() {
     for round in 0..2000 {
         let check = scene.sim.seats[scene.viewer].client.binding_request();
         let mutated = scene.mutate(&check);
-        if mutated == check {
+        // The last eight bytes are FINGERPRINT, which the integrity does not cover: without it a check is as authentic as with it.
+        let covered = check.len() - 8;
+        if mutated.len() == check.len() && mutated[..covered] == check[..covered] {
             continue;
         }
         let source = scene.sim.fresh_address();

@@ -167,15 +167,11 @@ fn an_encoder_box_with_one_layer_deaf_to_requests_is_watched() {
     sim.run_ms(700);
     let viewer = sim.view(broadcast, &Viewer::default());
     let took = sim.run_until(4000, |sim| sim.receiver(viewer).last_video().is_some());
-    assert!(took <= Duration::from_millis(2200), "with its next key frame: {took:?}");
+    assert!(took <= Duration::from_millis(250), "from the cache: {took:?}");
     sim.run_ms(8000);
     assert!(sim.receiver(viewer).longest_silence(sim.now - Duration::from_secs(8), sim.now) < Duration::from_millis(150));
     assert!(sim.seats[viewer].judge.reports_checked >= 2, "once it reports, so do we");
-    assert!(sim.encoder(publisher).plis <= 8, "it is not nagged: {}", sim.encoder(publisher).plis);
-    // The metric of the same name counts what the encoder heard, each compound once.
-    let asked = sim.encoder(publisher).keyframe_requests.len() as u64;
-    assert!(asked > 0);
-    assert_eq!(sim.engines[0].counters.keyframe_requests, asked);
+    assert_eq!(sim.encoder(publisher).plis, 0, "its own key frames are enough");
     sim.finish();
 }
 

@@ -60,7 +60,7 @@ impl Swarm {
         let viewer = self.viewers.choose(&mut sim.rng).copied();
         let which = sim.rng.random_range(0..self.broadcasts.len());
         let (broadcast, publisher) = self.broadcasts[which];
-        match (sim.rng.random_range(0..20), viewer, publisher) {
+        match (sim.rng.random_range(0..22), viewer, publisher) {
             (0..=5, _, None) => self.publish(which),
             (0..=5, ..) if self.viewers.len() < VIEWERS_MAX => self.join(broadcast),
             (6..=8, Some(viewer), _) => {
@@ -99,15 +99,24 @@ impl Swarm {
                 sim.encoder_mut(publisher).pause_layer(layer, pause);
             }
             (19, _, Some(publisher)) => sim.move_client(publisher),
+            (20, Some(viewer), _) if sim.seats[viewer].client.phase == Phase::Connected => {
+                let wish = sim.receiver(viewer).keyframe_wish();
+                sim.say(viewer, &wish);
+            }
             _ => {}
         }
     }
 
     fn publish(&mut self, which: usize) {
         let rng = &mut self.sim.rng;
-        let show = match rng.random_range(0..5) {
+        let show = match rng.random_range(0..8) {
             0 => Show::encoder_box(),
             1 | 2 => Show::simulcast(Codec::Vp8),
+            3 => Show::simulcast(Codec::Vp9),
+            4 => Show::simulcast(Codec::Av1),
+            // Groups too large or too old to be replayed.
+            5 => Show { layers: vec![(60, 1920, 1080, None)], ..Show::simulcast(Codec::H264) },
+            6 => Show { key_every: Some(Duration::from_secs(7)), ignores_pli: true, ..Show::encoder_box() },
             _ => Show::simulcast(Codec::H264),
         };
         let show = Show { frame_interval: Duration::from_millis(66), ..show };
@@ -124,7 +133,9 @@ impl Swarm {
             _ => Reports::TransportFeedback,
         };
         let worker = rng.random_range(0..self.sim.engines.len()) as u8;
-        let viewer = self.sim.view(broadcast, &Viewer { worker, reports, up, down, ..Viewer::default() });
+        let deaf_for = if rng.random_bool(0.3) { Duration::from_millis(rng.random_range(0..300)) } else { Duration::ZERO };
+        let codecs = vec![Codec::Vp8, Codec::H264, Codec::Vp9, Codec::Av1];
+        let viewer = self.sim.view(broadcast, &Viewer { worker, reports, up, down, deaf_for, codecs, ..Viewer::default() });
         self.viewers.push(viewer);
     }
 

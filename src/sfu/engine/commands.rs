@@ -134,6 +134,7 @@ impl Engine {
             self.egress.resize_with(key + 1, Egress::default);
         }
         self.egress[key] = Egress::default();
+        self.turns.reserve(key);
         self.by_peer.insert(id, key);
         self.remember_ufrag(key, local.ufrag.clone());
         self.broadcasts[broadcast].peers += 1;
@@ -283,7 +284,8 @@ impl Engine {
         }
     }
 
-    /// The peer's transport is up: sound at once, picture as soon as a key frame comes.
+    /// The peer's transport is up: sound at once, and the picture from the cache. A receiver that is not up yet (Firefox, one time in seven)
+    /// asks for a key frame with its first words and gets the replay again, so nobody is made to wait for it.
     pub(super) fn start_down_tracks(&mut self, now: Instant, key: usize) {
         let peer = &self.peers[key];
         for reference in &peer.downs {
@@ -400,6 +402,7 @@ impl Engine {
         self.drop_publisher(key);
         let peer = self.peers.remove(key);
         self.egress[key] = Egress::default();
+        self.turns.forget(key);
         self.by_peer.remove(&peer.id);
         for ufrag in &peer.ufrags {
             self.by_ufrag.remove(ufrag);

@@ -1,5 +1,6 @@
 //! From a decrypted packet to every viewer here and every worker elsewhere.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -139,11 +140,12 @@ impl Engine {
                     Some((_, seen)) => *seen = now,
                     None => {
                         broadcast.subscribers.push((worker, now));
-                        // Its viewers say themselves which layer they wait for; a packager needs the first.
-                        broadcast.keyframes.need(now, 0);
+                        let groups = broadcast.groups(now);
+                        self.handovers.extend(groups.into_iter().map(|group| (worker, Handover::Group(group))));
                     }
                 }
             }
+            Handover::Group(group) => self.handle_group(now, &group),
             Handover::Unsubscribe { broadcast, worker } => {
                 if let Some(&key) = self.by_broadcast.get(&broadcast) {
                     self.broadcasts[key].subscribers.retain(|(subscriber, _)| *subscriber != worker);
@@ -166,33 +168,58 @@ impl Engine {
     /// Media of a broadcast whose publisher is on another worker.
     fn handle_run(&mut self, now: Instant, run: &TapRun, wire: &mut impl Wire) {
         let at = self.send_time(now);
-        let Some(&key) = self.by_broadcast.get(&run.broadcast) else { return };
+        let Some(key) = self.mirror(now, run) else { return };
+        let track = self.broadcasts[key].track_mut(run.slot);
+        // A run may overlap with the group that was handed over before it, and no packet may be forwarded twice.
+        let packets = match track.layer_mut(run.layer) {
+            Some(layer) if run.packets.iter().any(|packet| layer.ring.get(packet.seq).is_some()) => {
+                let fresh = run.packets.iter().filter(|packet| layer.ring.get(packet.seq).is_none());
+                Cow::Owned(fresh.map(Arc::clone).collect::<Vec<_>>())
+            }
+            Some(_) | None => Cow::Borrowed(&*run.packets),
+        };
+        for packet in packets.iter() {
+            track.observe(now, run.layer, packet);
+        }
+        for packets in packets.chunks(limits::RUN_PACKETS_MAX) {
+            let sending = Sending { at, egress: &mut self.egress, buffer: &mut self.buffer, wire, counters: &mut self.counters };
+            forward_run(track, run.layer, packets, sending);
+        }
+        self.publish_news(now, key);
+    }
+
+    /// The past of a broadcast that we have just subscribed to.
+    fn handle_group(&mut self, now: Instant, group: &TapRun) {
+        let Some(key) = self.mirror(now, group) else { return };
+        let track = self.broadcasts[key].track_mut(group.slot);
+        for packet in group.packets.iter() {
+            track.remember(now, group.layer, packet);
+        }
+        if let Some(layer) = track.layer_mut(group.layer) {
+            layer.edge = layer.edge.max(group.packets.last().map(|packet| packet.seq));
+        }
+    }
+
+    /// The mirror that a hand-over is for, made to follow its source and clock.
+    fn mirror(&mut self, now: Instant, run: &TapRun) -> Option<usize> {
+        let &key = self.by_broadcast.get(&run.broadcast)?;
         let broadcast = &mut self.broadcasts[key];
         if broadcast.source != run.source {
             self.counters.dropped[DropReason::Late as usize] += broadcast.handle_source_gone();
             broadcast.source = run.source;
         }
         let track = broadcast.track_mut(run.slot);
-        if track.layer_mut(run.layer).is_some_and(|layer| layer.generation != run.generation) {
+        if track.layer_mut(run.layer)?.generation != run.generation {
             track.handle_layer_restarted(run.layer);
         }
-        let mut clock_is_new = false;
-        if let Some(layer) = track.layer_mut(run.layer) {
-            layer.generation = run.generation;
-            clock_is_new = !same_line(layer.clock, run.clock);
-            layer.clock = run.clock;
-        }
+        let layer = track.layer_mut(run.layer)?;
+        layer.generation = run.generation;
+        let clock_is_new = !same_line(layer.clock, run.clock);
+        layer.clock = run.clock;
         if clock_is_new {
             track.announce_clock(now);
         }
-        for packet in run.packets.iter() {
-            track.observe(now, run.layer, packet);
-        }
-        for packets in run.packets.chunks(limits::RUN_PACKETS_MAX) {
-            let sending = Sending { at, egress: &mut self.egress, buffer: &mut self.buffer, wire, counters: &mut self.counters };
-            forward_run(track, run.layer, packets, sending);
-        }
-        self.publish_news(now, key);
+        Some(key)
     }
 }
 

@@ -10,7 +10,8 @@
 //!                         └─▶ RTP:  publisher.rs ─▶ up_track.rs observe ─▶ pending run   (media.rs)
 //! handle_batch_end ─▶ forward.rs: every down-track here, one hand-over per worker        (media.rs)
 //! handle_command ─▶ negotiate/ ─▶ peers, down-tracks                                     (commands.rs)
-//! handle_timeout ─▶ feedback, key frames, sender reports, layers, consent                (timers.rs)
+//! handle_timeout ─▶ paced sends: replays                                                 (turns.rs)
+//!                ─▶ feedback, key frames, sender reports, layers, consent                (timers.rs)
 //! ```
 
 mod commands;
@@ -18,6 +19,7 @@ mod media;
 mod reports;
 mod timers;
 mod transport;
+mod turns;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -32,6 +34,7 @@ use crate::limits;
 use crate::sfu::broadcast::Broadcast;
 use crate::sfu::forward::{Egress, SendTime};
 use crate::sfu::handle::SfuEvent;
+use crate::sfu::pacer::TurnQueue;
 use crate::sfu::peer::{Peer, PerSecond};
 use crate::sfu::stats::Counters;
 use crate::sfu::tap::Handover;
@@ -71,6 +74,8 @@ pub struct Engine {
     reply: Vec<u8>,
     /// New peers: each costs a DTLS handshake.
     joins: PerSecond,
+    /// Peers with something to send later.
+    turns: TurnQueue,
     events: VecDeque<SfuEvent>,
     handovers: VecDeque<(u8, Handover)>,
     released: Vec<PeerId>,
@@ -96,6 +101,7 @@ impl Engine {
             buffer: Vec::with_capacity(limits::SEND_BYTES_MAX + 4096),
             reply: Vec::new(),
             joins: PerSecond::default(),
+            turns: TurnQueue::default(),
             events: VecDeque::new(),
             handovers: VecDeque::new(),
             released: Vec::new(),
@@ -130,7 +136,7 @@ impl Engine {
         if self.peers.is_empty() && self.broadcasts.is_empty() {
             return None;
         }
-        [self.tick_at, self.run_due].into_iter().flatten().min()
+        [self.tick_at, self.run_due, self.turns.wake_at()].into_iter().flatten().min()
     }
 
     /// Peers, broadcasts and every index onto them: all zero once everybody has left.

@@ -36,11 +36,7 @@ impl Engine {
             RtcpItem::Nack { media, pid, blp } => self.handle_nack(now, key, media, pid, blp, wire),
             RtcpItem::Pli { media } | RtcpItem::Fir { media, .. } => {
                 if let Some(reference) = self.down_ref(key, media) {
-                    let broadcast = self.peers[key].broadcast;
-                    let down = self.broadcasts[broadcast].track(reference.slot).downs.get(reference.key);
-                    if let Some(layer) = down.and_then(|down| down.current().or(down.target())) {
-                        self.need_keyframe(now, broadcast, layer);
-                    }
+                    self.handle_wish(now, key, reference);
                 }
             }
             RtcpItem::Remb { bitrate_bps } => self.peers[key].path.handle_remb(bitrate_bps),
@@ -59,8 +55,10 @@ impl Engine {
     fn handle_report_block(&mut self, now: Instant, key: usize, block: &ReportBlock) {
         let Some(down) = self.down_ref(key, block.ssrc) else { return };
         let peer = &mut self.peers[key];
-        let track = self.broadcasts[peer.broadcast].track(down.slot);
-        let newest = track.downs.get(down.key).and_then(|down| down.report.newest);
+        let track = self.broadcasts[peer.broadcast].track_mut(down.slot);
+        let Some(down) = track.downs.get_mut(down.key) else { return };
+        down.handle_report();
+        let newest = down.report.newest;
         let rtt = newest.filter(|(middle, _)| block.lsr != 0 && *middle == block.lsr).map(|(_, sent)| {
             let held = Duration::from_secs_f64(f64::from(block.dlsr) / 65_536.0);
             now.saturating_duration_since(sent).saturating_sub(held)
@@ -72,6 +70,9 @@ impl Engine {
         let Some(down) = self.down_ref(key, media) else { return };
         let at = self.send_time(now);
         let broadcast = self.peers[key].broadcast;
+        if let Some(down) = self.broadcasts[broadcast].track_mut(down.slot).downs.get_mut(down.key) {
+            down.handle_report();
+        }
         for seq in nacked(pid, blp) {
             if !self.peers[key].resend.take(now, limits::RETRANSMIT_BUDGET_PER_S) {
                 return;

@@ -26,6 +26,7 @@ impl Engine {
         if self.run_due.is_some_and(|due| due <= now) {
             self.handle_batch_end(now, wire);
         }
+        self.take_turns(now, wire);
         if self.tick_at.is_none_or(|due| due > now) {
             return;
         }
@@ -44,6 +45,8 @@ impl Engine {
         if self.peers.is_empty() && self.broadcasts.is_empty() {
             self.tick_at = None;
         }
+        // What was found to be due in passing.
+        self.take_turns(now, wire);
     }
 
     fn visit_peer(&mut self, now: Instant, key: usize, in_turn: bool, wire: &mut impl Wire) {
@@ -162,15 +165,16 @@ impl Engine {
         }
     }
 
-    /// Lets the allocator choose for one viewer, and registers the need for a key frame where its wish is not yet fulfilled.
+    /// Lets the allocator choose for one viewer; begins to send from the cache what it waits for, or registers the need for a key frame.
     pub(super) fn choose_layers(&mut self, now: Instant, key: usize) {
         let peer = &mut self.peers[key];
         if !peer.connected {
             return;
         }
         let (path, broadcast_key) = (peer.path.report(), peer.broadcast);
-        let mut awaited = None;
-        for reference in &peer.downs {
+        for index in 0..self.peers[key].downs.len() {
+            let peer = &mut self.peers[key];
+            let reference = peer.downs[index];
             let track = self.broadcasts[broadcast_key].track_mut(reference.slot);
             let Some(down) = track.downs.get_mut(reference.key) else { continue };
             if reference.slot == TrackSlot::MainVideo {
@@ -180,13 +184,23 @@ impl Engine {
                 };
                 down.set_target(target);
             }
-            if down.awaits_keyframe() && !track.offered.is_empty() {
-                awaited = down.target();
-            }
             track.news |= down.news != News::default();
+            let waits_for = down.target().filter(|_| down.awaits_keyframe() && !track.offered.is_empty());
+            if let Some(layer) = waits_for
+                && self.start_replay(now, key, reference)
+            {
+                self.need_keyframe(now, broadcast_key, layer);
+            }
         }
-        if let Some(layer) = awaited {
-            self.need_keyframe(now, broadcast_key, layer);
+    }
+
+    /// The reports of tracks that have just begun: without one, sound and picture cannot be put together.
+    pub(super) fn send_first_reports(&mut self, now: Instant, key: usize, wire: &mut impl Wire) {
+        let peer = &self.peers[key];
+        let broadcast = &self.broadcasts[peer.broadcast];
+        let mut downs = peer.downs.iter().filter_map(|reference| broadcast.track(reference.slot).downs.get(reference.key));
+        if downs.any(|down| down.report.packets > 0 && down.report.due.is_none()) {
+            self.send_sender_reports(now, key, wire);
         }
     }
 
@@ -239,6 +253,7 @@ impl Engine {
                 let Some(peer) = self.peers.get_mut(down.peer) else { continue };
                 if news.playing {
                     down.report.due = None;
+                    self.turns.ask(down.peer, now);
                 }
                 // The picture is what people wait for; sound alone counts only where there is no picture to come.
                 let counts = kind == MediaKind::Video || !has_video;

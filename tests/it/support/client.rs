@@ -365,7 +365,9 @@ impl Client {
         let Some(crypto) = &mut self.crypto else { return };
         if !wire::is_rtcp(datagram) {
             let plain = crypto.inbound.decrypt_rtp(datagram).expect("what is sent to us opens");
-            if let Some(receiver) = &mut self.receiver {
+            if let Some(receiver) = &mut self.receiver
+                && self.connected_at.is_some_and(|connected| now >= connected + receiver.deaf_for)
+            {
                 receiver.handle_rtp(now, &plain, ledger);
             }
             return;

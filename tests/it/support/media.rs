@@ -327,7 +327,9 @@ impl Encoder {
         let layer = &self.layers[index];
         let mut payload = match self.show.codec {
             Codec::Vp8 => vp8_head(layer, key, packet == 0),
-            _ => h264_head(layer, key, packet, last, self.show.b_frames && !self.frame.is_multiple_of(3)),
+            Codec::Vp9 => vp9_head(layer, key, packet == 0, last),
+            Codec::Av1 => av1_head(key, packet == 0),
+            Codec::H264 | Codec::Opus => h264_head(layer, key, packet, last, self.show.b_frames && !self.frame.is_multiple_of(3)),
         };
         let head = payload.len();
         // As in life: encoders cut a frame into packets that differ by some bytes, and the last is shorter.
@@ -343,6 +345,7 @@ impl Encoder {
         stream.seq += 1;
         let (seq, time) = (stream.seq as u16, stream.time(now - origin));
         ledger.publish(
+            pt,
             &payload,
             Published {
                 stream: stream.id,
@@ -351,7 +354,7 @@ impl Encoder {
                 time,
                 marker: last,
                 key_first: key && packet == 0,
-                picture: (self.show.codec == Codec::Vp8).then_some((layer.picture, layer.tl0)),
+                picture: matches!(self.show.codec, Codec::Vp8 | Codec::Vp9).then_some((layer.picture, layer.tl0)),
                 arrived: None,
             },
         );
@@ -390,7 +393,7 @@ impl Encoder {
             picture: None,
             arrived: None,
         };
-        ledger.publish(&payload, published);
+        ledger.publish(OPUS_PT, &payload, published);
         wire::write_rtp(OPUS_PT, false, stream.seq as u16, time, stream.ssrc, &[(EXT_TRANSPORT_CC, &transport)], &payload)
     }
 
@@ -417,6 +420,30 @@ fn vp8_head(layer: &Layer, key: bool, first: bool) -> Vec<u8> {
         head.push(0x11);
     }
     head
+}
+
+/// RFC 9628: non-flexible mode, 15-bit picture id, layer indices with TL0PICIDX; a key frame tells its size.
+fn vp9_head(layer: &Layer, key: bool, first: bool, last: bool) -> Vec<u8> {
+    let flags = 0xa0 | if key { 0 } else { 0x40 } | if first { 0x08 } else { 0 } | if last { 0x04 } else { 0 };
+    let scalability = key && first;
+    let mut head = vec![flags | u8::from(scalability) << 1, 0x80 | (layer.picture >> 8) as u8, layer.picture as u8, 0, layer.tl0];
+    if scalability {
+        head.push(0x10);
+        head.extend(layer.width.to_be_bytes());
+        head.extend(layer.height.to_be_bytes());
+    }
+    // The frame's own header, where it begins: marker, profile 0, shown, key frame or not.
+    head.extend(first.then_some(if key { 0x82 } else { 0x86 }));
+    head
+}
+
+/// AV1 RTP payload specification, section 4.4: one OBU element a packet; a coded video sequence begins with its sequence header.
+fn av1_head(key: bool, first: bool) -> Vec<u8> {
+    match (key, first) {
+        (_, false) => vec![0x90],
+        (false, true) => vec![0x10, 0x30],
+        (true, true) => vec![0x18, 0x0a, 0x0b, 0x00, 0x00, 0x00, 0x04, 0x3c, 0xff, 0xbc, 0x00, 0x00, 0x00, 0x00],
+    }
 }
 
 /// RFC 6184, packetization mode 1: STAP-A with the parameter sets before a key frame, slices in FU-A.

@@ -2,12 +2,13 @@
 //! time:
 //!
 //! ```text
-//! client.rs ── link.rs ──▶ engines (code under test) ── oracle.rs: what left is judged here ── link.rs ──▶ client.rs, receiver.rs
+//! client.rs ── link.rs ──▶ engines (code under test) ── oracle.rs: what left is judged here ── link.rs ──▶ client.rs, receiver.rs, decoder.rs
 //! media.rs  makes what is published and enters it into the oracle's ledger
 //! wire.rs   RTP and RTCP in bytes, offer.rs SDP: written independently of the code under test
 //! ```
 
 pub(crate) mod client;
+pub(crate) mod decoder;
 pub(crate) mod docs;
 pub(crate) mod link;
 pub(crate) mod media;

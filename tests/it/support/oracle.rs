@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
+use courtside::limits;
 use courtside::sfu::codec::MediaKind;
 use courtside::timeline::NtpTime;
 
@@ -46,7 +47,7 @@ pub(crate) struct Published {
     pub marker: bool,
     /// First packet of a key frame.
     pub key_first: bool,
-    /// VP8 picture id and TL0PICIDX.
+    /// VP8 or VP9 picture id and TL0PICIDX.
     pub picture: Option<(u16, u8)>,
     /// When the engine got it, by itself or as a retransmission.
     pub arrived: Option<Instant>,
@@ -68,12 +69,12 @@ impl Ledger {
         self.streams.len() as u32 - 1
     }
 
-    pub(crate) fn publish(&mut self, payload: &[u8], published: Published) {
+    pub(crate) fn publish(&mut self, pt: u8, payload: &[u8], published: Published) {
         let index = self.packets.len();
         let ssrc = self.streams[published.stream as usize].ssrc;
         self.by_wire.insert((ssrc, published.seq as u16), index);
         self.by_seq.insert((published.stream, published.seq), index);
-        let known = self.by_payload.insert(fingerprint(payload, published.picture.is_some()), index);
+        let known = self.by_payload.insert(fingerprint(payload, pt), index);
         assert!(known.is_none(), "published payloads differ");
         self.packets.push(published);
     }
@@ -103,8 +104,8 @@ impl Ledger {
     }
 
     /// The published packet with this payload.
-    pub(crate) fn find(&self, payload: &[u8], vp8: bool) -> Option<&Published> {
-        self.by_payload.get(&fingerprint(payload, vp8)).map(|&index| &self.packets[index])
+    pub(crate) fn find(&self, payload: &[u8], pt: u8) -> Option<&Published> {
+        self.by_payload.get(&fingerprint(payload, pt)).map(|&index| &self.packets[index])
     }
 
     pub(crate) fn stream(&self, id: u32) -> &StreamInfo {
@@ -112,26 +113,54 @@ impl Ledger {
     }
 }
 
-/// Hash of a payload, of VP8 without picture id and TL0PICIDX.
-fn fingerprint(payload: &[u8], vp8: bool) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    if vp8 {
-        payload[..2].hash(&mut hasher);
-        payload[5..].hash(&mut hasher);
-    } else {
-        payload.hash(&mut hasher);
+/// Where VP8 and VP9 have picture id (two bytes) and TL0PICIDX, in the publishers' form, by payload type of media or retransmission.
+fn numbers_at(pt: u8) -> Option<(usize, usize)> {
+    match pt {
+        96 | 97 => Some((2, 4)),
+        98 | 99 => Some((1, 4)),
+        _ => None,
     }
+}
+
+/// Hash of a payload, without the numbers that differ between viewers.
+fn fingerprint(payload: &[u8], pt: u8) -> u64 {
+    let mut head = [0; 5];
+    let bytes = payload.len().min(5);
+    head[..bytes].copy_from_slice(&payload[..bytes]);
+    if let Some((id, tl0)) = numbers_at(pt) {
+        head[id..id + 2].fill(0);
+        head[tl0] = 0;
+    }
+    let mut hasher = DefaultHasher::new();
+    head.hash(&mut hasher);
+    payload[bytes..].hash(&mut hasher);
     hasher.finish()
 }
 
-/// A stretch of packets with constant offsets.
+/// Hash of a payload as it is.
+fn whole(payload: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    payload.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A stretch of packets whose sequence numbers have a constant offset.
 #[derive(Debug, Clone)]
 struct Stretch {
     begun: Instant,
     first: i64,
     stream: u32,
     offset: i64,
+    /// Of the newest frame.
     time_offset: u32,
+    /// Published timestamp of its first frame.
+    first_time: u32,
+    /// Began with a packet that had just come, not with one of the past.
+    began_live: bool,
+    /// Two frames in a row left as they came, under one offset: from then on it does not change.
+    settled: bool,
+    /// Sent timestamp by published one.
+    times: HashMap<u32, u32>,
     /// Sent minus published.
     picture_offset: u16,
     tl0_offset: u8,
@@ -148,7 +177,11 @@ struct Track {
     newest_time: u32,
     newest_picture: Option<(u16, u8)>,
     sent_at: Option<Instant>,
-    /// Payload, timestamp and marker by number.
+    /// When the newest packet sent had come: in a replay, long before.
+    newest_came_at: Option<Instant>,
+    /// Time offset of the newest packet of this stretch that left as it came: sender reports must be true for it.
+    line: Option<u32>,
+    /// Whole payload, timestamp and marker by number.
     sent: HashMap<i64, (u64, u32, bool)>,
 }
 
@@ -166,6 +199,11 @@ pub(crate) struct Judge {
     pub audio_packets: u64,
     pub rtx_packets: u64,
     pub switches: u64,
+    /// Stretches that began with packets of the past.
+    pub replays: u64,
+    /// When the first video packet and the first sender report on it left.
+    pub first_video_at: Option<Instant>,
+    pub first_report_at: Option<Instant>,
     pub reports_checked: u64,
     /// Rules are checked only where the engine's order of arrival is known (its own worker's).
     pub strict_holes: bool,
@@ -192,6 +230,7 @@ impl Judge {
             self.check_retransmission(&rtp, payload, ledger);
         } else if Some(rtp.ssrc) == self.video.ssrc {
             self.video_packets += 1;
+            self.first_video_at.get_or_insert(now);
             self.check_media(now, &rtp, payload, MediaKind::Video, ledger);
         } else if Some(rtp.ssrc) == self.audio.ssrc {
             self.audio_packets += 1;
@@ -204,21 +243,20 @@ impl Judge {
 
     fn check_media(&mut self, now: Instant, rtp: &Rtp, payload: &[u8], kind: MediaKind, ledger: &Ledger) {
         let name = &self.name;
-        let vp8 = rtp.pt == 96;
-        let published = ledger.find(payload, vp8).unwrap_or_else(|| panic!("{name}: a payload that nobody published"));
+        let published = ledger.find(payload, rtp.pt).unwrap_or_else(|| panic!("{name}: a payload that nobody published"));
         let stream = ledger.stream(published.stream);
         assert_eq!(stream.kind, kind, "{name}: kinds are not mixed");
         assert_eq!(rtp.marker, published.marker, "{name}: the marker");
         let track = if kind == MediaKind::Video { &mut self.video } else { &mut self.audio };
         let seq = track.unwrapper.unwrap(rtp.seq);
-        let picture = vp8.then(|| (u16::from_be_bytes([payload[2] & 0x7f, payload[3]]), payload[4]));
-        let continues = track.stretches.last().is_some_and(|stretch| {
-            stretch.stream == published.stream
-                && stretch.offset == seq - published.seq
-                && stretch.time_offset == rtp.time.wrapping_sub(published.time)
-        });
+        let picture = numbers_at(rtp.pt).map(|(id, tl0)| (u16::from_be_bytes([payload[id] & 0x7f, payload[id + 1]]), payload[tl0]));
+        let time_offset = rtp.time.wrapping_sub(published.time);
+        // On another worker it comes a little later, and the beginning of a frame waits for its end.
+        let is_live = published.arrived.is_none_or(|at| at + limits::RUN_WAIT + Duration::from_millis(1) >= now);
+        let continues =
+            track.stretches.last().is_some_and(|stretch| stretch.stream == published.stream && stretch.offset == seq - published.seq);
         if !continues {
-            // A switch: the next number, a key frame, a time that is later but not by much.
+            // A switch or a replay: the next number, a key frame, a time that is later but not by much.
             assert!(
                 published.key_first,
                 "{name}: {kind:?} begins or switches in the middle: {published:?}, before {:?}",
@@ -227,17 +265,26 @@ impl Judge {
             if let Some(last) = track.stretches.last() {
                 assert_eq!(seq, track.highest + 1, "{name}: a switch leaves no gap; {published:?} after {last:?}");
                 let ticks = rtp.time.wrapping_sub(track.newest_time) as i32;
-                let passed = track.sent_at.map_or(Duration::ZERO, |at| now - at);
+                let passed = track.newest_came_at.map_or(Duration::ZERO, |at| now - at);
                 let most = (passed + JUMP_MAX).as_secs_f64() * f64::from(stream.rate_hz);
                 assert!(ticks > 0 && f64::from(ticks) <= most, "{name}: a switch moves {kind:?} by {ticks} ticks after {passed:?}");
                 self.switches += 1;
+            } else if kind == MediaKind::Video && !is_live {
+                let ticks = time_offset as i32;
+                assert!(ticks >= 0, "{name}: a replay begins before its own timestamps");
             }
+            self.replays += u64::from(!is_live && kind == MediaKind::Video);
+            track.line = None;
             track.stretches.push(Stretch {
                 begun: now,
                 first: seq,
                 stream: published.stream,
                 offset: seq - published.seq,
-                time_offset: rtp.time.wrapping_sub(published.time),
+                time_offset,
+                first_time: published.time,
+                began_live: is_live,
+                settled: false,
+                times: HashMap::from([(published.time, rtp.time)]),
                 picture_offset: picture.map_or(0, |(id, _)| id.wrapping_sub(published.picture.map_or(0, |p| p.0)) & 0x7fff),
                 tl0_offset: picture.map_or(0, |(_, tl0)| tl0.wrapping_sub(published.picture.map_or(0, |p| p.1))),
             });
@@ -246,14 +293,37 @@ impl Judge {
                 assert_eq!(tl0, last_tl0.wrapping_add(1), "{name}: TL0PICIDX goes on over a switch");
             }
         } else {
-            let stretch = track.stretches.last().expect("it continues one");
+            let stretch = track.stretches.last_mut().expect("it continues one");
             assert!(seq >= stretch.first, "{name}: older than its stretch");
+            let ticks = rtp.time.wrapping_sub(track.newest_time) as i32;
+            // Its first packet came last, by retransmission: a replay all the same.
+            stretch.began_live &= published.arrived.is_none_or(|at| at > stretch.begun) || published.time == stretch.first_time;
+            match stretch.times.insert(published.time, rtp.time) {
+                Some(before) => assert_eq!(before, rtp.time, "{name}: a frame has one timestamp"),
+                // A new frame. Timestamps keep their distance; only in a replay may they shrink, and return once when it is live.
+                None if time_offset == stretch.time_offset => stretch.settled |= is_live,
+                // A frame that was missing altogether: between its neighbours.
+                None if seq < track.highest => {
+                    let behind = |time: u32, other: u32| (time.wrapping_sub(other) as i32).signum();
+                    let in_place = |(&source, &sent): (&u32, &u32)| behind(source, published.time) == behind(sent, rtp.time);
+                    assert!(stretch.times.iter().all(in_place), "{name}: a repaired frame is out of place: {published:?} in {stretch:?}");
+                }
+                None => {
+                    assert!(!stretch.settled, "{name}: the timeline moves while live: {published:?} in {stretch:?}");
+                    assert!(ticks > 0, "{name}: a replay goes back in time by {ticks} ticks");
+                    // A viewer that was in the past may be live now.
+                    let passed = track.newest_came_at.map_or(Duration::ZERO, |at| now - at) + limits::GROUP_AGE_MAX;
+                    assert!(f64::from(ticks) <= (passed + JUMP_MAX).as_secs_f64() * f64::from(stream.rate_hz), "{name}: {ticks} ticks");
+                    stretch.time_offset = time_offset;
+                }
+            }
             // A hole in what leaves is a hole in what came: nothing that was there may be left out. Only what overtook the first packet of
             // its key frame came too early; it can be asked for.
             if self.strict_holes && self.worker == stream.worker {
                 for missing in track.highest + 1..seq {
                     let source = ledger.by_seq.get(&(published.stream, missing - stretch.offset)).map(|&index| &ledger.packets[index]);
-                    let is_hole = source.is_some_and(|source| source.arrived.is_none_or(|at| at <= stretch.begun || at >= now));
+                    let too_early = |at: Instant| stretch.began_live && at <= stretch.begun;
+                    let is_hole = source.is_some_and(|source| source.arrived.is_none_or(|at| too_early(at) || at >= now));
                     assert!(is_hole, "{name}: {missing} was left out although it came: {source:?}");
                 }
             }
@@ -262,13 +332,17 @@ impl Judge {
                 assert_eq!(tl0.wrapping_sub(source_tl0), stretch.tl0_offset, "{name}: TL0PICIDX keeps its distance");
             }
         }
+        if is_live {
+            track.line = Some(time_offset);
+        }
         if track.stretches.len() == 1 && track.sent.is_empty() || seq > track.highest {
             track.highest = seq;
             track.newest_time = rtp.time;
             track.newest_picture = picture.or(track.newest_picture);
             track.sent_at = Some(now);
+            track.newest_came_at = published.arrived.or(Some(now));
         }
-        let twin = track.sent.insert(seq, (fingerprint(payload, false), rtp.time, rtp.marker));
+        let twin = track.sent.insert(seq, (whole(payload), rtp.time, rtp.marker));
         assert!(twin.is_none(), "{name}: number {seq} twice");
     }
 
@@ -279,15 +353,17 @@ impl Judge {
         let body = &payload[2..];
         match track.sent.get(&seq) {
             Some(sent) => {
-                let resent = (fingerprint(body, false), rtp.time, rtp.marker);
+                let resent = (whole(body), rtp.time, rtp.marker);
                 assert_eq!(*sent, resent, "{name}: a retransmission of {seq} is what was sent under that number");
             }
             // Never sent, because the publisher's repair came after a switch: then it must be what would have been sent.
             None => {
-                let published = ledger.find(body, rtp.pt == 97).unwrap_or_else(|| panic!("{name}: a repair that nobody published"));
+                let published = ledger.find(body, rtp.pt).unwrap_or_else(|| panic!("{name}: a repair that nobody published"));
                 let stretch = track.stretches.iter().rev().find(|stretch| stretch.first <= seq).expect("in some stretch");
                 assert_eq!((published.stream, published.seq), (stretch.stream, seq - stretch.offset), "{name}: repair of {seq}");
-                assert_eq!(rtp.time, published.time.wrapping_add(stretch.time_offset));
+                if let Some(time) = stretch.times.get(&published.time) {
+                    assert_eq!(rtp.time, *time, "{name}: repair of {seq}");
+                }
             }
         }
     }
@@ -313,6 +389,9 @@ impl Judge {
             let track = if Some(ssrc) == self.video.ssrc { &self.video } else { &self.audio };
             assert_eq!(Some(ssrc), track.ssrc, "{}: a report on a stream that is not ours", self.name);
             let Some(stretch) = track.stretches.last() else { panic!("{}: a report before anything was sent", self.name) };
+            if Some(ssrc) == self.video.ssrc {
+                self.first_report_at.get_or_insert(now);
+            }
             let stream = ledger.stream(stretch.stream);
             // On another worker the clock arrives with the media, so with the first packet after the publisher's report.
             let settled = |reported: Instant| track.sent_at.is_some_and(|sent| sent > reported + Duration::from_millis(50));
@@ -320,7 +399,9 @@ impl Judge {
             if !known || !stream.clock_is_right {
                 continue;
             }
-            let ticks = rtp.wrapping_sub(stretch.time_offset).wrapping_sub(stream.time_base) as i32;
+            // A replay has its line when it is live.
+            let Some(line) = track.line else { continue };
+            let ticks = rtp.wrapping_sub(line).wrapping_sub(stream.time_base) as i32;
             let truth = stream.origin_unix_ms + f64::from(ticks) * 1000.0 / f64::from(stream.rate_hz);
             let error = NtpTime(ntp).to_media_time().0 - truth;
             assert!(error.abs() <= REPORT_ERROR_MS, "{}: a sender report is off by {error} ms", self.name);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use super::decoder::Decoder;
 use super::offer::EXT_TRANSPORT_CC;
 use super::oracle::Ledger;
 use super::wire::{self, Unwrapper};
@@ -12,6 +13,8 @@ const REPORTER: u32 = 0x00c0_ffee;
 const NACK_AFTER: Duration = Duration::from_millis(20);
 const NACK_AGAIN: Duration = Duration::from_millis(80);
 const NACK_TRIES: u8 = 10;
+/// Browsers ask for a key frame this often while they can decode nothing.
+const PLI_AGAIN: Duration = Duration::from_millis(200);
 
 /// How the viewer reports on the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +54,10 @@ pub(crate) struct Receiver {
     pub audio_packets: u64,
     pub last_audio: Option<Instant>,
     pub plis: u64,
+    pub decoder: Decoder,
+    /// As Firefox: packets that come sooner after the handshake vanish, and are never missed.
+    pub deaf_for: Duration,
+    pli_due: Option<Instant>,
     pli_at: Option<Instant>,
     arrivals: BTreeMap<i64, u64>,
     transport: Unwrapper,
@@ -83,6 +90,9 @@ impl Receiver {
             audio_packets: 0,
             last_audio: None,
             plis: 0,
+            decoder: Decoder::default(),
+            deaf_for: Duration::ZERO,
+            pli_due: None,
             pli_at: None,
             arrivals: BTreeMap::new(),
             transport: Unwrapper::default(),
@@ -137,20 +147,28 @@ impl Receiver {
         if Some(rtp.ssrc) == self.video_ssrc {
             self.received += 1;
             let seq = self.unwrapper.unwrap(rtp.seq);
-            let published = ledger.find(payload, rtp.pt == 96).expect("judged before");
+            let published = ledger.find(payload, rtp.pt).expect("judged before");
             let layer = ledger.stream(published.stream).layer.expect("video");
             self.seen.push(Seen { at: now, layer, arrived: published.arrived });
             self.handle_number(now, seq);
+            self.decoder.handle(now, seq, rtp.time, rtp.marker, published, ledger.stream(published.stream));
         } else if Some(rtp.ssrc) == self.rtx_ssrc {
             if let Some(seq) = self.unwrapper.peek(u16::from_be_bytes([payload[0], payload[1]]))
                 && self.missing.remove(&seq).is_some()
             {
                 self.repaired += 1;
                 self.got.insert(seq);
+                let published = ledger.find(&payload[2..], rtp.pt).expect("judged before");
+                self.decoder.handle(now, seq, rtp.time, rtp.marker, published, ledger.stream(published.stream));
             }
         } else {
             self.audio_packets += 1;
             self.last_audio = Some(now);
+        }
+        if !self.decoder.is_blind() {
+            self.pli_due = None;
+        } else if self.pli_due.is_none() {
+            self.pli_due = Some(self.pli_at.map_or(now, |at| now.max(at + PLI_AGAIN)));
         }
     }
 
@@ -168,13 +186,17 @@ impl Receiver {
 
     pub(crate) fn wake_at(&self) -> Instant {
         let nack = self.missing.values().map(|(due, _)| *due).min();
-        [nack, Some(self.feedback_due), Some(self.report_due)].into_iter().flatten().min().expect("two are there")
+        [nack, self.pli_due, Some(self.feedback_due), Some(self.report_due)].into_iter().flatten().min().expect("two are there")
     }
 
     /// RTCP that is due, each a compound in clear.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Vec<Vec<u8>> {
         let mut out = Vec::new();
         self.ask_again(now, &mut out);
+        if self.pli_due.is_some_and(|due| due <= now) {
+            self.ask_for_keyframe(now, &mut out);
+            self.pli_due = Some(now + PLI_AGAIN);
+        }
         if now >= self.feedback_due {
             self.feedback_due = now + Duration::from_millis(100);
             if self.reports == Reports::TransportFeedback {
@@ -222,10 +244,20 @@ impl Receiver {
             out.push(wire::nack(REPORTER, media, &asked));
         }
         if stuck && self.pli_at.is_none_or(|at| now - at > Duration::from_millis(500)) {
-            self.pli_at = Some(now);
-            self.plis += 1;
-            out.push(wire::pli(REPORTER, media));
+            self.ask_for_keyframe(now, out);
         }
+    }
+
+    fn ask_for_keyframe(&mut self, now: Instant, out: &mut Vec<Vec<u8>>) {
+        let Some(media) = self.video_ssrc else { return };
+        self.pli_at = Some(now);
+        self.plis += 1;
+        out.push(wire::pli(REPORTER, media));
+    }
+
+    /// The compound of a client that asks for a key frame whatever it sees.
+    pub(crate) fn keyframe_wish(&self) -> Vec<u8> {
+        wire::pli(REPORTER, self.video_ssrc.expect("it receives video"))
     }
 
     fn write_feedback(&mut self, out: &mut Vec<Vec<u8>>) {

@@ -23,6 +23,7 @@ use rand::{Rng, SeedableRng};
 use tokio::sync::oneshot;
 
 use super::client::{Client, Phase};
+use super::decoder::Decoded;
 use super::link::{Link, Path};
 use super::media::{Encoder, Show};
 use super::offer::{self, Answer};
@@ -58,6 +59,8 @@ pub(crate) struct Viewer {
     pub reports: Reports,
     pub down: Path,
     pub up: Path,
+    /// See [`Receiver::deaf_for`].
+    pub deaf_for: Duration,
 }
 
 impl Default for Viewer {
@@ -69,6 +72,7 @@ impl Default for Viewer {
             reports: Reports::TransportFeedback,
             down: Path::default(),
             up: Path::default(),
+            deaf_for: Duration::ZERO,
         }
     }
 }
@@ -192,6 +196,17 @@ impl Sim {
         EPOCH_UNIX_MS + (self.now - self.start).as_secs_f64() * 1000.0
     }
 
+    /// The age of what was on the screen when this frame came to it, ms.
+    pub(crate) fn latency_ms(&self, frame: &Decoded) -> f64 {
+        EPOCH_UNIX_MS + (frame.at - self.start).as_secs_f64() * 1000.0 - frame.captured_unix_ms
+    }
+
+    /// When the server had the keys of this peer.
+    pub(crate) fn handshake_done(&self, who: Who) -> Instant {
+        let told = self.events_of(who).find(|(_, event)| matches!(event, SfuEvent::PeerConnected { .. }));
+        told.expect("connected").0
+    }
+
     /// An address that nobody has had.
     pub(crate) fn fresh_address(&mut self) -> SocketAddr {
         loop {
@@ -290,6 +305,7 @@ impl Sim {
         let request = AddPeer { broadcast, permissions, offer, choice: viewer.choice };
         let who = self.seat(client, broadcast, viewer.worker, request, (viewer.up, viewer.down))?;
         self.receiver_mut(who).reports = viewer.reports;
+        self.receiver_mut(who).deaf_for = viewer.deaf_for;
         Ok(who)
     }
 
@@ -373,6 +389,12 @@ impl Sim {
     pub(crate) fn hang_up(&mut self, who: Who) {
         let now = self.now;
         self.seats[who].client.close(now);
+        self.transmit(who);
+    }
+
+    /// An RTCP compound of this client, on its way like everything it sends.
+    pub(crate) fn say(&mut self, who: Who, compound: &[u8]) {
+        self.seats[who].client.send_rtcp(compound);
         self.transmit(who);
     }
 

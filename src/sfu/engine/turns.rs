@@ -1,0 +1,81 @@
+//! Paced sends: a peer's turn. What may be sent in it, in order of urgency, and when the next is due; see [`crate::sfu::pacer`].
+
+use std::time::{Duration, Instant};
+
+use super::Engine;
+use crate::limits;
+use crate::sfu::down_track::{Answer, Started};
+use crate::sfu::forward::{Sending, Wire, forward_piece};
+use crate::sfu::peer::DownRef;
+use crate::sfu::stats::ReplayCause;
+
+impl Engine {
+    /// Gives everyone whose turn has come a turn.
+    pub(super) fn take_turns(&mut self, now: Instant, wire: &mut impl Wire) {
+        while let Some(key) = self.turns.next_due(now) {
+            if self.peers.contains(key) {
+                self.take_turn(now, key, wire);
+            }
+        }
+    }
+
+    fn take_turn(&mut self, now: Instant, key: usize, wire: &mut impl Wire) {
+        let at = self.send_time(now);
+        let broadcast = self.peers[key].broadcast;
+        for index in 0..self.peers[key].downs.len() {
+            let reference = self.peers[key].downs[index];
+            let track = self.broadcasts[broadcast].track_mut(reference.slot);
+            let due = |track: &crate::sfu::up_track::UpTrack| track.downs.get(reference.key).and_then(|down| down.replay_due());
+            while due(track).is_some_and(|due| due <= now) {
+                let sending = Sending { at, egress: &mut self.egress, buffer: &mut self.buffer, wire, counters: &mut self.counters };
+                forward_piece(track, reference.key, sending);
+            }
+            if let Some(next) = due(track) {
+                self.turns.ask(key, next);
+            }
+        }
+        self.send_first_reports(now, key, wire);
+        self.publish_news(now, broadcast);
+    }
+
+    /// Begins to send what this viewer waits for, if the cache has it. Returns whether it still waits for a key frame.
+    pub(super) fn start_replay(&mut self, now: Instant, key: usize, reference: DownRef) -> bool {
+        let peer = &self.peers[key];
+        let path_bps = peer.path.report().remb_bps;
+        let track = self.broadcasts[peer.broadcast].track_mut(reference.slot);
+        let Some(down) = track.downs.get_mut(reference.key) else { return false };
+        let plays = down.current().is_some();
+        match down.start_replay(now, &track.layers, path_bps) {
+            Started::Group => {
+                let cause = if plays { ReplayCause::Switch } else { ReplayCause::Join };
+                self.counters.replays[cause as usize] += 1;
+                self.turns.ask(key, now);
+                false
+            }
+            Started::KeyFrame(why) => {
+                self.counters.replay_fallbacks[why as usize] += 1;
+                self.turns.ask(key, now);
+                true
+            }
+            Started::No => down.awaits_keyframe(),
+        }
+    }
+
+    /// A viewer asks for a key frame: it gets its group again, or the publisher is asked.
+    pub(super) fn handle_wish(&mut self, now: Instant, key: usize, reference: DownRef) {
+        self.counters.keyframe_wishes += 1;
+        let peer = &self.peers[key];
+        let (broadcast, path) = (peer.broadcast, peer.path.report());
+        let round_trip = path.rtt_ms.map_or(Duration::ZERO, |ms| Duration::from_secs_f32(ms / 1000.0).min(limits::REPLAY_ROW_ENDS));
+        let track = self.broadcasts[broadcast].track_mut(reference.slot);
+        let Some(down) = track.downs.get_mut(reference.key) else { return };
+        match down.handle_wish(now, &track.layers, path.remb_bps, round_trip) {
+            Answer::Replayed => {
+                self.counters.replays[ReplayCause::Wish as usize] += 1;
+                self.turns.ask(key, now);
+            }
+            Answer::NeedsKeyframe(layer) => self.need_keyframe(now, broadcast, layer),
+            Answer::UnderWay | Answer::Nothing => {}
+        }
+    }
+}
