@@ -362,6 +362,9 @@ pub const KEYFRAME_REQUEST_INTERVAL_MIN: Duration = Duration::from_millis(500);
 pub const KEYFRAME_NEED_KEPT: Duration = Duration::from_secs(1);
 /// Switches of source or layer that a viewer's history remembers for retransmission. Full: older packets cannot be resent.
 pub const REWRITE_HISTORY: usize = 32;
+/// A layer that nobody may be sent for this long need not be sent by its publisher either. Shorter, and a viewer who resizes a window would
+/// make layers come and go.
+pub const LAYER_UNWATCHED_AFTER: Duration = Duration::from_secs(2);
 /// Simulcast layers of one track. More: the surplus is not accepted.
 pub const LAYERS_MAX: usize = 4;
 /// SSRCs that one publisher may bind (layers, their retransmissions, audio). More: dropped as `unknown_ssrc`.

@@ -8,7 +8,9 @@ use crate::limits;
 use crate::sfu::codec::MediaKind;
 use crate::sfu::group_cache::Playable;
 use crate::sfu::keyframe::KeyframeSchedule;
+use crate::sfu::layer_demand::{LayerDemand, LayerSet};
 use crate::sfu::packet::RtpPacket;
+use crate::sfu::rtp::id::Rid;
 use crate::sfu::rtp::seq::SeqNo;
 use crate::sfu::tap::{TapRun, TrackSlot};
 use crate::sfu::up_track::UpTrack;
@@ -27,6 +29,10 @@ pub struct Broadcast {
     /// Workers that want its packets, with when each last said so; only used at home.
     pub subscribers: Vec<(u8, Instant)>,
     pub keyframes: KeyframeSchedule,
+    /// Which layers anybody may be sent; only used at home.
+    pub demand: LayerDemand,
+    /// What the viewers here may be sent is to be looked at anew.
+    pub demand_moved: bool,
     /// Rises with every new or restarted source, so that mirrors notice.
     pub source: u32,
     /// When layers and bitrates are next reported.
@@ -73,6 +79,8 @@ impl Broadcast {
             peers: 0,
             subscribers: Vec::new(),
             keyframes: KeyframeSchedule::default(),
+            demand: LayerDemand::default(),
+            demand_moved: true,
             source: 0,
             report_due: None,
             pending: Vec::new(),
@@ -105,6 +113,7 @@ impl Broadcast {
     #[must_use]
     pub fn handle_source_gone(&mut self) -> u64 {
         self.source += 1;
+        self.demand.handle_source_gone();
         for track in &mut self.tracks {
             track.handle_source_gone();
         }
@@ -134,6 +143,16 @@ impl Broadcast {
                 Some(TapRun { broadcast: self.id, slot, layer: index as u8, source, generation, clock, packets })
             })
             .collect()
+    }
+
+    /// Takes in which layers the viewers here may be sent. Returns those that nobody may be sent, when they are others than before.
+    pub fn weigh_demand(&mut self, now: Instant, here: LayerSet) -> Option<Vec<Rid>> {
+        let subscribers = &self.subscribers;
+        self.demand.keep_workers(|worker| subscribers.iter().any(|(subscriber, _)| *subscriber == worker));
+        self.publisher?;
+        let track = &self.tracks[TrackSlot::MainVideo.index()];
+        let unwatched = self.demand.poll(now, here, &track.offered)?;
+        Some(track.layers.iter().zip(0..).filter(|(_, index)| unwatched.contains(*index)).filter_map(|(layer, _)| layer.rid).collect())
     }
 
     /// Takes a packet into the batch. Runs of one layer are kept together and in order.

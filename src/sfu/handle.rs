@@ -125,7 +125,7 @@ pub struct LayerInfo {
     /// Measured over the last second.
     pub bitrate_bps: u32,
     pub frames_per_second: f32,
-    /// Packets arrive.
+    /// Packets arrive, or would if anybody wanted them.
     pub active: bool,
 }
 
@@ -162,6 +162,8 @@ pub enum SfuEvent {
     Layer { peer: PeerId, broadcast: BroadcastId, mid: Mid, current: Option<u8>, target: Option<u8> },
     /// The viewer did not negotiate the codec of the broadcast.
     CannotDecode { peer: PeerId, broadcast: BroadcastId, codec: Codec },
+    /// Nobody may be sent these layers of the publisher now, all of them named: it need not send them. An empty list wants everything.
+    Unwatched { peer: PeerId, broadcast: BroadcastId, rids: Vec<Rid> },
     /// The publisher sends what cannot be forwarded in real time (B-frames).
     PublisherRefused { peer: PeerId, broadcast: BroadcastId, reason: PublisherProblem },
 }

@@ -36,6 +36,7 @@ pub mod forward;
 pub mod fuzz;
 pub mod group_cache;
 pub mod keyframe;
+pub mod layer_demand;
 pub mod pacer;
 pub mod packet;
 pub mod packet_ring;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::ids::BroadcastId;
 use crate::sfu::codec::MediaKind;
+use crate::sfu::layer_demand::LayerSet;
 use crate::sfu::packet::RtpPacket;
 use crate::timeline::ClockMap;
 
@@ -55,6 +56,12 @@ pub enum Handover {
     Subscribe {
         broadcast: BroadcastId,
         worker: u8,
+    },
+    /// Which layers its viewers may be sent (repeated with the subscription).
+    Wanted {
+        broadcast: BroadcastId,
+        worker: u8,
+        layers: LayerSet,
     },
     /// It has none any more.
     Unsubscribe {

@@ -12,6 +12,7 @@ use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::down_track::DownTrack;
 use crate::sfu::group_cache::GroupCache;
 use crate::sfu::handle::{LayerInfo, TrackInfo};
+use crate::sfu::layer_demand::LayerSet;
 use crate::sfu::packet::RtpPacket;
 use crate::sfu::packet_ring::PacketRing;
 use crate::sfu::rtp::id::Rid;
@@ -179,8 +180,8 @@ impl UpTrack {
         }
     }
 
-    /// The track as the control plane sees it.
-    pub fn info(&self, now: Instant, loss_fraction: f32) -> TrackInfo {
+    /// The track as the control plane sees it. `unwatched` layers may be paused by their publisher, and come when they are wanted.
+    pub fn info(&self, now: Instant, loss_fraction: f32, unwatched: LayerSet) -> TrackInfo {
         let layers = if self.kind == MediaKind::Audio { &[][..] } else { &self.offered[..] };
         TrackInfo {
             kind: self.kind,
@@ -197,7 +198,7 @@ impl UpTrack {
                         height: layer.resolution.map_or(0, |(_, height)| height),
                         bitrate_bps: layer.rate.bitrate_bps,
                         frames_per_second: layer.rate.frames_per_second,
-                        active: layer.is_active(now),
+                        active: layer.is_active(now) || unwatched.contains(offered.layer),
                     })
                 })
                 .collect(),

@@ -125,6 +125,7 @@ fn server_messages() -> Vec<ServerMessage> {
         ServerMessage::Layers { layers: vec![layer()] },
         ServerMessage::Layer { peer: PEER, mid: text("0"), current: Some(1), target: Some(2) },
         ServerMessage::CannotDecode { peer: PEER, codec: Codec::Av1 },
+        ServerMessage::Unwatched { peer: PEER, rids: vec![text("m"), text("h")] },
         ServerMessage::PublisherRefused { peer: PEER, code: text("b_frames"), message: text("Set B-frames to 0.") },
         ServerMessage::Stats { peer: PEER, stats },
         ServerMessage::Error {

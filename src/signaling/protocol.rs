@@ -230,6 +230,13 @@ pub enum ServerMessage {
         peer: PeerId,
         codec: Codec,
     },
+    /// To a publisher: nobody can use these simulcast layers of its peer now, so it need not send them. Always the whole list; what is no
+    /// longer in it is wanted at once. The smallest layer is never in it.
+    Unwatched {
+        #[ts(type = "string")]
+        peer: PeerId,
+        rids: Vec<String>,
+    },
     /// The publisher's own stream is refused, in words.
     PublisherRefused {
         #[ts(type = "string")]

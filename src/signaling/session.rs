@@ -366,6 +366,9 @@ impl Session {
             SfuEvent::Layer { peer, mid, current, target, .. } => {
                 ServerMessage::Layer { peer, mid: mid.as_str().to_owned(), current, target }
             }
+            SfuEvent::Unwatched { peer, rids, .. } => {
+                ServerMessage::Unwatched { peer, rids: rids.iter().map(|rid| rid.as_str().to_owned()).collect() }
+            }
             SfuEvent::CannotDecode { peer, codec, .. } => ServerMessage::CannotDecode { peer, codec },
             SfuEvent::PublisherRefused { peer, reason, .. } => publisher_refused(peer, reason),
             // The directory turns these into `PublishedLayers`.

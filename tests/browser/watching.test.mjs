@@ -32,6 +32,8 @@ scenario('a picture goes from the studio to a viewer in well under a second', as
 
 scenario('the studio shows what it sends and how it goes', async (stage) => {
   const studio = await stage.broadcast('Layers');
+  // What nobody can use is not sent.
+  await (await stage.watch(studio.slug)).moves();
   const main = studio.page.getByRole('main');
   await main.getByRole('group', { name: 'Your stream' }).waitFor();
   const sizes = main.locator('summary', { hasText: 'Sizes on air' });

@@ -6,6 +6,7 @@
 mod address;
 mod allocation;
 mod config_docs;
+mod demand;
 mod hostile;
 mod join;
 mod layering;

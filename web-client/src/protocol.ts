@@ -99,6 +99,7 @@ grants: Array<Grant> }
   | { "type": "layers", layers: Array<LayerView> }
   | { "type": "layer", peer: string, mid: string, current?: number, target?: number }
   | { "type": "cannot_decode", peer: string, codec: Codec }
+  | { "type": "unwatched", peer: string, rids: Array<string> }
   | { "type": "publisher_refused", peer: string, code: string, message: string }
   | { "type": "stats", peer: string, stats: StatsView }
   | { "type": "error", id?: number, error: ErrorView }

@@ -339,6 +339,7 @@ export const words = {
       sent: 'Sent',
       arriving: 'Arriving',
       paused: 'Paused',
+      unwatched: 'Nobody needs it',
     },
     advice: {
       bandwidth: 'Your upload is getting patchy.',

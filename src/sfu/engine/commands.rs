@@ -288,6 +288,7 @@ impl Engine {
     /// asks for a key frame with its first words and gets the replay again, so nobody is made to wait for it.
     pub(super) fn start_down_tracks(&mut self, now: Instant, key: usize) {
         let peer = &self.peers[key];
+        self.broadcasts[peer.broadcast].demand_moved = true;
         for reference in &peer.downs {
             if reference.slot == TrackSlot::MainAudio {
                 let track = self.broadcasts[peer.broadcast].track_mut(reference.slot);
@@ -304,6 +305,7 @@ impl Engine {
         peer.choice = choice;
         peer.allocator.handle_choice(choice);
         let broadcast = peer.broadcast;
+        self.broadcasts[broadcast].demand_moved = true;
         self.choose_layers(now, key);
         self.publish_news(now, broadcast);
     }
@@ -314,6 +316,7 @@ impl Engine {
         let Some(down) = peer.downs.iter().position(|down| track_of(down).is_some_and(|track| track.mid == mid)) else { return };
         peer.downs[down].drawn_height = Some(height);
         let broadcast = peer.broadcast;
+        self.broadcasts[broadcast].demand_moved = true;
         self.choose_layers(now, key);
         self.publish_news(now, broadcast);
     }

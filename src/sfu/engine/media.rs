@@ -146,6 +146,12 @@ impl Engine {
                 }
             }
             Handover::Group(group) => self.handle_group(now, &group),
+            Handover::Wanted { broadcast, worker, layers } => {
+                if let Some(&key) = self.by_broadcast.get(&broadcast) {
+                    self.broadcasts[key].demand.handle_elsewhere(worker, layers);
+                    self.broadcasts[key].demand_moved = true;
+                }
+            }
             Handover::Unsubscribe { broadcast, worker } => {
                 if let Some(&key) = self.by_broadcast.get(&broadcast) {
                     self.broadcasts[key].subscribers.retain(|(subscriber, _)| *subscriber != worker);

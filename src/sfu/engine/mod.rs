@@ -176,6 +176,7 @@ impl Engine {
             | SfuEvent::PeerGone { .. }
             | SfuEvent::Playing { .. }
             | SfuEvent::CannotDecode { .. }
+            | SfuEvent::Unwatched { .. }
             | SfuEvent::PublisherRefused { .. } => true,
             SfuEvent::Tracks { .. } | SfuEvent::TrackClock { .. } | SfuEvent::Layer { .. } => false,
         };

@@ -8,6 +8,7 @@ use crate::sfu::codec::MediaKind;
 use crate::sfu::down_track::News;
 use crate::sfu::forward::Wire;
 use crate::sfu::handle::{PeerGone, SfuEvent, TrackInfo};
+use crate::sfu::layer_demand::{LayerSet, wanted_by};
 use crate::sfu::rtp::rtcp_build::{self, SenderReport};
 use crate::sfu::rtp::seq::RtpTime;
 use crate::sfu::tap::{Handover, TrackSlot};
@@ -132,8 +133,43 @@ impl Engine {
                 self.choose_layers(now, viewer);
             }
         }
+        if report_due || layers_changed || self.broadcasts[key].demand_moved {
+            self.weigh_demand(now, key);
+        }
         self.publish_news(now, key);
         self.forget_if_abandoned(key);
+    }
+
+    /// Which layers the viewers here may be sent: told to the home worker, or weighed there and told to the publisher.
+    fn weigh_demand(&mut self, now: Instant, key: usize) {
+        let worker = self.config.worker;
+        let here = self.wanted_here(key);
+        let broadcast = &mut self.broadcasts[key];
+        broadcast.demand_moved = false;
+        let (id, home) = (broadcast.id, broadcast.home);
+        if home != worker {
+            self.handovers.push_back((home, Handover::Wanted { broadcast: id, worker, layers: here }));
+            return;
+        }
+        let unwatched = broadcast.weigh_demand(now, here);
+        if let Some((rids, publisher)) = unwatched.zip(broadcast.publisher) {
+            self.emit(SfuEvent::Unwatched { peer: self.peers[publisher].id, broadcast: id, rids });
+        }
+    }
+
+    fn wanted_here(&self, key: usize) -> LayerSet {
+        let track = self.broadcasts[key].track(TrackSlot::MainVideo);
+        let mut wanted = LayerSet::NONE;
+        for (_, down) in &track.downs {
+            let Some(peer) = self.peers.get(down.peer).filter(|peer| peer.connected && down.can_decode()) else { continue };
+            let drawn =
+                peer.downs.iter().find(|reference| reference.slot == TrackSlot::MainVideo).and_then(|reference| reference.drawn_height);
+            wanted = wanted.and(wanted_by(peer.choice, drawn, &track.offered, &track.layers));
+            if wanted == LayerSet::ALL {
+                break;
+            }
+        }
+        wanted
     }
 
     fn request_keyframes(&mut self, publisher: usize, wire: &mut impl Wire) {
@@ -155,8 +191,9 @@ impl Engine {
             .filter(|slot| broadcast.track(*slot).codec.is_some())
             .map(|slot| {
                 let track = broadcast.track(slot);
+                let unwatched = if slot == TrackSlot::MainVideo { broadcast.demand.unwatched() } else { LayerSet::NONE };
                 let lag_ms = track.newest().map(|(media_time, at)| self.unix_ms(at) - media_time.0);
-                TrackInfo { lag_ms, ..track.info(now, source.loss_fraction(slot)) }
+                TrackInfo { lag_ms, ..track.info(now, source.loss_fraction(slot), unwatched) }
             })
             .collect();
         if !tracks.is_empty() {

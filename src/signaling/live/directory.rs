@@ -550,6 +550,7 @@ pub(crate) const fn peer_of(event: &SfuEvent) -> PeerId {
         | SfuEvent::TrackClock { peer, .. }
         | SfuEvent::Layer { peer, .. }
         | SfuEvent::CannotDecode { peer, .. }
+        | SfuEvent::Unwatched { peer, .. }
         | SfuEvent::PublisherRefused { peer, .. } => *peer,
     }
 }

@@ -586,6 +586,7 @@ impl Sim {
 fn peer_of(event: &SfuEvent) -> PeerId {
     match event {
         SfuEvent::PeerConnected { peer, .. }
+        | SfuEvent::Unwatched { peer, .. }
         | SfuEvent::PeerGone { peer, .. }
         | SfuEvent::Tracks { peer, .. }
         | SfuEvent::Playing { peer, .. }

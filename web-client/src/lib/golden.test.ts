@@ -63,7 +63,7 @@ const flush = () => vi.advanceTimersByTimeAsync(0);
 const HEARD: { [K in ServerMessage['type']]: 'answer' | 'event' | 'end' } = {
   welcome: 'event', pong: 'answer', joined: 'answer', done: 'answer', answer: 'answer', error: 'answer', bye: 'end', slots: 'event',
   broadcast: 'event', viewers: 'event', peer_state: 'event', playing: 'event', track_clock: 'event', layers: 'event', layer: 'event',
-  cannot_decode: 'event', publisher_refused: 'event', stats: 'event',
+  cannot_decode: 'event', unwatched: 'event', publisher_refused: 'event', stats: 'event',
 };
 const typesHeard = (as: 'answer' | 'event' | 'end') => (Object.keys(HEARD) as Array<ServerMessage['type']>).filter((type) => HEARD[type] === as);
 
@@ -164,7 +164,7 @@ test('a viewer understands all that it is told', async () => {
   socket().say(server.broadcast);
   socket().say(server.cannot_decode);
   expect(session.phase.value).toEqual({ kind: 'blocked', reason: 'codec', codec: server.cannot_decode.codec });
-  for (const type of ['playing', 'track_clock', 'stats', 'publisher_refused', 'peer_state'] as const) socket().say(server[type]);
+  for (const type of ['playing', 'track_clock', 'stats', 'unwatched', 'publisher_refused', 'peer_state'] as const) socket().say(server[type]);
   socket().say({ ...server.broadcast, broadcast: { ...server.broadcast.broadcast, state: 'ended' } });
   expect(session.phase.value).toEqual({ kind: 'ended' });
 });
@@ -201,6 +201,8 @@ test('a publisher understands all that it is told', async () => {
   expect(session.broadcast.value).toMatchObject({ viewers: 8, viewers_peak: 9 });
   socket().say(server.layers);
   expect(session.arriving.value).toEqual(server.layers.layers);
+  socket().say(server.unwatched);
+  expect([...session.unwatched.value]).toEqual(server.unwatched.rids);
   for (const type of ['slots', 'playing', 'track_clock', 'layer', 'cannot_decode', 'stats', 'peer_state'] as const) socket().say(server[type]);
   socket().say(server.publisher_refused);
   expect(session.phase.value).toEqual({ kind: 'refused', code: server.publisher_refused.code, message: server.publisher_refused.message });

@@ -47,6 +47,7 @@ export class PublisherSession {
   #source: PublisherSource | null;
   #peer: MediaPeer | null = null;
   #tuned = Promise.resolve();
+  readonly #unwatched = signal<ReadonlySet<string>>(new Set());
   /** RIDs that the present picture has no use for. */
   #unused: ReadonlySet<string> = new Set();
   #wasLive = false;
@@ -90,6 +91,11 @@ export class PublisherSession {
   /** Whether the largest layer is sent. */
   get topLayer(): ReadonlySignal<'on' | 'off'> {
     return this.#topLayer;
+  }
+
+  /** RIDs of the layers that nobody can use now, and that are therefore not sent. */
+  get unwatched(): ReadonlySignal<ReadonlySet<string>> {
+    return this.#unwatched;
   }
 
   /** The server's clock, ms since the Unix epoch. */
@@ -155,6 +161,11 @@ export class PublisherSession {
         break;
       case 'layers':
         this.#arriving.value = event.layers;
+        break;
+      case 'unwatched':
+        if (event.peer !== this.#peer?.id) break;
+        this.#unwatched.value = new Set(event.rids);
+        void this.#tune();
         break;
       case 'peer_state':
         if (event.peer !== this.#peer?.id) break;
@@ -278,6 +289,8 @@ export class PublisherSession {
     this.#peer?.close();
     const peer = new MediaPeer(this.#client.iceServers);
     this.#peer = peer;
+    // A new source is wanted whole until the server says otherwise.
+    this.#unwatched.value = new Set();
     this.#snapshot = null;
     this.#watch.peerStarted(performance.now());
     peer.connection.addEventListener('connectionstatechange', () => this.#judge(), { signal: this.#options.lifetime });
@@ -320,8 +333,9 @@ export class PublisherSession {
     const largest = wanted.findLastIndex(({ active }) => active);
     parameters.encodings.forEach((encoding, index) => {
       const { scaleResolutionDownBy, maxBitrate, active } = wanted[index] ?? encoding;
+      const unwatched = this.#unwatched.value.has(encoding.rid ?? '');
       // The smallest is never given up.
-      const sent = active === true && (index === 0 || index !== largest || this.#topLayer.value === 'on');
+      const sent = active === true && (index === 0 || (!unwatched && (index !== largest || this.#topLayer.value === 'on')));
       Object.assign(encoding, { scaleResolutionDownBy, maxBitrate, active: sent });
     });
     parameters.degradationPreference = this.#source?.kind === 'screen' ? 'maintain-resolution' : 'maintain-framerate';

@@ -237,6 +237,7 @@ export class ViewerSession {
         if (this.#picture.isCurrent(event.peer) && event.state.state === 'gone' ) this.#watch.peerGone();
         break;
       case 'playing':
+      case 'unwatched':
       case 'publisher_refused':
       case 'stats':
         break;

@@ -77,7 +77,9 @@ function Advice({ session, history }: { session: PublisherSession; history: read
       </AdviceRow>
     );
   }
-  if (!advice || dismissed || layers.length < 2 || !top) return null;
+  // What nobody needs is not sent anyway.
+  const largestSent = session.unwatched.value.size === 0;
+  if (!advice || dismissed || layers.length < 2 || !top || !largestSent) return null;
   const cpu = advice === 'cpu';
   return (
     <AdviceRow title={cpu ? words.studio.advice.cpu : words.studio.advice.bandwidth} line={cpu ? words.studio.advice.cpuLine : words.studio.advice.bandwidthLine}>
@@ -101,6 +103,7 @@ function LayerTable({ session, last }: { session: PublisherSession; last: Publis
   // What reaches the server, largest first, beside what is sent.
   const arriving = [...session.arriving.value].reverse();
   const sent = last?.layers ?? [];
+  const unwatched = session.unwatched.value;
   const rows = Math.max(sent.length, arriving.length);
   if (rows === 0) return null;
   const label = words.studio.layers;
@@ -121,8 +124,8 @@ function LayerTable({ session, last }: { session: PublisherSession; last: Publis
             <tr key={index}>
               <th scope="row">{width ? `${width} × ${height}` : '–'}</th>
               <td>{Math.round(out?.framesPerSecond ?? into?.frames_per_second ?? 0)}</td>
-              {sent.length > 0 && <td>{out ? (out.active ? formatBitrate(out.bps) : label.paused) : '–'}</td>}
-              <td>{into?.active ? formatBitrate(into.bitrate_bps) : '–'}</td>
+              {sent.length > 0 && <td>{out ? (out.active ? formatBitrate(out.bps) : unwatched.has(out.rid) ? label.unwatched : label.paused) : '–'}</td>}
+              <td>{into?.active && into.bitrate_bps > 0 ? formatBitrate(into.bitrate_bps) : '–'}</td>
             </tr>
           );
         })}
