@@ -73,8 +73,8 @@ fn the_largest_picture_drawn_decides_and_a_layer_is_back_as_soon_as_it_is_wanted
     run_obedient(&mut sim, publisher, PATIENCE_MS);
     assert_eq!(told(&sim, publisher).1, ["m", "h"]);
     let before = sim.now;
-    sim.choose(large, LayerChoice::Spatial(2));
     sim.draw(large, 1080);
+    sim.choose(large, LayerChoice::Spatial(2));
     run_obedient(&mut sim, publisher, 100);
     assert_eq!(told(&sim, publisher).1, [""; 0], "told at once, across workers");
     run_obedient(&mut sim, publisher, 1_900);
