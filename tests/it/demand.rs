@@ -47,7 +47,7 @@ fn only_the_smallest_layer_is_sent_for_nobody_and_all_of_them_for_whoever_comes(
         run_obedient(&mut sim, publisher, PATIENCE_MS);
         assert_eq!(told(&sim, publisher).1, ["m", "h"]);
         // On another worker the newcomer's mirror knows of no layer but the smallest, and wants what there may be.
-        let viewer = sim.view(broadcast, &Viewer { worker: workers as u8 - 1, ..Viewer::default() });
+        let viewer = sim.view(broadcast, &Viewer { worker: workers - 1, ..Viewer::default() });
         run_obedient(&mut sim, publisher, 4_000);
         assert_eq!(told(&sim, publisher).1, [""; 0]);
         assert!(sees(&sim, viewer, 2), "{workers} workers");
