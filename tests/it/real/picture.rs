@@ -57,6 +57,11 @@ pub(super) fn video(tag: u8, picture: u32) -> Vec<Sent> {
     payloads.into_iter().enumerate().map(packet).collect()
 }
 
+/// Whether this is the first packet of a key frame: parameter sets in one aggregate (STAP-A).
+pub(super) fn begins_keyframe(payload: &[u8]) -> bool {
+    payload.first() == Some(&0x78)
+}
+
 /// An Opus packet of 20 ms.
 pub(super) fn audio(tag: u8, index: u32) -> Sent {
     let payload = [&[0xfc, tag][..], &index.to_be_bytes(), &[0x5a; 60]].concat();
