@@ -18,7 +18,7 @@ export function Dialog({ title, children, actions, onClose }: DialogProps) {
   const id = useId();
   const element = useModal();
   return (
-    <dialog ref={element} class="dialog" aria-labelledby={id} onClose={onClose} onClick={(event) => closeOnBackdrop(event)}>
+    <dialog ref={element} class="dialog" aria-labelledby={id} onClose={(event) => report(event, onClose)} onClick={(event) => closeOnBackdrop(event)}>
       <header>
         <h1 id={id}>{title}</h1>
         <IconButton icon={x} label={words.common.close} tip="end" below onClick={() => element.current?.close()} />
@@ -33,7 +33,7 @@ export function Dialog({ title, children, actions, onClose }: DialogProps) {
 export function Sheet({ label, dark, children, onClose }: { label: string; dark?: boolean; children: ComponentChildren; onClose: () => void }) {
   const element = useModal();
   return (
-    <dialog ref={element} class={`sheet ${dark ? 'dark' : ''}`} aria-label={label} onClose={onClose} onClick={(event) => closeOnBackdrop(event)}>
+    <dialog ref={element} class={`sheet ${dark ? 'dark' : ''}`} aria-label={label} onClose={(event) => report(event, onClose)} onClick={(event) => closeOnBackdrop(event)}>
       {children}
     </dialog>
   );
@@ -52,6 +52,12 @@ function useModal() {
     };
   }, []);
   return element;
+}
+
+// The browser reports a closing a little later. One that came of the dialog being taken out of the page is no news, and by then the same
+// dialog may be open again.
+function report(event: Event & { currentTarget: HTMLDialogElement }, onClose: () => void): void {
+  if (event.currentTarget.isConnected) onClose();
 }
 
 function closeOnBackdrop(event: MouseEvent & { currentTarget: HTMLDialogElement }): void {
