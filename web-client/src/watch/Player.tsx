@@ -86,20 +86,21 @@ export function Player({ session, match, theatre, onTheatre }: PlayerProps) {
       case 'close': if (menu) closeMenu(); else if (stats) setStats(false); else if (!fullScreen && theatre) onTheatre(false); break;
     }
   };
-  const latestAct = useRef(act);
-  latestAct.current = act;
+  // Read at the moment of the key: effects run after the page is drawn, and a key pressed before that must not meet what was true before.
+  const latest = useRef({ act, keysOn });
+  latest.current = { act, keysOn };
 
   useScope((until) => {
     addEventListener('keydown', (event) => {
       // Esc closes what lies on top, whatever the switch says: it is not a character (WCAG 2.1.4).
-      if (event.defaultPrevented || (!keysOn && event.key !== 'Escape')) return;
+      if (event.defaultPrevented || (!latest.current.keysOn && event.key !== 'Escape')) return;
       const action = actionOf(event, keyTargetOf(event.target));
       if (!action || (event.repeat && action !== 'louder' && action !== 'quieter')) return;
       event.preventDefault();
-      latestAct.current(action);
+      latest.current.act(action);
       chrome.stir();
     }, { signal: until });
-  }, [keysOn]);
+  }, []);
 
   return (
     <section
