@@ -5,8 +5,9 @@
 //!                                                 its own two links, and a socket of its own, as behind a NAT
 //! spec  "rate=600k loss=2%" ─▶ script  "at=10s ..." ─▶ model  when does this packet arrive, if it does
 //! ```
-//! `model`, `spec` and `script` are pure: the tests on virtual time and the load generator use the same ones. `relay` is the shell.
+//! `model`, `in_flight`, `spec` and `script` are pure: the tests on virtual time and the load generator use the same ones. `relay` is the shell.
 
+pub mod in_flight;
 pub mod model;
 mod relay;
 pub mod script;

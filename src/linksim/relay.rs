@@ -4,8 +4,7 @@
 //! It understands nothing of what it carries. Invariant: what waits in it is bounded (`limits::LINKSIM_*`); what finds no room is dropped
 //! and counted as overflowed. Delays are kept to the millisecond.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -20,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::in_flight::InFlight;
 use super::model::Fate;
 use super::script::{Direction, Script, ScriptedLink};
 use crate::limits::{LINKSIM_DATAGRAM_BYTES, LINKSIM_IN_FLIGHT_MAX, LINKSIM_INBOX};
@@ -255,32 +255,6 @@ async fn dial(to: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// A datagram on its way.
-#[derive(Debug)]
-struct Flight {
-    at: Instant,
-    order: u64,
-    direction: Direction,
-    datagram: Vec<u8>,
-}
-
-impl PartialEq for Flight {
-    fn eq(&self, other: &Self) -> bool {
-        (self.at, self.order) == (other.at, other.order)
-    }
-}
-impl Eq for Flight {}
-impl PartialOrd for Flight {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Flight {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.order).cmp(&(other.at, other.order))
-    }
-}
-
 /// One client.
 struct Flow {
     shared: Arc<Shared>,
@@ -288,14 +262,13 @@ struct Flow {
     client: SocketAddr,
     back: UdpSocket,
     links: [Arc<Mutex<ScriptedLink>>; 2],
-    in_flight: BinaryHeap<Reverse<Flight>>,
-    order: u64,
+    in_flight: InFlight<(Direction, Vec<u8>)>,
 }
 
 impl Flow {
     fn new(shared: Arc<Shared>, front: Arc<UdpSocket>, client: SocketAddr, back: UdpSocket) -> Self {
         let links = shared.links();
-        Self { shared, front, client, back, links, in_flight: BinaryHeap::new(), order: 0 }
+        Self { shared, front, client, back, links, in_flight: InFlight::default() }
     }
 
     async fn run(mut self, mut outlet: mpsc::Receiver<Vec<u8>>, stop: CancellationToken) {
@@ -303,7 +276,7 @@ impl Flow {
         let mut buffer = vec![0; LINKSIM_DATAGRAM_BYTES];
         let mut idle_at = now() + self.shared.options.idle;
         loop {
-            let due = self.in_flight.peek().map_or(idle_at, |Reverse(flight)| flight.at.min(idle_at));
+            let due = self.in_flight.next_at().map_or(idle_at, |at| at.min(idle_at));
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -347,8 +320,7 @@ impl Flow {
                 counters.passed.fetch_add(1, Relaxed);
                 counters.delay_us.fetch_add(delay_us, Relaxed);
                 counters.delay_us_max.fetch_max(delay_us, Relaxed);
-                self.order += 1;
-                self.in_flight.push(Reverse(Flight { at, order: self.order, direction, datagram }));
+                self.in_flight.push(at, (direction, datagram));
             }
             Fate::Overflowed | Fate::Arrives(_) => drop(counters.overflowed.fetch_add(1, Relaxed)),
         }
@@ -357,11 +329,10 @@ impl Flow {
     /// Sends what has arrived by now.
     async fn deliver(&mut self) {
         let now = now();
-        while self.in_flight.peek().is_some_and(|Reverse(flight)| flight.at <= now) {
-            let Some(Reverse(flight)) = self.in_flight.pop() else { return };
-            let sent = match flight.direction {
-                Direction::Up => self.back.send(&flight.datagram).await,
-                Direction::Down => self.front.send_to(&flight.datagram, self.client).await,
+        while let Some((direction, datagram)) = self.in_flight.pop_arrived(now) {
+            let sent = match direction {
+                Direction::Up => self.back.send(&datagram).await,
+                Direction::Down => self.front.send_to(&datagram, self.client).await,
             };
             if let Err(error) = sent {
                 tracing::debug!(client = %self.client, %error, "a datagram is not sent");
@@ -382,30 +353,30 @@ mod tests {
     }
 
     async fn socket() -> UdpSocket {
-        UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap()
+        UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port on loopback")
     }
 
     #[tokio::test]
     async fn every_client_has_a_source_of_its_own_and_gets_its_own_answers() {
         let server = socket().await;
-        let relay = run(&options(server.local_addr().unwrap(), Path::CLEAR, Path::CLEAR)).await.unwrap();
+        let relay = run(&options(server.local_addr().expect("it is bound"), Path::CLEAR, Path::CLEAR)).await.expect("the relay starts");
         let clients = [socket().await, socket().await];
         let mut sources = Vec::new();
         let mut buffer = [0; 64];
         for (number, client) in clients.iter().enumerate() {
-            client.send_to(&[number as u8; 9], relay.listening()[0]).await.unwrap();
-            let (length, source) = server.recv_from(&mut buffer).await.unwrap();
+            client.send_to(&[number as u8; 9], relay.listening()[0]).await.expect("loopback takes it");
+            let (length, source) = server.recv_from(&mut buffer).await.expect("it arrives");
             assert_eq!(buffer[..length], [number as u8; 9]);
             sources.push(source);
         }
         assert_ne!(sources[0], sources[1]);
         for (number, client) in clients.iter().enumerate() {
-            server.send_to(&[7 + number as u8; 3], sources[number]).await.unwrap();
-            let (length, from) = client.recv_from(&mut buffer).await.unwrap();
+            server.send_to(&[7 + number as u8; 3], sources[number]).await.expect("loopback takes it");
+            let (length, from) = client.recv_from(&mut buffer).await.expect("it arrives");
             assert_eq!((&buffer[..length], from), (&[7 + number as u8; 3][..], relay.listening()[0]));
         }
         // A third one finds no room.
-        socket().await.send_to(&[9], relay.listening()[0]).await.unwrap();
+        socket().await.send_to(&[9], relay.listening()[0]).await.expect("loopback takes it");
         while relay.snapshot().flows_refused == 0 {
             tokio::task::yield_now().await;
         }
@@ -418,13 +389,13 @@ mod tests {
         let server = socket().await;
         let up = Path { latency: Duration::from_millis(30), ..Path::CLEAR };
         let down = Path { loss: Loss::Bernoulli(1.0), ..Path::CLEAR };
-        let relay = run(&options(server.local_addr().unwrap(), up, down)).await.unwrap();
+        let relay = run(&options(server.local_addr().expect("it is bound"), up, down)).await.expect("the relay starts");
         let client = socket().await;
         let asked = now();
-        client.send_to(&[1], relay.listening()[0]).await.unwrap();
-        let (_, source) = server.recv_from(&mut [0; 64]).await.unwrap();
+        client.send_to(&[1], relay.listening()[0]).await.expect("loopback takes it");
+        let (_, source) = server.recv_from(&mut [0; 64]).await.expect("it arrives");
         assert!(asked.elapsed() >= Duration::from_millis(30), "at least its latency");
-        server.send_to(&[2], source).await.unwrap();
+        server.send_to(&[2], source).await.expect("loopback takes it");
         while relay.snapshot().down.lost == 0 {
             tokio::task::yield_now().await;
         }

@@ -246,21 +246,21 @@ mod tests {
     #[test]
     fn options_are_checked_together() {
         let parse = |arguments: &[&str]| LoadOptions::try_parse_from([&["loadgen"], arguments].concat());
-        assert!(parse(&["--publish", "synthetic"]).unwrap().check().is_ok());
+        assert!(parse(&["--publish", "synthetic"]).expect("it parses").check().is_ok());
         assert!(parse(&["--publish", "/no/such/file"]).is_err());
-        assert!(parse(&["--publish", "synthetic", "--sound", "x.ogg"]).unwrap().check().is_err());
-        assert!(parse(&["--layers", "2"]).unwrap().check().is_err());
+        assert!(parse(&["--publish", "synthetic", "--sound", "x.ogg"]).expect("it parses").check().is_err());
+        assert!(parse(&["--layers", "2"]).expect("it parses").check().is_err());
         assert!(parse(&["--down", "speed=1"]).is_err());
-        assert_eq!(parse(&["--broadcasts", "2"]).unwrap().names(), ["load-1", "load-2"]);
+        assert_eq!(parse(&["--broadcasts", "2"]).expect("it parses").names(), ["load-1", "load-2"]);
     }
 
     #[test]
     fn a_network_is_only_there_when_it_is_asked_for() {
-        let parse = |arguments: &[&str]| LoadOptions::try_parse_from([&["loadgen"], arguments].concat()).unwrap();
+        let parse = |arguments: &[&str]| LoadOptions::try_parse_from([&["loadgen"], arguments].concat()).expect("it parses");
         #[expect(clippy::disallowed_methods, reason = "an arbitrary start")]
         let now = std::time::Instant::now();
-        assert!(parse(&[]).conditions(now).unwrap().is_none());
-        let conditions = parse(&["--down", "loss=5%", "--step", "at=1s rate=1M"]).conditions(now).unwrap().expect("two settings");
+        assert!(parse(&[]).conditions(now).expect("they fit").is_none());
+        let conditions = parse(&["--down", "loss=5%", "--step", "at=1s rate=1M"]).conditions(now).expect("they fit").expect("two settings");
         assert_eq!(conditions.down.path_at(std::time::Duration::from_secs(2)).rate_bps, Some(1_000_000));
     }
 }

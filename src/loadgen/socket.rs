@@ -4,8 +4,6 @@
 //! `limits::LOADGEN_IN_FLIGHT_MAX`.
 
 use std::cell::RefCell;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::io::{self, IoSliceMut};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
@@ -16,6 +14,7 @@ use tokio::net::UdpSocket;
 
 use super::clock;
 use crate::limits::{LOADGEN_IN_FLIGHT_MAX, LOADGEN_RECEIVE_BYTES};
+use crate::linksim::in_flight::InFlight;
 use crate::linksim::model::Fate;
 use crate::linksim::script::{Script, ScriptedLink};
 
@@ -38,15 +37,12 @@ pub(super) struct Conditions {
 struct Network {
     up: ScriptedLink,
     down: ScriptedLink,
-    in_flight: BinaryHeap<Reverse<Flight>>,
-    order: u64,
+    in_flight: InFlight<Flight>,
 }
 
-/// By arrival, then by order of sending.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A datagram on its way.
+#[derive(Debug)]
 struct Flight {
-    at: Instant,
-    order: u64,
     to_server: bool,
     datagram: Vec<u8>,
 }
@@ -57,20 +53,8 @@ impl Network {
         if let Fate::Arrives(at) = link.pass(now, datagram)
             && self.in_flight.len() < LOADGEN_IN_FLIGHT_MAX
         {
-            self.order += 1;
-            self.in_flight.push(Reverse(Flight { at, order: self.order, to_server, datagram: datagram.to_vec() }));
+            self.in_flight.push(at, Flight { to_server, datagram: datagram.to_vec() });
         }
-    }
-
-    fn next_due(&self) -> Option<Instant> {
-        self.in_flight.peek().map(|Reverse(flight)| flight.at)
-    }
-
-    fn arrived(&mut self, now: Instant) -> Option<Flight> {
-        if self.next_due()? > now {
-            return None;
-        }
-        self.in_flight.pop().map(|Reverse(flight)| flight)
     }
 }
 
@@ -92,8 +76,7 @@ impl Socket {
             Box::new(Network {
                 up: ScriptedLink::new(*start, up.clone(), seed),
                 down: ScriptedLink::new(*start, down.clone(), seed.wrapping_add(1)),
-                in_flight: BinaryHeap::new(),
-                order: 0,
+                in_flight: InFlight::default(),
             })
         });
         let udp = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
@@ -136,7 +119,7 @@ impl Socket {
             drain(&self.udp, &self.offload, &mut each);
             return Ok(());
         };
-        let due = network.next_due();
+        let due = network.in_flight.next_at();
         tokio::select! {
             ready = self.udp.readable() => {
                 ready?;
@@ -145,7 +128,7 @@ impl Socket {
             () = at(due) => {}
         }
         let now = clock::now();
-        while let Some(flight) = network.arrived(now) {
+        while let Some(flight) = network.in_flight.pop_arrived(now) {
             if flight.to_server {
                 if let Err(error) = self.udp.try_send(&flight.datagram) {
                     tracing::trace!(%error, "sending");
@@ -190,10 +173,10 @@ mod tests {
     use crate::linksim::model::{Loss, Path};
 
     async fn server_and_client(up: Path, down: Path) -> (UdpSocket, Socket) {
-        let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port on loopback");
         let conditions = Conditions { up: Script::constant(up), down: Script::constant(down), start: clock::now(), seed: 1 };
-        let mut client = Socket::open(Some(&conditions), 0).await.unwrap();
-        client.connect(server.local_addr().unwrap()).await.unwrap();
+        let mut client = Socket::open(Some(&conditions), 0).await.expect("a socket");
+        client.connect(server.local_addr().expect("it is bound")).await.expect("loopback");
         (server, client)
     }
 
@@ -205,15 +188,15 @@ mod tests {
         client.send(b"up").await;
         let mut buffer = [0; 16];
         let (length, source) = tokio::select! {
-            received = server.recv_from(&mut buffer) => received.unwrap(),
+            received = server.recv_from(&mut buffer) => received.expect("it arrives"),
             // The socket's own time goes on while somebody receives.
-            () = async { loop { client.receive(|_, _| ()).await.unwrap() } } => unreachable!("an endless loop"),
+            () = async { loop { client.receive(|_, _| ()).await.expect("the socket lives") } } => unreachable!("an endless loop"),
         };
         assert_eq!((&buffer[..length], sent.elapsed() >= Duration::from_millis(20)), (&b"up"[..], true));
-        server.send_to(b"down", source).await.unwrap();
+        server.send_to(b"down", source).await.expect("loopback takes it");
         let mut arrived = Vec::new();
         while arrived.is_empty() {
-            client.receive(|_, datagram| arrived.push(datagram.to_vec())).await.unwrap();
+            client.receive(|_, datagram| arrived.push(datagram.to_vec())).await.expect("the socket lives");
         }
         assert_eq!((arrived, sent.elapsed() >= Duration::from_millis(40)), (vec![b"down".to_vec()], true));
     }

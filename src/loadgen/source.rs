@@ -238,15 +238,15 @@ mod tests {
 
     #[test]
     fn a_film_is_sent_with_its_time_behind_the_parameter_sets() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("film.h264");
         let mut stream = Vec::new();
         for nal in [&SPS_720P[..], &PPS[..], &[0x65, 0x88, 1, 2], &[0x41, 0x9a, 1, 2]] {
             stream.extend_from_slice(&[0, 0, 0, 1]);
             stream.extend_from_slice(nal);
         }
-        std::fs::write(&path, stream).unwrap();
-        let source = Source::Film(Film::read(&path, None, 25).unwrap());
+        std::fs::write(&path, stream).expect("a file");
+        let source = Source::Film(Film::read(&path, None, 25).expect("a film"));
         let key = source.frame(0, 0, false);
         assert!(begins_key_frame(&key[0]) && begins_key_frame(&key[2]));
         assert!(sent_at(&packet(&key[1])).is_some());

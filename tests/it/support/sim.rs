@@ -1,14 +1,14 @@
 //! Workers, clients and the network between them on one virtual clock. [`Sim::step`] goes to the earliest moment at which anything is
 //! due; whatever a worker sends passes the judge before the network.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use courtside::ids::{BroadcastId, PeerId};
 use courtside::limits;
+use courtside::linksim::in_flight::InFlight;
 use courtside::sfu::codec::Codec;
 use courtside::sfu::engine::{Engine, EngineConfig};
 use courtside::sfu::forward::{Route, Wire};
@@ -89,29 +89,6 @@ enum Parcel {
     Handover { worker: usize, handover: Handover },
 }
 
-struct Flight {
-    at: Instant,
-    order: u64,
-    parcel: Parcel,
-}
-
-impl PartialEq for Flight {
-    fn eq(&self, other: &Self) -> bool {
-        (self.at, self.order) == (other.at, other.order)
-    }
-}
-impl Eq for Flight {}
-impl PartialOrd for Flight {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Flight {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.order).cmp(&(other.at, other.order))
-    }
-}
-
 /// Takes what an engine sends.
 #[derive(Default)]
 struct Outbox(VecDeque<(SocketAddr, Vec<u8>)>);
@@ -136,12 +113,11 @@ pub(crate) struct Sim {
     pub events: Vec<(Instant, SfuEvent)>,
     pub ledger: Ledger,
     addresses: HashMap<SocketAddr, Who>,
-    flights: BinaryHeap<Reverse<Flight>>,
+    flights: InFlight<Parcel>,
     handovers_in_flight: Vec<usize>,
     pub handovers_dropped: u64,
     homes: HashMap<BroadcastId, u8>,
     outboxes: Vec<Outbox>,
-    order: u64,
     pub rng: StdRng,
     /// Datagrams sent from addresses nobody has go nowhere; so many went there.
     pub to_nobody: u64,
@@ -179,10 +155,9 @@ impl Sim {
             events: Vec::new(),
             ledger: Ledger::default(),
             addresses: HashMap::new(),
-            flights: BinaryHeap::new(),
+            flights: InFlight::default(),
             handovers_dropped: 0,
             homes: HashMap::new(),
-            order: 0,
             rng,
             to_nobody: 0,
         }
@@ -430,7 +405,7 @@ impl Sim {
     fn next_at(&self) -> Option<Instant> {
         let engines = self.engines.iter().filter_map(Engine::wake_at);
         let clients = self.seats.iter().filter_map(|seat| seat.client.wake_at());
-        let flight = self.flights.peek().map(|Reverse(flight)| flight.at);
+        let flight = self.flights.next_at();
         engines.chain(clients).chain(flight).min().map(|at| at.max(self.now))
     }
 
@@ -456,9 +431,8 @@ impl Sim {
 
     fn deliver(&mut self) {
         let mut arrived: Vec<Vec<Vec<u8>>> = vec![Vec::new(); self.engines.len()];
-        while self.flights.peek().is_some_and(|Reverse(flight)| flight.at <= self.now) {
-            let Some(Reverse(flight)) = self.flights.pop() else { break };
-            match flight.parcel {
+        while let Some(parcel) = self.flights.pop_arrived(self.now) {
+            match parcel {
                 Parcel::ToEngine { worker, source, datagram } => {
                     let dropped: u64 = self.engines[worker].counters.dropped.iter().sum();
                     self.engines[worker].handle_datagram(self.now, source, Some(SERVER), &datagram, &mut self.outboxes[worker]);
@@ -510,7 +484,7 @@ impl Sim {
                 }
             }
             if let Some(at) = seat.down.send(self.now, &datagram, &mut self.rng) {
-                self.fly(at, Parcel::ToClient { who, address, datagram });
+                self.flights.push(at, Parcel::ToClient { who, address, datagram });
             }
         }
         while let Some((to, handover)) = self.engines[worker].poll_handover() {
@@ -520,7 +494,7 @@ impl Sim {
                 continue;
             }
             self.handovers_in_flight[to] += 1;
-            self.fly(self.now + HANDOVER_DELAY, Parcel::Handover { worker: to, handover });
+            self.flights.push(self.now + HANDOVER_DELAY, Parcel::Handover { worker: to, handover });
         }
         while let Some(event) = self.engines[worker].poll_event() {
             if let SfuEvent::PeerGone { peer, reason, .. } = &event
@@ -539,14 +513,9 @@ impl Sim {
         let (worker, source) = (usize::from(seat.worker), seat.client.address);
         while let Some(datagram) = self.seats[who].client.poll_transmit() {
             if let Some(at) = self.seats[who].up.send(self.now, &datagram, &mut self.rng) {
-                self.fly(at, Parcel::ToEngine { worker, source, datagram });
+                self.flights.push(at, Parcel::ToEngine { worker, source, datagram });
             }
         }
-    }
-
-    fn fly(&mut self, at: Instant, parcel: Parcel) {
-        self.order += 1;
-        self.flights.push(Reverse(Flight { at, order: self.order, parcel }));
     }
 
     /// What must hold at any time.
