@@ -354,6 +354,15 @@ pub const REPLAYS_IN_ROW_MAX: u8 = 2;
 pub const REPLAY_ROW_ENDS: Duration = Duration::from_secs(3);
 /// How far paced sending may be behind its schedule and catch up by a burst. More: the schedule moves.
 pub const PACE_CATCH_UP_MAX: Duration = Duration::from_millis(5);
+/// A viewer's bucket: what may leave at once, as time at its pacing rate. Full: the rest of the frame is spread.
+pub const PACE_BURST: Duration = Duration::from_millis(5);
+/// Pieces of a frame that is spread, as time; and packets, so that a piece is worth a send.
+pub const PACE_PIECE: Duration = Duration::from_millis(5);
+pub const PACE_PIECE_PACKETS_MIN: u16 = 4;
+/// What waits has left within this, whatever the rate was said to be: a layer may be faster now than it was.
+pub const PACE_DRAINED_WITHIN: Duration = Duration::from_millis(250);
+/// Packets that a viewer may be behind and still be sent all of them. More: it goes on with the next key frame.
+pub const PACE_BEHIND_MAX: u64 = 256;
 /// Key frames are asked for this often while anyone watches: the age a join cache and an HLS segment are built on.
 pub const KEYFRAME_CADENCE: Duration = Duration::from_secs(2);
 /// At most one key-frame request to a publisher in this time, whoever needs it: a key frame costs every viewer bandwidth.
@@ -391,8 +400,6 @@ pub const TRACK_CLOCK_INTERVAL: Duration = Duration::from_secs(10);
 pub const LAYER_SILENCE: Duration = Duration::from_millis(1500);
 /// Retransmissions a viewer may ask for per second, packets. More: ignored (a retransmission storm feeds itself).
 pub const RETRANSMIT_BUDGET_PER_S: u32 = 600;
-/// Sent packets remembered per viewer for transport-wide feedback. Full: the oldest is forgotten (counts as unknown, not lost).
-pub const TWCC_HISTORY: usize = 512;
 
 // ---- Media plane: congestion control ----
 

@@ -14,9 +14,10 @@ use crate::sfu::transport::dtls::{CertificateError, NodeCertificate};
 use crate::sfu::{self, SfuConfig, SfuEvents, SfuHandle, SfuShutdown, StartError};
 use crate::store::secret_file;
 use crate::telemetry::{
-    SFU_ADDRESS_CHANGES, SFU_BROADCASTS, SFU_BYTES_FORWARDED, SFU_BYTES_RECEIVED, SFU_EVENTS_DROPPED, SFU_HANDSHAKES,
+    SFU_ADDRESS_CHANGES, SFU_BROADCASTS, SFU_BYTES_FORWARDED, SFU_BYTES_RECEIVED, SFU_EVENTS_DROPPED, SFU_FRAMES_PACED, SFU_HANDSHAKES,
     SFU_KEYFRAME_REQUESTS, SFU_KEYFRAME_WISHES, SFU_NACKS_SENT, SFU_PACKETS_DROPPED, SFU_PACKETS_FORWARDED, SFU_PACKETS_RECEIVED,
-    SFU_PACKETS_RETRANSMITTED, SFU_PEERS, SFU_REPLAY_FALLBACKS, SFU_REPLAYS, SFU_RETRANSMITS_MISSED, SFU_SENDS,
+    SFU_PACKETS_RETRANSMITTED, SFU_PADDING_BYTES, SFU_PADDING_PACKETS, SFU_PEERS, SFU_PROBES, SFU_REPLAY_FALLBACKS, SFU_REPLAYS,
+    SFU_RETRANSMITS_MISSED, SFU_SENDS,
 };
 
 /// The node's DTLS certificate in the data directory: kept, so that browsers that come back meet the same node.
@@ -93,6 +94,10 @@ fn show(worker: String, snapshot: &WorkerSnapshot) {
         (SFU_SENDS, counters.sends),
         (SFU_PACKETS_RETRANSMITTED, counters.retransmitted),
         (SFU_RETRANSMITS_MISSED, counters.retransmit_missed),
+        (SFU_PROBES, counters.probes),
+        (SFU_PADDING_PACKETS, counters.padding_packets),
+        (SFU_PADDING_BYTES, counters.padding_bytes),
+        (SFU_FRAMES_PACED, counters.paced_frames),
         (SFU_NACKS_SENT, counters.nacks_to_publishers),
         (SFU_KEYFRAME_REQUESTS, counters.keyframe_requests),
         (SFU_KEYFRAME_WISHES, counters.keyframe_wishes),

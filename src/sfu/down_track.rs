@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::limits;
 use crate::sfu::codec::{Codec, MediaKind};
+use crate::sfu::down_report::{News, SendReport};
 use crate::sfu::group_cache::{Playable, Unfit, begins_frame};
 use crate::sfu::negotiate::NegotiatedCodec;
 use crate::sfu::packet::RtpPacket;
@@ -18,7 +19,7 @@ use crate::sfu::replay::{Extent, Replay, replay_rate_bps};
 use crate::sfu::rewrite::{Rewriter, Rewritten, TimeMap};
 use crate::sfu::rtp::extensions::ExtensionMap;
 use crate::sfu::rtp::id::{Mid, Pt, Ssrc};
-use crate::sfu::rtp::seq::{RtpTime, SeqNo};
+use crate::sfu::rtp::seq::{RtpTime, SeqNo, WireSeq};
 use crate::sfu::stats::DropReason;
 use crate::sfu::up_track::Layer;
 use crate::timeline::ClockMap;
@@ -114,30 +115,6 @@ struct Wishes {
     shown: Option<SeqNo>,
 }
 
-/// What sender reports need.
-#[derive(Debug, Default)]
-pub struct SendReport {
-    pub packets: u32,
-    pub octets: u32,
-    pub due: Option<Instant>,
-    /// Middle 32 bits of the newest report's NTP time, and when it left: a report block that names it gives the round trip.
-    pub newest: Option<(u32, Instant)>,
-    pub clock_due: Option<Instant>,
-}
-
-/// What the control plane should hear about this track. Set on the packet path, read off it.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct News {
-    /// The first packet ever left.
-    pub playing: bool,
-    /// A new segment began: layer, and with it the clock.
-    pub switched: bool,
-    /// The codec is not among those negotiated.
-    pub cannot_decode: Option<Codec>,
-    /// The clock should be told again.
-    pub clock: bool,
-}
-
 impl DownTrack {
     /// `start`: see [`Rewriter::new`].
     #[expect(clippy::too_many_arguments, reason = "each is one negotiated value; a struct would only repeat them")]
@@ -209,6 +186,20 @@ impl DownTrack {
     pub fn payload_types(&self) -> (Option<Pt>, Option<Pt>) {
         self.mapped.map_or((None, None), |mapping| (mapping.pt, mapping.rtx_pt))
     }
+
+    /// Whether packets can be sent to it again as padding: it takes retransmissions, plays, and has no queue of its own to send.
+    pub fn can_pad(&self) -> bool {
+        self.rtx_ssrc.is_some() && self.payload_types().1.is_some() && self.current.is_some() && self.replay.is_none()
+    }
+
+    /// A packet to send again as padding: one of the newest, in turn.
+    pub fn padding(&self) -> Option<WireSeq> {
+        let newest = self.can_pad().then(|| self.rewriter.newest()).flatten()?;
+        Some(SeqNo(newest.0.saturating_sub(self.rtx_seq % Self::PADDING_OF)).wire())
+    }
+
+    /// As many packets as one frame of a small layer has; older ones may be of another layer.
+    const PADDING_OF: u64 = 4;
 
     /// The next number on the retransmission stream.
     pub fn next_rtx_seq(&mut self) -> u64 {
@@ -299,7 +290,7 @@ impl DownTrack {
             {
                 Started::No
             }
-            Playable::Group { first, .. } if self.begin_group(now, target, first, layers, path_bps) => Started::Group,
+            Playable::Group { first, .. } if self.begin_group(now, target, first, layers, path_bps, false) => Started::Group,
             Playable::KeyFrame { first, why } if self.current.is_none() && self.wishes.shown != Some(first) => {
                 if self.show_keyframe(now, target, first, layers, path_bps) { Started::KeyFrame(why) } else { Started::No }
             }
@@ -327,12 +318,21 @@ impl DownTrack {
         }
         let playable = layers.get(usize::from(layer)).map(|source| source.group.playable(now));
         if let Some(Playable::Group { first, .. }) = playable
-            && self.begin_group(now, layer, first, layers, path_bps)
+            && self.begin_group(now, layer, first, layers, path_bps, came_up)
         {
             self.wishes.in_row += 1;
             return Answer::Replayed;
         }
         Answer::NeedsKeyframe(layer)
+    }
+
+    /// What follows the newest packet sent waits in the queue, and leaves at `rate_bps`. Returns when the first piece of it does.
+    pub fn queue_rest(&mut self, now: Instant, rate_bps: u32) -> Option<Instant> {
+        let layer = self.current.filter(|_| self.replay.is_none())?;
+        // Not what follows the packet at hand: that one may have been mended late, and its successors may have left.
+        let replay = Replay::paced(now, layer, self.rewriter.newest_source()?.next(), rate_bps);
+        self.replay = Some(replay);
+        Some(replay.due)
     }
 
     /// When the next piece of its queue is due; `None` when it has none.
@@ -350,10 +350,11 @@ impl DownTrack {
         if replay.extent == Extent::Group
             && let Playable::Group { first, .. } = source.group.playable(now)
             && first > replay.next
+            && replay.may_jump(first)
             && let Some(packet) = source.ring.get(first)
         {
             // A new group began behind the queue: what is left of the old one is not needed to be live.
-            let times = self.times_from(replay.layer, packet, layers);
+            let times = self.times_from(replay.layer, packet, layers, false);
             self.rewriter.switch(replay.layer, packet, times);
             replay.next = first;
         } else if replay.has_been_overtaken(source) {
@@ -411,6 +412,7 @@ impl DownTrack {
     pub fn end_piece(&mut self, now: Instant, bytes: usize, layers: &[Layer]) {
         let Some(replay) = &mut self.replay else { return };
         self.swept = Some((replay.next, now));
+        replay.hurry(layers.get(usize::from(replay.layer)).and_then(|source| source.edge));
         replay.pace(now, bytes);
         let drained = layers.get(usize::from(replay.layer)).is_none_or(|source| replay.peek(source).is_none());
         if drained && (replay.extent == Extent::KeyFrame || !self.is_shrunk()) {
@@ -458,13 +460,14 @@ impl DownTrack {
         self.swept = None;
     }
 
-    fn begin_group(&mut self, now: Instant, layer: u8, first: SeqNo, layers: &[Layer], path_bps: Option<u32>) -> bool {
+    /// `unseen`: the viewer has seen nothing of what it was sent.
+    fn begin_group(&mut self, now: Instant, layer: u8, first: SeqNo, layers: &[Layer], path_bps: Option<u32>, unseen: bool) -> bool {
         let Some(source) = layers.get(usize::from(layer)) else { return false };
         let Some(packet) = source.ring.get(first) else { return false };
         if self.map_codec(packet.codec).pt.is_none() {
             return false;
         }
-        let times = self.times_from(layer, packet, layers);
+        let times = self.times_from(layer, packet, layers, unseen);
         self.begin_on(layer);
         self.rewriter.switch(layer, packet, times);
         self.wishes.replayed_at = Some(now);
@@ -534,17 +537,17 @@ impl DownTrack {
 
     /// The timestamps of a group that begins with `packet`. Nobody has seen anything yet: its own. Its place on the line is still ahead: there.
     /// Otherwise shrunk, from where the viewer is.
-    fn times_from(&self, layer: u8, packet: &RtpPacket, layers: &[Layer]) -> TimeMap {
+    fn times_from(&self, layer: u8, packet: &RtpPacket, layers: &[Layer], unseen: bool) -> TimeMap {
         let (Some(time), Some(newest)) = (self.time_on_line(layer, packet, layers), self.rewriter.newest_time()) else {
             return TimeMap::shifted(packet.time, packet.time);
         };
         let next = newest.wrapping_add(Self::FRAME_STEP);
         if time.is_newer(newest) {
             TimeMap::shifted(packet.time, time)
-        } else if self.heard || self.line.is_none_or(|line| line.layer != Some(layer)) {
-            TimeMap::shrunk(packet.time, next)
-        } else {
+        } else if unseen && self.line.is_some_and(|line| line.layer == Some(layer)) {
             TimeMap::shifted(packet.time, next)
+        } else {
+            TimeMap::shrunk(packet.time, next)
         }
     }
 

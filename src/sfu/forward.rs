@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::limits;
-use crate::sfu::bandwidth::SentPackets;
-use crate::sfu::codec::picture_id;
+use crate::sfu::codec::{MediaKind, picture_id};
+use crate::sfu::congestion::SentPackets;
 use crate::sfu::down_track::{DownTrack, Verdict};
+use crate::sfu::pacer::{Pace, TurnQueue};
 use crate::sfu::packet::RtpPacket;
 use crate::sfu::rewrite::Rewritten;
 use crate::sfu::rtp::extensions::{EgressExtensions, ExtensionKind, write_extensions};
@@ -47,6 +48,7 @@ pub struct Egress {
     pub ready: Option<ReadyEgress>,
     /// Sent packets by transport-wide number.
     pub sent: SentPackets,
+    pub pace: Pace,
     pub packets: u64,
     pub bytes: u64,
     pub retransmitted: u64,
@@ -83,8 +85,8 @@ pub struct Sending<'a, W> {
     pub counters: &'a mut Counters,
 }
 
-/// Sends a run of packets of `layer` to every down-track of the track.
-pub fn forward_run(up: &mut UpTrack, layer: u8, run: &[Arc<RtpPacket>], sending: Sending<'_, impl Wire>) {
+/// Sends a run of packets of `layer` to every down-track of the track. What is too large for a viewer to be sent at once waits for its turn.
+pub fn forward_run(up: &mut UpTrack, layer: u8, run: &[Arc<RtpPacket>], turns: &mut TurnQueue, sending: Sending<'_, impl Wire>) {
     let Sending { at, egress, buffer, wire, counters } = sending;
     let padding = Padding::of(run);
     if let Some(layer) = up.layers.get_mut(usize::from(layer)) {
@@ -97,6 +99,7 @@ pub fn forward_run(up: &mut UpTrack, layer: u8, run: &[Arc<RtpPacket>], sending:
             continue;
         }
         let mut burst = Burst::new(buffer);
+        let mut room = if down.kind == MediaKind::Video { egress.pace.room(at.now) } else { i64::MAX };
         for (index, packet) in run.iter().enumerate() {
             match down.select(layer, packet, &up.layers) {
                 Verdict::Drop(reason) => counters.drop(reason),
@@ -106,6 +109,15 @@ pub fn forward_run(up: &mut UpTrack, layer: u8, run: &[Arc<RtpPacket>], sending:
                     write_packet(at, down, egress, packet, numbers, padding.bytes(index), burst.buffer);
                     let length = burst.end(start, egress, wire, counters);
                     count(down, egress, packet, length);
+                    egress.pace.spend(at.now, length);
+                    room -= length as i64;
+                    if room <= 0
+                        && index + 1 < run.len()
+                        && let Some(due) = down.queue_rest(at.now, egress.pace.rate_bps())
+                    {
+                        counters.paced_frames += 1;
+                        turns.ask(down.peer, due);
+                    }
                 }
             }
         }
@@ -139,18 +151,37 @@ pub fn forward_piece(up: &mut UpTrack, down: usize, sending: Sending<'_, impl Wi
 
 /// Answers a NACK: sends a packet of the ring again on the retransmission stream (RFC 4588). Its own SSRC and numbers, because no two
 /// different packets may ever be sealed under one (SSRC, index). Returns whether it was sent.
-pub fn retransmit(up: &mut UpTrack, down: usize, wanted: WireSeq, sending: Sending<'_, impl Wire>) -> bool {
-    let Sending { at, egress, buffer, wire, counters } = sending;
-    let Some(down) = up.downs.get_mut(down) else { return false };
-    let egress = &mut egress[down.peer];
-    let (Some(rtx_ssrc), (_, Some(rtx_pt))) = (down.rtx_ssrc, down.payload_types()) else { return false };
-    if egress.ready.is_none() {
-        return false;
+pub fn retransmit(up: &mut UpTrack, down: usize, wanted: WireSeq, mut sending: Sending<'_, impl Wire>) -> bool {
+    let sent = resend(up, down, wanted, &mut sending);
+    if let (Some(bytes), Some(down)) = (sent, up.downs.get(down)) {
+        let egress = &mut sending.egress[down.peer];
+        egress.pace.spend(sending.at.now, bytes);
+        egress.retransmitted += 1;
+        sending.counters.retransmitted += 1;
     }
-    let Some((segment, source)) = down.rewriter.locate(wanted) else { return false };
+    sent.is_some()
+}
+
+/// Fills up a probe with a packet that the viewer has: a retransmission that nobody asked for. Returns its bytes, zero when there is none.
+pub fn send_padding(up: &mut UpTrack, down: usize, mut sending: Sending<'_, impl Wire>) -> usize {
+    let Some(wanted) = up.downs.get(down).and_then(DownTrack::padding) else { return 0 };
+    let bytes = resend(up, down, wanted, &mut sending).unwrap_or(0);
+    sending.counters.padding_packets += u64::from(bytes > 0);
+    sending.counters.padding_bytes += bytes as u64;
+    bytes
+}
+
+/// Returns its bytes on the wire, `None` when it cannot be sent.
+fn resend(up: &mut UpTrack, down: usize, wanted: WireSeq, sending: &mut Sending<'_, impl Wire>) -> Option<usize> {
+    let Sending { at, egress, buffer, wire, counters } = sending;
+    let down = up.downs.get_mut(down)?;
+    let egress = &mut egress[down.peer];
+    let (Some(rtx_ssrc), (_, Some(rtx_pt))) = (down.rtx_ssrc, down.payload_types()) else { return None };
+    egress.ready.as_ref()?;
+    let (segment, source) = down.rewriter.locate(wanted)?;
     let Some(packet) = up.layers.get(usize::from(segment.layer)).and_then(|layer| layer.packet(source)) else {
         counters.retransmit_missed += 1;
-        return false;
+        return None;
     };
     let packet = Arc::clone(packet);
     let time = segment.times.out(packet.time).0;
@@ -160,7 +191,7 @@ pub fn retransmit(up: &mut UpTrack, down: usize, wanted: WireSeq, sending: Sendi
     let mut burst = Burst::new(buffer);
     let start = burst.begin();
     let header = Header { ssrc: rtx_ssrc, pt: rtx_pt, seq: rtx_seq, time, marker: packet.marker, has_padding: false };
-    let header_len = write_header(at, down, egress, &packet, header, burst.buffer, start);
+    let header_len = write_header(*at, down, egress, &packet, header, burst.buffer, start);
     burst.buffer.extend_from_slice(&rtx::osn_bytes(wanted));
     let payload = burst.buffer.len();
     burst.buffer.extend_from_slice(&packet.payload);
@@ -168,13 +199,11 @@ pub fn retransmit(up: &mut UpTrack, down: usize, wanted: WireSeq, sending: Sendi
         picture_id::patch_payload(packet.codec, &mut burst.buffer[payload..], &ids);
     }
     seal(egress, burst.buffer, start, header_len, rtx_ssrc, rtx_seq);
-    let length = burst.end(start, egress, wire, counters);
-    burst.flush(egress, wire, counters);
+    let length = burst.end(start, egress, *wire, counters);
+    burst.flush(egress, *wire, counters);
     egress.bytes += length as u64;
     egress.packets += 1;
-    egress.retransmitted += 1;
-    counters.retransmitted += 1;
-    true
+    Some(length)
 }
 
 /// Writes and seals one packet at the end of `buffer`, with `padding` bytes behind its payload (RFC 3550 section 5.1).

@@ -10,7 +10,7 @@
 use std::time::Instant;
 
 use crate::limits::{LAYER_UNWATCHED_AFTER, LAYERS_MAX};
-use crate::sfu::allocator::Offered;
+use crate::sfu::congestion::Offered;
 use crate::sfu::handle::LayerChoice;
 use crate::sfu::up_track::Layer;
 

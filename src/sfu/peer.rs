@@ -4,8 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use crate::ids::PeerId;
-use crate::sfu::allocator::LayerAllocator;
-use crate::sfu::bandwidth::PathMonitor;
+use crate::sfu::congestion::{Allocator, Controller};
 use crate::sfu::handle::{LayerChoice, Permissions};
 use crate::sfu::negotiate::NegotiatedMedia;
 use crate::sfu::publisher::Publisher;
@@ -32,8 +31,10 @@ pub struct Peer {
     pub publisher: Option<Publisher>,
     pub downs: Vec<DownRef>,
     pub choice: LayerChoice,
-    pub allocator: LayerAllocator,
-    pub path: PathMonitor,
+    pub allocator: Allocator,
+    pub controller: Controller,
+    /// Key of what it has in common with others behind its address; `None` until it receives media.
+    pub shared_path: Option<usize>,
     /// Every m-line of the session as last agreed, in order.
     pub media: Vec<NegotiatedMedia>,
     /// Answers given so far: the version in their origin line.

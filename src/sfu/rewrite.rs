@@ -112,6 +112,17 @@ impl Rewriter {
         self.newest_time
     }
 
+    /// The highest number sent of the open segment.
+    pub fn newest(&self) -> Option<SeqNo> {
+        self.current.as_ref().filter(|segment| segment.first <= self.highest).map(|_| self.highest)
+    }
+
+    /// And the source's number of that packet.
+    pub fn newest_source(&self) -> Option<SeqNo> {
+        let (newest, segment) = (self.newest()?, self.current.as_ref()?);
+        Some(SeqNo(newest.0.checked_add_signed(-segment.seq_offset)?))
+    }
+
     /// The open segment.
     pub fn segment(&self) -> Option<&Segment> {
         self.current.as_ref()

@@ -149,6 +149,12 @@ pub struct Counters {
     pub retransmitted: u64,
     /// Asked for by a viewer and no longer in the ring.
     pub retransmit_missed: u64,
+    /// Probes of what a path carries, and what was sent to fill them up.
+    pub probes: u64,
+    pub padding_packets: u64,
+    pub padding_bytes: u64,
+    /// Frames that were spread over time because they were large for their viewer.
+    pub paced_frames: u64,
     pub keyframe_requests: u64,
     /// Cached groups that began to be sent to a viewer.
     pub replays: [u64; ReplayCause::ALL.len()],

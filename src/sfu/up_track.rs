@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use crate::limits;
-use crate::sfu::allocator::Offered;
 use crate::sfu::codec::{Codec, MediaKind};
+use crate::sfu::congestion::Offered;
 use crate::sfu::down_track::DownTrack;
 use crate::sfu::group_cache::GroupCache;
 use crate::sfu::handle::{LayerInfo, TrackInfo};
@@ -173,6 +173,20 @@ impl UpTrack {
         changed
     }
 
+    /// The layers that are worth sending to a viewer who draws `height` lines: up to the smallest that fills them. All of them where the
+    /// viewer never said, or a size is not known yet.
+    pub fn worth_sending(&self, height: Option<u16>) -> &[Offered] {
+        let offered = &self.offered[..];
+        let Some(drawn) = height else { return offered };
+        let lines =
+            |offered: &Offered| self.layers.get(usize::from(offered.layer)).and_then(|layer| layer.resolution).map(|(_, height)| height);
+        let fills = offered.iter().position(|offered| lines(offered).is_none_or(|lines| lines >= drawn));
+        match fills {
+            Some(rank) if offered.iter().all(|offered| lines(offered).is_some()) => &offered[..=rank],
+            Some(_) | None => offered,
+        }
+    }
+
     /// Viewers should hear of the clock again: it became real, or it changed.
     pub fn announce_clock(&mut self, now: Instant) {
         for (_, down) in &mut self.downs {
@@ -237,16 +251,5 @@ impl RateMeter {
             self.frames_per_second = self.frames as f32 / seconds;
             *self = Self { since: Some(now), bitrate_bps: self.bitrate_bps, frames_per_second: self.frames_per_second, ..Self::default() };
         }
-    }
-}
-/// The layers that are worth sending to a viewer who draws `height` lines: up to the smallest that fills them. All of them where the viewer
-/// never said, or a size is not known yet.
-pub fn worth_sending<'a>(offered: &'a [Offered], layers: &[Layer], height: Option<u16>) -> &'a [Offered] {
-    let Some(drawn) = height else { return offered };
-    let lines = |offered: &Offered| layers.get(usize::from(offered.layer)).and_then(|layer| layer.resolution).map(|(_, height)| height);
-    let fills = offered.iter().position(|offered| lines(offered).is_none_or(|lines| lines >= drawn));
-    match fills {
-        Some(rank) if offered.iter().all(|offered| lines(offered).is_some()) => &offered[..=rank],
-        Some(_) | None => offered,
     }
 }

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::allocator::{Allocator, Picture, Rank};
+use super::allocator::{Allocator, Offered, Picture, Rank};
 use super::scenario::{LAYERS, Loss, Outcome, Rate, Scenario};
 use super::{Cluster, Controller, PACING_MARGIN, SentPackets, SharedPath};
-use crate::sfu::allocator::Offered;
+use crate::limits;
 use crate::sfu::handle::LayerChoice;
 use crate::sfu::ingest::twcc::TwccRecorder;
 use crate::sfu::rtp::id::Ssrc;
@@ -30,8 +30,6 @@ const WHEEL: Us = 25 * MS;
 const KEYFRAME_WAIT: Us = 120 * MS;
 const FRAME: Us = 33_333;
 const GROUP_FRAMES: u32 = 60;
-/// What the pacer lets through at once, as time at its rate.
-const BURST: Us = 5 * MS;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum From {
@@ -377,9 +375,10 @@ impl World<'_> {
             return;
         }
         let Some((bytes, frame)) = viewer.queue.pop_front() else { return };
-        let rate = PACING_MARGIN * f64::from(LAYERS[viewer.rung.unwrap_or(0)]);
-        // What was not used lately may go at once.
-        viewer.pace_from = viewer.pace_from.max(self.now.saturating_sub(BURST)) + (f64::from(bytes) * 8e6 / rate) as Us;
+        // A bucket like the server's.
+        let rate = f64::from(viewer.controller.pacing_bps()).max(PACING_MARGIN * f64::from(LAYERS[viewer.rung.unwrap_or(0)]));
+        let burst = limits::PACE_BURST.as_micros() as Us;
+        viewer.pace_from = viewer.pace_from.max(self.now.saturating_sub(burst)) + (f64::from(bytes) * 8e6 / rate) as Us;
         let (more, next) = (!viewer.queue.is_empty(), viewer.pace_from);
         self.send(index, bytes, Some(frame));
         if more {

@@ -8,10 +8,9 @@ use tokio::sync::oneshot;
 use super::Engine;
 use crate::ids::{BroadcastId, PeerId};
 use crate::limits;
-use crate::sfu::allocator::LayerAllocator;
-use crate::sfu::bandwidth::PathMonitor;
 use crate::sfu::broadcast::Broadcast;
 use crate::sfu::codec::MediaKind;
+use crate::sfu::congestion::{Allocator, Controller};
 use crate::sfu::down_track::DownTrack;
 use crate::sfu::forward::{Egress, Wire};
 use crate::sfu::handle::{AddPeer, Command, IceRestarted, LayerChoice, PeerAnswer, PeerGone, PeerStats, Permissions, SfuError, SfuEvent};
@@ -119,8 +118,9 @@ impl Engine {
             publisher: None,
             downs: Vec::new(),
             choice: request.choice,
-            allocator: LayerAllocator::default(),
-            path: PathMonitor::default(),
+            allocator: Allocator::new(request.choice),
+            controller: Controller::default(),
+            shared_path: None,
             media: Vec::new(),
             answers: 1,
             ufrags: Vec::new(),
@@ -280,6 +280,9 @@ impl Engine {
         }
         self.peers[key].downs = kept;
         if self.peers[key].connected {
+            if let Some(route) = self.route(key) {
+                self.follow_path(now, key, route.destination.ip());
+            }
             self.start_down_tracks(now, key);
         }
     }
@@ -303,7 +306,7 @@ impl Engine {
     fn choose(&mut self, now: Instant, key: usize, choice: LayerChoice) {
         let peer = &mut self.peers[key];
         peer.choice = choice;
-        peer.allocator.handle_choice(choice);
+        peer.allocator.handle_choice();
         let broadcast = peer.broadcast;
         self.broadcasts[broadcast].demand_moved = true;
         self.choose_layers(now, key);
@@ -340,7 +343,7 @@ impl Engine {
     fn stats(&self, id: PeerId) -> Result<PeerStats, SfuError> {
         let key = *self.by_peer.get(&id).ok_or(SfuError::UnknownPeer)?;
         let (peer, egress) = (&self.peers[key], &self.egress[key]);
-        let path = peer.path.report();
+        let path = peer.controller.report();
         let video = peer.downs.iter().find(|down| down.slot == TrackSlot::MainVideo);
         let track = self.broadcasts[peer.broadcast].track(TrackSlot::MainVideo);
         let down = video.and_then(|reference| track.downs.get(reference.key));
@@ -355,7 +358,7 @@ impl Engine {
             loss_down: path.loss,
             loss_up: peer.publisher.as_ref().map_or(0.0, |publisher| publisher.loss_fraction(TrackSlot::MainVideo)),
             rtt_ms: path.rtt_ms,
-            estimate_bps: path.remb_bps.or(path.acknowledged_bps),
+            estimate_bps: path.estimate_bps,
             current_layer: down.and_then(|down| rank(down.current())),
             target_layer: down.and_then(|down| rank(down.target())),
         })
@@ -403,6 +406,7 @@ impl Engine {
             self.drain_dtls(key, route, wire);
         }
         self.drop_publisher(key);
+        self.leave_path(now, key);
         let peer = self.peers.remove(key);
         self.egress[key] = Egress::default();
         self.turns.forget(key);

@@ -69,6 +69,9 @@ impl Engine {
             ready.route = route;
         }
         self.forget_old_ufrags(key);
+        if self.peers[key].connected {
+            self.follow_path(now, key, route.destination.ip());
+        }
     }
 
     /// After an ICE restart only the newest user fragments are valid: two until the client nominates with the new one, then one.
@@ -143,10 +146,11 @@ impl Engine {
         let egress = &mut self.egress[key];
         egress.ready = Some(ReadyEgress { route, sealer: SrtpOutbound::new(keys) });
         if !peer.downs.is_empty() {
-            egress.sent.reserve(now);
+            egress.sent.reserve(now, 0);
         }
         let (id, broadcast) = (peer.id, self.broadcasts[peer.broadcast].id);
         self.emit(SfuEvent::PeerConnected { peer: id, broadcast });
+        self.follow_path(now, key, route.destination.ip());
         self.start_down_tracks(now, key);
     }
 

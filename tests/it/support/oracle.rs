@@ -332,7 +332,9 @@ impl Judge {
                 assert_eq!(tl0.wrapping_sub(source_tl0), stretch.tl0_offset, "{name}: TL0PICIDX keeps its distance");
             }
         }
-        if is_live {
+        // The key frame that a replay begins with is not live, even when the last packet that was missing of it has just come.
+        let begins_replay = track.stretches.last().is_some_and(|stretch| !stretch.began_live && published.time == stretch.first_time);
+        if is_live && !begins_replay {
             track.line = Some(time_offset);
         }
         if track.stretches.len() == 1 && track.sent.is_empty() || seq > track.highest {

@@ -522,9 +522,9 @@ impl Sim {
     fn check_bounds(&self) {
         for (worker, engine) in self.engines.iter().enumerate() {
             let here = self.seats.iter().filter(|seat| usize::from(seat.worker) == worker && seat.gone.is_none()).count();
-            let [peers, broadcasts, by_peer, by_ufrag, by_address] = engine.sizes();
+            let [paths, peers, broadcasts, by_peer, by_ufrag, by_address] = engine.sizes();
             assert_eq!((peers, by_peer), (here, here), "peers of worker {worker}");
-            assert!(broadcasts <= self.homes.len());
+            assert!(broadcasts <= self.homes.len() && paths <= peers);
             assert!(by_ufrag <= 2 * peers, "user fragments: {by_ufrag} of {peers} peers");
             assert!(by_address <= limits::ICE_VALIDATED_MAX * peers);
         }
@@ -540,7 +540,7 @@ impl Sim {
         // Subscriptions of other workers end by message, or by themselves if it is lost.
         self.run_ms(5000);
         for engine in &self.engines {
-            assert_eq!(engine.sizes(), [0; 5], "everybody left");
+            assert_eq!(engine.sizes(), [0; 6], "everybody left");
             assert_eq!(engine.wake_at(), None, "nothing is left to do");
         }
     }
