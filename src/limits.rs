@@ -314,6 +314,9 @@ pub const RECONNECT_AFTER_MS: u32 = 1_000;
 pub const SDP_FRAGMENT_BYTES_MAX: usize = 16 * 1024;
 /// JSON body of a REST call, bytes. Longer: 413.
 pub const JSON_BODY_BYTES_MAX: usize = 32 * 1024;
+/// Of a body that is too large, so much is read and thrown away before the refusal, so that its sender can read that. More: the connection is
+/// cut.
+pub const REFUSED_BODY_BYTES_MAX: usize = 1 << 20;
 /// Broadcasts in one list answer. More: the ones with the most viewers.
 pub const LIST_MAX: usize = 200;
 /// TURN REST credentials are good for this long.
