@@ -157,7 +157,10 @@ impl Config {
         {
             read.wrong(
                 "media_port",
-                format!("{first} and {workers} workers take TCP port {} from `listen`: choose another, or `media_tcp = false`", listen.port()),
+                format!(
+                    "{first} and {workers} workers take TCP port {} from `listen`: choose another, or `media_tcp = false`",
+                    listen.port()
+                ),
             );
         }
         if let Some(first) = advertise.iter().find(|first| u32::from(first.port()) + u32::from(workers) > 65_536) {
@@ -181,7 +184,8 @@ impl Config {
             return Err(ConfigErrors(read.problems));
         };
         let switches = (media_tcp, open_publish, open_view);
-        let ((Some(media_tcp), Some(open_publish), Some(open_view)), Some(tls), Some(filter), Some(format)) = (switches, tls, filter, format)
+        let ((Some(media_tcp), Some(open_publish), Some(open_view)), Some(tls), Some(filter), Some(format)) =
+            (switches, tls, filter, format)
         else {
             return Err(ConfigErrors(read.problems));
         };

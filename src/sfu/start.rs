@@ -15,8 +15,8 @@ use crate::sfu::engine::{Engine, EngineConfig};
 use crate::sfu::handle::{SfuEvents, SfuHandle};
 use crate::sfu::pool::{Pool, WorkerSlot};
 use crate::sfu::stats::WorkerSnapshot;
-use crate::sfu::transport::dtls::NodeCertificate;
 use crate::sfu::tcp::{self, TcpConnections};
+use crate::sfu::transport::dtls::NodeCertificate;
 use crate::sfu::udp::{self, UdpSockets};
 use crate::sfu::worker::{self, Links, Sockets};
 
@@ -143,9 +143,7 @@ fn bind_worker(config: &SfuConfig, worker: u8) -> Result<Bound, StartError> {
         return bind_port(config, worker, config.first_port + u16::from(worker));
     }
     // A port that the system chooses is free for UDP and may be taken for TCP.
-    let is_taken = |outcome: &Result<Bound, StartError>| {
-        matches!(outcome, Err(StartError::Bind { transport: TCP, source, .. }) if source.kind() == io::ErrorKind::AddrInUse)
-    };
+    let is_taken = |outcome: &Result<Bound, StartError>| matches!(outcome, Err(StartError::Bind { transport: TCP, source, .. }) if source.kind() == io::ErrorKind::AddrInUse);
     let mut outcome = bind_port(config, worker, 0);
     for _ in 1..limits::PORT_ATTEMPTS {
         if !is_taken(&outcome) {
@@ -170,8 +168,7 @@ fn bind_port(config: &SfuConfig, worker: u8, port: u16) -> Result<Bound, StartEr
     };
     let port = v6.as_ref().and_then(|socket| socket.local_addr().ok()).map_or(port, |address| address.port());
     let addresses = [&v4, &v6].into_iter().flatten().filter_map(|socket| socket.local_addr().ok()).filter(|_| config.tcp);
-    let listen =
-        |address: SocketAddr| tcp::listen(address).map_err(|source| StartError::Bind { worker, transport: TCP, address, source });
+    let listen = |address: SocketAddr| tcp::listen(address).map_err(|source| StartError::Bind { worker, transport: TCP, address, source });
     let listeners = addresses.map(listen).collect::<Result<_, _>>()?;
     Ok(Bound { v4, v6, listeners, port })
 }

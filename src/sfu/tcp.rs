@@ -115,7 +115,6 @@ impl TcpConnections {
     }
 
     /// Accepts, until something has happened on a connection. May be cancelled at any time.
-    #[expect(clippy::disallowed_methods, reason = "a shell: it rests for a while")]
     pub(super) async fn next(&mut self) -> TcpEvent {
         loop {
             tokio::select! {

@@ -7,6 +7,7 @@ use super::Engine;
 use crate::sfu::forward::{ReadyEgress, Route, Wire};
 use crate::sfu::handle::{PeerGone, SfuEvent};
 use crate::sfu::stats::DropReason;
+use crate::sfu::tap::TrackSlot;
 use crate::sfu::transport::dtls::DtlsEvent;
 use crate::sfu::transport::ice::IceVerdict;
 use crate::sfu::transport::srtp::{SrtcpOutbound, SrtpInbound, SrtpKeys, SrtpOutbound};
@@ -65,6 +66,7 @@ impl Engine {
             return self.counters.drop(DropReason::UnknownPeer);
         };
         let peer = &mut self.peers[key];
+        let was_silent = peer.ice.is_silent(now);
         let verdict = peer.ice.handle(now, source, datagram, &mut self.reply);
         let route = Route { destination: source, source: local };
         match verdict {
@@ -74,8 +76,12 @@ impl Engine {
             }
             IceVerdict::Nominated { previous } => {
                 wire.send(route, self.reply.len(), &self.reply);
-                self.counters.address_changes += u64::from(previous.is_some_and(|previous| previous != source));
+                let moved = previous.is_some_and(|previous| previous != source);
+                self.counters.address_changes += u64::from(moved);
                 self.handle_nominated(now, key, route);
+                if moved && was_silent {
+                    self.refresh(now, key);
+                }
             }
         }
         self.remember_path(key, route);
@@ -90,6 +96,17 @@ impl Engine {
             ready.route = route;
         }
         self.forget_old_ufrags(key);
+    }
+
+    /// A path died and took what was on it. The client may not be able to ask for it: browsers still send where nothing arrives, a second or
+    /// more after we have found them elsewhere. So it gets its picture again unasked.
+    fn refresh(&mut self, now: Instant, key: usize) {
+        for index in 0..self.peers[key].downs.len() {
+            let reference = self.peers[key].downs[index];
+            if reference.slot == TrackSlot::MainVideo {
+                self.handle_wish(now, key, reference);
+            }
+        }
     }
 
     /// After an ICE restart only the newest user fragments are valid: two until the client nominates with the new one, then one.

@@ -165,9 +165,10 @@ impl IceAgent {
         }
         request.write_success(source.address(), mac, reply);
         self.last_valid_check = Some(now);
-        let is_silent = now.saturating_duration_since(self.selected_heard) >= ICE_PATH_SILENCE;
-        let nominates = request.use_candidate || self.selected.is_none() || (is_silent && !under_pending);
-        let restarted = nominates && under_pending;
+        let is_chosen = request.use_candidate || self.selected.is_none();
+        let nominates = is_chosen || self.is_silent(now);
+        // Followed for want of anything better, the client has not decided: what it holds on to stays valid.
+        let restarted = is_chosen && under_pending;
         if restarted && let Some(pending) = self.pending.take() {
             self.active = pending;
         }
@@ -178,6 +179,11 @@ impl IceAgent {
         self.handle_media(now, source);
         self.remember(now, source);
         if nominates && (restarted || previous != Some(source)) { IceVerdict::Nominated { previous } } else { IceVerdict::Reply }
+    }
+
+    /// Nothing has come from the selected address for so long that any other will do.
+    pub fn is_silent(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.selected_heard) >= ICE_PATH_SILENCE
     }
 
     /// Media came from `source`: while it comes from the selected address, only a nomination moves the peer.

@@ -230,7 +230,13 @@ impl Publisher {
     }
 
     /// The same, with the answer as `lead` makes it of the server's.
-    pub(super) async fn go_live_by(house: &House, slug: &str, token: Option<&str>, tag: u8, lead: impl AsyncFnOnce(&str) -> String) -> Self {
+    pub(super) async fn go_live_by(
+        house: &House,
+        slug: &str,
+        token: Option<&str>,
+        tag: u8,
+        lead: impl AsyncFnOnce(&str) -> String,
+    ) -> Self {
         let mut stack = Stack::new(house).await;
         let (video_out, audio_out) =
             (local_track(RtpCodecKind::Video, 1000 + u32::from(tag)), local_track(RtpCodecKind::Audio, 2000 + u32::from(tag)));

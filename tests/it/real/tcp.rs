@@ -16,7 +16,8 @@ use super::picture::Received;
 /// The address of an answer's TCP candidate; none when it has none.
 fn tcp_candidate(sdp: &str) -> Option<SocketAddr> {
     let fields = sdp.lines().map(|line| line.split(' ').collect::<Vec<_>>());
-    let mut passive = fields.filter(|fields| fields[0].starts_with("a=candidate:") && fields[2] == "tcp" && fields.ends_with(&["tcptype", "passive"]));
+    let mut passive =
+        fields.filter(|fields| fields[0].starts_with("a=candidate:") && fields[2] == "tcp" && fields.ends_with(&["tcptype", "passive"]));
     passive.next().map(|fields| SocketAddr::new(fields[4].parse().unwrap(), fields[5].parse().unwrap()))
 }
 
@@ -62,7 +63,13 @@ impl Drop for Way {
     }
 }
 
-async fn run(server: SocketAddr, front: UdpSocket, mut udp_is_open: bool, mut orders: mpsc::UnboundedReceiver<Order>, count: watch::Sender<u64>) {
+async fn run(
+    server: SocketAddr,
+    front: UdpSocket,
+    mut udp_is_open: bool,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+    count: watch::Sender<u64>,
+) {
     let back = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let mut connection: Option<(OwnedWriteHalf, JoinHandle<()>)> = None;
     let (heard, mut from_server) = mpsc::channel(1024);

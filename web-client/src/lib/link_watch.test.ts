@@ -43,6 +43,11 @@ test('a counter that starts anew belongs to another path, on which something com
   expect(run(watch, 0, 10_000, reading)).toEqual([]);
 });
 
+test('media that comes by another path than the chosen one is media', () => {
+  const reading = (now: number): LinkReading => ({ ...UP, progress: now + 1, heard: Math.min(now, 1_000) });
+  expect(run(new LinkWatch(0), 0, 10_000, reading)).toEqual([]);
+});
+
 test('a restart that works ends the trouble', () => {
   const watch = new LinkWatch(0);
   const actions = run(watch, 0, 20_000, (now) => ({ ...UP, progress: now < 1_000 ? now : now < 4_500 ? 1_000 : now }));

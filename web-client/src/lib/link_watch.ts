@@ -125,8 +125,9 @@ export class LinkWatch {
   #inTrouble(now: number): boolean {
     if (this.#lostSince !== null && now - this.#lostSince >= LOST_LIMIT_MS) return true;
     if (this.#expectedSince === null) return false;
-    if (now - Math.max(this.#expectedSince, this.#heardAt) >= PATH_SILENCE_LIMIT_MS) return true;
-    return now - Math.max(this.#expectedSince, this.#progressAt ?? 0) >= STALL_LIMIT_MS;
+    const mediaAt = Math.max(this.#expectedSince, this.#progressAt ?? 0);
+    // Media may come by another path than the browser's chosen one, which it leaves late.
+    return now - Math.max(mediaAt, this.#heardAt) >= PATH_SILENCE_LIMIT_MS || now - mediaAt >= STALL_LIMIT_MS;
   }
 
   #newPeer(): LinkAction {

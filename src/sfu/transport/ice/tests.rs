@@ -104,6 +104,23 @@ fn every_valid_check_is_answered_and_the_first_selects() {
     assert!(agent.validated(address(1)) && agent.validated(address(2)) && !agent.validated(address(3)));
 }
 
+#[test]
+fn out_of_silence_a_check_under_new_credentials_is_followed_and_the_old_ones_stay_valid() {
+    let mut now = start();
+    let (mut agent, mut reply) = (agent(now), Vec::new());
+    agent.handle(now, address(1), &plain_check(&[(USE_CANDIDATE, &[])]), &mut reply);
+    let (local, remote) = (credentials("server2"), credentials("client2"));
+    agent.restart(local.clone(), remote.clone());
+    assert_eq!(agent.handle(now, connection(1), &check(&local, &remote, &[]), &mut reply), IceVerdict::Reply);
+    now += ICE_PATH_SILENCE;
+    let followed = agent.handle(now, connection(1), &check(&local, &remote, &[]), &mut reply);
+    assert_eq!(followed, IceVerdict::Nominated { previous: Some(address(1)) });
+    assert_eq!(agent.local_ufrags().count(), 2);
+    // The client keeps to its old path, which lives again.
+    let back = agent.handle(now, address(1), &plain_check(&[(USE_CANDIDATE, &[])]), &mut reply);
+    assert_eq!(back, IceVerdict::Nominated { previous: Some(connection(1)) });
+}
+
 /// The connection number `serial` from `address(1)`.
 fn connection(serial: u64) -> Remote {
     let connection = ConnectionId { slot: 0, serial };

@@ -1,11 +1,11 @@
 // TURN: the credentials that the server hands out open a real coturn, and the picture comes through it.
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
-import { launchChromium } from './support/chromium.mjs';
-import { scenarios } from './support/scenario.mjs';
-import { Server } from './support/server.mjs';
-import { Turn } from './support/turn.mjs';
-import { until } from './support/until.mjs';
+import { launchChromium } from '../support/chromium.mjs';
+import { scenarios } from '../support/scenario.mjs';
+import { Server } from '../support/server.mjs';
+import { Turn } from '../support/turn.mjs';
+import { until } from '../support/until.mjs';
 
 const SECRET = 'a secret between the two of them';
 /** What a client is told the credentials are good for, s (`TURN_CREDENTIAL_TTL`). */
