@@ -5,8 +5,10 @@ use std::time::Duration;
 use courtside::limits;
 use courtside::sfu::codec::Codec;
 use courtside::sfu::handle::PeerGone;
+use courtside::sfu::stats::ReplayCause;
 
 use crate::support::client::Phase;
+use crate::support::link::{Link, Path};
 use crate::support::media::Show;
 use crate::support::sim::{Sim, Viewer};
 
@@ -86,6 +88,30 @@ fn a_viewer_whose_only_connection_broke_comes_back_by_another() {
     let took = sim.run_until(2000, |sim| sim.receiver(viewer).last_video().is_some_and(|seen| seen.at > broken));
     assert!(took < Duration::from_millis(200), "{took:?}");
     assert!(sim.engines[0].knows(second) && !sim.engines[0].knows(first));
+    sim.finish();
+}
+
+#[test]
+fn a_viewer_found_elsewhere_after_silence_gets_its_picture_without_asking() {
+    let mut sim = Sim::new(20, 1);
+    let broadcast = sim.broadcast();
+    sim.publish(broadcast, Show::simulcast(Codec::H264));
+    let viewer = sim.view(broadcast, &Viewer::default());
+    sim.run_ms(3000);
+    let cut = || Link::new(Path { cut: true, ..Path::default() });
+    (sim.seats[viewer].up, sim.seats[viewer].down) = (cut(), cut());
+    sim.run(limits::ICE_PATH_SILENCE + Duration::from_millis(500));
+    // What the client sends is lost on the dead path still, but for its check over TCP.
+    sim.connect_tcp(viewer);
+    let check = sim.seats[viewer].client.binding_request();
+    let connection = sim.seats[viewer].client.address;
+    sim.seats[viewer].down = Link::new(Path::default());
+    let (found, plis) = (sim.now, sim.receiver(viewer).plis);
+    sim.inject(0, connection, &check);
+    assert_eq!(sim.engines[0].counters.replays[ReplayCause::Wish as usize], 1);
+    let took = sim.run_until(500, |sim| sim.receiver(viewer).last_video().is_some_and(|seen| seen.at > found));
+    assert!(took < Duration::from_millis(200), "{took:?}");
+    assert_eq!(sim.receiver(viewer).plis, plis, "nobody asked");
     sim.finish();
 }
 
