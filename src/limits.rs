@@ -189,8 +189,9 @@ pub const ICE_CONSENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// most clients nominate once, and do not know when their NAT gives them another address. Viewers of video send reports several times a
 /// second; a wrong move would only lead to another path of the same client.
 pub const ICE_PATH_SILENCE: Duration = Duration::from_secs(1);
-/// Addresses of one peer that passed a check: its interfaces times two IP versions. Full: the oldest that is not selected is forgotten.
-pub const ICE_VALIDATED_MAX: usize = 8;
+/// Addresses of one peer that passed a check: its interfaces times two IP versions, by UDP and by TCP. Full: the one that is not selected and was
+/// checked longest ago is forgotten.
+pub const ICE_VALIDATED_MAX: usize = 16;
 /// A DTLS handshake that is not complete by then fails: five retransmissions on a bad mobile link.
 pub const DTLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 /// A flight of the handshake that nothing answers is sent again after this long, then after twice that, and so on: above most round trips,

@@ -13,6 +13,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -74,6 +75,8 @@ struct Connection {
     backlog: Mutex<BytesMut>,
     /// Something waits in the backlog.
     filled: Notify,
+    /// The socket refused to be written to.
+    broken: AtomicBool,
     end: CancellationToken,
 }
 
@@ -118,7 +121,6 @@ impl TcpConnections {
     pub(super) async fn next(&mut self) -> TcpEvent {
         loop {
             tokio::select! {
-                biased;
                 event = self.events.recv() => {
                     let event = event.expect("we hold a sender");
                     return self.noted(event);
@@ -208,6 +210,7 @@ impl TcpConnections {
             stream,
             backlog: Mutex::default(),
             filled: Notify::new(),
+            broken: AtomicBool::new(false),
             end: CancellationToken::new(),
         });
         place.insert(Open { connection: Arc::clone(&connection), spoke: false, accepted: None, heard: None });
@@ -277,6 +280,7 @@ impl Connection {
                 Ok(written) => backlog.advance(written),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(_) => {
+                    self.broken.store(true, Ordering::Relaxed);
                     self.end.cancel();
                     backlog.clear();
                 }
@@ -305,8 +309,8 @@ struct Over(TcpEnd);
 /// One connection's task: runs until either side ends it, then says so.
 async fn serve(connection: Arc<Connection>, events: mpsc::Sender<TcpEvent>) {
     let why = tokio::select! {
-        // Counted by whoever ended it.
-        () = connection.end.cancelled() => None,
+        // Otherwise counted by whoever ended it.
+        () = connection.end.cancelled() => connection.broken.load(Ordering::Relaxed).then_some(TcpEnd::ByClient),
         Err(Over(why)) = exchange(&connection, &events) => Some(why),
     };
     connection.end.cancel();

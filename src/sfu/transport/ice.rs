@@ -116,7 +116,7 @@ pub struct IceAgent {
     selected: Option<Remote>,
     /// When a valid check or media last came from the selected address.
     selected_heard: Instant,
-    /// Addresses that passed a check, oldest first.
+    /// Addresses that passed a check.
     validated: Vec<Validated>,
     connect_by: Instant,
     last_valid_check: Option<Instant>,
@@ -260,8 +260,9 @@ impl IceAgent {
             return;
         }
         if self.validated.len() == ICE_VALIDATED_MAX {
-            let oldest = self.validated.iter().position(|validated| Some(validated.remote) != self.selected).unwrap_or(0);
-            self.validated.remove(oldest);
+            let others = self.validated.iter().enumerate().filter(|(_, validated)| Some(validated.remote) != self.selected);
+            let stalest = others.min_by_key(|(_, validated)| validated.checked).map_or(0, |(index, _)| index);
+            self.validated.remove(stalest);
         }
         self.validated.push(Validated { remote: source, checked: now });
     }
