@@ -51,7 +51,7 @@ pub const METRICS_UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// `net.core.rmem_max` and `wmem_max`, bytes: 20 ms of 1 Gbit/s. Smaller: a warning.
 pub const UDP_BUFFER_WANTED: u64 = 2_500_000;
-/// Descriptors beside one per viewer: listeners, media sockets, database, log. Fewer: a warning.
+/// Descriptors beside those of viewers (one each, two with media over TCP): listeners, media sockets, database, log. Fewer: a warning.
 pub const OPEN_FILES_RESERVE: u64 = 512;
 /// A loopback datagram comes back within this, or UDP is taken as refused.
 pub const UDP_ECHO_TIMEOUT: Duration = Duration::from_secs(1);
@@ -189,8 +189,9 @@ pub const ICE_CONSENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// most clients nominate once, and do not know when their NAT gives them another address. Viewers of video send reports several times a
 /// second; a wrong move would only lead to another path of the same client.
 pub const ICE_PATH_SILENCE: Duration = Duration::from_secs(1);
-/// Addresses of one peer that passed a check: its interfaces times two IP versions. Full: the oldest that is not selected is forgotten.
-pub const ICE_VALIDATED_MAX: usize = 8;
+/// Addresses of one peer that passed a check: its interfaces times two IP versions, by UDP and by TCP. Full: the one that is not selected and was
+/// checked longest ago is forgotten.
+pub const ICE_VALIDATED_MAX: usize = 16;
 /// A DTLS handshake that is not complete by then fails: five retransmissions on a bad mobile link.
 pub const DTLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 /// A flight of the handshake that nothing answers is sent again after this long, then after twice that, and so on: above most round trips,
@@ -435,5 +436,36 @@ pub const RECV_BUFFER_BYTES: usize = 64 * 1024;
 pub const RECV_BATCHES_MAX: usize = 8;
 /// Hand-overs handled before the sockets get their turn.
 pub const HANDOVERS_PER_TURN: usize = 64;
-/// Candidates in an answer. A host with more addresses names the first ones.
+/// Addresses that an answer's candidates name. A host with more names the first ones.
 pub const CANDIDATES_MAX: usize = 6;
+
+// ---- Media plane: ICE-TCP ----
+
+/// Connections of one worker: one per peer. Browsers open one per candidate while they connect and close those they do not need. Full:
+/// closed unread.
+pub const TCP_CONNECTIONS_PER_WORKER_MAX: usize = PEERS_PER_WORKER_MAX;
+/// Connections of one address (IPv6: one /64) to one worker, as for HTTP: a household behind one NAT. Full: closed unread. Loopback is not bound.
+pub const TCP_CONNECTIONS_PER_ADDRESS: u32 = 512;
+/// Clients that have connected and are not accepted yet. Full: the kernel lets them try again.
+pub const TCP_LISTEN_BACKLOG: i32 = 1024;
+/// A connection from which no check has passed by then is closed, and one whose peer is gone. Clients check as soon as they are connected.
+pub const TCP_CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection that says nothing for this long is closed. Clients check paths in reserve at least every 30 s.
+pub const TCP_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest frame, bytes: more than any path's MTU, and less than the first two bytes of HTTP, TLS or SSH say. Longer: closed.
+pub const TCP_FRAME_BYTES_MAX: usize = 4096;
+/// One read, bytes. A publisher's frame of video is one or two.
+pub const TCP_READ_BYTES: usize = 16 * 1024;
+/// Reads of all connections that wait for the worker. Full: their tasks read no further, and TCP slows the clients down.
+pub const TCP_INBOX: usize = 256;
+/// Of those, handled before timers get their turn.
+pub const TCP_EVENTS_PER_TURN: usize = 64;
+/// Bytes of one connection that the socket has not taken: 1.3 s of 3 Mbit/s, enough for a join before TCP has found its speed. Full: what
+/// comes next is dropped in whole bursts, as a narrow link would.
+pub const TCP_BACKLOG_BYTES: usize = 512 * 1024;
+/// A backlog that is empty again keeps this much room, bytes: a frame of video.
+pub const TCP_BACKLOG_KEPT_BYTES: usize = 32 * 1024;
+/// Bytes that the kernel may hold of one connection beyond what is on its way (TCP_NOTSENT_LOWAT). More stays in the backlog.
+pub const TCP_UNSENT_BYTES: u32 = 32 * 1024;
+/// Attempts to find a port that is free for UDP and TCP, when the system chooses it (tests). More: start-up fails.
+pub const PORT_ATTEMPTS: usize = 16;

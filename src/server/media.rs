@@ -9,7 +9,7 @@ use metrics::{counter, gauge};
 
 use crate::config::Config;
 use crate::sfu::group_cache::Unfit;
-use crate::sfu::stats::{DropReason, ReplayCause, WorkerSnapshot};
+use crate::sfu::stats::{DropReason, ReplayCause, TcpEnd, WorkerSnapshot};
 use crate::sfu::transport::dtls::{CertificateError, NodeCertificate};
 use crate::sfu::{self, SfuConfig, SfuEvents, SfuHandle, SfuShutdown, StartError};
 use crate::store::secret_file;
@@ -17,7 +17,7 @@ use crate::telemetry::{
     SFU_ADDRESS_CHANGES, SFU_BROADCASTS, SFU_BYTES_FORWARDED, SFU_BYTES_RECEIVED, SFU_EVENTS_DROPPED, SFU_FRAMES_PACED, SFU_HANDSHAKES,
     SFU_KEYFRAME_REQUESTS, SFU_KEYFRAME_WISHES, SFU_NACKS_SENT, SFU_PACKETS_DROPPED, SFU_PACKETS_FORWARDED, SFU_PACKETS_RECEIVED,
     SFU_PACKETS_RETRANSMITTED, SFU_PADDING_BYTES, SFU_PADDING_PACKETS, SFU_PEERS, SFU_PROBES, SFU_REPLAY_FALLBACKS, SFU_REPLAYS,
-    SFU_RETRANSMITS_MISSED, SFU_SENDS,
+    SFU_RETRANSMITS_MISSED, SFU_SENDS, SFU_TCP_CONNECTIONS, SFU_TCP_ENDED,
 };
 
 /// The node's DTLS certificate in the data directory: kept, so that browsers that come back meet the same node.
@@ -48,6 +48,7 @@ impl MediaPlane {
         let (handle, events, workers) = sfu::start(&SfuConfig {
             workers: config.workers,
             first_port: config.media_port,
+            tcp: config.media_tcp,
             bind_v4: config.media_v4,
             bind_v6: config.media_v6,
             announce: announced(config),
@@ -86,6 +87,7 @@ fn show(worker: String, snapshot: &WorkerSnapshot) {
     let counters = &snapshot.counters;
     gauge!(SFU_PEERS, "worker" => worker.clone()).set(snapshot.peers as f64);
     gauge!(SFU_BROADCASTS, "worker" => worker.clone()).set(snapshot.broadcasts as f64);
+    gauge!(SFU_TCP_CONNECTIONS, "worker" => worker.clone()).set(snapshot.tcp_connections as f64);
     for (name, value) in [
         (SFU_PACKETS_RECEIVED, counters.packets_received),
         (SFU_BYTES_RECEIVED, counters.bytes_received),
@@ -115,6 +117,9 @@ fn show(worker: String, snapshot: &WorkerSnapshot) {
     for why in Unfit::ALL {
         counter!(SFU_REPLAY_FALLBACKS, "worker" => worker.clone(), "reason" => why.label())
             .absolute(counters.replay_fallbacks[why as usize]);
+    }
+    for end in TcpEnd::ALL {
+        counter!(SFU_TCP_ENDED, "worker" => worker.clone(), "reason" => end.label()).absolute(snapshot.tcp_ended[end as usize]);
     }
     for reason in DropReason::ALL {
         counter!(SFU_PACKETS_DROPPED, "worker" => worker.clone(), "reason" => reason.label()).absolute(counters.dropped[reason as usize]);

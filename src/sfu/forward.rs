@@ -5,7 +5,7 @@
 //! viewer's packet needs lies in its [`DownTrack`] and its peer's [`Egress`], both found by index. The buffer holds one viewer's run at a
 //! time, so it stays in the first-level cache; packets of equal size leave in one system call.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,22 +22,24 @@ use crate::sfu::rtp::id::{Pt, Ssrc};
 use crate::sfu::rtp::rtx;
 use crate::sfu::rtp::seq::{RtpTime, SeqNo, WireSeq};
 use crate::sfu::stats::{Counters, DropReason};
+use crate::sfu::transport::Remote;
 use crate::sfu::transport::srtp::SrtpOutbound;
 use crate::sfu::up_track::UpTrack;
 
 /// Bytes of header extensions that a packet may need beside its dependency descriptor, in the longest form of each.
 const EXTENSION_ROOM: usize = 96;
 
-/// Where a peer is reached: its selected address and the local address it was reached on.
+/// Where a peer is reached: its selected path and the local address it was reached on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
-    pub destination: SocketAddr,
+    pub destination: Remote,
     pub source: Option<IpAddr>,
 }
 
-/// Takes datagrams away: the socket, or the simulated network.
+/// Takes datagrams away: the sockets, or the simulated network.
 pub trait Wire {
-    /// Sends `contents` as datagrams of `segment` bytes each (the last may be shorter). Returns `false` when they could not be taken.
+    /// Sends `contents` as datagrams of `segment` bytes each (the last may be shorter). Returns `false` when they
+    /// could not be taken; over a connection all of them are taken or none.
     fn send(&mut self, route: Route, segment: usize, contents: &[u8]) -> bool;
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A packet's way, top to bottom:
 //! ```text
-//! udp.rs            a batch of datagrams
+//! udp.rs, tcp.rs    a batch of datagrams                               (framing.rs)
 //! worker.rs         stamps `now`
 //! engine/           demultiplexes by validated address, else by ICE user fragment
 //!   transport/      STUN -> ICE-lite, DTLS -> keys, SRTP -> plain
@@ -10,12 +10,12 @@
 //!   up_track.rs     cache (packet_ring.rs, group_cache.rs), meters, ranks
 //!   forward.rs      THE HOT PATH: select, rewrite, seal, send          (down_track.rs, rewrite.rs)
 //!   tap.rs          one hand-over per other worker
-//! udp.rs            one system call per viewer and frame
+//! udp.rs, tcp.rs    one system call per viewer and frame
 //! ```
 //! A newcomer's way: group_cache.rs -> replay.rs, a place in the ring, when its turn comes (pacer.rs), until it is live.
 //! The way back: NACK -> rewrite.rs -> packet_ring.rs; PLI -> replay.rs, then keyframe.rs; feedback -> congestion/ -> down_track.rs.
 //!
-//! Core and shell: `start.rs`, `worker.rs`, `udp.rs`, `pool.rs` and `handle.rs` touch threads, sockets or clocks; nothing else does.
+//! Core and shell: `start.rs`, `worker.rs`, `udp.rs`, `tcp.rs`, `pool.rs` and `handle.rs` touch threads, sockets or clocks; nothing else does.
 
 pub mod codec;
 pub mod congestion;
@@ -49,8 +49,10 @@ pub mod up_track;
 
 #[cfg(test)]
 pub(crate) mod fake;
+mod framing;
 mod pool;
 mod start;
+mod tcp;
 mod udp;
 mod worker;
 

@@ -1,10 +1,11 @@
 //! One WebRTC transport and what hangs on it. A peer has no role: it has up-tracks (its [`Publisher`] half), down-tracks, or both.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::ids::PeerId;
 use crate::sfu::congestion::{Allocator, Controller};
+use crate::sfu::forward::Route;
 use crate::sfu::handle::{LayerChoice, Permissions};
 use crate::sfu::negotiate::NegotiatedMedia;
 use crate::sfu::publisher::Publisher;
@@ -41,8 +42,8 @@ pub struct Peer {
     pub answers: u64,
     /// Our user fragments in the demultiplexer that lead here: one, or two during an ICE restart.
     pub ufrags: Vec<String>,
-    /// Addresses in the demultiplexer that lead here.
-    pub addresses: Vec<SocketAddr>,
+    /// Paths in the demultiplexer that lead here, each with the local address it was last used on.
+    pub paths: Vec<Route>,
     /// The local address the selected pair uses.
     pub local: Option<IpAddr>,
     /// Retransmissions it asked for.

@@ -78,6 +78,9 @@ metric_names! {
     SFU_REPLAY_FALLBACKS "courtside_sfu_replay_fallbacks_total" Counter, Count ["worker", "reason"]
         "Newcomers sent a key frame alone, with a new one asked for, because the group was: too_old, too_large, damaged.";
     SFU_ADDRESS_CHANGES "courtside_sfu_address_changes_total" Counter, Count ["worker"] "Peers that moved to another network address and were followed.";
+    SFU_TCP_CONNECTIONS "courtside_sfu_tcp_connections" Gauge, Count ["worker"] "Media connections over TCP (ICE-TCP) open now.";
+    SFU_TCP_ENDED "courtside_sfu_tcp_ended_total" Counter, Count ["worker", "reason"]
+        "Media connections over TCP that ended, by reason: by_client, unchecked (no check passed, or its peer is gone), idle, bad_frame, full and per_address (not taken).";
     SFU_EVENTS_DROPPED "courtside_sfu_events_dropped_total" Counter, Count ["worker"] "Statistics events dropped because the control plane was slow.";
     // Signaling
     SIGNALING_CONNECTIONS "courtside_signaling_connections" Gauge, Count [] "WebSocket connections open now.";

@@ -124,7 +124,7 @@ impl Engine {
             media: Vec::new(),
             answers: 1,
             ufrags: Vec::new(),
-            addresses: Vec::new(),
+            paths: Vec::new(),
             local: None,
             resend: PerSecond::default(),
             packets_received: 0,
@@ -281,7 +281,7 @@ impl Engine {
         self.peers[key].downs = kept;
         if self.peers[key].connected {
             if let Some(route) = self.route(key) {
-                self.follow_path(now, key, route.destination.ip());
+                self.follow_path(now, key, route.destination.address().ip());
             }
             self.start_down_tracks(now, key);
         }
@@ -414,8 +414,8 @@ impl Engine {
         for ufrag in &peer.ufrags {
             self.by_ufrag.remove(ufrag);
         }
-        for address in &peer.addresses {
-            self.by_address.remove(address);
+        for path in &peer.paths {
+            self.by_address.remove(&path.destination);
         }
         let broadcast = &mut self.broadcasts[peer.broadcast];
         for reference in &peer.downs {

@@ -8,6 +8,7 @@
 //! handle_datagram ─▶ demux ─▶ STUN: ice.rs        (transport.rs)
 //!                         ├─▶ DTLS: dtls.rs       (transport.rs)
 //!                         └─▶ RTP:  publisher.rs ─▶ up_track.rs observe ─▶ pending run   (media.rs)
+//! handle_closed ─▶ demux, ice.rs: a TCP connection ended                               (transport.rs)
 //! handle_batch_end ─▶ forward.rs: every down-track here, one hand-over per worker        (media.rs)
 //! handle_command ─▶ negotiate/ ─▶ peers, down-tracks                                     (commands.rs)
 //! handle_timeout ─▶ paced sends: replays, large frames, probes                            (turns.rs)
@@ -24,7 +25,6 @@ mod transport;
 mod turns;
 
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use rand::SeedableRng;
@@ -41,6 +41,7 @@ use crate::sfu::pacer::TurnQueue;
 use crate::sfu::peer::{Peer, PerSecond};
 use crate::sfu::stats::Counters;
 use crate::sfu::tap::Handover;
+use crate::sfu::transport::Remote;
 use crate::sfu::transport::dtls::NodeCertificate;
 use crate::timeline::{MediaTime, NtpTime};
 
@@ -66,7 +67,7 @@ pub struct Engine {
     egress: Vec<Egress>,
     by_peer: HashMap<PeerId, usize>,
     by_ufrag: HashMap<String, usize>,
-    by_address: HashMap<SocketAddr, usize>,
+    by_address: HashMap<Remote, usize>,
     broadcasts: Slab<Broadcast>,
     /// What viewers behind one address share.
     paths: SharedPaths,

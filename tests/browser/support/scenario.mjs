@@ -60,9 +60,9 @@ export class Stage {
   }
 
   /** The Studio with a drawn camera, before going live. `wishes`: width, height, rate, codec, screen. `options.path`: another way in. */
-  async studio(wishes = {}, { path = '/studio', ...options } = {}) {
-    const scripts = [`globalThis.cameraWishes = ${JSON.stringify(wishes)};`, CAMERA];
-    return new StudioPage(await this.page(path, { scripts, ...options }), this.server);
+  async studio(wishes = {}, { path = '/studio', scripts = [], ...options } = {}) {
+    const camera = [`globalThis.cameraWishes = ${JSON.stringify(wishes)};`, CAMERA];
+    return new StudioPage(await this.page(path, { scripts: [...camera, ...scripts], ...options }), this.server);
   }
 
   /** A broadcast on air. */
