@@ -7,14 +7,30 @@ use std::time::{Duration, Instant};
 
 use crate::sfu::bandwidth::PathReport;
 use crate::sfu::handle::LayerChoice;
+use crate::sfu::ladder::place_of;
+use crate::sfu::selection::{Limit, Target};
 
-/// A layer on offer.
+/// A rung on offer: layers of one stream, see [`crate::sfu::ladder`].
 #[derive(Debug, Clone, Copy)]
 pub struct Offered {
-    /// Its index on the track.
+    /// The stream's index on the track.
     pub layer: u8,
+    /// How much of it.
+    pub limit: Limit,
+    /// All of that.
     pub bitrate_bps: u32,
     pub active: bool,
+}
+
+impl Offered {
+    pub const fn target(&self) -> Target {
+        Target { layer: self.layer, limit: self.limit }
+    }
+
+    /// The picture of the next rung with fewer frames.
+    pub const fn is_fall_back(&self) -> bool {
+        self.limit.temporal != u8::MAX
+    }
 }
 
 /// One viewer's climb and fall.
@@ -41,12 +57,12 @@ impl LayerAllocator {
     const QUEUE_BAD_MS: f32 = 120.0;
     const QUEUE_CLEAN_MS: f32 = 30.0;
 
-    /// The layer this viewer should get; `None` for no picture. `offered` is sorted smallest first.
-    pub fn decide(&mut self, now: Instant, choice: LayerChoice, offered: &[Offered], path: PathReport) -> Option<u8> {
+    /// What this viewer should get; `None` for no picture. `offered` is sorted smallest first.
+    pub fn decide(&mut self, now: Instant, choice: LayerChoice, offered: &[Offered], path: PathReport) -> Option<Target> {
         let ceiling = match choice {
             LayerChoice::AudioOnly => return None,
             LayerChoice::Auto => usize::MAX,
-            LayerChoice::Spatial(spatial) => usize::from(spatial),
+            LayerChoice::Spatial(spatial) => place_of(offered, spatial).unwrap_or(usize::MAX),
         };
         let top = offered.len().checked_sub(1)?.min(ceiling);
         let position = match (self.position, choice) {
@@ -60,18 +76,12 @@ impl LayerAllocator {
         // An inactive layer cannot be sent: the next smaller one that is, else the smallest active above. A source that is silent
         // altogether (a still screen) changes nothing.
         let at_or_below = offered[..=position].iter().rev().find(|layer| layer.active);
-        at_or_below
-            .or_else(|| offered[position..].iter().find(|layer| layer.active))
-            .or_else(|| offered.get(position))
-            .map(|layer| layer.layer)
+        at_or_below.or_else(|| offered[position..].iter().find(|layer| layer.active)).or_else(|| offered.get(position)).map(Offered::target)
     }
 
     /// The viewer chose for itself: go there at once, and judge the path anew.
-    pub fn handle_choice(&mut self, choice: LayerChoice) {
+    pub fn handle_choice(&mut self) {
         *self = Self::default();
-        if let LayerChoice::Spatial(spatial) = choice {
-            self.position = Some(usize::from(spatial));
-        }
     }
 
     fn step(&mut self, now: Instant, position: usize, top: usize, offered: &[Offered], path: PathReport) -> usize {
@@ -118,15 +128,15 @@ mod tests {
     use super::*;
 
     const LAYERS: [Offered; 3] = [
-        Offered { layer: 0, bitrate_bps: 150_000, active: true },
-        Offered { layer: 1, bitrate_bps: 500_000, active: true },
-        Offered { layer: 2, bitrate_bps: 2_500_000, active: true },
+        Offered { layer: 0, limit: Limit::NONE, bitrate_bps: 150_000, active: true },
+        Offered { layer: 1, limit: Limit::NONE, bitrate_bps: 500_000, active: true },
+        Offered { layer: 2, limit: Limit::NONE, bitrate_bps: 2_500_000, active: true },
     ];
 
     fn run(allocator: &mut LayerAllocator, from: Instant, ms: u64, choice: LayerChoice, path: PathReport) -> (Option<u8>, Instant) {
         let mut layer = None;
         for step in 0..=ms / 100 {
-            layer = allocator.decide(from + Duration::from_millis(step * 100), choice, &LAYERS, path);
+            layer = allocator.decide(from + Duration::from_millis(step * 100), choice, &LAYERS, path).map(|target| target.layer);
         }
         (layer, from + Duration::from_millis(ms))
     }
@@ -149,9 +159,9 @@ mod tests {
     fn an_explicit_choice_is_reached_at_once_and_never_exceeded() {
         let mut allocator = LayerAllocator::default();
         let now = Instant::now();
-        allocator.handle_choice(LayerChoice::Spatial(2));
-        assert_eq!(allocator.decide(now, LayerChoice::Spatial(2), &LAYERS, PathReport::default()), Some(2));
-        allocator.handle_choice(LayerChoice::Spatial(0));
+        allocator.handle_choice();
+        assert_eq!(allocator.decide(now, LayerChoice::Spatial(2), &LAYERS, PathReport::default()), Some(Target::whole(2)));
+        allocator.handle_choice();
         let (layer, _) = run(&mut allocator, now, 5000, LayerChoice::Spatial(0), PathReport::default());
         assert_eq!(layer, Some(0));
     }
@@ -163,8 +173,8 @@ mod tests {
         assert_eq!(allocator.decide(now, LayerChoice::AudioOnly, &LAYERS, PathReport::default()), None);
         let mut layers = LAYERS;
         layers[1].active = false;
-        assert_eq!(allocator.decide(now, LayerChoice::Auto, &layers, PathReport::default()), Some(0));
+        assert_eq!(allocator.decide(now, LayerChoice::Auto, &layers, PathReport::default()), Some(Target::whole(0)));
         layers[0].active = false;
-        assert_eq!(LayerAllocator::default().decide(now, LayerChoice::Auto, &layers, PathReport::default()), Some(2));
+        assert_eq!(LayerAllocator::default().decide(now, LayerChoice::Auto, &layers, PathReport::default()), Some(Target::whole(2)));
     }
 }

@@ -160,8 +160,7 @@ mod tests {
 
     #[test]
     fn the_descriptor_has_the_last_word() {
-        let descriptor =
-            DependencyInfo {
+        let descriptor = DependencyInfo {
             start_of_frame: true,
             has_structure: true,
             sizes: [(320, 180), (0, 0), (0, 0), (0, 0)],

@@ -169,8 +169,10 @@ impl Structure {
         }
         for template in &mut structure.templates[..structure.count] {
             template.indications = Indications::read(bits, decode_targets)?;
-            for (number, target) in structure.targets.iter_mut().enumerate().filter(|(number, _)| template.indications.present >> number & 1 == 1) {
-                *target = (target.0.max(template.spatial), target.1.max(template.temporal));
+            for (number, target) in structure.targets.iter_mut().enumerate() {
+                if template.indications.present >> number & 1 == 1 {
+                    *target = (target.0.max(template.spatial), target.1.max(template.temporal));
+                }
             }
         }
         for _ in 0..structure.count {
@@ -197,16 +199,15 @@ impl Structure {
 
     /// Pairs of layers beyond those of any decode target stand for the largest.
     fn switch_set(&self, indications: Indications) -> SwitchSet {
-        let targets = self.targets.iter().take(self.decode_targets as usize);
-        let top = targets.clone().fold((0, 0), |top: (u8, u8), target| (top.0.max(target.0), top.1.max(target.1)));
-        let numbered = targets.enumerate().filter(|(number, _)| indications.switches >> number & 1 == 1);
+        let targets = &self.targets[..self.decode_targets as usize];
+        let top_spatial = targets.iter().map(|target| target.0).max().unwrap_or(0);
+        let top_temporal = targets.iter().map(|target| target.1).max().unwrap_or(0);
         let mut set = SwitchSet::NONE;
-        for (_, &(spatial, temporal)) in numbered {
-            let end = |value: u8, top: u8, max: usize| if value == top { max as u8 - 1 } else { value };
-            for s in spatial..=end(spatial, top.0, SPATIAL_MAX).max(spatial) {
-                for t in temporal..=end(temporal, top.1, TEMPORAL_MAX).max(temporal) {
-                    set = set.with(s, t);
-                }
+        for (_, &(spatial, temporal)) in targets.iter().enumerate().filter(|(number, _)| indications.switches >> number & 1 == 1) {
+            let last_spatial = if spatial == top_spatial { spatial.max(SPATIAL_MAX as u8 - 1) } else { spatial };
+            let last_temporal = if temporal == top_temporal { temporal.max(TEMPORAL_MAX as u8 - 1) } else { temporal };
+            for s in spatial..=last_spatial {
+                set = (temporal..=last_temporal).fold(set, |set, t| set.with(s, t));
             }
         }
         set
@@ -254,6 +255,9 @@ mod tests {
         assert_eq!((key.spatial, key.temporal, key.frame_number), (0, 0, 0x1234));
         assert_eq!((key.resolution(), key.active_decode_targets), (Some((640, 360)), Some(0b111)));
         assert_eq!(key.sizes[..2], [(320, 180), (640, 360)]);
+        // Targets are S0 at half the frames, S0, and everything.
+        assert!([(0, 0), (0, 1), (1, 1), (u8::MAX, u8::MAX)].into_iter().all(|(s, t)| key.switches_to.contains(s, t)));
+        assert!(!key.switches_to.contains(1, 0), "no target has these");
 
         let rows = [(61, 0, 0, false), (62, 0, 1, true), (63, 1, 0, false), (0, 1, 1, true)];
         for (template_id, spatial, temporal, discardable) in rows {

@@ -8,6 +8,7 @@ use crate::sfu::codec::MediaKind;
 use crate::sfu::down_track::News;
 use crate::sfu::forward::Wire;
 use crate::sfu::handle::{PeerGone, SfuEvent, TrackInfo};
+use crate::sfu::ladder::{is_below, rank_of};
 use crate::sfu::layer_demand::{LayerSet, wanted_by};
 use crate::sfu::rtp::rtcp_build::{self, SenderReport};
 use crate::sfu::rtp::seq::RtpTime;
@@ -220,13 +221,18 @@ impl Engine {
                     drawn => peer.allocator.decide(now, peer.choice, worth_sending(&track.offered, &track.layers, drawn), path),
                 };
                 down.set_target(target);
+                if let Some((target, current)) = target.zip(down.current())
+                    && is_below(&track.offered, target, current)
+                {
+                    down.thin_until_switched();
+                }
             }
             track.news |= down.news != News::default();
             let waits_for = down.target().filter(|_| down.awaits_keyframe() && !track.offered.is_empty());
-            if let Some(layer) = waits_for
+            if let Some(target) = waits_for
                 && self.start_replay(now, key, reference)
             {
-                self.need_keyframe(now, broadcast_key, layer);
+                self.need_keyframe(now, broadcast_key, target.layer);
             }
         }
     }
@@ -302,8 +308,7 @@ impl Engine {
                     events.push(SfuEvent::CannotDecode { peer, broadcast: id, codec });
                 }
                 if news.switched && kind == MediaKind::Video {
-                    let rank = |layer: Option<u8>| ranks.iter().position(|offered| Some(offered.layer) == layer).map(|rank| rank as u8);
-                    let (current, target) = (rank(down.current()), rank(down.target()));
+                    let (current, target) = (rank_of(ranks, down.current()), rank_of(ranks, down.target()));
                     events.push(SfuEvent::Layer { peer, broadcast: id, mid: down.mid, current, target });
                 }
                 if (news.switched || news.clock)
