@@ -430,6 +430,7 @@ impl Encoder {
                 picture: matches!(self.show.codec, Codec::Vp8 | Codec::Vp9).then_some((layer.picture, layer.tl0)),
                 layer_frame,
                 arrived: None,
+                place: None,
             },
         );
         let mut extensions: Vec<(u8, &[u8])> = vec![(EXT_TRANSPORT_CC, &transport)];
@@ -470,6 +471,7 @@ impl Encoder {
             picture: None,
             layer_frame: None,
             arrived: None,
+            place: None,
         };
         ledger.publish(OPUS_PT, &payload, published);
         wire::write_rtp(OPUS_PT, false, stream.seq as u16, time, stream.ssrc, &[(EXT_TRANSPORT_CC, &transport)], &payload)
