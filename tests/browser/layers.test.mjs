@@ -17,20 +17,18 @@ after(async () => {
 });
 const scenario = scenarios(() => ({ server, browser }));
 
-for (const codec of ['VP9', 'AV1']) {
-  scenario(`${codec} with all sizes in one stream: the one chosen is decoded, larger and smaller`, async (stage) => {
-    const studio = await stage.broadcast(`${codec} SVC`, { codec, scalabilityMode: 'L2T2_KEY', width: 640, height: 360, rate: 15 });
-    const viewer = await stage.watch(studio.slug);
+scenario('VP9 with all sizes in one stream: the one chosen is decoded, larger and smaller', async (stage) => {
+  const studio = await stage.broadcast('VP9 SVC', { codec: 'VP9', scalabilityMode: 'L2T2_KEY', width: 640, height: 360, rate: 15 });
+  const viewer = await stage.watch(studio.slug);
+  await viewer.moves();
+  for (const [name, width] of [['360p', 640], ['180p', 320], ['360p', 640], ['180p', 320]]) {
+    await viewer.chooseQuality(name);
+    await viewer.showsWidth(width);
+    await until('statistics to say so', async () => (await viewer.inbound('video')).frameWidth === width || void 0);
     await viewer.moves();
-    for (const [name, width] of [['360p', 640], ['180p', 320], ['360p', 640], ['180p', 320]]) {
-      await viewer.chooseQuality(name);
-      await viewer.showsWidth(width);
-      await until('statistics to say so', async () => (await viewer.inbound('video')).frameWidth === width || void 0);
-      await viewer.moves();
-    }
-    const { keyFramesDecoded, framesDecoded, pliCount, nackCount } = await viewer.inbound('video');
-    assert.ok(framesDecoded > keyFramesDecoded);
-    assert.equal(pliCount, 0, 'it never lacked a reference');
-    assert.equal(nackCount, 0, 'and missed no number');
-  });
-}
+  }
+  const { keyFramesDecoded, framesDecoded, pliCount, nackCount } = await viewer.inbound('video');
+  assert.ok(framesDecoded > keyFramesDecoded);
+  assert.equal(pliCount, 0, 'it never lacked a reference');
+  assert.equal(nackCount, 0, 'and missed no number');
+});

@@ -121,7 +121,16 @@ fn write_structure(fields: &mut Vec<(u32, u32)>, sizes: &[(u16, u16)], temporal:
         for t in 0..temporal {
             let is_last = t + 1 == temporal;
             fields.extend((t == 0).then_some((0, 2)));
-            fields.push((if !is_last { 1 } else if spatial + 1 < sizes.len() { 2 } else { 3 }, 2));
+            fields.push((
+                if !is_last {
+                    1
+                } else if spatial + 1 < sizes.len() {
+                    2
+                } else {
+                    3
+                },
+                2,
+            ));
         }
     }
     for spatial in 0..sizes.len() {

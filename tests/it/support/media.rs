@@ -10,8 +10,8 @@ use courtside::timeline::{MediaTime, NtpTime};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore};
 
-use super::offer::{self, EXT_DEPENDENCY, EXT_MID, EXT_REPAIRED_RID, EXT_RID, EXT_TRANSPORT_CC, OPUS_PT};
 use super::layered::{self, Frames, Layering, Place};
+use super::offer::{self, EXT_DEPENDENCY, EXT_MID, EXT_REPAIRED_RID, EXT_RID, EXT_TRANSPORT_CC, OPUS_PT};
 use super::oracle::{LayerFrame, Ledger, Published, StreamInfo};
 use super::wire;
 
@@ -162,8 +162,9 @@ impl Encoder {
             Outgoing { id: ledger.add_stream(info), ..stream }
         };
         let audio = outgoing(None, MediaKind::Audio, 48_000, ledger);
-        let streams: Vec<Outgoing> =
-            (0..if show.layering.is_some_and(|layering| layering.svc) { 1 } else { show.layers.len() }).map(|layer| outgoing(Some(layer as u8), MediaKind::Video, 90_000, ledger)).collect();
+        let streams: Vec<Outgoing> = (0..if show.layering.is_some_and(|layering| layering.svc) { 1 } else { show.layers.len() })
+            .map(|layer| outgoing(Some(layer as u8), MediaKind::Video, 90_000, ledger))
+            .collect();
         let layers = show
             .layers
             .iter()
@@ -372,8 +373,11 @@ impl Encoder {
                     Codec::Av1 => av1_head(key && spatial == 0, first),
                     Codec::H264 | Codec::Opus => unreachable!("no layered source of it"),
                 };
-                let descriptor =
-                    if layered::has_descriptor(self.show.codec) { layered::dependency_descriptor(&frame, place, temporals) } else { Vec::new() };
+                let descriptor = if layered::has_descriptor(self.show.codec) {
+                    layered::dependency_descriptor(&frame, place, temporals)
+                } else {
+                    Vec::new()
+                };
                 let is_end = last && spatial + 1 == shown.len();
                 let key_first = key && first && spatial == 0;
                 out.push(self.pack(now, index, (head, descriptor), (is_end, last, key_first), Some(Rc::clone(&frame)), ledger));
