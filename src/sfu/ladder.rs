@@ -168,7 +168,8 @@ mod tests {
 
     /// A second of frames: bytes by layer (spatial, temporal), all sizes told.
     fn stream(start: Instant, cells: &[(u8, u8, usize)], sizes: &[(u16, u16)]) -> Layer {
-        let mut layer = Layer { last_packet: Some(start), resolution: sizes.last().copied(), ..Layer::default() };
+        let mut layer = Layer::default();
+        (layer.last_packet, layer.resolution) = (Some(start), sizes.last().copied());
         let mut spatial_sizes = [(0, 0); SPATIAL_MAX];
         spatial_sizes[..sizes.len()].copy_from_slice(sizes);
         for &(spatial, temporal, bytes) in cells {

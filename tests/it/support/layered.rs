@@ -143,10 +143,8 @@ fn write_structure(fields: &mut Vec<(u32, u32)>, sizes: &[(u16, u16)], temporal:
                         0
                     } else if key || target_spatial == spatial && own + 1 < temporal {
                         2
-                    } else if target_spatial == spatial && temporal > 1 {
+                    } else if target_spatial == spatial {
                         1
-                    } else if temporal == 1 && target_spatial == spatial {
-                        2
                     } else {
                         3
                     };

@@ -322,7 +322,13 @@ impl Judge {
         let is_layered = published.layer_frame.is_some();
         let continues = if is_layered {
             let highest = track.highest;
-            let stretch = track.stretches.last_mut().filter(|stretch| stretch.stream == published.stream);
+            let moved = |stretch: &Stretch| {
+                let ids = picture.zip(published.picture).map(|((id, _), (source, _))| id.wrapping_sub(source) & 0x7fff);
+                stretch.time_offset != time_offset || ids.is_some_and(|offset| offset != stretch.picture_offset)
+            };
+            // A key picture that continues nothing: a replay, or a group that began behind one.
+            let begins = |stretch: &Stretch| published.key_first && seq == highest + 1 && moved(stretch);
+            let stretch = track.stretches.last_mut().filter(|stretch| stretch.stream == published.stream && !begins(stretch));
             stretch.is_some_and(|stretch| stretch.take_layered(seq, highest, published, ledger))
         } else {
             track.stretches.last().is_some_and(|stretch| stretch.stream == published.stream && stretch.offset == seq - published.seq)
