@@ -14,7 +14,7 @@ use crate::sfu::codec::{MediaKind, picture_id};
 use crate::sfu::congestion::SentPackets;
 use crate::sfu::down_track::{DownTrack, Verdict};
 use crate::sfu::pacer::{Pace, TurnQueue};
-use crate::sfu::packet::RtpPacket;
+use crate::sfu::packet::{ForwardedExtensions, RtpPacket};
 use crate::sfu::rewrite::Rewritten;
 use crate::sfu::rtp::extensions::{EgressExtensions, ExtensionKind, write_extensions};
 use crate::sfu::rtp::header::{FIXED_HEADER_LEN, FixedHeader, fixed_header_bytes};
@@ -106,6 +106,13 @@ pub fn forward_run(up: &mut UpTrack, layer: u8, run: &[Arc<RtpPacket>], turns: &
             match down.select(layer, packet, &up.layers) {
                 Verdict::Drop(reason) => counters.drop(reason),
                 Verdict::Queued => {}
+                Verdict::Empty(numbers) => {
+                    counters.drop(DropReason::NotSelected);
+                    let start = burst.begin();
+                    write_empty(at, down, egress, numbers, burst.buffer);
+                    burst.end(start, egress, wire, counters);
+                    egress.packets += 1;
+                }
                 Verdict::Forward(numbers) => {
                     let start = burst.begin();
                     write_packet(at, down, egress, packet, numbers, padding.bytes(index), burst.buffer);
@@ -185,15 +192,21 @@ fn resend(up: &mut UpTrack, down: usize, wanted: WireSeq, sending: &mut Sending<
         counters.retransmit_missed += 1;
         return None;
     };
+    // A number that left empty has nothing to send again.
+    if !segment.selection.admitted(packet) {
+        counters.retransmit_missed += 1;
+        return None;
+    }
     let packet = Arc::clone(packet);
+    let marker = segment.selection.marker(&packet);
     let time = segment.times.out(packet.time).0;
     let picture_ids = packet.info.picture.map(|ids| segment.picture_ids.clone().rewrite(&ids));
     let rtx_seq = SeqNo(down.next_rtx_seq());
 
     let mut burst = Burst::new(buffer);
     let start = burst.begin();
-    let header = Header { ssrc: rtx_ssrc, pt: rtx_pt, seq: rtx_seq, time, marker: packet.marker, has_padding: false };
-    let header_len = write_header(*at, down, egress, &packet, header, burst.buffer, start);
+    let header = Header { ssrc: rtx_ssrc, pt: rtx_pt, seq: rtx_seq, time, marker, has_padding: false };
+    let header_len = write_header(*at, down, egress, &packet.extensions, header, burst.buffer, start);
     burst.buffer.extend_from_slice(&rtx::osn_bytes(wanted));
     let payload = burst.buffer.len();
     burst.buffer.extend_from_slice(&packet.payload);
@@ -221,8 +234,8 @@ fn write_packet(
     let (Some(pt), _) = down.payload_types() else { return };
     let start = buffer.len();
     let has_padding = padding > 0;
-    let header = Header { ssrc: down.ssrc, pt, seq: numbers.seq, time: numbers.time.0, marker: packet.marker, has_padding };
-    let header_len = write_header(at, down, egress, packet, header, buffer, start);
+    let header = Header { ssrc: down.ssrc, pt, seq: numbers.seq, time: numbers.time.0, marker: down.marker(packet), has_padding };
+    let header_len = write_header(at, down, egress, &packet.extensions, header, buffer, start);
     let payload = buffer.len();
     buffer.extend_from_slice(&packet.payload);
     if let Some(ids) = &packet.info.picture {
@@ -233,6 +246,16 @@ fn write_packet(
         buffer.resize(buffer.len() + usize::from(last), 0);
         buffer.push(padding);
     }
+    seal(egress, buffer, start, header_len, down.ssrc, numbers.seq);
+}
+
+/// A number without a packet: padding alone, which receivers take as nothing missing.
+fn write_empty(at: SendTime, down: &DownTrack, egress: &mut Egress, numbers: Rewritten, buffer: &mut Vec<u8>) {
+    let (Some(pt), _) = down.payload_types() else { return };
+    let start = buffer.len();
+    let header = Header { ssrc: down.ssrc, pt, seq: numbers.seq, time: numbers.time.0, marker: false, has_padding: true };
+    let header_len = write_header(at, down, egress, &ForwardedExtensions::default(), header, buffer, start);
+    buffer.push(1);
     seal(egress, buffer, start, header_len, down.ssrc, numbers.seq);
 }
 
@@ -250,7 +273,7 @@ fn write_header(
     at: SendTime,
     down: &DownTrack,
     egress: &mut Egress,
-    packet: &RtpPacket,
+    forwarded: &ForwardedExtensions,
     header: Header,
     buffer: &mut Vec<u8>,
     start: usize,
@@ -259,13 +282,13 @@ fn write_header(
         transport_cc: down.extensions.id_of(ExtensionKind::TransportCc).map(|_| egress.sent.next(at.now)),
         abs_send_time: Some(at.abs_send_time),
         mid: None,
-        audio_level: packet.extensions.audio_level,
-        abs_capture_time: packet.extensions.abs_capture_time,
-        playout_delay: packet.extensions.playout_delay,
-        video_orientation: packet.extensions.video_orientation,
-        dependency_descriptor: packet.extensions.dependency_descriptor.as_deref(),
+        audio_level: forwarded.audio_level,
+        abs_capture_time: forwarded.abs_capture_time,
+        playout_delay: forwarded.playout_delay,
+        video_orientation: forwarded.video_orientation,
+        dependency_descriptor: forwarded.dependency_descriptor.as_deref(),
     };
-    let room = EXTENSION_ROOM + packet.extensions.dependency_descriptor.as_ref().map_or(0, |descriptor| descriptor.len());
+    let room = EXTENSION_ROOM + forwarded.dependency_descriptor.as_ref().map_or(0, |descriptor| descriptor.len());
     buffer.resize(start + FIXED_HEADER_LEN + room, 0);
     let written = write_extensions(&down.extensions, &extensions, &mut buffer[start + FIXED_HEADER_LEN..]);
     buffer.truncate(start + FIXED_HEADER_LEN + written);
@@ -393,7 +416,6 @@ mod tests {
 
     use super::*;
     use crate::sfu::codec::{Codec, PayloadInfo};
-    use crate::sfu::packet::ForwardedExtensions;
 
     #[expect(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
     fn packet(time: u32, bytes: usize) -> Arc<RtpPacket> {

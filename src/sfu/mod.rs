@@ -8,7 +8,7 @@
 //!   transport/      STUN -> ICE-lite, DTLS -> keys, SRTP -> plain
 //!   publisher.rs    SSRC -> layer; loss, reports, clock                (ingest/)
 //!   up_track.rs     cache (packet_ring.rs, group_cache.rs), meters, ranks
-//!   forward.rs      THE HOT PATH: select, rewrite, seal, send          (down_track.rs, rewrite.rs)
+//!   forward.rs      THE HOT PATH: select, rewrite, seal, send          (down_track.rs, selection.rs, rewrite.rs, left_out.rs)
 //!   tap.rs          one hand-over per other worker
 //! udp.rs, tcp.rs    one system call per viewer and frame
 //! ```
@@ -35,7 +35,9 @@ pub mod forward;
 pub mod fuzz;
 pub mod group_cache;
 pub mod keyframe;
+pub mod ladder;
 pub mod layer_demand;
+pub mod left_out;
 pub mod pacer;
 pub mod packet;
 pub mod packet_ring;
@@ -43,6 +45,7 @@ pub mod peer;
 pub mod publisher;
 pub mod replay;
 pub mod rewrite;
+pub mod selection;
 pub mod stats;
 pub mod tap;
 pub mod up_track;

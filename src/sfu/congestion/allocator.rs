@@ -10,15 +10,7 @@ use std::time::{Duration, Instant};
 use super::{Budget, Demand, UP_MARGIN};
 use crate::limits;
 use crate::sfu::handle::LayerChoice;
-
-/// A rung of a picture's ladder.
-#[derive(Debug, Clone, Copy)]
-pub struct Offered {
-    /// The index of its layer on the track.
-    pub layer: u8,
-    pub bitrate_bps: u32,
-    pub active: bool,
-}
+use crate::sfu::ladder::{Offered, place_of};
 
 /// Of two pictures the one of higher rank is served first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +46,7 @@ impl Picture<'_> {
         let chosen = match self.choice {
             LayerChoice::AudioOnly => return None,
             LayerChoice::Auto => usize::MAX,
-            LayerChoice::Spatial(spatial) => usize::from(spatial),
+            LayerChoice::Spatial(spatial) => place_of(self.offered, spatial).unwrap_or(usize::MAX),
         };
         let top = self.offered.len().checked_sub(1).filter(|_| self.drawn_height != Some(0))?;
         Some(top.min(chosen))
@@ -290,11 +282,12 @@ fn next_total(current_bps: u32, pictures: &[Picture<'_>]) -> Option<u32> {
 #[expect(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
 mod tests {
     use super::*;
+    use crate::sfu::selection::Limit;
 
     const LADDER: [Offered; 3] = [
-        Offered { layer: 0, bitrate_bps: 150_000, active: true },
-        Offered { layer: 1, bitrate_bps: 500_000, active: true },
-        Offered { layer: 2, bitrate_bps: 2_500_000, active: true },
+        Offered { layer: 0, limit: Limit::NONE, bitrate_bps: 150_000, active: true },
+        Offered { layer: 1, limit: Limit::NONE, bitrate_bps: 500_000, active: true },
+        Offered { layer: 2, limit: Limit::NONE, bitrate_bps: 2_500_000, active: true },
     ];
     const AUDIO_BPS: u32 = 40_000;
 

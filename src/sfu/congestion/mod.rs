@@ -31,7 +31,7 @@ mod scenarios;
 #[cfg(test)]
 mod simulation;
 
-pub use allocator::{Allocator, Offered, Picture, Rank};
+pub use allocator::{Allocator, Picture, Rank};
 pub use controller::{Controller, PathReport};
 pub use history::SentPackets;
 pub use probe::Cluster;

@@ -10,14 +10,16 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::allocator::{Allocator, Offered, Picture, Rank};
+use super::allocator::{Allocator, Picture, Rank};
 use super::scenario::{LAYERS, Loss, Outcome, Rate, Scenario};
 use super::{Cluster, Controller, PACING_MARGIN, SentPackets, SharedPath};
 use crate::limits;
 use crate::sfu::handle::LayerChoice;
 use crate::sfu::ingest::twcc::TwccRecorder;
+use crate::sfu::ladder::Offered;
 use crate::sfu::rtp::id::Ssrc;
 use crate::sfu::rtp::rtcp::{RtcpItem, parse_compound};
+use crate::sfu::selection::Limit;
 
 /// Microseconds since the beginning of the run.
 type Us = u64;
@@ -272,8 +274,11 @@ impl World<'_> {
 
     fn allocate(&mut self, index: usize) {
         let (now, top) = (self.instant(), self.top());
-        let offered: Vec<Offered> =
-            LAYERS[..=top].iter().enumerate().map(|(layer, bps)| Offered { layer: layer as u8, bitrate_bps: *bps, active: true }).collect();
+        let offered: Vec<Offered> = LAYERS[..=top]
+            .iter()
+            .enumerate()
+            .map(|(layer, bps)| Offered { layer: layer as u8, limit: Limit::NONE, bitrate_bps: *bps, active: true })
+            .collect();
         let viewer = &mut self.viewers[index];
         let rung = viewer.pending.map_or(viewer.rung, |(rung, _)| rung);
         let mut pictures = [Picture {

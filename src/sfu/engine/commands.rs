@@ -14,11 +14,13 @@ use crate::sfu::congestion::{Allocator, Controller};
 use crate::sfu::down_track::DownTrack;
 use crate::sfu::forward::{Egress, Wire};
 use crate::sfu::handle::{AddPeer, Command, IceRestarted, LayerChoice, PeerAnswer, PeerGone, PeerStats, Permissions, SfuError, SfuEvent};
+use crate::sfu::ladder::rank_of;
 use crate::sfu::negotiate::{AnswerPolicy, MediaRole, Negotiated, NegotiatedMedia, Offer, negotiate};
 use crate::sfu::peer::{DownRef, Peer, PerSecond};
 use crate::sfu::publisher::{Publisher, UpMedia};
 use crate::sfu::rtp::extensions::ExtensionMap;
 use crate::sfu::rtp::id::{Mid, Ssrc};
+use crate::sfu::selection::Target;
 use crate::sfu::stats::DropReason;
 use crate::sfu::tap::{Handover, TrackSlot};
 use crate::sfu::transport::dtls::DtlsServer;
@@ -296,7 +298,7 @@ impl Engine {
             if reference.slot == TrackSlot::MainAudio {
                 let track = self.broadcasts[peer.broadcast].track_mut(reference.slot);
                 if let Some(down) = track.downs.get_mut(reference.key) {
-                    down.set_target(Some(0));
+                    down.set_target(Some(Target::whole(0)));
                 }
             }
         }
@@ -347,7 +349,7 @@ impl Engine {
         let video = peer.downs.iter().find(|down| down.slot == TrackSlot::MainVideo);
         let track = self.broadcasts[peer.broadcast].track(TrackSlot::MainVideo);
         let down = video.and_then(|reference| track.downs.get(reference.key));
-        let rank = |layer: Option<u8>| track.offered.iter().position(|offered| Some(offered.layer) == layer).map(|rank| rank as u8);
+        let rank = |target| rank_of(&track.offered, target);
         Ok(PeerStats {
             connected: peer.connected,
             packets_sent: egress.packets,

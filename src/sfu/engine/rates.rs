@@ -13,8 +13,10 @@ use crate::sfu::congestion::{Allocator, Demand, PathKey, Picture, Rank, UP_MARGI
 use crate::sfu::down_report::News;
 use crate::sfu::forward::{Sending, Wire, send_padding};
 use crate::sfu::handle::LayerChoice;
+use crate::sfu::ladder::{Offered, is_below};
 use crate::sfu::peer::DownRef;
 use crate::sfu::rtp::rtcp::TransportCcView;
+use crate::sfu::selection::Target;
 use crate::sfu::tap::TrackSlot;
 
 impl Engine {
@@ -78,7 +80,7 @@ impl Engine {
             let Some(down) = track.downs.get(reference.key) else { continue };
             match (reference.slot.kind(), pictures.get_mut(count)) {
                 (MediaKind::Video, Some(picture)) => {
-                    let rung = track.offered.iter().position(|offered| Some(offered.layer) == down.target());
+                    let rung = track.offered.iter().position(|offered| Some(offered.target()) == down.target());
                     let (choice, drawn_height) = (peer.choice, reference.drawn_height);
                     let offered = track.worth_sending(drawn_height);
                     *picture = Picture { place, offered, choice, drawn_height, rank: rank(reference.slot), rung };
@@ -102,7 +104,7 @@ impl Engine {
         egress.pace.set_rate(peer.controller.pacing_bps());
         let mut targets = [(0, None); limits::DOWN_TRACKS_PER_PEER_MAX];
         for (target, picture) in targets.iter_mut().zip(pictures.iter()) {
-            *target = (picture.place, picture.rung.and_then(|rung| picture.offered.get(rung)).map(|offered| offered.layer));
+            *target = (picture.place, picture.rung.and_then(|rung| picture.offered.get(rung)).map(Offered::target));
         }
         for (place, target) in targets.into_iter().take(count) {
             self.aim(now, key, place, target);
@@ -110,20 +112,23 @@ impl Engine {
     }
 
     /// Makes a layer the target of a down-track. It comes from the cache or with its next key frame.
-    fn aim(&mut self, now: Instant, key: usize, place: usize, target: Option<u8>) {
+    fn aim(&mut self, now: Instant, key: usize, place: usize, target: Option<Target>) {
         let peer = &self.peers[key];
         let (broadcast_key, reference, by_hand) = (peer.broadcast, peer.downs[place], matches!(peer.choice, LayerChoice::Spatial(_)));
         let track = self.broadcasts[broadcast_key].track_mut(reference.slot);
         let Some(down) = track.downs.get_mut(reference.key) else { return };
         down.set_target(target);
+        let gives_way = down.target().zip(down.current()).is_some_and(|(target, current)| is_below(&track.offered, target, current));
+        if gives_way {
+            down.thin_until_switched();
+        }
         track.news |= down.news != News::default();
-        let Some(layer) = down.target().filter(|_| down.awaits_keyframe() && !track.offered.is_empty()) else { return };
-        let rank = |layer: Option<u8>| track.offered.iter().position(|offered| Some(offered.layer) == layer);
+        let Some(target) = down.target().filter(|_| down.awaits_keyframe() && !track.offered.is_empty()) else { return };
         // A step up waits for the cadence, or every viewer that climbs would cost all the others a key frame. Who sees nothing, must give
         // way or has asked for it does not wait.
-        let hurries = by_hand || down.current().is_none() || rank(down.target()) < rank(down.current());
+        let hurries = by_hand || down.current().is_none() || gives_way;
         if self.start_replay(now, key, reference) && hurries {
-            self.need_keyframe(now, broadcast_key, layer);
+            self.need_keyframe(now, broadcast_key, target.layer);
         }
     }
 

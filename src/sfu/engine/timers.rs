@@ -7,6 +7,7 @@ use crate::limits;
 use crate::sfu::codec::MediaKind;
 use crate::sfu::forward::Wire;
 use crate::sfu::handle::{PeerGone, SfuEvent, TrackInfo};
+use crate::sfu::ladder::rank_of;
 use crate::sfu::layer_demand::{LayerSet, wanted_by};
 use crate::sfu::rtp::rtcp_build::{self, SenderReport};
 use crate::sfu::rtp::seq::RtpTime;
@@ -274,8 +275,7 @@ impl Engine {
                     events.push(SfuEvent::CannotDecode { peer, broadcast: id, codec });
                 }
                 if news.switched && kind == MediaKind::Video {
-                    let rank = |layer: Option<u8>| ranks.iter().position(|offered| Some(offered.layer) == layer).map(|rank| rank as u8);
-                    let (current, target) = (rank(down.current()), rank(down.target()));
+                    let (current, target) = (rank_of(ranks, down.current()), rank_of(ranks, down.target()));
                     events.push(SfuEvent::Layer { peer, broadcast: id, mid: down.mid, current, target });
                 }
                 if (news.switched || news.clock)

@@ -478,6 +478,9 @@ impl Sim {
             }
         }
         for (worker, datagrams) in arrived.into_iter().enumerate() {
+            for datagram in &datagrams {
+                self.ledger.note_place(datagram);
+            }
             self.engines[worker].handle_batch_end(self.now, &mut self.outboxes[worker]);
             self.drain(worker);
             for datagram in datagrams {
