@@ -232,7 +232,7 @@ fn a_storm_of_requests_is_answered_within_its_budget_and_key_frames_stay_rare() 
         scene.sim.run_ms(10);
     }
     let resent = scene.sim.engines[0].counters.retransmitted - resent;
-    assert!(resent <= 3 * u64::from(courtside::limits::RETRANSMIT_BUDGET_PER_S), "{resent} in two seconds");
+    assert!(resent <= 3 * u64::from(limits::RETRANSMIT_BUDGET_PER_S), "{resent} in two seconds");
     let requests = scene.sim.encoder(scene.publisher).keyframe_requests.len() - requests;
     assert!(requests <= 5, "{requests} key frames in two seconds");
     scene.all_is_well(begin);
@@ -275,7 +275,7 @@ fn a_storm_of_joins_is_taken_in_by_the_second_and_those_who_watch_do_not_notice(
     let mut scene = scene(42);
     let begin = scene.sim.now;
     let broadcast = scene.sim.seats[scene.viewer].broadcast;
-    let most = courtside::limits::JOINS_PER_WORKER_PER_S;
+    let most = limits::JOINS_PER_WORKER_PER_S;
     for _ in 0..2 {
         let mut taken = 0;
         for _ in 0..most + 50 {
