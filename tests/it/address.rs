@@ -66,7 +66,7 @@ fn a_viewer_goes_over_to_tcp_and_back_when_the_connection_ends() {
     assert_eq!(sim.engines[0].counters.address_changes, 2);
     let silence = sim.receiver(viewer).longest_silence(begin, sim.now);
     assert!(silence < Duration::from_millis(250), "{silence:?}");
-    assert_eq!(sim.to_nobody, 0, "nothing was sent into a closed connection");
+    assert_eq!(sim.to_closed, 0, "nothing was sent into a closed connection");
     sim.finish();
 }
 

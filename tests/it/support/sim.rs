@@ -1,7 +1,7 @@
 //! Workers, clients and the network between them on one virtual clock. [`Sim::step`] goes to the earliest moment at which anything is
 //! due; whatever a worker sends passes the judge before the network.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -117,8 +117,11 @@ pub(crate) struct Sim {
     handovers_in_flight: Vec<usize>,
     pub handovers_dropped: u64,
     homes: HashMap<BroadcastId, u8>,
-    /// TCP connections made so far.
+    /// TCP connections made so far, and those that are closed.
     connections: u64,
+    closed: HashSet<Remote>,
+    /// Datagrams sent into closed connections.
+    pub to_closed: u64,
     outboxes: Vec<Outbox>,
     pub rng: StdRng,
     /// Datagrams sent from addresses nobody has go nowhere; so many went there.
@@ -161,6 +164,8 @@ impl Sim {
             handovers_dropped: 0,
             homes: HashMap::new(),
             connections: 0,
+            closed: HashSet::new(),
+            to_closed: 0,
             rng,
             to_nobody: 0,
         }
@@ -364,7 +369,7 @@ impl Sim {
 
     /// The connection is closed: what is on its way is lost, in both directions.
     pub(crate) fn close_tcp(&mut self, who: Who, remote: Remote) {
-        self.addresses.remove(&remote);
+        self.closed.insert(remote);
         let worker = usize::from(self.seats[who].worker);
         self.engines[worker].handle_closed(self.now, remote);
         self.drain(worker);
@@ -454,8 +459,7 @@ impl Sim {
         let mut arrived: Vec<Vec<Vec<u8>>> = vec![Vec::new(); self.engines.len()];
         while let Some(parcel) = self.flights.pop_arrived(self.now) {
             match parcel {
-                Parcel::ToEngine { source: remote, .. } | Parcel::ToClient { address: remote, .. }
-                    if remote.is_tcp() && !self.addresses.contains_key(&remote) => {}
+                Parcel::ToEngine { source: remote, .. } | Parcel::ToClient { address: remote, .. } if self.closed.contains(&remote) => {}
                 Parcel::ToEngine { worker, source, datagram } => {
                     let dropped: u64 = self.engines[worker].counters.dropped.iter().sum();
                     self.engines[worker].handle_datagram(self.now, source, Some(SERVER), &datagram, &mut self.outboxes[worker]);
@@ -508,6 +512,10 @@ impl Sim {
                         seat.judge.handle_rtp(left, &sealed, &plain, &self.ledger);
                     }
                 }
+            }
+            if self.closed.contains(&address) {
+                self.to_closed += 1;
+                continue;
             }
             if let Some(at) = seat.down.send(self.now, &datagram, &mut self.rng) {
                 self.flights.push(at, Parcel::ToClient { who, address, datagram });
