@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use crate::limits;
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::down_report::{News, SendReport};
-use crate::sfu::group_cache::{Playable, Unfit, begins_frame};
+use crate::sfu::group_cache::{Playable, begins_frame};
+use crate::sfu::line::Line;
 use crate::sfu::negotiate::NegotiatedCodec;
 use crate::sfu::packet::RtpPacket;
 use crate::sfu::replay::{Extent, Replay, replay_rate_bps};
@@ -24,40 +25,8 @@ use crate::sfu::rtp::seq::{RtpTime, SeqNo, WireSeq};
 use crate::sfu::selection::{Limit, Target};
 use crate::sfu::stats::DropReason;
 use crate::sfu::up_track::Layer;
+use crate::sfu::verdict::{Answer, Started, Verdict};
 use crate::timeline::ClockMap;
-
-/// What to do with a packet for this viewer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    Forward(Rewritten),
-    /// It is not for this viewer, but a number was kept for it: that leaves empty.
-    Empty(Rewritten),
-    /// It is in this viewer's queue, and leaves when its turn comes.
-    Queued,
-    Drop(DropReason),
-}
-
-/// What came of an attempt to replay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Started {
-    Group,
-    /// Only the key frame: the viewer still waits for another.
-    KeyFrame(Unfit),
-    No,
-}
-
-/// The answer to a viewer that asks for a key frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    /// The group begins again.
-    Replayed,
-    /// It has just begun; that is the answer.
-    UnderWay,
-    /// Only a new key frame of this layer helps.
-    NeedsKeyframe(u8),
-    /// No picture is wanted.
-    Nothing,
-}
 
 /// A viewer's end of an up-track.
 #[derive(Debug)]
@@ -82,8 +51,9 @@ pub struct DownTrack {
     pub rewriter: Rewriter,
     line: Option<Line>,
     replay: Option<Replay>,
-    /// How far the last replay of this segment went and when its last piece left: what had come by then and lies before has been sent.
-    swept: Option<(SeqNo, Instant)>,
+    /// Where the last replay of this segment began, how far it went and when its last piece left: what had come by then and lies between has been
+    /// sent.
+    swept: Option<(SeqNo, SeqNo, Instant)>,
     wishes: Wishes,
     /// The viewer has reported on this track, so it has received some of it.
     heard: bool,
@@ -98,16 +68,6 @@ struct Mapping {
     codec: Codec,
     pt: Option<Pt>,
     rtx_pt: Option<Pt>,
-}
-
-/// The viewer's timeline: the newest packet sent on it. Carries it over switches, and into sender reports.
-#[derive(Debug, Clone, Copy)]
-struct Line {
-    /// `None` once its source is gone: then its timestamps mean nothing to the next one.
-    layer: Option<u8>,
-    source: RtpTime,
-    out: RtpTime,
-    received: Instant,
 }
 
 /// What was done about this viewer's asking for key frames.
@@ -316,7 +276,7 @@ impl DownTrack {
             self.switch(layer, packet, layers);
         } else if self.replay.is_some_and(|replay| packet.seq >= replay.next) {
             return Verdict::Queued;
-        } else if self.swept.is_some_and(|(next, at)| packet.seq < next && packet.received <= at) {
+        } else if self.swept.is_some_and(|(first, next, at)| packet.seq >= first && packet.seq < next && packet.received <= at) {
             // It was held back until its frame was whole, and a replay has met it in the ring: never twice under one number. If it came
             // too late even for that, it can be asked for.
             return Verdict::Drop(DropReason::Late);
@@ -383,11 +343,14 @@ impl DownTrack {
         Answer::NeedsKeyframe(layer)
     }
 
-    /// What follows the newest packet sent waits in the queue, and leaves at `rate_bps`. Returns when the first piece of it does.
-    pub fn queue_rest(&mut self, now: Instant, rate_bps: u32) -> Option<Instant> {
-        let layer = self.current.filter(|_| self.replay.is_none())?;
-        // Not what follows the packet at hand: that one may have been mended late, and its successors may have left.
-        let replay = Replay::paced(now, layer, self.rewriter.newest_source()?.next(), rate_bps);
+    /// What follows `seen`, the packets that have been decided on, waits in the queue, and leaves at `rate_bps`. Returns when the first piece
+    /// of it does.
+    pub fn queue_behind(&mut self, now: Instant, seen: &[Arc<RtpPacket>], rate_bps: u32) -> Option<Instant> {
+        // Where layers are left out of a stream its frames are not spread: a late packet's place among those left out is known in order only.
+        let layer = self.current.filter(|_| self.replay.is_none() && self.rewriter.is_whole())?;
+        // A packet that was mended late may be the newest of these, and its successors may have left long ago.
+        let newest = self.rewriter.newest_source().max(seen.iter().map(|packet| packet.seq).max())?;
+        let replay = Replay::paced(now, layer, newest.next(), rate_bps);
         self.replay = Some(replay);
         Some(replay.due)
     }
@@ -473,7 +436,7 @@ impl DownTrack {
     /// A piece of `bytes` left.
     pub fn end_piece(&mut self, now: Instant, bytes: usize, layers: &[Layer]) {
         let Some(replay) = &mut self.replay else { return };
-        self.swept = Some((replay.next, now));
+        self.swept = Some((replay.first(), replay.next, now));
         replay.hurry(layers.get(usize::from(replay.layer)).and_then(|source| source.edge));
         replay.pace(now, bytes);
         let drained = layers.get(usize::from(replay.layer)).is_none_or(|source| replay.peek(source).is_none());
@@ -581,23 +544,8 @@ impl DownTrack {
         }
     }
 
-    /// The timestamp of a packet on the viewer's line: as far from the newest one sent as its media time is. `None`: there is no line yet.
     fn time_on_line(&self, layer: u8, packet: &RtpPacket, layers: &[Layer]) -> Option<RtpTime> {
-        let line = self.line?;
-        if line.layer == Some(layer) {
-            return Some(line.out.wrapping_add(packet.time.wrapping_sub(line.source)));
-        }
-        let rate = f64::from(packet.codec.clock_rate_hz());
-        let by_arrival = packet.received.saturating_duration_since(line.received).as_secs_f64()
-            - line.received.saturating_duration_since(packet.received).as_secs_f64();
-        let media_time = |layer: u8, time: RtpTime| Some(layers.get(usize::from(layer))?.clock?.media_time(time.0).0);
-        let by_clock = match (media_time(layer, packet.time), line.layer.and_then(|old| media_time(old, line.source))) {
-            (Some(new), Some(old)) => Some((new - old) / 1000.0),
-            (Some(_), None) | (None, Some(_)) | (None, None) => None,
-        };
-        // Clocks of different sources may lie; then arrival times are the better guess.
-        let seconds = by_clock.filter(|by_clock| (by_clock - by_arrival).abs() < 1.0).unwrap_or(by_arrival);
-        Some(line.out.wrapping_add((seconds * rate).round() as i64 as u32))
+        Some(self.line?.time_of(layer, packet, layers))
     }
 
     /// The timestamps of a group that begins with `packet`. Nobody has seen anything yet: its own. Its place on the line is still ahead: there.

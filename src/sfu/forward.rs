@@ -12,7 +12,7 @@ use std::time::Instant;
 use crate::limits;
 use crate::sfu::codec::{MediaKind, picture_id};
 use crate::sfu::congestion::SentPackets;
-use crate::sfu::down_track::{DownTrack, Verdict};
+use crate::sfu::down_track::DownTrack;
 use crate::sfu::pacer::{Pace, TurnQueue};
 use crate::sfu::packet::{ForwardedExtensions, RtpPacket};
 use crate::sfu::rewrite::Rewritten;
@@ -25,6 +25,7 @@ use crate::sfu::stats::{Counters, DropReason};
 use crate::sfu::transport::Remote;
 use crate::sfu::transport::srtp::SrtpOutbound;
 use crate::sfu::up_track::UpTrack;
+use crate::sfu::verdict::Verdict;
 
 /// Bytes of header extensions that a packet may need beside its dependency descriptor, in the longest form of each.
 const EXTENSION_ROOM: usize = 96;
@@ -122,7 +123,7 @@ pub fn forward_run(up: &mut UpTrack, layer: u8, run: &[Arc<RtpPacket>], turns: &
                     room -= length as i64;
                     if room <= 0
                         && index + 1 < run.len()
-                        && let Some(due) = down.queue_rest(at.now, egress.pace.rate_bps())
+                        && let Some(due) = down.queue_behind(at.now, &run[..=index], egress.pace.rate_bps())
                     {
                         counters.paced_frames += 1;
                         turns.ask(down.peer, due);

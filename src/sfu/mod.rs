@@ -38,6 +38,7 @@ pub mod keyframe;
 pub mod ladder;
 pub mod layer_demand;
 pub mod left_out;
+pub mod line;
 pub mod pacer;
 pub mod packet;
 pub mod packet_ring;
@@ -49,6 +50,7 @@ pub mod selection;
 pub mod stats;
 pub mod tap;
 pub mod up_track;
+pub mod verdict;
 
 #[cfg(test)]
 pub(crate) mod fake;

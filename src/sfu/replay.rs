@@ -62,6 +62,11 @@ impl Replay {
         Self { due: now + limits::PACE_PIECE, piece_max, ..Self::new(now, layer, Extent::Group, first, rate_bps) }
     }
 
+    /// Where it began.
+    pub fn first(&self) -> SeqNo {
+        self.first
+    }
+
     /// Goes on with the next piece.
     pub fn begin_piece(&mut self) {
         self.piece = Piece::default();

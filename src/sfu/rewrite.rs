@@ -145,6 +145,11 @@ impl Rewriter {
         self.current.as_ref().filter(|segment| segment.first <= self.highest).map(|_| self.highest)
     }
 
+    /// Nothing was left out of the open segment.
+    pub fn is_whole(&self) -> bool {
+        self.current.as_ref().is_some_and(|segment| segment.left_out.is_none())
+    }
+
     /// And the source's number of that packet.
     pub fn newest_source(&self) -> Option<SeqNo> {
         let (newest, segment) = (self.newest()?, self.current.as_ref()?);

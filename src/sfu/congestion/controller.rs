@@ -48,6 +48,8 @@ pub struct Controller {
     estimator: Estimator,
     reported: ReportedPath,
     easing: Easing,
+    /// More was asked for by hand since the demand was last set.
+    presumed: bool,
     demand: Demand,
     probe: Option<Probe>,
     /// The step the probe tries, bits per second.
@@ -77,6 +79,7 @@ impl Default for Controller {
             estimator: Estimator::new(),
             reported: ReportedPath::default(),
             easing: Easing::new(),
+            presumed: false,
             demand: Demand::default(),
             probe: None,
             probe_step_bps: 0.0,
@@ -151,15 +154,20 @@ impl Controller {
             shared.handle_demand(self.demand.current_bps, demand.current_bps);
             self.reported.handle_change(now);
             let before = self.demand.current_bps;
-            if before > 0 && f64::from(demand.current_bps) > f64::from(before) * CLIMB_MIN {
+            if before == 0 && demand.next_bps.is_none() {
+                self.easing.handle_all_at_once();
+            }
+            // Who asked for it by hand is not made to wait for it.
+            if before > 0 && !self.presumed && f64::from(demand.current_bps) > f64::from(before) * CLIMB_MIN {
                 self.easing.handle_climb(now);
             }
         }
-        self.demand = demand;
+        (self.demand, self.presumed) = (demand, false);
     }
 
     /// The viewer asks for as much as this: it is tried, unless it just failed.
     pub fn presume(&mut self, now: Instant, bps: f64) {
+        self.presumed = true;
         self.estimator.presume(now, bps);
     }
 
@@ -216,7 +224,8 @@ impl Controller {
             self.handle_reduction(now, shared);
         }
         self.finish_probe(now, shared);
-        self.easing.handle_feedback(now, self.is_settled());
+        let too_much = self.estimator.has_reduced() && self.estimator.estimate_bps() < f64::from(self.demand.current_bps);
+        self.easing.handle_feedback(now, self.demand.next_bps.is_some() || too_much);
     }
 
     fn handle_reduction(&mut self, now: Instant, shared: &mut SharedPath) {

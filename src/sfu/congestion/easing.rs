@@ -21,7 +21,7 @@ const FACTOR_MAX: f32 = 8.0;
 const CALM_MIN: Duration = Duration::from_millis(250);
 /// The longest wait of any packet that still counts as none: receivers read their sockets in heaps.
 const QUEUE_CALM_US: u32 = 8_000;
-/// It queues: half as fast, at once.
+/// It queues: at the layer's rate, at once.
 const QUEUE_TOO_MUCH_US: u32 = 16_000;
 /// A replay is meant to be faster than its path may like: what queues meanwhile says nothing.
 const REPLAY_EXCUSED: Duration = Duration::from_secs(1);
@@ -33,17 +33,17 @@ const WAIT_DOUBLINGS_MAX: u8 = 4;
 #[derive(Debug)]
 pub(super) struct Easing {
     factor: f32,
-    /// The longest wait since the last step.
+    /// The longest wait since then.
     peak_us: u32,
+    /// Since when it counts; in the future during a replay.
     since: Option<Instant>,
     failed_at: Option<Instant>,
     failures: u8,
-    excused_until: Option<Instant>,
 }
 
 impl Easing {
     pub(super) fn new() -> Self {
-        Self { factor: FACTOR_MAX, peak_us: 0, since: None, failed_at: None, failures: 0, excused_until: None }
+        Self { factor: STRICT, peak_us: 0, since: None, failed_at: None, failures: 0 }
     }
 
     pub(super) fn factor(&self) -> f64 {
@@ -55,6 +55,12 @@ impl Easing {
         self.peak_us = self.peak_us.max(queue_us);
     }
 
+    /// A newcomer is sent all it wants from the start, by a replay that is faster still: nothing is known against its path, and nothing will
+    /// be probed.
+    pub(super) fn handle_all_at_once(&mut self) {
+        self.factor = FACTOR_MAX;
+    }
+
     /// More is sent from now on than the path has shown to carry in this way.
     pub(super) fn handle_climb(&mut self, now: Instant) {
         (self.factor, self.peak_us, self.since) = (STRICT, 0, Some(now));
@@ -62,20 +68,22 @@ impl Easing {
 
     /// A cached group is being sent.
     pub(super) fn handle_replay(&mut self, now: Instant) {
-        self.excused_until = Some(now + REPLAY_EXCUSED);
+        self.since = Some(now + REPLAY_EXCUSED);
     }
 
-    /// Feedback was taken in. `settled`: everything that is wanted is sent, and fits.
-    pub(super) fn handle_feedback(&mut self, now: Instant, settled: bool) {
+    /// Feedback was taken in. `wants_more`: probes will measure what the path carries, and nothing may stand in it by then.
+    pub(super) fn handle_feedback(&mut self, now: Instant, wants_more: bool) {
         let since = *self.since.get_or_insert(now);
-        if self.excused_until.is_some_and(|until| until > now) {
-            (self.peak_us, self.since) = (0, Some(now));
+        if wants_more {
+            self.handle_climb(now);
+        } else if since >= now {
+            self.peak_us = 0;
         } else if self.factor > STRICT && self.peak_us > QUEUE_TOO_MUCH_US {
             self.failed_at = Some(now);
             self.failures = (self.failures + 1).min(WAIT_DOUBLINGS_MAX);
-            (self.factor, self.peak_us, self.since) = ((self.factor / STEP).max(STRICT), 0, Some(now));
+            self.handle_climb(now);
         } else if now.saturating_duration_since(since) >= CALM_MIN {
-            if settled && self.peak_us < QUEUE_CALM_US && elapsed(now, self.failed_at) > WAIT_MIN * (1 << self.failures) {
+            if self.peak_us < QUEUE_CALM_US && elapsed(now, self.failed_at) > WAIT_MIN * (1 << self.failures) {
                 self.factor = (self.factor * STEP).min(FACTOR_MAX);
             }
             (self.peak_us, self.since) = (0, Some(now));
@@ -94,36 +102,40 @@ mod tests {
     use super::*;
 
     /// Feedback ten times a second, with a queue that depends on the factor.
-    fn run(easing: &mut Easing, now: &mut Instant, seconds: u32, settled: bool, queue_us: impl Fn(f64) -> u32) {
+    fn run(easing: &mut Easing, now: &mut Instant, seconds: u32, wants_more: bool, queue_us: impl Fn(f64) -> u32) {
         for _ in 0..seconds * 10 {
             *now += Duration::from_millis(100);
             easing.handle_received(queue_us(easing.factor()));
-            easing.handle_feedback(*now, settled);
+            easing.handle_feedback(*now, wants_more);
         }
     }
 
     #[test]
     fn a_path_with_room_gets_whole_frames_within_seconds_and_a_narrow_one_keeps_its_pace() {
         let (mut now, mut easing) = (Instant::now(), Easing::new());
+        easing.handle_all_at_once();
         assert_eq!(easing.factor, FACTOR_MAX, "nobody is held up before there is a reason");
         easing.handle_climb(now);
         assert_eq!(easing.factor, STRICT);
-        run(&mut easing, &mut now, 2, true, |_| 1_000);
+        run(&mut easing, &mut now, 2, false, |_| 1_000);
         assert_eq!(easing.factor, FACTOR_MAX);
-        run(&mut easing, &mut now, 1, true, |_| 20_000);
+        run(&mut easing, &mut now, 1, false, |_| 20_000);
         assert_eq!(easing.factor, STRICT, "there is a queue now");
-        run(&mut easing, &mut now, 10, true, |_| 0);
+        run(&mut easing, &mut now, 10, false, |_| 0);
         assert_eq!(easing.factor, STRICT, "not at once again");
-        run(&mut easing, &mut now, 200, true, |factor| if factor > 3.0 { 20_000 } else { 2_000 });
-        assert_eq!(easing.factor, 2.0 * STRICT, "as much as goes without a queue");
+        run(&mut easing, &mut now, 15, false, |_| 0);
+        assert_eq!(easing.factor, FACTOR_MAX);
         let mut replays = Easing::new();
+        replays.handle_all_at_once();
         replays.handle_replay(now);
-        run(&mut replays, &mut now, 1, true, |_| 50_000);
+        run(&mut replays, &mut now, 1, false, |_| 50_000);
+        assert_eq!(replays.factor, FACTOR_MAX);
+        run(&mut replays, &mut now, 1, false, |_| 1_000);
         assert_eq!(replays.factor, FACTOR_MAX);
         let mut narrow = Easing::new();
         let mut tried = 0;
         for _ in 0..300 {
-            run(&mut narrow, &mut now, 1, true, |factor| if factor > 2.0 { 40_000 } else { 5_000 });
+            run(&mut narrow, &mut now, 1, false, |factor| if factor > 2.0 { 40_000 } else { 5_000 });
             tried += u32::from(narrow.factor > STRICT);
         }
         assert!(tried <= 12, "{tried}");
@@ -133,9 +145,9 @@ mod tests {
     fn who_wants_more_than_fits_is_paced() {
         let (mut now, mut easing) = (Instant::now(), Easing::new());
         easing.handle_climb(now);
-        run(&mut easing, &mut now, 9, false, |_| 0);
+        run(&mut easing, &mut now, 9, true, |_| 0);
         assert_eq!(easing.factor, STRICT);
-        run(&mut easing, &mut now, 3, true, |_| 0);
+        run(&mut easing, &mut now, 3, false, |_| 0);
         assert_eq!(easing.factor, FACTOR_MAX, "no failure, no wait");
     }
 }

@@ -133,6 +133,11 @@ impl Estimator {
         Duration::from_micros(u64::from(self.standing_us))
     }
 
+    /// It has had to give way at least once.
+    pub(super) fn has_reduced(&self) -> bool {
+        self.reduced_at.is_some()
+    }
+
     /// What arrived lately.
     pub(super) fn delivered_bps(&self) -> f64 {
         self.delivered_bps

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use crate::limits;
-use crate::sfu::down_track::{Answer, Started};
 use crate::sfu::forward::{Sending, Wire, forward_piece};
 use crate::sfu::peer::DownRef;
 use crate::sfu::stats::ReplayCause;
+use crate::sfu::verdict::{Answer, Started};
 
 impl Engine {
     /// Gives everyone whose turn has come a turn.
