@@ -1,33 +1,68 @@
 #!/usr/bin/env bash
-# Measures a release build on this machine. `--json`: one object a line, as docs/benchmarks.md describes.
+# Measures a release build on this machine. `--json`: one object a line, as docs/benchmarks.md describes, which also says what each does.
 #
-#   scripts/bench.sh glass|join|peers [--json] [options of the benchmark]
+#   scripts/bench.sh glass|join|loss|step|fairness|latency|soak|scaling|hostile|peers [--json] [options of the benchmark]
 #   scripts/bench.sh fanout [options of the load generator] (--help lists them)
+#   scripts/bench.sh all [FOLDER]    everything, as JSON lines and plots in a folder; about an hour and a half
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
+names='glass, join, loss, step, fairness, latency, soak, scaling, hostile, peers, fanout, all'
 name=${1:-}
 case $name in
-  '' | -h | --help) sed -n '2,5p' "$0" | sed 's/^# \?//'; exit 0 ;;
-  glass | join) run=(node "tests/browser/bench/$name.mjs") browser=yes ;;
+  '' | -h | --help) sed -n '2,6p' "$0" | sed 's/^# \?//'; exit 0 ;;
+  glass | join | loss | step) run=(node "tests/browser/bench/$name.mjs") browser=yes ;;
   # A peer that is measured beside us in the same run: Debian's Janus, without the service its package starts.
-  peers) run=(node tests/browser/bench/peers.mjs) browser=no ;;
+  fairness | latency | soak | scaling | hostile | peers) run=(node "tests/browser/bench/$name.mjs") browser=no ;;
   fanout) run=() browser=no ;;
-  *) fail "there is no benchmark $name: glass, join, peers, fanout" ;;
+  all) run=() browser=yes ;;
+  *) fail "there is no benchmark $name: $names" ;;
 esac
 shift
 
 {
   need_toolchains
   [ $browser = no ] || need chromium chromium
-  [ "$name" != peers ] || need janus janus
+  case $name in peers | all) need janus janus ;; esac
   install_missing
   build_web_client
-  [ $browser = no ] || npm_packages tests/browser
+  npm_packages tests/browser
   [ -n "${COURTSIDE_BIN:-}" ] || cargo build --release --quiet --bins
 } >&2
 export COURTSIDE_BIN=${COURTSIDE_BIN:-${CARGO_TARGET_DIR:-$PWD/target}/release/courtside}
+
+# all FOLDER: one benchmark after the other; one that misses a gate does not keep the next from running.
+all() {
+  local folder=$1 failed=()
+  mkdir -p "$folder"
+  one() {
+    local file=$1
+    shift
+    say "$*" >&2
+    scripts/bench.sh "$@" --json >"$folder/$file.jsonl" || failed+=("$file")
+  }
+  one glass-h264 glass
+  one glass-vp8 glass --codec=VP8
+  one join join --joins=12
+  one join-40ms join --joins=12 --round-trip=40
+  one fanout fanout --viewers 300
+  one scaling scaling
+  one latency latency
+  one fairness fairness "--plot=$folder/fairness.plot.json"
+  one step step "--plot=$folder/step.plot.json"
+  one loss loss
+  one hostile hostile
+  one peers peers
+  one soak soak "--plot=$folder/soak.plot.json"
+  node scripts/plot.mjs "$folder"
+  say "rows and plots are in $folder"
+  [ ${#failed[@]} = 0 ] || fail "missed a gate, or did not run: ${failed[*]}"
+}
+if [ "$name" = all ]; then
+  all "${1:-target/bench}"
+  exit
+fi
 [ "$name" = fanout ] || exec "${run[@]}" "$@"
 
 # A server of our own, without telling anybody and gone afterwards.

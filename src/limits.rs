@@ -107,6 +107,8 @@ pub const LINKSIM_INBOX: usize = 1024;
 pub const LINKSIM_IN_FLIGHT_MAX: usize = 20_000;
 /// The longest datagram that the relay carries, bytes: whatever UDP does.
 pub const LINKSIM_DATAGRAM_BYTES: usize = 65_535;
+/// Delays of the link relay are counted to the millisecond up to this, ms, for their quantiles. Longer: counted as this.
+pub const LINKSIM_DELAY_BUCKETS: usize = 2000;
 /// Steps of one script: each packet walks through those that have passed.
 pub const LINKSIM_STEPS_MAX: usize = 1000;
 
@@ -150,6 +152,9 @@ pub const LOADGEN_REPORT_INTERVAL: Duration = Duration::from_secs(1);
 pub const LOADGEN_CONSENT_INTERVAL: Duration = Duration::from_secs(5);
 /// Room for one coalesced receive, bytes: the longest that UDP GRO hands out.
 pub const LOADGEN_RECEIVE_BYTES: usize = 65_536;
+/// Windows of one viewer's timeline (`--timeline`), and the length of one. An hour; later ones are not recorded.
+pub const LOADGEN_WINDOWS_MAX: usize = 7200;
+pub const LOADGEN_WINDOW: Duration = Duration::from_millis(500);
 /// Latency samples kept, 8 bytes each. More: not recorded.
 pub const LOADGEN_SAMPLES_MAX: usize = 2_000_000;
 /// Between the last viewer's start and the measurement: time to join and to fall quiet.

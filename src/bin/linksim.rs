@@ -180,9 +180,11 @@ fn print(snapshot: &Snapshot, as_json: bool) {
     }
     let Snapshot { elapsed_s, flows, flows_total, flows_refused, up, down } = snapshot;
     println!("after {elapsed_s:.1} s: {flows} clients ({flows_total} in all, {flows_refused} refused)");
-    println!("        packets        bytes     lost  overflowed  delay mean / max");
+    println!("        packets        bytes     lost  overflowed  delay mean / p95 / max");
     for (name, way) in [("up", up), ("down", down)] {
-        let DirectionCounts { packets, bytes, lost, overflowed, delay_mean_ms, delay_max_ms } = way;
-        println!("  {name:<4} {packets:>8} {bytes:>12} {lost:>8} {overflowed:>11}  {delay_mean_ms:.1} / {delay_max_ms:.1} ms");
+        let DirectionCounts { packets, bytes, lost, overflowed, delay_mean_ms, delay_p95_ms, delay_max_ms } = way;
+        println!(
+            "  {name:<4} {packets:>8} {bytes:>12} {lost:>8} {overflowed:>11}  {delay_mean_ms:.1} / {delay_p95_ms:.0} / {delay_max_ms:.1} ms"
+        );
     }
 }

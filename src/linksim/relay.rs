@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::in_flight::InFlight;
 use super::model::Fate;
 use super::script::{Direction, Script, ScriptedLink};
-use crate::limits::{LINKSIM_DATAGRAM_BYTES, LINKSIM_IN_FLIGHT_MAX, LINKSIM_INBOX};
+use crate::limits::{LINKSIM_DATAGRAM_BYTES, LINKSIM_DELAY_BUCKETS, LINKSIM_IN_FLIGHT_MAX, LINKSIM_INBOX};
 
 /// What to relay, and how badly.
 #[derive(Debug, Clone)]
@@ -64,6 +64,7 @@ pub struct DirectionCounts {
     pub overflowed: u64,
     /// From entering to leaving the link, of what passed.
     pub delay_mean_ms: f64,
+    pub delay_p95_ms: f64,
     pub delay_max_ms: f64,
 }
 
@@ -80,7 +81,7 @@ pub struct Snapshot {
     pub down: DirectionCounts,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counters {
     packets: AtomicU64,
     bytes: AtomicU64,
@@ -89,12 +90,48 @@ struct Counters {
     passed: AtomicU64,
     delay_us: AtomicU64,
     delay_us_max: AtomicU64,
+    /// How many took so many milliseconds.
+    delays_ms: Box<[AtomicU64; LINKSIM_DELAY_BUCKETS]>,
 }
 
 impl Counters {
+    fn new() -> Self {
+        let zero = || AtomicU64::new(0);
+        Self {
+            packets: zero(),
+            bytes: zero(),
+            lost: zero(),
+            overflowed: zero(),
+            passed: zero(),
+            delay_us: zero(),
+            delay_us_max: zero(),
+            delays_ms: Box::new([const { AtomicU64::new(0) }; LINKSIM_DELAY_BUCKETS]),
+        }
+    }
+
+    fn delayed(&self, delay_us: u64) {
+        self.passed.fetch_add(1, Relaxed);
+        self.delay_us.fetch_add(delay_us, Relaxed);
+        self.delay_us_max.fetch_max(delay_us, Relaxed);
+        self.delays_ms[(delay_us / 1000).min(LINKSIM_DELAY_BUCKETS as u64 - 1) as usize].fetch_add(1, Relaxed);
+    }
+
+    /// The delay, to the millisecond, that this share of what passed did not exceed.
+    fn delay_quantile_ms(&self, share: f64) -> f64 {
+        let counts: Vec<u64> = self.delays_ms.iter().map(|count| count.load(Relaxed)).collect();
+        let wanted = (counts.iter().sum::<u64>() as f64 * share).ceil() as u64;
+        let mut below = 0;
+        let bucket = counts.iter().position(|count| {
+            below += count;
+            below >= wanted.max(1)
+        });
+        bucket.map_or(0.0, |ms| ms as f64)
+    }
+
     fn read(&self) -> DirectionCounts {
         let passed = self.passed.load(Relaxed).max(1);
         DirectionCounts {
+            delay_p95_ms: self.delay_quantile_ms(0.95),
             packets: self.packets.load(Relaxed),
             bytes: self.bytes.load(Relaxed),
             lost: self.lost.load(Relaxed),
@@ -159,8 +196,8 @@ pub async fn run(options: &RelayOptions) -> io::Result<Relay> {
         start,
         seeds: Mutex::new(rng),
         common,
-        up: Counters::default(),
-        down: Counters::default(),
+        up: Counters::new(),
+        down: Counters::new(),
         flows: AtomicU64::new(0),
         flows_total: AtomicU64::new(0),
         flows_refused: AtomicU64::new(0),
@@ -317,9 +354,7 @@ impl Flow {
             Fate::Lost => drop(counters.lost.fetch_add(1, Relaxed)),
             Fate::Arrives(at) if self.in_flight.len() < LINKSIM_IN_FLIGHT_MAX => {
                 let delay_us = (at - now).as_micros() as u64;
-                counters.passed.fetch_add(1, Relaxed);
-                counters.delay_us.fetch_add(delay_us, Relaxed);
-                counters.delay_us_max.fetch_max(delay_us, Relaxed);
+                counters.delayed(delay_us);
                 self.in_flight.push(at, (direction, datagram));
             }
             Fate::Overflowed | Fate::Arrives(_) => drop(counters.overflowed.fetch_add(1, Relaxed)),
@@ -354,6 +389,16 @@ mod tests {
 
     async fn socket() -> UdpSocket {
         UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port on loopback")
+    }
+
+    #[test]
+    fn quantiles_of_the_delay_are_told_to_the_millisecond() {
+        let counters = Counters::new();
+        assert_eq!(counters.delay_quantile_ms(0.95), 0.0);
+        (1..=100).for_each(|ms| counters.delayed(ms * 1000 + 7));
+        counters.delayed(60_000_000);
+        let counts = counters.read();
+        assert_eq!((counts.delay_p95_ms, counts.delay_max_ms), (96.0, 60_000.0));
     }
 
     #[tokio::test]

@@ -16,7 +16,7 @@ use super::signaling::{Server, ServerOptions};
 use super::socket::Conditions;
 use super::source::{self, Film, Source};
 use super::tally::Tally;
-use super::{clock, publisher, viewer};
+use super::{clock, publisher, viewer, villain};
 use crate::limits::LOADGEN_SETTLE;
 
 /// CPU time that one floor is measured for: long enough that its noise is a few per cent.
@@ -72,6 +72,8 @@ struct Stage {
     identity: Identity,
     broadcasts: Vec<String>,
     audio: bool,
+    sink: bool,
+    timeline: bool,
 }
 
 /// Publishes if asked, then measures each number of viewers and prints its figures. Returns how many gates were missed.
@@ -84,7 +86,14 @@ async fn load(options: &LoadOptions, counts: &[usize]) -> anyhow::Result<usize> 
         janus: options.server == Speaks::Janus,
         anywhere: options.i_know,
     })?;
-    let stage = Arc::new(Stage { server, identity: Identity::generate()?, broadcasts: options.names(), audio: options.audio });
+    let stage = Arc::new(Stage {
+        server,
+        identity: Identity::generate()?,
+        broadcasts: options.names(),
+        audio: options.audio,
+        sink: options.sink,
+        timeline: options.timeline.is_some(),
+    });
     let stop = CancellationToken::new();
     let mut publishers = JoinSet::new();
     if let Some(publish) = &options.publish {
@@ -177,6 +186,8 @@ impl Audience {
                 tally: &tally,
                 broadcast,
                 audio: stage.audio,
+                sink: stage.sink,
+                timeline: stage.timeline,
                 conditions: conditions.as_deref(),
                 number,
             };
@@ -220,10 +231,50 @@ async fn round(options: &LoadOptions, count: usize, stage: &Arc<Stage>, empty_rs
         tokio::time::sleep_until((first + Duration::from_secs_f64(number as f64 / options.ramp.per_second())).into()).await;
         audience.enter();
     }
+    let villains = villains(options, &audience);
     tokio::time::sleep_until((clock::now() + LOADGEN_SETTLE).into()).await;
     let measured = measure(options, &mut audience, empty_rss).await;
+    villains.leave().await;
     audience.leave().await;
     report(options, count, &tally, &measured)
+}
+
+/// Those who mean no good.
+struct Villains {
+    tasks: JoinSet<()>,
+    stop: CancellationToken,
+}
+
+impl Villains {
+    async fn leave(mut self) {
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+fn villains(options: &LoadOptions, audience: &Audience) -> Villains {
+    let mut villains = Villains { tasks: JoinSet::new(), stop: CancellationToken::new() };
+    let Some(attack) = options.attack else { return villains };
+    for number in 0..options.villains {
+        let (stage, stop, rate) = (audience.stage.clone(), villains.stop.clone(), options.attack_rate.per_second());
+        // Its media counts for nobody.
+        let tally = Tally::new();
+        villains.tasks.spawn(async move {
+            let seat = viewer::Seat {
+                server: &stage.server,
+                identity: &stage.identity,
+                tally: &tally,
+                broadcast: &stage.broadcasts[number % stage.broadcasts.len()],
+                audio: false,
+                sink: false,
+                timeline: false,
+                conditions: None,
+                number: 0,
+            };
+            villain::attack(&seat, attack, rate, &stop).await;
+        });
+    }
+    villains
 }
 
 async fn measure(options: &LoadOptions, audience: &mut Audience, empty_rss: u64) -> Measured {

@@ -23,7 +23,10 @@ mod signaling;
 mod socket;
 mod source;
 mod tally;
+mod timeline;
 mod viewer;
+mod villain;
 
 pub use load::run;
 pub use options::{LoadOptions, Publish, Speaks};
+pub use villain::Attack;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use anyhow::{Context, ensure};
 
 use super::socket::Conditions;
+use super::villain::Attack;
 use crate::limits::{LOADGEN_BROADCASTS_MAX, LOADGEN_VIEWERS_MAX};
 use crate::linksim::model::Path;
 use crate::linksim::script::{Direction, Script, Step};
@@ -91,6 +92,15 @@ pub struct LoadOptions {
     /// Viewers that leave per second while it is measured, each replaced by a new one.
     #[arg(long, value_name = "N/s", help_heading = "Viewers")]
     pub churn: Option<Rate>,
+    /// Villains who are there while it is measured: each joins and then does this, beside the viewers.
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Viewers")]
+    pub attack: Option<Attack>,
+    /// How many villains.
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Viewers")]
+    pub villains: usize,
+    /// What each does per second.
+    #[arg(long, value_name = "N/s", default_value = "1000/s", help_heading = "Viewers")]
+    pub attack_rate: Rate,
     /// Ask for sound too.
     #[arg(long, help_heading = "Viewers")]
     pub audio: bool,
@@ -124,6 +134,12 @@ pub struct LoadOptions {
     /// Measure the floor on this CPU, the one the server was pinned to, so that both send from the same place.
     #[arg(long, value_name = "N", help_heading = "Measurement")]
     pub floor_cpu: Option<usize>,
+    /// Viewers stop reading once they have joined: what they are sent ends in a full socket, and nobody is woken for it.
+    #[arg(long, help_heading = "Measurement")]
+    pub sink: bool,
+    /// What each viewer received, in bits per second for each half second: one JSON object a line into this file.
+    #[arg(long, value_name = "FILE", help_heading = "Measurement")]
+    pub timeline: Option<PathBuf>,
     /// One JSON object a line instead of a table.
     #[arg(long, help_heading = "Measurement")]
     pub json: bool,
@@ -192,6 +208,7 @@ impl LoadOptions {
         let is_bounded = self.viewers.iter().all(|count| (1..=LOADGEN_VIEWERS_MAX).contains(count));
         ensure!(is_bounded, "--viewers: between 1 and {LOADGEN_VIEWERS_MAX}");
         ensure!((1..=LOADGEN_BROADCASTS_MAX).contains(&self.broadcasts), "--broadcasts: between 1 and {LOADGEN_BROADCASTS_MAX}");
+        ensure!(self.villains <= LOADGEN_VIEWERS_MAX, "--villains: at most {LOADGEN_VIEWERS_MAX}");
         ensure!(matches!(self.layers, 1 | 3), "--layers: one or three");
         ensure!(self.sound.is_none() || matches!(self.publish, Some(Publish::File(_))), "--sound goes with a file to --publish");
         ensure!(self.server == Speaks::Whip || !self.audio, "--audio: Janus's viewers are measured without sound");

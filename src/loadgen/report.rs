@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::options::LoadOptions;
 use super::tally::{Findings, Moment, Tally, quantile};
+use super::timeline;
 
 /// Server CPU per packet, in floors: the aim.
 const FLOORS_AIM: f64 = 2.0;
@@ -63,6 +64,9 @@ pub(super) struct Measured {
 /// Nobody received media.
 pub(super) fn report(options: &LoadOptions, count: usize, tally: &Tally, measured: &Measured) -> anyhow::Result<Vec<Figure>> {
     let findings = tally.findings();
+    if let Some(path) = &options.timeline {
+        timeline::write(path, findings.finished.iter().map(|viewer| &viewer.timeline))?;
+    }
     let now = measured.to;
     for (reason, viewers) in &findings.failures {
         eprintln!("{viewers} viewers failed: {reason}");
@@ -75,8 +79,11 @@ pub(super) fn report(options: &LoadOptions, count: usize, tally: &Tally, measure
         }
     };
     let churn = options.churn.map_or_else(String::new, |churn| format!(", churn {churn}"));
+    let attack = options
+        .attack
+        .map_or_else(String::new, |attack| format!(", {} villains, {attack:?} {}", options.villains, options.attack_rate).to_lowercase());
     let conditions = format!(
-        "{count} viewers of {}, {picture}, {} s, ramp {}{churn}, {}",
+        "{count} viewers of {}, {picture}, {} s, ramp {}{churn}{attack}, {}",
         if options.broadcasts == 1 { "a broadcast".to_owned() } else { format!("{} broadcasts", options.broadcasts) },
         options.seconds,
         options.ramp,
@@ -214,6 +221,7 @@ mod tests {
                 ..Seen::default()
             },
             bits_per_second: 1e6,
+            timeline: timeline::Timeline::default(),
         };
         let findings = Findings { finished: vec![viewer(0, 0, 0), viewer(2, 1000, 20)], ..Findings::default() };
         let rows = quality(&findings, Moment::default());

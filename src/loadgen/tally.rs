@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::clock;
 use super::playback::Seen;
 use super::reception::Counts;
+use super::timeline::Timeline;
 use crate::limits::{LOADGEN_FAILURE_KINDS_MAX, LOADGEN_SAMPLES_MAX};
 
 /// Shared by all viewers of a run.
@@ -36,11 +37,13 @@ struct Lists {
 }
 
 /// What one viewer found, at its end.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Finished {
     pub(super) counts: Counts,
     pub(super) seen: Seen,
     pub(super) bits_per_second: f64,
+    /// Empty unless it was asked for.
+    pub(super) timeline: Timeline,
 }
 
 /// The counters at one moment.

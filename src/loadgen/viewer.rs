@@ -15,6 +15,7 @@ use super::signaling::Server;
 use super::socket::{Conditions, Socket};
 use super::source;
 use super::tally::{Finished, Tally};
+use super::timeline::Timeline;
 use crate::limits::{LOADGEN_CONSENT_INTERVAL, LOADGEN_DECRYPT_EVERY, LOADGEN_FEEDBACK_INTERVAL, LOADGEN_REPORT_INTERVAL};
 
 /// What a viewer is told.
@@ -24,6 +25,10 @@ pub(super) struct Seat<'a> {
     pub(super) tally: &'a Tally,
     pub(super) broadcast: &'a str,
     pub(super) audio: bool,
+    /// Reads nothing more once it has joined.
+    pub(super) sink: bool,
+    /// Keeps a timeline.
+    pub(super) timeline: bool,
     pub(super) conditions: Option<&'a Conditions>,
     /// Counts the viewers of a run.
     pub(super) number: u64,
@@ -36,10 +41,13 @@ struct Stream {
     playback: Playback,
     began: Instant,
     bytes: u64,
+    timeline: Timeline,
 }
 
 struct Viewer<'a> {
     tally: &'a Tally,
+    sink: bool,
+    keeps_timeline: bool,
     video: Video,
     own_ssrc: u32,
     stream: Option<Stream>,
@@ -65,6 +73,8 @@ pub(super) async fn watch(seat: &Seat<'_>, stop: &CancellationToken) {
     seat.tally.connected();
     let mut viewer = Viewer {
         tally: seat.tally,
+        sink: seat.sink,
+        keeps_timeline: seat.timeline,
         video: accepted.remote.video,
         own_ssrc: rand::random(),
         stream: None,
@@ -83,6 +93,7 @@ pub(super) async fn watch(seat: &Seat<'_>, stop: &CancellationToken) {
             counts: stream.continuity.counts(),
             seen: stream.playback.finish(now),
             bits_per_second: stream.bytes as f64 * 8.0 / now.duration_since(stream.began).as_secs_f64().max(0.001),
+            timeline: stream.timeline,
         }),
         None if stop.is_cancelled() && now.duration_since(asked_at) < Duration::from_secs(1) => {}
         None => seat.tally.failed(&anyhow::anyhow!("connected, and no media came")),
@@ -91,7 +102,7 @@ pub(super) async fn watch(seat: &Seat<'_>, stop: &CancellationToken) {
     seat.server.delete(accepted).await;
 }
 
-async fn join(seat: &Seat<'_>) -> anyhow::Result<(Link, super::signaling::Accepted)> {
+pub(super) async fn join(seat: &Seat<'_>) -> anyhow::Result<(Link, super::signaling::Accepted)> {
     let socket = Socket::open(seat.conditions, seat.number).await?;
     let mut local = seat.identity.local_side();
     local.candidate = Some(seat.server.candidate(socket.local_port()?));
@@ -115,6 +126,7 @@ impl Viewer<'_> {
         loop {
             let repair_at = self.stream.as_ref().and_then(|stream| stream.playback.wake_at());
             let due = report_at.min(feedback_at).min(consent_at).min(repair_at.unwrap_or(report_at));
+            let is_sink = self.sink && self.stream.is_some();
             let Link { socket, inbound, checks, .. } = &mut *link;
             tokio::select! {
                 biased;
@@ -137,7 +149,7 @@ impl Viewer<'_> {
                         tracing::debug!(%error, "a viewer's report");
                     }
                 }
-                received = socket.receive(|now, datagram| self.take(now, datagram, inbound, checks)) => {
+                received = socket.receive(|now, datagram| self.take(now, datagram, inbound, checks)), if !is_sink => {
                     if let Err(error) = received {
                         tracing::debug!(%error, "a viewer's socket");
                         return;
@@ -169,7 +181,7 @@ impl Viewer<'_> {
             self.tally.joined(now.duration_since(self.asked_at));
             let continuity = Continuity::new(header.sequence);
             let playback = Playback::new(continuity.extend(header.sequence));
-            Stream { ssrc: header.ssrc, continuity, playback, began: now, bytes: 0 }
+            Stream { ssrc: header.ssrc, continuity, playback, began: now, bytes: 0, timeline: Timeline::default() }
         });
         if stream.ssrc != header.ssrc {
             return self.tally.stranger();
@@ -177,6 +189,9 @@ impl Viewer<'_> {
         // The first packet of all is in the continuity already.
         let number = if self.packets == 0 { stream.continuity.extend(header.sequence) } else { stream.continuity.take(header.sequence) };
         stream.bytes += datagram.len() as u64;
+        if self.keeps_timeline {
+            stream.timeline.take(now.duration_since(self.tally.epoch), datagram.len());
+        }
         let was_broken = stream.playback.is_broken();
         stream.playback.take(now, number, header.marker);
         self.tally.packet(datagram.len());

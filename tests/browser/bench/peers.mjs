@@ -4,16 +4,13 @@
 //   peers.mjs [--json] [--viewers=200] [--runs=3] [--seconds=10] [--packets=180] [--peer=NAME,WHIP,WHEP,PID]...
 //
 // A peer of yours is a running WHIP and WHEP server on this machine ({broadcast} stands for the name) and its process.
-import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, networkInterfaces, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
-import { binary, freeTcpPort, freeUdpPorts } from '../support/server.mjs';
-import { until } from '../support/until.mjs';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freeTcpPort } from '../support/server.mjs';
+import { answers, courtside, generate, start } from './load.mjs';
 import { machine, numberOption, print, quantile, rounded } from './report.mjs';
 
-const run = promisify(execFile);
 const GATE = 0.2;
 /** A turn in which fewer viewers than this share had media says nothing about so many viewers. */
 const SERVED = 0.95;
@@ -24,36 +21,12 @@ const seconds = numberOption('seconds', 10);
 // The rate of the figures in the documentation: 1.6 Mbit/s in packets of 1100 bytes.
 const packets = numberOption('packets', 180);
 
-/** Servers on the first core, the generator on the second, where there are two. */
-const pinned = availableParallelism() > 1;
-const pin = (core, command) => (pinned ? ['taskset', '-c', String(core), ...command] : command);
-
 /** An address of this machine that is not loopback: Janus announces no other. */
 function ownAddress() {
   for (const addresses of Object.values(networkInterfaces())) {
     for (const { family, internal, address } of addresses ?? []) if (family === 'IPv4' && !internal) return address;
   }
   throw new Error('this machine has no address but loopback, and Janus announces no loopback candidates: add a veth or dummy interface');
-}
-
-function start(command) {
-  const [program, ...options] = pin(0, command);
-  // taskset becomes the program, so the process is the server's own.
-  const child = spawn(program, options, { stdio: 'ignore' });
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  return { pid: child.pid, stop: async () => { child.kill('SIGTERM'); await ended; } };
-}
-
-async function answers(url) {
-  return until(`${url} to answer`, async () => (await fetch(url)).ok, { within: 15_000 });
-}
-
-async function courtside() {
-  const [port, media] = [await freeTcpPort(), await freeUdpPorts()];
-  const folder = mkdtempSync(join(tmpdir(), 'courtside-peers-'));
-  const server = start([binary(), 'serve', '--listen', `127.0.0.1:${port}`, '--media-port', String(media), '--workers', '1', '--data-dir', folder, '--open-publish', '--log', 'warn']);
-  await answers(`http://127.0.0.1:${port}/readyz`);
-  return { pid: server.pid, options: ['--url', `http://127.0.0.1:${port}`], stop: async () => { await server.stop(); rmSync(folder, { recursive: true, force: true }); } };
 }
 
 async function janus() {
@@ -88,12 +61,8 @@ function given(text) {
 async function measure(begin) {
   const server = await begin();
   try {
-    const command = pin(1, [
-      join(dirname(binary()), 'courtside-loadgen'), ...server.options, '--server-pid', String(server.pid), '--publish', 'synthetic', '--packets-per-second', String(packets),
-      '--viewers', String(viewers), '--ramp', '50/s', '--seconds', String(seconds), '--json',
-    ]);
-    const { stdout } = await run(command[0], command.slice(1), { maxBuffer: 1 << 24 });
-    const figures = Object.fromEntries(stdout.trim().split('\n').map((line) => JSON.parse(line)).map(({ name, value }) => [name, value]));
+    const load = ['--packets-per-second', String(packets), '--viewers', String(viewers), '--ramp', '50/s', '--seconds', String(seconds)];
+    const figures = await generate(server, load);
     if (figures.viewers_with_media < viewers * SERVED) throw new Error(`only ${figures.viewers_with_media} of ${viewers} viewers were served`);
     return figures;
   } finally {
@@ -102,7 +71,7 @@ async function measure(begin) {
 }
 
 const peers = process.argv.filter((argument) => argument.startsWith('--peer=')).map((argument) => given(argument.slice(7)));
-const contenders = new Map([[OURS, courtside], ['janus', janus], ...peers]);
+const contenders = new Map([[OURS, () => courtside()], ['janus', janus], ...peers]);
 const found = new Map([...contenders.keys()].map((name) => [name, []]));
 for (let turn = 0; turn < runs; turn++) {
   for (const [name, begin] of contenders) {

@@ -21,15 +21,19 @@ export function machine() {
   return `${cpus().length} x ${first?.model.trim() ?? 'unknown CPU'}, load ${loadavg()[0].toFixed(1)}`;
 }
 
-/** `aim`: at most this; absent where a row only informs. `gate`: the aim must be met. Sets the exit code when a gate is missed. */
+/** `aim`: at most this, or with `atLeast` at least; absent where a row only informs. `gate`: the aim must be met. What was not measured (not
+ * a number) is not met. Sets the exit code when a gate is missed. */
 export function print(rows, conditions) {
-  for (const { name, value, unit, aim = null, gate = false } of rows) {
-    const met = aim === null ? null : value <= aim;
+  for (const { name, value, unit, aim = null, gate = false, atLeast = false } of rows) {
+    const met = aim === null ? null : atLeast ? value >= aim : value <= aim;
     if (gate && !met) process.exitCode = 1;
     if (asJson) console.log(JSON.stringify({ name, value, unit, aim, met, gate, conditions }));
     else console.log(`${name.padEnd(26)} ${String(value).padStart(8)} ${unit.padEnd(7)} ${aim === null ? '' : `${gate ? 'gate' : 'aim'} ${aim}: ${met ? 'met' : 'MISSED'}`}`);
   }
   if (!asJson) console.log(conditions);
 }
+
+/** The middle of the values, in any order. */
+export const median = (values) => quantile(values.toSorted((a, b) => a - b), 0.5);
 
 export const rounded = (value) => Math.round(value * 10) / 10;

@@ -1,10 +1,30 @@
 // Put into publishing pages: the "camera" is a pitch drawn on a canvas with the clock barcode in it, the microphone stays the browser's fake
 // one, and the "screen" is a picture of another shape. Reads its wishes from `globalThis.cameraWishes`: { width, height, rate, codec,
-// scalabilityMode, silent, screen: { width, height } }. Needs `barcode.js`.
+// scalabilityMode, silent, grain, screen: { width, height } }. `grain` (0 to 1) is noise that makes the encoder use the bit rate it may, as a
+// real camera does. Needs `barcode.js`.
 (() => {
-  const wishes = { width: 640, height: 360, rate: 30, codec: null, silent: false, screen: { width: 960, height: 720 }, ...globalThis.cameraWishes };
+  const wishes = { width: 640, height: 360, rate: 30, codec: null, silent: false, grain: 0, screen: { width: 960, height: 720 }, ...globalThis.cameraWishes };
   if (!navigator.mediaDevices) return;
   const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+
+  const grainTile = () => {
+    const tile = document.createElement('canvas');
+    tile.width = tile.height = 256;
+    const image = new ImageData(256, 256);
+    for (let at = 0; at < image.data.length; at += 4) {
+      image.data.fill(Math.random() * 256, at, at + 3);
+      image.data[at + 3] = 255;
+    }
+    tile.getContext('2d').putImageData(image, 0, 0);
+    return tile;
+  };
+  const grain = wishes.grain > 0 ? grainTile() : null;
+  const addGrain = (context, width, height) => {
+    context.globalAlpha = wishes.grain;
+    const [left, top] = [Math.random() * -256, Math.random() * -256];
+    for (let y = top; y < height; y += 256) for (let x = left; x < width; x += 256) context.drawImage(grain, x, y);
+    context.globalAlpha = 1;
+  };
 
   const paint = (context, width, height, now) => {
     context.fillStyle = '#2f6b3c';
@@ -42,6 +62,7 @@
     const context = canvas.getContext('2d', { alpha: false });
     const next = () => {
       paint(context, width, height, performance.now());
+      if (grain) addGrain(context, width, height);
       globalThis.barcode.draw(context, width, height, globalThis.barcode.clock());
     };
     next();

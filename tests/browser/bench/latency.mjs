@@ -1,0 +1,44 @@
+// How long a packet stays in the server while its worker is 60 % busy. The load is found by trying: packets per second to so many viewers.
+//
+//   latency.mjs [--json] [--viewers=300] [--busy=60] [--seconds=20]
+import { courtside, generate } from './load.mjs';
+import { machine, numberOption, print, rounded } from './report.mjs';
+
+const viewers = numberOption('viewers', 300);
+const busy = numberOption('busy', 60) / 100;
+const seconds = numberOption('seconds', 20);
+const TRIES_MAX = 5;
+const TRY_S = 5;
+/** The load counts as found when the worker is busy within this much of the aim. */
+const TOLERANCE = 0.05;
+
+/** A fresh server, one number of packets. */
+async function measure(packets, forSeconds) {
+  const server = await courtside();
+  try {
+    return await generate(server, ['--packets-per-second', String(packets), '--viewers', String(viewers), '--ramp', '50/s', '--seconds', String(forSeconds)]);
+  } finally {
+    await server.stop();
+  }
+}
+
+let packets = 300;
+for (let attempt = 1; attempt <= TRIES_MAX; attempt++) {
+  const { server_cores: cores } = await measure(packets, TRY_S);
+  console.error(`${packets} packets/s to each: ${Math.round(cores * 100)} % of a core`);
+  if (Math.abs(cores - busy) <= TOLERANCE) break;
+  // At most twice as much at a time: with few packets most of the cost is not the packets'.
+  packets = Math.max(30, Math.round(Math.min(2 * packets, (packets * busy) / cores) / 30) * 30);
+}
+const found = await measure(packets, seconds);
+const ms = (name) => rounded(found[name] / 1_000);
+print([
+  { name: 'latency.p99', value: ms('forward_latency_p99'), unit: 'ms', aim: 3, gate: true },
+  { name: 'latency.p95', value: ms('forward_latency_p95'), unit: 'ms' },
+  { name: 'latency.p50', value: ms('forward_latency_p50'), unit: 'ms' },
+  // Whether it was the load that it should be.
+  { name: 'latency.busy_off_aim', value: rounded(100 * Math.abs(found.server_cores - busy)), unit: '%', aim: 10, gate: true },
+  { name: 'latency.busy', value: rounded(100 * found.server_cores), unit: '%' },
+  { name: 'latency.packets_per_second', value: Math.round(found.packets_per_second), unit: '1/s' },
+  { name: 'latency.lost', value: found.packets_lost, unit: 'packets' },
+], `${viewers} viewers, ${packets} packets/s of 1100 bytes to each, one worker on a core of its own, from sending to receiving over loopback (both sockets included), ${seconds} s, ${machine()}`);
