@@ -105,11 +105,10 @@ pub fn fuzz_rewriter(epoch: Instant, bytes: &[u8]) {
                 decided.sent.insert(source);
                 let now = Sent { layer, source: packet.seq, segment, generation, time: out.time };
                 let before = sent.insert(out.seq.0, now);
-                if let Some(before) = &before {
+                if let Some(before) = before {
                     assert_eq!((before.layer, before.source, before.segment), (layer, packet.seq, segment), "one number for two packets");
                 }
                 assert!(sent.iter().filter(|(_, old)| old.segment < segment).all(|(&seq, _)| seq < out.seq.0), "numbers go back");
-                // Sent again, it may have been given another time; what counts is the first.
                 if before.is_none() && sent.last_key_value().is_some_and(|(&highest, _)| highest == out.seq.0) {
                     assert_eq!(rewriter.newest_time(), Some(out.time));
                 } else {

@@ -93,13 +93,22 @@ struct Layer {
     stream: Outgoing,
     rtx_ssrc: u32,
     rtx_seq: u16,
-    history: VecDeque<(u16, u32, bool, Vec<u8>, Vec<u8>)>,
+    history: VecDeque<Resendable>,
     frames: Frames,
     picture: u16,
     tl0: u8,
     paused: bool,
     /// Begins anew: its next frame is a key frame.
     anew: bool,
+}
+
+/// A packet that can be sent again.
+struct Resendable {
+    seq: u16,
+    time: u32,
+    marker: bool,
+    payload: Vec<u8>,
+    descriptor: Vec<u8>,
 }
 
 struct Outgoing {
@@ -275,10 +284,10 @@ impl Encoder {
         let Some(index) = self.layers.iter().position(|layer| layer.stream.ssrc == media) else { return sent };
         for seq in seqs {
             let layer = &mut self.layers[index];
-            let Some((_, time, marker, payload, descriptor)) = layer.history.iter().rev().find(|(kept, ..)| kept == seq) else { continue };
-            let (time, marker, descriptor) = (*time, *marker, descriptor.clone());
+            let Some(kept) = layer.history.iter().rev().find(|kept| kept.seq == *seq) else { continue };
+            let (time, marker, descriptor) = (kept.time, kept.marker, kept.descriptor.clone());
             let mut body = seq.to_be_bytes().to_vec();
-            body.extend(payload);
+            body.extend(&kept.payload);
             layer.rtx_seq = layer.rtx_seq.wrapping_add(1);
             ledger.note_rtx(layer.rtx_ssrc, layer.rtx_seq, media, *seq);
             let (rtx_ssrc, rtx_seq, rid) = (layer.rtx_ssrc, layer.rtx_seq, layer.rid);
@@ -449,7 +458,7 @@ impl Encoder {
         stream.packets += 1;
         stream.octets += payload.len() as u32;
         let packet = wire::write_rtp(pt, marker, seq, time, stream.ssrc, &extensions, &payload);
-        layer.history.push_back((seq, time, marker, payload, descriptor));
+        layer.history.push_back(Resendable { seq, time, marker, payload, descriptor });
         if layer.history.len() > HISTORY {
             layer.history.pop_front();
         }
