@@ -389,8 +389,24 @@ pub const RECEIVER_REPORT_INTERVAL: Duration = Duration::from_millis(500);
 pub const TRACK_CLOCK_INTERVAL: Duration = Duration::from_secs(10);
 /// A layer without packets for this long is inactive; viewers move to another one.
 pub const LAYER_SILENCE: Duration = Duration::from_millis(1500);
-/// Retransmissions a viewer may ask for per second, packets. More: ignored (a retransmission storm feeds itself).
-pub const RETRANSMIT_BUDGET_PER_S: u32 = 600;
+/// Retransmissions to one viewer, as a share of the media it is sent, percent of bytes: a tenth of the packets lost takes 11, each of them
+/// lost once more 12. A path that loses more needs a smaller layer, and more repair would only feed the storm. More: ignored, counted.
+pub const RESEND_SHARE_PERCENT: u64 = 25;
+/// What a viewer may save up of that share, bytes: a large key frame that is lost whole. Full: nothing more is added.
+pub const RESEND_BUDGET_BYTES_MAX: u64 = 256 * 1024;
+/// Retransmissions to one viewer that are remembered, 12 bytes each: the packets of a round trip. Full: one is forgotten, and may be sent again
+/// sooner than it should.
+pub const RESENDS_REMEMBERED: usize = 128;
+/// Retransmissions to one viewer that wait for their turn. Full: the newest is ignored, counted; it is asked for again.
+pub const RESENDS_WAITING_MAX: usize = 128;
+/// A packet is sent again at most once in a round trip, which is taken to be at least and at most this: nothing is known of it in the first
+/// second, and an hour-old report must not stop repairs. Sooner: ignored, counted.
+pub const RESEND_AGAIN_MIN: Duration = Duration::from_millis(10);
+pub const RESEND_AGAIN_MAX: Duration = Duration::from_millis(400);
+/// Retransmissions of one packet; as many as Chromium asks for. More: ignored, counted.
+pub const RESENDS_OF_ONE_MAX: u16 = 10;
+/// A retransmission this old says nothing of a request: receivers give up sooner, and wire numbers come round again.
+pub const RESEND_FORGOTTEN_AFTER: Duration = Duration::from_secs(5);
 /// Sent packets remembered per viewer for transport-wide feedback. Full: the oldest is forgotten (counts as unknown, not lost).
 pub const TWCC_HISTORY: usize = 512;
 

@@ -340,6 +340,13 @@ impl DownTrack {
         self.replay.map(|replay| replay.due)
     }
 
+    /// Something else of `bytes` left for this viewer.
+    pub fn delay_replay(&mut self, now: Instant, bytes: usize) {
+        if let Some(replay) = &mut self.replay {
+            replay.pace(now, bytes);
+        }
+    }
+
     /// Before a piece of the queue leaves. Returns `false` when there is nothing to send now.
     pub fn begin_piece(&mut self, now: Instant, layers: &[Layer]) -> bool {
         let Some(mut replay) = self.replay else { return false };

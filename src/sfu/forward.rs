@@ -14,6 +14,7 @@ use crate::sfu::bandwidth::SentPackets;
 use crate::sfu::codec::picture_id;
 use crate::sfu::down_track::{DownTrack, Verdict};
 use crate::sfu::packet::RtpPacket;
+use crate::sfu::resend::NotResent;
 use crate::sfu::rewrite::Rewritten;
 use crate::sfu::rtp::extensions::{EgressExtensions, ExtensionKind, write_extensions};
 use crate::sfu::rtp::header::{FIXED_HEADER_LEN, FixedHeader, fixed_header_bytes};
@@ -138,19 +139,23 @@ pub fn forward_piece(up: &mut UpTrack, down: usize, sending: Sending<'_, impl Wi
 }
 
 /// Answers a NACK: sends a packet of the ring again on the retransmission stream (RFC 4588). Its own SSRC and numbers, because no two
-/// different packets may ever be sealed under one (SSRC, index). Returns whether it was sent.
-pub fn retransmit(up: &mut UpTrack, down: usize, wanted: WireSeq, sending: Sending<'_, impl Wire>) -> bool {
+/// different packets may ever be sealed under one (SSRC, index). Returns its length when it was sent. A packet that has not come yet is not
+/// waited for: when the publisher's repair brings it, it goes to everybody in its place.
+pub fn retransmit(up: &mut UpTrack, down: usize, wanted: WireSeq, sending: Sending<'_, impl Wire>) -> Option<usize> {
     let Sending { at, egress, buffer, wire, counters } = sending;
-    let Some(down) = up.downs.get_mut(down) else { return false };
+    let down = up.downs.get_mut(down)?;
     let egress = &mut egress[down.peer];
-    let (Some(rtx_ssrc), (_, Some(rtx_pt))) = (down.rtx_ssrc, down.payload_types()) else { return false };
-    if egress.ready.is_none() {
-        return false;
-    }
-    let Some((segment, source)) = down.rewriter.locate(wanted) else { return false };
-    let Some(packet) = up.layers.get(usize::from(segment.layer)).and_then(|layer| layer.packet(source)) else {
-        counters.retransmit_missed += 1;
-        return false;
+    let (Some(rtx_ssrc), (_, Some(rtx_pt))) = (down.rtx_ssrc, down.payload_types()) else { return None };
+    egress.ready.as_ref()?;
+    let (segment, source) = down.rewriter.locate(wanted)?;
+    let layer = up.layers.get(usize::from(segment.layer))?;
+    let Some(packet) = layer.packet(source) else {
+        if layer.ring.is_overwritten(source) {
+            counters.retransmit_missed += 1;
+        } else {
+            counters.not_resent[NotResent::NotReceived as usize] += 1;
+        }
+        return None;
     };
     let packet = Arc::clone(packet);
     let time = segment.times.out(packet.time).0;
@@ -174,7 +179,7 @@ pub fn retransmit(up: &mut UpTrack, down: usize, wanted: WireSeq, sending: Sendi
     egress.packets += 1;
     egress.retransmitted += 1;
     counters.retransmitted += 1;
-    true
+    Some(length)
 }
 
 /// Writes and seals one packet at the end of `buffer`, with `padding` bytes behind its payload (RFC 3550 section 5.1).

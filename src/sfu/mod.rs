@@ -43,6 +43,7 @@ pub mod packet_ring;
 pub mod peer;
 pub mod publisher;
 pub mod replay;
+pub mod resend;
 pub mod rewrite;
 pub mod stats;
 pub mod tap;

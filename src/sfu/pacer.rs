@@ -4,18 +4,26 @@
 //! (`engine/turns.rs`) asks each of the peer's sources in order of urgency what is due, sends one piece of it, and asks for the next
 //! turn if anything is left:
 //! ```text
-//!   ask(peer, at) ─▶ heap ─▶ next_due(now) ─▶ take_turn(peer): first report · replays · (repairs · padding, by the same rule)
+//!   ask(peer, at) ─▶ heap ─▶ next_due(now) ─▶ take_turn(peer): first report · repairs · replays · (padding, by the same rule)
 //!        ▲                                         │
 //!        └─────────── soonest of what is left ─────┘
 //! ```
 //! A source is anything that keeps its own position and the moment its next piece is due, like [`crate::sfu::replay::Replay`]; packets are
-//! not copied in. Retransmissions that must wait keep sequence numbers, padding probes a count of bytes: they are further sources, asked in
-//! the same turn, and nothing here changes for them. A peer has at most one live entry: an earlier turn replaces a later one, which is
+//! not copied in. Retransmissions that must wait keep sequence numbers ([`crate::sfu::resend::Resends`]), padding probes a count of bytes:
+//! they are further sources, asked in the same turn, and nothing here changes for them. A peer has at most one live entry: an earlier turn replaces a later one, which is
 //! skipped when it comes up.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use crate::limits;
+
+/// When the next may leave after `bytes` left now that were due at `due`. A little lateness is caught up by a burst, more moves the schedule.
+pub fn paced(due: Instant, now: Instant, bytes: usize, rate_bps: u32) -> Instant {
+    let takes = Duration::from_secs_f64(bytes as f64 * 8.0 / f64::from(rate_bps.max(1)));
+    due.max(now.checked_sub(limits::PACE_CATCH_UP_MAX).unwrap_or(now)) + takes
+}
 
 /// The turns of one worker's peers.
 #[derive(Debug, Default)]
@@ -76,7 +84,6 @@ impl TurnQueue {
 #[expect(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn turns_come_soonest_first_and_each_once() {

@@ -1,6 +1,7 @@
 //! Plain counters of one worker. The core adds; the shell shows a copy to the rest of the program once a second.
 
 use crate::sfu::group_cache::Unfit;
+use crate::sfu::resend::NotResent;
 
 /// Why a packet was not forwarded. Every packet that is not is counted under exactly one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,6 +150,8 @@ pub struct Counters {
     pub retransmitted: u64,
     /// Asked for by a viewer and no longer in the ring.
     pub retransmit_missed: u64,
+    /// Asked for by a viewer and not sent again, by why.
+    pub not_resent: [u64; NotResent::ALL.len()],
     pub keyframe_requests: u64,
     /// Cached groups that began to be sent to a viewer.
     pub replays: [u64; ReplayCause::ALL.len()],

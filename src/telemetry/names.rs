@@ -66,6 +66,8 @@ metric_names! {
     SFU_PACKETS_DROPPED "courtside_sfu_packets_dropped_total" Counter, Count ["worker", "reason"] "Packets not forwarded, by reason.";
     SFU_PACKETS_RETRANSMITTED "courtside_sfu_packets_retransmitted_total" Counter, Count ["worker"] "Packets sent again because a viewer asked.";
     SFU_RETRANSMITS_MISSED "courtside_sfu_retransmits_missed_total" Counter, Count ["worker"] "Packets a viewer asked for again that were no longer kept.";
+    SFU_NOT_RESENT "courtside_sfu_retransmits_refused_total" Counter, Count ["worker", "reason"]
+        "Packets a viewer asked for again that were not sent: just_sent, too_often, over_budget, queue_full, not_received (from the publisher yet).";
     SFU_NACKS_SENT "courtside_sfu_nacks_sent_total" Counter, Count ["worker"] "Packets asked for again from publishers.";
     SFU_KEYFRAME_REQUESTS "courtside_sfu_keyframe_requests_total" Counter, Count ["worker"] "Key frames asked from publishers.";
     SFU_KEYFRAME_WISHES "courtside_sfu_keyframe_wishes_total" Counter, Count ["worker"] "Times that viewers asked for a key frame (PLI, FIR).";

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use courtside::sfu::codec::Codec;
 use courtside::sfu::handle::LayerChoice;
+use courtside::sfu::resend::NotResent;
 
 use crate::support::link::{Loss, Path};
 use crate::support::media::Show;
+use crate::support::screen::watch;
 use crate::support::sim::{Sim, Viewer};
+use crate::support::wire;
 
 #[test]
 fn five_percent_of_loss_towards_a_viewer_is_mended_to_the_last_packet() {
@@ -91,4 +94,102 @@ fn viewers_start_and_switch_whole_while_the_publisher_loses_much() {
         }
         sim.finish();
     }
+}
+
+#[test]
+fn five_percent_lost_each_way_freezes_no_picture_for_a_tenth_of_a_second() {
+    for seed in 0..6 {
+        let mut sim = Sim::new(200 + seed, 1);
+        let broadcast = sim.broadcast();
+        // One layer, so that nothing but repair is measured.
+        let codec = if seed % 2 == 0 { Codec::H264 } else { Codec::Vp8 };
+        sim.publish(broadcast, Show { layers: vec![(5, 1280, 720, None)], ..Show::simulcast(codec) });
+        // A round trip of 40 ms that loses requests and reports as well as media and repairs.
+        let path = Path::lossy(0.05);
+        let viewer = sim.view(broadcast, &Viewer { down: path, up: path, ..Viewer::default() });
+        // As Chromium, while nothing comes out of order.
+        sim.receiver_mut(viewer).asks_after = Duration::ZERO;
+        sim.run_ms(3000);
+        let begin = sim.now;
+        sim.run_ms(40_000);
+        let looks = watch(&sim.receiver(viewer).decoder.frames, begin, begin + Duration::from_secs(10));
+        assert!(looks.frames > 740, "{looks:?}");
+        assert!(looks.longest_freeze < Duration::from_millis(100), "seed {seed}: {looks:?}");
+        assert!(looks.buffer_max < Duration::from_millis(400), "seed {seed}: {looks:?}");
+        assert_eq!(sim.receiver(viewer).plis, 0, "repairs did it, no key frame");
+        sim.finish();
+    }
+}
+
+#[test]
+fn a_request_that_is_repeated_within_a_round_trip_is_answered_once() {
+    let mut sim = Sim::new(12, 1);
+    let broadcast = sim.broadcast();
+    sim.publish(broadcast, Show::simulcast(Codec::Vp8));
+    let viewer = sim.view(broadcast, &Viewer::choosing(LayerChoice::Spatial(2)));
+    sim.run_ms(4000);
+    let media = sim.seats[viewer].judge.video_ssrc().unwrap();
+    let seqs = sim.seats[viewer].judge.newest_numbers(10);
+    let before = sim.engines[0].counters.retransmitted;
+    for _ in 0..5 {
+        sim.say(viewer, &wire::nack(1, media, &seqs));
+        sim.run_ms(4);
+    }
+    sim.run_ms(100);
+    assert_eq!(sim.engines[0].counters.retransmitted - before, 10);
+    assert_eq!(sim.engines[0].counters.not_resent[NotResent::JustSent as usize], 40);
+    // After the round trip it is a new request.
+    sim.say(viewer, &wire::nack(1, media, &seqs));
+    sim.run_ms(100);
+    assert_eq!(sim.engines[0].counters.retransmitted - before, 20);
+    sim.finish();
+}
+
+#[test]
+fn what_the_publisher_lost_is_asked_for_upstream_alone_and_then_goes_to_everybody_in_its_place() {
+    let mut sim = Sim::new(13, 1);
+    let broadcast = sim.broadcast();
+    let publisher = sim.publish(broadcast, Show::simulcast(Codec::H264));
+    // A long way up: viewers notice the hole and ask long before the repair can be here.
+    sim.seats[publisher].up.path.latency = Duration::from_millis(120);
+    sim.seats[publisher].down.path.latency = Duration::from_millis(120);
+    let viewers: Vec<_> = (0..4).map(|_| sim.view(broadcast, &Viewer::choosing(LayerChoice::Spatial(2)))).collect();
+    sim.run_ms(4000);
+    let asked_upstream = sim.engines[0].counters.nacks_to_publishers;
+    let lost = sim.seats[publisher].up.lost;
+    sim.seats[publisher].up.path.loss = Loss::Bernoulli(0.02);
+    sim.run_ms(5000);
+    sim.seats[publisher].up.path.loss = Loss::None;
+    sim.run_ms(1000);
+    let counters = &sim.engines[0].counters;
+    let lost = sim.seats[publisher].up.lost - lost;
+    let (asked_upstream, refused) = (counters.nacks_to_publishers - asked_upstream, counters.not_resent[NotResent::NotReceived as usize]);
+    let wishes: u64 = viewers.iter().map(|viewer| sim.receiver(*viewer).nacked).sum();
+    assert!(lost > 20 && wishes > 100, "{lost} lost, {wishes} asked for by viewers");
+    assert_eq!((counters.retransmitted, refused), (0, wishes), "no viewer's request was answered with anything");
+    // A request is repeated while the repair is on its way: the round trip to a publisher is not known.
+    assert!(asked_upstream <= 8 * lost, "{asked_upstream} requests upstream for {lost} lost packets");
+    for viewer in viewers {
+        let receiver = sim.receiver(viewer);
+        assert_eq!((receiver.holes(), receiver.lost, receiver.repaired), (0, 0, 0), "the repair came as the packet itself");
+    }
+    sim.finish();
+}
+
+#[test]
+fn a_key_frame_lost_whole_is_sent_again_at_the_pace_of_a_replay() {
+    let mut sim = Sim::new(14, 1);
+    let broadcast = sim.broadcast();
+    let large = Show { layers: vec![(30, 1280, 720, None)], packet_bytes: 1100, ..Show::simulcast(Codec::H264) };
+    sim.publish(broadcast, large);
+    let viewer = sim.view(broadcast, &Viewer::default());
+    sim.run_ms(4000);
+    let media = sim.seats[viewer].judge.video_ssrc().unwrap();
+    let seqs = sim.seats[viewer].judge.newest_numbers(100);
+    let before = sim.engines[0].counters.retransmitted;
+    sim.say(viewer, &wire::nack(1, media, &seqs));
+    let took = sim.run_until(1000, |sim| sim.engines[0].counters.retransmitted == before + 100);
+    // The request takes 20 ms; then 100 packets of 1100 bytes at five times 6.6 Mbit/s, less what may leave in one burst.
+    assert!((Duration::from_millis(38)..Duration::from_millis(60)).contains(&took), "{took:?}");
+    sim.finish();
 }

@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Engine;
-use crate::limits;
-use crate::sfu::forward::{Sending, Wire, retransmit};
+use crate::sfu::forward::Wire;
 use crate::sfu::peer::DownRef;
 use crate::sfu::rtp::id::Ssrc;
 use crate::sfu::rtp::rtcp::{ReportBlock, RtcpItem, nacked, parse_compound};
@@ -68,19 +67,17 @@ impl Engine {
 
     fn handle_nack(&mut self, now: Instant, key: usize, media: Ssrc, pid: u16, blp: u16, wire: &mut impl Wire) {
         let Some(down) = self.down_ref(key, media) else { return };
-        let at = self.send_time(now);
-        let broadcast = self.peers[key].broadcast;
-        if let Some(down) = self.broadcasts[broadcast].track_mut(down.slot).downs.get_mut(down.key) {
+        let peer = &mut self.peers[key];
+        if let Some(down) = self.broadcasts[peer.broadcast].track_mut(down.slot).downs.get_mut(down.key) {
             down.handle_report();
         }
+        let round_trip = peer.path.report().rtt_ms.map_or(Duration::ZERO, |ms| Duration::from_secs_f32(ms / 1000.0));
         for seq in nacked(pid, blp) {
-            if !self.peers[key].resend.take(now, limits::RETRANSMIT_BUDGET_PER_S) {
-                return;
+            if let Err(why) = peer.resends.ask(now, media, WireSeq(seq), round_trip, self.egress[key].bytes) {
+                self.counters.not_resent[why as usize] += 1;
             }
-            let track = self.broadcasts[broadcast].track_mut(down.slot);
-            let sending = Sending { at, egress: &mut self.egress, buffer: &mut self.buffer, wire, counters: &mut self.counters };
-            retransmit(track, down.key, WireSeq(seq), sending);
         }
+        self.send_repairs(now, key, wire);
     }
 
     /// Registers that someone here cannot go on without a key frame of this layer.

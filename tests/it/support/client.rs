@@ -374,6 +374,13 @@ impl Client {
         }
         let compound = crypto.inbound.decrypt_rtcp(datagram).expect("what is sent to us opens");
         let packets = wire::parse_rtcp(&compound);
+        if let Some(receiver) = &mut self.receiver {
+            for packet in &packets {
+                if let Rtcp::SenderReport { ssrc, ntp, .. } = packet {
+                    receiver.handle_sender_report(now, *ssrc, *ntp);
+                }
+            }
+        }
         let Some(encoder) = &mut self.encoder else { return };
         if packets.iter().any(|packet| matches!(packet, Rtcp::Pli)) {
             encoder.keyframe_requests.push(now);

@@ -36,6 +36,8 @@ pub(crate) struct Seen {
 #[derive(Debug)]
 pub(crate) struct Receiver {
     pub reports: Reports,
+    /// How old a hole is when it is asked for.
+    pub asks_after: Duration,
     /// Sends no NACK when false.
     pub repairs: bool,
     video_ssrc: Option<u32>,
@@ -69,12 +71,15 @@ pub(crate) struct Receiver {
     expected_before: i64,
     received_before: u64,
     received: u64,
+    /// Middle of the NTP time of the newest sender report of the video, and when it came.
+    sender_report: Option<(u32, Instant)>,
 }
 
 impl Receiver {
     pub(crate) fn new(now: Instant, video: Option<(u32, Option<u32>)>, reports: Reports) -> Self {
         Self {
             reports,
+            asks_after: NACK_AFTER,
             repairs: true,
             video_ssrc: video.map(|(ssrc, _)| ssrc),
             rtx_ssrc: video.and_then(|(_, rtx)| rtx),
@@ -104,6 +109,7 @@ impl Receiver {
             expected_before: 0,
             received_before: 0,
             received: 0,
+            sender_report: None,
         }
     }
 
@@ -178,10 +184,17 @@ impl Receiver {
         self.first.get_or_insert(seq);
         if let Some(highest) = self.highest {
             for hole in highest + 1..seq {
-                self.missing.insert(hole, (now + NACK_AFTER, 0));
+                self.missing.insert(hole, (now + self.asks_after, 0));
             }
         }
         self.highest = Some(self.highest.map_or(seq, |highest| highest.max(seq)));
+    }
+
+    /// A sender report of the video's came.
+    pub(crate) fn handle_sender_report(&mut self, now: Instant, ssrc: u32, ntp: u64) {
+        if Some(ssrc) == self.video_ssrc {
+            self.sender_report = Some(((ntp >> 16) as u32, now));
+        }
     }
 
     pub(crate) fn wake_at(&self) -> Instant {
@@ -215,7 +228,8 @@ impl Receiver {
                 self.expected_before = expected;
                 self.received_before = self.received;
                 let fraction = if new > 0 { ((new - got).max(0) * 256 / new).min(255) as u8 } else { 0 };
-                out.push(wire::receiver_report(REPORTER, media, fraction, highest as u32));
+                let last_report = self.sender_report.map_or((0, 0), |(middle, at)| (middle, ((now - at).as_secs_f64() * 65_536.0) as u32));
+                out.push(wire::receiver_report(REPORTER, media, fraction, highest as u32, last_report));
             }
         }
         out

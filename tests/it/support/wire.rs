@@ -156,8 +156,9 @@ pub(crate) fn sender_report(ssrc: u32, ntp: u64, rtp: u32, packets: u32, octets:
     rtcp(200, 0, &body)
 }
 
-pub(crate) fn receiver_report(reporter: u32, media: u32, fraction_lost: u8, highest: u32) -> Vec<u8> {
-    let words = [reporter, media, u32::from(fraction_lost) << 24, highest, 0, 0, 0];
+/// `last_report`: middle of the NTP time of the newest sender report, and how long ago it came, in 65,536ths of a second.
+pub(crate) fn receiver_report(reporter: u32, media: u32, fraction_lost: u8, highest: u32, last_report: (u32, u32)) -> Vec<u8> {
+    let words = [reporter, media, u32::from(fraction_lost) << 24, highest, 0, last_report.0, last_report.1];
     rtcp(201, 1, &words.map(u32::to_be_bytes).concat())
 }
 
