@@ -394,7 +394,7 @@ pub const LAYER_SILENCE: Duration = Duration::from_millis(1500);
 pub const RESEND_SHARE_PERCENT: u64 = 25;
 /// What a viewer may save up of that share, bytes: a large key frame that is lost whole. Full: nothing more is added.
 pub const RESEND_BUDGET_BYTES_MAX: u64 = 256 * 1024;
-/// Retransmissions to one viewer that are remembered, 12 bytes each: the packets of a round trip. Full: one is forgotten, and may be sent again
+/// Retransmissions to one viewer that are remembered, 16 bytes each: the packets of a round trip. Full: one is forgotten, and may be sent again
 /// sooner than it should.
 pub const RESENDS_REMEMBERED: usize = 128;
 /// Retransmissions to one viewer that wait for their turn. Full: the newest is ignored, counted; it is asked for again.

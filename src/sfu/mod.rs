@@ -13,7 +13,7 @@
 //! udp.rs            one system call per viewer and frame
 //! ```
 //! A newcomer's way: group_cache.rs -> replay.rs, a place in the ring, when its turn comes (pacer.rs), until it is live.
-//! The way back: NACK -> rewrite.rs -> packet_ring.rs; PLI -> replay.rs, then keyframe.rs; feedback -> bandwidth.rs -> allocator.rs -> down_track.rs.
+//! The way back: NACK -> resend.rs -> rewrite.rs -> packet_ring.rs; PLI -> replay.rs, then keyframe.rs; feedback -> bandwidth.rs -> allocator.rs -> down_track.rs.
 //!
 //! Core and shell: `start.rs`, `worker.rs`, `udp.rs`, `pool.rs` and `handle.rs` touch threads, sockets or clocks; nothing else does.
 
