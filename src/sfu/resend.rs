@@ -65,7 +65,8 @@ pub struct Resends {
     waiting: VecDeque<(Ssrc, WireSeq)>,
     /// When the next may leave.
     due: Option<Instant>,
-    budget_bytes: u64,
+    /// Below zero when the last one took more than was left: the next waits until that is paid.
+    budget_bytes: i64,
     media_bytes: u64,
     resent_bytes: u64,
 }
@@ -78,7 +79,7 @@ impl Resends {
     pub fn ask(&mut self, now: Instant, ssrc: Ssrc, seq: WireSeq, round_trip: Duration, sent_bytes: u64) -> Result<(), NotResent> {
         self.check(now, ssrc, seq, round_trip)?;
         self.fill(sent_bytes);
-        if self.budget_bytes == 0 {
+        if self.budget_bytes <= 0 {
             return Err(NotResent::OverBudget);
         }
         if self.waiting.contains(&(ssrc, seq)) {
@@ -114,7 +115,7 @@ impl Resends {
         let slot = &mut self.recent[usize::from(seq.0) % limits::RESENDS_REMEMBERED];
         let times = slot.filter(|resent| (resent.ssrc, resent.seq) == (ssrc, seq)).map_or(1, |resent| resent.times + 1);
         *slot = Some(Resent { ssrc, seq, times, at_ms: now.saturating_duration_since(epoch).as_millis() as u32 });
-        self.budget_bytes = self.budget_bytes.saturating_sub(bytes as u64);
+        self.budget_bytes -= bytes as i64;
         self.resent_bytes += bytes as u64;
         self.due = Some(paced(self.due.unwrap_or(now), now, bytes, rate_bps));
     }
@@ -149,7 +150,7 @@ impl Resends {
             media_bytes.saturating_sub(self.media_bytes) * limits::RESEND_SHARE_PERCENT / 100
         };
         self.media_bytes = media_bytes;
-        self.budget_bytes = (self.budget_bytes + share).min(limits::RESEND_BUDGET_BYTES_MAX);
+        self.budget_bytes = (self.budget_bytes + share as i64).min(limits::RESEND_BUDGET_BYTES_MAX as i64);
     }
 }
 
