@@ -407,6 +407,16 @@ pub const RESEND_AGAIN_MAX: Duration = Duration::from_millis(400);
 pub const RESENDS_OF_ONE_MAX: u16 = 10;
 /// A retransmission this old says nothing of a request: receivers give up sooner, and wire numbers come round again.
 pub const RESEND_FORGOTTEN_AFTER: Duration = Duration::from_secs(5);
+/// Speech outlasts its last loud packet by this: the gaps between words.
+pub const VOICE_KEPT: Duration = Duration::from_millis(500);
+/// Who speaks is shown until another one has been louder for this long: longer than an interjection.
+pub const SPEAKER_KEPT: Duration = Duration::from_millis(1500);
+/// Loss that a viewer reports from which on its sound carries the frame before, and the two before, in thousandths: below the first, what
+/// decoders invent is not heard; from the second on, two in a row are lost often enough to be.
+pub const REDUNDANCY_ONE_FROM_PERMILLE: u32 = 20;
+pub const REDUNDANCY_TWO_FROM_PERMILLE: u32 = 80;
+/// Redundancy outlasts the last report that called for it by this: two intervals of the reports that browsers make of sound.
+pub const REDUNDANCY_KEPT: Duration = Duration::from_secs(10);
 /// Sent packets remembered per viewer for transport-wide feedback. Full: the oldest is forgotten (counts as unknown, not lost).
 pub const TWCC_HISTORY: usize = 512;
 

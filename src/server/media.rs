@@ -16,8 +16,9 @@ use crate::sfu::{self, SfuConfig, SfuEvents, SfuHandle, SfuShutdown, StartError}
 use crate::store::secret_file;
 use crate::telemetry::{
     SFU_ADDRESS_CHANGES, SFU_BROADCASTS, SFU_BYTES_FORWARDED, SFU_BYTES_RECEIVED, SFU_EVENTS_DROPPED, SFU_HANDSHAKES,
-    SFU_KEYFRAME_REQUESTS, SFU_KEYFRAME_WISHES, SFU_NACKS_SENT, SFU_NOT_RESENT, SFU_PACKETS_DROPPED, SFU_PACKETS_FORWARDED,
-    SFU_PACKETS_RECEIVED, SFU_PACKETS_RETRANSMITTED, SFU_PEERS, SFU_REPLAY_FALLBACKS, SFU_REPLAYS, SFU_RETRANSMITS_MISSED, SFU_SENDS,
+    SFU_KEYFRAME_REQUESTS, SFU_KEYFRAME_WISHES, SFU_MENDED_BY_REDUNDANCY, SFU_NACKS_SENT, SFU_NOT_RESENT, SFU_PACKETS_DROPPED,
+    SFU_PACKETS_FORWARDED, SFU_PACKETS_RECEIVED, SFU_PACKETS_RETRANSMITTED, SFU_PEERS, SFU_REDUNDANT, SFU_REPLAY_FALLBACKS, SFU_REPLAYS,
+    SFU_RETRANSMITS_MISSED, SFU_SENDS,
 };
 
 /// The node's DTLS certificate in the data directory: kept, so that browsers that come back meet the same node.
@@ -95,6 +96,8 @@ fn show(worker: String, snapshot: &WorkerSnapshot) {
         (SFU_PACKETS_RETRANSMITTED, counters.retransmitted),
         (SFU_RETRANSMITS_MISSED, counters.retransmit_missed),
         (SFU_NACKS_SENT, counters.nacks_to_publishers),
+        (SFU_MENDED_BY_REDUNDANCY, counters.mended_by_redundancy),
+        (SFU_REDUNDANT, counters.redundant),
         (SFU_KEYFRAME_REQUESTS, counters.keyframe_requests),
         (SFU_KEYFRAME_WISHES, counters.keyframe_wishes),
         (SFU_ADDRESS_CHANGES, counters.address_changes),

@@ -14,10 +14,12 @@ use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::group_cache::{Playable, Unfit, begins_frame};
 use crate::sfu::negotiate::NegotiatedCodec;
 use crate::sfu::packet::RtpPacket;
+use crate::sfu::redundancy::Redundancy;
 use crate::sfu::replay::{Extent, Replay, replay_rate_bps};
 use crate::sfu::rewrite::{Rewriter, Rewritten, TimeMap};
 use crate::sfu::rtp::extensions::ExtensionMap;
 use crate::sfu::rtp::id::{Mid, Pt, Ssrc};
+use crate::sfu::rtp::red::Earlier;
 use crate::sfu::rtp::seq::{RtpTime, SeqNo};
 use crate::sfu::stats::DropReason;
 use crate::sfu::up_track::Layer;
@@ -79,6 +81,7 @@ pub struct DownTrack {
     /// The viewer has reported on this track, so it has received some of it.
     heard: bool,
     rtx_seq: u64,
+    pub redundancy: Redundancy,
     pub report: SendReport,
     pub news: News,
 }
@@ -89,6 +92,7 @@ struct Mapping {
     codec: Codec,
     pt: Option<Pt>,
     rtx_pt: Option<Pt>,
+    red_pt: Option<Pt>,
 }
 
 /// The viewer's timeline: the newest packet sent on it. Carries it over switches, and into sender reports.
@@ -169,6 +173,7 @@ impl DownTrack {
             wishes: Wishes::default(),
             heard: false,
             rtx_seq: u64::from(start & 0x7fff),
+            redundancy: Redundancy::default(),
             report: SendReport::default(),
             news: News::default(),
         }
@@ -208,6 +213,13 @@ impl DownTrack {
     /// Payload type and retransmission payload type for the codec being sent.
     pub fn payload_types(&self) -> (Option<Pt>, Option<Pt>) {
         self.mapped.map_or((None, None), |mapping| (mapping.pt, mapping.rtx_pt))
+    }
+
+    /// The earlier packets that go with this one, and the payload type of such a packet: to viewers of sound that reported loss.
+    pub fn redundant<'a>(&self, packet: &RtpPacket, layers: &'a [Layer]) -> Option<(Pt, Earlier<'a>)> {
+        let (red_pt, segment) = (self.mapped?.red_pt?, self.rewriter.segment()?);
+        let source = layers.get(usize::from(segment.layer))?;
+        Some((red_pt, self.redundancy.earlier(packet, segment, &source.ring)?))
     }
 
     /// The next number on the retransmission stream.
@@ -439,7 +451,12 @@ impl DownTrack {
 
     fn map_codec(&mut self, codec: Codec) -> Mapping {
         let negotiated = self.codecs.iter().find(|negotiated| negotiated.codec == codec);
-        let mapping = Mapping { codec, pt: negotiated.map(|n| n.pt), rtx_pt: negotiated.and_then(|n| n.rtx_pt) };
+        let mapping = Mapping {
+            codec,
+            pt: negotiated.map(|n| n.pt),
+            rtx_pt: negotiated.and_then(|n| n.rtx_pt),
+            red_pt: negotiated.and_then(|n| n.red_pt),
+        };
         self.mapped = Some(mapping);
         if mapping.pt.is_none() {
             self.news.cannot_decode = Some(codec);

@@ -19,6 +19,7 @@ use crate::sfu::rewrite::Rewritten;
 use crate::sfu::rtp::extensions::{EgressExtensions, ExtensionKind, write_extensions};
 use crate::sfu::rtp::header::{FIXED_HEADER_LEN, FixedHeader, fixed_header_bytes};
 use crate::sfu::rtp::id::{Pt, Ssrc};
+use crate::sfu::rtp::red::{self, Earlier};
 use crate::sfu::rtp::rtx;
 use crate::sfu::rtp::seq::{RtpTime, SeqNo, WireSeq};
 use crate::sfu::stats::{Counters, DropReason};
@@ -104,7 +105,14 @@ pub fn forward_run(up: &mut UpTrack, layer: u8, run: &[Arc<RtpPacket>], sending:
                 Verdict::Queued => {}
                 Verdict::Forward(numbers) => {
                     let start = burst.begin();
-                    write_packet(at, down, egress, packet, numbers, padding.bytes(index), burst.buffer);
+                    let form = match down.redundant(packet, &up.layers) {
+                        Some((pt, earlier)) => {
+                            counters.redundant += 1;
+                            Form::Redundant(pt, earlier)
+                        }
+                        None => Form::Padded(padding.bytes(index)),
+                    };
+                    write_packet(at, down, egress, packet, numbers, form, burst.buffer);
                     let length = burst.end(start, egress, wire, counters);
                     count(down, egress, packet, length);
                 }
@@ -128,7 +136,7 @@ pub fn forward_piece(up: &mut UpTrack, down: usize, sending: Sending<'_, impl Wi
     let mut bytes = 0;
     while let Some((packet, numbers)) = down.next_of_piece(layers) {
         let start = burst.begin();
-        write_packet(at, down, egress, packet, numbers, 0, burst.buffer);
+        write_packet(at, down, egress, packet, numbers, Form::Padded(0), burst.buffer);
         let length = burst.end(start, egress, wire, counters);
         count(down, egress, packet, length);
         bytes += length;
@@ -182,23 +190,38 @@ pub fn retransmit(up: &mut UpTrack, down: usize, wanted: WireSeq, sending: Sendi
     Some(length)
 }
 
-/// Writes and seals one packet at the end of `buffer`, with `padding` bytes behind its payload (RFC 3550 section 5.1).
+/// What a packet's payload is beside itself.
+enum Form<'a> {
+    /// With so many bytes of padding behind it (RFC 3550 section 5.1).
+    Padded(u8),
+    /// With earlier ones, under this payload type (RFC 2198).
+    Redundant(Pt, Earlier<'a>),
+}
+
+/// Writes and seals one packet at the end of `buffer`.
 fn write_packet(
     at: SendTime,
     down: &mut DownTrack,
     egress: &mut Egress,
     packet: &RtpPacket,
     numbers: Rewritten,
-    padding: u8,
+    form: Form<'_>,
     buffer: &mut Vec<u8>,
 ) {
-    let (Some(pt), _) = down.payload_types() else { return };
+    let (Some(frame_pt), _) = down.payload_types() else { return };
     let start = buffer.len();
+    let (pt, padding) = match form {
+        Form::Padded(bytes) => (frame_pt, bytes),
+        Form::Redundant(pt, _) => (pt, 0),
+    };
     let has_padding = padding > 0;
     let header = Header { ssrc: down.ssrc, pt, seq: numbers.seq, time: numbers.time.0, marker: packet.marker, has_padding };
     let header_len = write_header(at, down, egress, packet, header, buffer, start);
     let payload = buffer.len();
-    buffer.extend_from_slice(&packet.payload);
+    match &form {
+        Form::Padded(_) => buffer.extend_from_slice(&packet.payload),
+        Form::Redundant(_, earlier) => red::write(buffer, frame_pt, &packet.payload, earlier),
+    }
     if let Some(ids) = &packet.info.picture {
         let ids = down.rewriter.rewrite_picture_ids(ids);
         picture_id::patch_payload(packet.codec, &mut buffer[payload..], &ids);

@@ -26,6 +26,7 @@ pub mod rtp;
 pub mod transport;
 
 pub mod allocator;
+pub mod audio_level;
 pub mod bandwidth;
 pub mod broadcast;
 pub mod down_track;
@@ -42,6 +43,7 @@ pub mod packet;
 pub mod packet_ring;
 pub mod peer;
 pub mod publisher;
+pub mod redundancy;
 pub mod replay;
 pub mod resend;
 pub mod rewrite;

@@ -160,6 +160,10 @@ pub struct Counters {
     /// Times that viewers asked for a key frame.
     pub keyframe_wishes: u64,
     pub nacks_to_publishers: u64,
+    /// Packets of sound that a publisher's redundancy brought instead of themselves.
+    pub mended_by_redundancy: u64,
+    /// Packets of sound that were sent with earlier ones in them.
+    pub redundant: u64,
     pub handshakes_completed: u64,
     pub handshakes_failed: u64,
     pub events_dropped: u64,

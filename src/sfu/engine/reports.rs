@@ -3,10 +3,12 @@
 use std::time::{Duration, Instant};
 
 use super::Engine;
+use crate::sfu::codec::MediaKind;
 use crate::sfu::forward::Wire;
 use crate::sfu::peer::DownRef;
 use crate::sfu::rtp::id::Ssrc;
 use crate::sfu::rtp::rtcp::{ReportBlock, RtcpItem, nacked, parse_compound};
+use crate::sfu::rtp::rtcp_build;
 use crate::sfu::rtp::seq::WireSeq;
 use crate::sfu::tap::Handover;
 
@@ -42,6 +44,13 @@ impl Engine {
             RtcpItem::TransportCc(feedback) => {
                 self.peers[key].path.handle_feedback(now, &self.egress[key].sent, feedback.iter());
             }
+            RtcpItem::ReferenceTime { reporter, ntp } => {
+                // Who knows its round trip asks again after one, not after a guess of a tenth of a second.
+                let Some(ours) = self.peers[key].downs.first().map(|down| down.ssrc) else { return };
+                let mut answer = Vec::new();
+                rtcp_build::reference_answer(&mut answer, ours, reporter, ntp);
+                self.send_rtcp(key, &answer, wire);
+            }
             // A publisher's goodbye is believed only from DTLS or WHIP: a stray BYE must not end a show.
             RtcpItem::Bye { .. } | RtcpItem::Other { .. } => {}
         }
@@ -54,6 +63,12 @@ impl Engine {
     fn handle_report_block(&mut self, now: Instant, key: usize, block: &ReportBlock) {
         let Some(down) = self.down_ref(key, block.ssrc) else { return };
         let peer = &mut self.peers[key];
+        // What is lost of the picture would be lost of the sound, and browsers report on the picture five times as often.
+        for sound in peer.downs.iter().filter(|reference| reference.slot.kind() == MediaKind::Audio) {
+            if let Some(sound) = self.broadcasts[peer.broadcast].track_mut(sound.slot).downs.get_mut(sound.key) {
+                sound.redundancy.handle_report(now, block.fraction_lost);
+            }
+        }
         let track = self.broadcasts[peer.broadcast].track_mut(down.slot);
         let Some(down) = track.downs.get_mut(down.key) else { return };
         down.handle_report();

@@ -376,8 +376,10 @@ impl Client {
         let packets = wire::parse_rtcp(&compound);
         if let Some(receiver) = &mut self.receiver {
             for packet in &packets {
-                if let Rtcp::SenderReport { ssrc, ntp, .. } = packet {
-                    receiver.handle_sender_report(now, *ssrc, *ntp);
+                match packet {
+                    Rtcp::SenderReport { ssrc, ntp, .. } => receiver.handle_sender_report(now, *ssrc, *ntp),
+                    Rtcp::ReferenceAnswer { reference, delay } => receiver.handle_reference_answer(now, *reference, *delay),
+                    Rtcp::ReceiverReport | Rtcp::Nack { .. } | Rtcp::Pli | Rtcp::Other => {}
                 }
             }
         }
@@ -390,7 +392,7 @@ impl Client {
             match packet {
                 Rtcp::Pli => encoder.handle_pli(),
                 Rtcp::Nack { media, seqs } => repairs.extend(encoder.handle_nack(media, &seqs, ledger)),
-                Rtcp::SenderReport { .. } | Rtcp::ReceiverReport | Rtcp::Other => {}
+                Rtcp::SenderReport { .. } | Rtcp::ReceiverReport | Rtcp::ReferenceAnswer { .. } | Rtcp::Other => {}
             }
         }
         repairs.iter().for_each(|packet| self.send_rtp(packet));
