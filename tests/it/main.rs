@@ -12,6 +12,7 @@ mod join;
 mod layering;
 mod leave;
 mod loss;
+mod memory;
 mod metrics_docs;
 mod real;
 mod returns;
