@@ -51,7 +51,7 @@ pub const METRICS_UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// `net.core.rmem_max` and `wmem_max`, bytes: 20 ms of 1 Gbit/s. Smaller: a warning.
 pub const UDP_BUFFER_WANTED: u64 = 2_500_000;
-/// Descriptors beside one per viewer: listeners, media sockets, database, log. Fewer: a warning.
+/// Descriptors beside those of viewers (one each, two with media over TCP): listeners, media sockets, database, log. Fewer: a warning.
 pub const OPEN_FILES_RESERVE: u64 = 512;
 /// A loopback datagram comes back within this, or UDP is taken as refused.
 pub const UDP_ECHO_TIMEOUT: Duration = Duration::from_secs(1);
@@ -194,8 +194,9 @@ pub const ICE_CONSENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// most clients nominate once, and do not know when their NAT gives them another address. Viewers of video send reports several times a
 /// second; a wrong move would only lead to another path of the same client.
 pub const ICE_PATH_SILENCE: Duration = Duration::from_secs(1);
-/// Addresses of one peer that passed a check: its interfaces times two IP versions. Full: the oldest that is not selected is forgotten.
-pub const ICE_VALIDATED_MAX: usize = 8;
+/// Addresses of one peer that passed a check: its interfaces times two IP versions, by UDP and by TCP. Full: the one that is not selected and was
+/// checked longest ago is forgotten.
+pub const ICE_VALIDATED_MAX: usize = 16;
 /// A DTLS handshake that is not complete by then fails: five retransmissions on a bad mobile link.
 pub const DTLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 /// A flight of the handshake that nothing answers is sent again after this long, then after twice that, and so on: above most round trips,
@@ -323,6 +324,9 @@ pub const RECONNECT_AFTER_MS: u32 = 1_000;
 pub const SDP_FRAGMENT_BYTES_MAX: usize = 16 * 1024;
 /// JSON body of a REST call, bytes. Longer: 413.
 pub const JSON_BODY_BYTES_MAX: usize = 32 * 1024;
+/// Of a body that is too large, so much is read and thrown away before the refusal, so that its sender can read that. More: the connection is
+/// cut.
+pub const REFUSED_BODY_BYTES_MAX: usize = 1 << 20;
 /// Broadcasts in one list answer. More: the ones with the most viewers.
 pub const LIST_MAX: usize = 200;
 /// TURN REST credentials are good for this long.
@@ -363,6 +367,15 @@ pub const REPLAYS_IN_ROW_MAX: u8 = 2;
 pub const REPLAY_ROW_ENDS: Duration = Duration::from_secs(3);
 /// How far paced sending may be behind its schedule and catch up by a burst. More: the schedule moves.
 pub const PACE_CATCH_UP_MAX: Duration = Duration::from_millis(5);
+/// A viewer's bucket: what may leave at once, as time at its pacing rate. Full: the rest of the frame is spread.
+pub const PACE_BURST: Duration = Duration::from_millis(5);
+/// Pieces of a frame that is spread, as time; and packets, so that a piece is worth a send.
+pub const PACE_PIECE: Duration = Duration::from_millis(5);
+pub const PACE_PIECE_PACKETS_MIN: u16 = 4;
+/// What waits has left within this, whatever the rate was said to be: a layer may be faster now than it was.
+pub const PACE_DRAINED_WITHIN: Duration = Duration::from_millis(250);
+/// Packets that a viewer may be behind and still be sent all of them. More: it goes on with the next key frame.
+pub const PACE_BEHIND_MAX: u64 = 256;
 /// Key frames are asked for this often while anyone watches: the age a join cache and an HLS segment are built on.
 pub const KEYFRAME_CADENCE: Duration = Duration::from_secs(2);
 /// At most one key-frame request to a publisher in this time, whoever needs it: a key frame costs every viewer bandwidth.
@@ -400,8 +413,6 @@ pub const TRACK_CLOCK_INTERVAL: Duration = Duration::from_secs(10);
 pub const LAYER_SILENCE: Duration = Duration::from_millis(1500);
 /// Retransmissions a viewer may ask for per second, packets. More: ignored (a retransmission storm feeds itself).
 pub const RETRANSMIT_BUDGET_PER_S: u32 = 600;
-/// Sent packets remembered per viewer for transport-wide feedback. Full: the oldest is forgotten (counts as unknown, not lost).
-pub const TWCC_HISTORY: usize = 512;
 
 // ---- Media plane: congestion control ----
 
@@ -434,5 +445,36 @@ pub const RECV_BUFFER_BYTES: usize = 64 * 1024;
 pub const RECV_BATCHES_MAX: usize = 8;
 /// Hand-overs handled before the sockets get their turn.
 pub const HANDOVERS_PER_TURN: usize = 64;
-/// Candidates in an answer. A host with more addresses names the first ones.
+/// Addresses that an answer's candidates name. A host with more names the first ones.
 pub const CANDIDATES_MAX: usize = 6;
+
+// ---- Media plane: ICE-TCP ----
+
+/// Connections of one worker: one per peer. Browsers open one per candidate while they connect and close those they do not need. Full:
+/// closed unread.
+pub const TCP_CONNECTIONS_PER_WORKER_MAX: usize = PEERS_PER_WORKER_MAX;
+/// Connections of one address (IPv6: one /64) to one worker, as for HTTP: a household behind one NAT. Full: closed unread. Loopback is not bound.
+pub const TCP_CONNECTIONS_PER_ADDRESS: u32 = 512;
+/// Clients that have connected and are not accepted yet. Full: the kernel lets them try again.
+pub const TCP_LISTEN_BACKLOG: i32 = 1024;
+/// A connection from which no check has passed by then is closed, and one whose peer is gone. Clients check as soon as they are connected.
+pub const TCP_CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection that says nothing for this long is closed. Clients check paths in reserve at least every 30 s.
+pub const TCP_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest frame, bytes: more than any path's MTU, and less than the first two bytes of HTTP, TLS or SSH say. Longer: closed.
+pub const TCP_FRAME_BYTES_MAX: usize = 4096;
+/// One read, bytes. A publisher's frame of video is one or two.
+pub const TCP_READ_BYTES: usize = 16 * 1024;
+/// Reads of all connections that wait for the worker. Full: their tasks read no further, and TCP slows the clients down.
+pub const TCP_INBOX: usize = 256;
+/// Of those, handled before timers get their turn.
+pub const TCP_EVENTS_PER_TURN: usize = 64;
+/// Bytes of one connection that the socket has not taken: 1.3 s of 3 Mbit/s, enough for a join before TCP has found its speed. Full: what
+/// comes next is dropped in whole bursts, as a narrow link would.
+pub const TCP_BACKLOG_BYTES: usize = 512 * 1024;
+/// A backlog that is empty again keeps this much room, bytes: a frame of video.
+pub const TCP_BACKLOG_KEPT_BYTES: usize = 32 * 1024;
+/// Bytes that the kernel may hold of one connection beyond what is on its way (TCP_NOTSENT_LOWAT). More stays in the backlog.
+pub const TCP_UNSENT_BYTES: u32 = 32 * 1024;
+/// Attempts to find a port that is free for UDP and TCP, when the system chooses it (tests). More: start-up fails.
+pub const PORT_ATTEMPTS: usize = 16;

@@ -36,8 +36,9 @@ pub struct Host {
 /// What cannot be bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
-    Tcp,
-    Udp,
+    Http,
+    MediaTcp,
+    MediaUdp,
 }
 
 /// One thing an operator should know, in words.
@@ -63,11 +64,16 @@ impl fmt::Display for Finding {
 pub fn probe(config: &Config) -> Host {
     let mut unbound = Vec::new();
     if let Err(error) = TcpListener::bind(config.listen) {
-        unbound.push((Transport::Tcp, config.listen, error.kind()));
+        unbound.push((Transport::Http, config.listen, error.kind()));
     }
     for address in media_addresses(config) {
         if let Err(error) = UdpSocket::bind(address) {
-            unbound.push((Transport::Udp, address, error.kind()));
+            unbound.push((Transport::MediaUdp, address, error.kind()));
+        }
+        if config.media_tcp
+            && let Err(error) = TcpListener::bind(address)
+        {
+            unbound.push((Transport::MediaTcp, address, error.kind()));
         }
     }
     let loopback = if config.media_v4.is_some() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::V6(Ipv6Addr::LOCALHOST) };
@@ -94,7 +100,7 @@ pub fn judge(config: &Config, host: &Host) -> Vec<Finding> {
     for &(transport, address, kind) in &host.unbound {
         let words = cannot_bind(transport, address, kind);
         // A host without IPv6 serves IPv4.
-        let is_spare = transport == Transport::Udp && address.is_ipv6() && config.media_v4.is_some() && kind != io::ErrorKind::AddrInUse;
+        let is_spare = transport != Transport::Http && address.is_ipv6() && config.media_v4.is_some() && kind != io::ErrorKind::AddrInUse;
         let said = if is_spare { &mut warnings } else { &mut errors };
         // An address that is missing is missing for every worker.
         if !said.contains(&words) {
@@ -110,7 +116,9 @@ pub fn judge(config: &Config, host: &Host) -> Vec<Finding> {
     if !config.listen.ip().is_loopback() {
         warnings.extend(shortages_of_a_public_server(config, host));
     }
-    let wanted = u64::from(config.max_viewers) + OPEN_FILES_RESERVE;
+    // A viewer's WebSocket, and its media where they come by TCP.
+    let each = 1 + u64::from(config.media_tcp);
+    let wanted = u64::from(config.max_viewers) * each + OPEN_FILES_RESERVE;
     if let Some(most) = host.open_files.filter(|&most| most < wanted) {
         warnings
             .push(format!("only {most} open files are allowed, {wanted} are needed for {} viewers: raise `ulimit -n`", config.max_viewers));
@@ -138,8 +146,9 @@ fn shortages_of_a_public_server(config: &Config, host: &Host) -> Vec<String> {
 
 fn cannot_bind(transport: Transport, address: SocketAddr, kind: io::ErrorKind) -> String {
     let (name, key) = match transport {
-        Transport::Tcp => ("TCP", "listen"),
-        Transport::Udp => ("UDP", "media_port"),
+        Transport::Http => ("TCP", "listen"),
+        Transport::MediaTcp => ("TCP", "media_port"),
+        Transport::MediaUdp => ("UDP", "media_port"),
     };
     match kind {
         io::ErrorKind::AddrInUse => format!("{key}: {name} port {} is taken on {}: choose another", address.port(), address.ip()),
@@ -151,7 +160,7 @@ fn cannot_bind(transport: Transport, address: SocketAddr, kind: io::ErrorKind) -
     }
 }
 
-/// Every UDP address that the workers will bind; none when the system chooses the ports.
+/// Every address that the workers will bind; none when the system chooses the ports.
 fn media_addresses(config: &Config) -> Vec<SocketAddr> {
     if config.media_port == 0 {
         return Vec::new();
@@ -226,7 +235,7 @@ mod tests {
         let address: SocketAddr = "127.0.0.1:7900".parse().unwrap();
         let host = Host {
             unix_s: 0,
-            unbound: vec![(Transport::Udp, address, io::ErrorKind::AddrInUse)],
+            unbound: vec![(Transport::MediaUdp, address, io::ErrorKind::AddrInUse)],
             udp_echo: Err(io::ErrorKind::TimedOut),
             unrouted: vec![[203, 0, 113, 1].into()],
             ..healthy()
@@ -237,6 +246,19 @@ mod tests {
         for expected in ["clock", "UDP port 7900 is taken", "UDP does not work", "no route to 203.0.113.1"] {
             assert!(text.contains(expected), "{expected} not in {text}");
         }
+    }
+
+    #[test]
+    fn a_port_that_is_taken_for_tcp_alone_is_told_as_such() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (address, port) = (taken.local_addr().unwrap(), taken.local_addr().unwrap().port().to_string());
+        let settings = [("listen", "127.0.0.1:0"), ("media_ip", "127.0.0.1"), ("media_port", &port), ("workers", "1")];
+        let host = probe(&config(&settings));
+        assert_eq!(host.unbound, [(Transport::MediaTcp, address, io::ErrorKind::AddrInUse)]);
+        let text = judge(&config(&settings), &host).iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        assert!(text.contains(&format!("media_port: TCP port {port} is taken")), "{text}");
+        let udp_alone = [settings[0], settings[1], settings[2], settings[3], ("media_tcp", "false")];
+        assert_eq!(probe(&config(&udp_alone)).unbound, []);
     }
 
     #[test]
@@ -252,7 +274,7 @@ mod tests {
     #[test]
     fn a_host_without_ipv6_is_served_over_ipv4() {
         let six: SocketAddr = "[::]:7900".parse().unwrap();
-        let host = Host { unbound: vec![(Transport::Udp, six, io::ErrorKind::AddrNotAvailable)], ..healthy() };
+        let host = Host { unbound: vec![(Transport::MediaUdp, six, io::ErrorKind::AddrNotAvailable)], ..healthy() };
         let findings = judge(&config(&[("listen", "0.0.0.0:7880")]), &host);
         assert!(matches!(findings.as_slice(), [Finding::Warning(_)]), "{findings:?}");
     }
@@ -263,6 +285,6 @@ mod tests {
         let port = taken.local_addr().unwrap().port().to_string();
         let config = config(&[("listen", "127.0.0.1:0"), ("media_ip", "127.0.0.1"), ("media_port", &port), ("workers", "1")]);
         let host = probe(&config);
-        assert_eq!(host.unbound, [(Transport::Udp, taken.local_addr().unwrap(), io::ErrorKind::AddrInUse)]);
+        assert_eq!(host.unbound, [(Transport::MediaUdp, taken.local_addr().unwrap(), io::ErrorKind::AddrInUse)]);
     }
 }

@@ -39,7 +39,9 @@ keys! {
     listen "listen" "COURTSIDE_LISTEN" "ADDR:PORT" One Some("127.0.0.1:7880"),
         "Where HTTP and WebSocket are served. Port 0 takes any free port.";
     media_port "media-port" "COURTSIDE_MEDIA_PORT" "PORT" One Some("7900"),
-        "First UDP port for media; worker i uses this plus i. 0 takes any free ports.";
+        "First port for media; worker i uses this plus i. 0 takes any free ports.";
+    media_tcp "media-tcp" "COURTSIDE_MEDIA_TCP" "BOOL" Switch Some("true"),
+        "Media over TCP too, on the same port numbers, for clients whose network lets no UDP through.";
     media_ip "media-ip" "COURTSIDE_MEDIA_IP" "IP" Many None,
         "Addresses the media sockets bind to, at most one of each family. Default: every address, also when `listen` is loopback, because Firefox does not connect to loopback candidates.";
     public_ip "public-ip" "COURTSIDE_PUBLIC_IP" "IP" Many None,
@@ -49,7 +51,7 @@ keys! {
     public_url "public-url" "COURTSIDE_PUBLIC_URL" "URL" One None,
         "Address under which people reach this server, for links in answers. Default: what `listen` says.";
     workers "workers" "COURTSIDE_WORKERS" "N" One None,
-        "Media threads, each with its own UDP port. Default: one per core.";
+        "Media threads, each with its own port. Default: one per core.";
     max_viewers "max-viewers" "COURTSIDE_MAX_VIEWERS" "N" One Some("5000"),
         "Media peers of this node; further ones are told that it is full.";
     connections_per_address "connections-per-address" "COURTSIDE_CONNECTIONS_PER_ADDRESS" "N" One None,

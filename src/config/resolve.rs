@@ -16,6 +16,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Worker `i` binds `media_port + i`; 0: any free ports.
     pub media_port: u16,
+    /// Media over TCP too, on the same port numbers.
+    pub media_tcp: bool,
     /// What the media sockets bind; at least one of the two is set.
     pub media_v4: Option<Ipv4Addr>,
     pub media_v6: Option<Ipv6Addr>,
@@ -123,6 +125,7 @@ impl Config {
         let mut read = Reader { raw, problems };
         let listen = read.one("listen", parse::socket_address);
         let media_port = read.one("media_port", parse::port);
+        let media_tcp = read.one("media_tcp", parse::switch);
         let mut media_ips = read.many("media_ip", parse::ip);
         let public_ips = read.many("public_ip", parse::public_ip);
         let advertise = read.many("advertise", parse::advertised);
@@ -148,6 +151,18 @@ impl Config {
         {
             read.wrong("media_port", format!("{first} leaves no room for {workers} workers: the last port is 65535"));
         }
+        if let (Some(first), Some(listen), Some(true)) = (media_port, listen, media_tcp)
+            && first != 0
+            && (u32::from(first)..u32::from(first) + u32::from(workers)).contains(&u32::from(listen.port()))
+        {
+            read.wrong(
+                "media_port",
+                format!(
+                    "{first} and {workers} workers take TCP port {} from `listen`: choose another, or `media_tcp = false`",
+                    listen.port()
+                ),
+            );
+        }
         if let Some(first) = advertise.iter().find(|first| u32::from(first.port()) + u32::from(workers) > 65_536) {
             read.wrong("advertise", format!("{first} leaves no room for {workers} workers: the last port is 65535"));
         }
@@ -168,7 +183,9 @@ impl Config {
         let (Some(listen), Some(media_port), Some(max_viewers), Some(data_dir)) = (listen, media_port, max_viewers, data_dir) else {
             return Err(ConfigErrors(read.problems));
         };
-        let (Some(open_publish), Some(open_view), Some(tls), Some(filter), Some(format)) = (open_publish, open_view, tls, filter, format)
+        let switches = (media_tcp, open_publish, open_view);
+        let ((Some(media_tcp), Some(open_publish), Some(open_view)), Some(tls), Some(filter), Some(format)) =
+            (switches, tls, filter, format)
         else {
             return Err(ConfigErrors(read.problems));
         };
@@ -178,6 +195,7 @@ impl Config {
         Ok(Self {
             listen,
             media_port,
+            media_tcp,
             media_v4,
             media_v6,
             public_ips,
@@ -319,6 +337,16 @@ mod tests {
         assert_eq!(bound("listen = '0.0.0.0:1'"), (Some(Ipv4Addr::UNSPECIFIED), Some(Ipv6Addr::UNSPECIFIED)));
         assert_eq!(bound("listen = '0.0.0.0:1'\nmedia_ip = ['10.0.0.1']"), (Some(Ipv4Addr::new(10, 0, 0, 1)), None));
         assert!(from_toml("media_ip = ['10.0.0.1', '10.0.0.2']").is_err());
+    }
+
+    #[test]
+    fn media_over_tcp_and_http_cannot_share_a_port() {
+        let text = from_toml("listen = '0.0.0.0:443'\nmedia_port = 442\nworkers = 2").unwrap_err().to_string();
+        assert!(text.contains("442 and 2 workers take TCP port 443 from `listen`"), "{text}");
+        for fine in ["media_tcp = false", "workers = 1"] {
+            let workers = if fine.starts_with('w') { "" } else { "workers = 2\n" };
+            from_toml(&format!("listen = '0.0.0.0:443'\nmedia_port = 442\n{workers}{fine}")).unwrap();
+        }
     }
 
     #[test]

@@ -9,14 +9,15 @@ use metrics::{counter, gauge};
 
 use crate::config::Config;
 use crate::sfu::group_cache::Unfit;
-use crate::sfu::stats::{DropReason, ReplayCause, WorkerSnapshot};
+use crate::sfu::stats::{DropReason, ReplayCause, TcpEnd, WorkerSnapshot};
 use crate::sfu::transport::dtls::{CertificateError, NodeCertificate};
 use crate::sfu::{self, SfuConfig, SfuEvents, SfuHandle, SfuShutdown, StartError};
 use crate::store::secret_file;
 use crate::telemetry::{
-    SFU_ADDRESS_CHANGES, SFU_BROADCASTS, SFU_BYTES_FORWARDED, SFU_BYTES_RECEIVED, SFU_EVENTS_DROPPED, SFU_HANDSHAKES,
+    SFU_ADDRESS_CHANGES, SFU_BROADCASTS, SFU_BYTES_FORWARDED, SFU_BYTES_RECEIVED, SFU_EVENTS_DROPPED, SFU_FRAMES_PACED, SFU_HANDSHAKES,
     SFU_KEYFRAME_REQUESTS, SFU_KEYFRAME_WISHES, SFU_NACKS_SENT, SFU_PACKETS_DROPPED, SFU_PACKETS_FORWARDED, SFU_PACKETS_RECEIVED,
-    SFU_PACKETS_RETRANSMITTED, SFU_PEERS, SFU_REPLAY_FALLBACKS, SFU_REPLAYS, SFU_RETRANSMITS_MISSED, SFU_SENDS,
+    SFU_PACKETS_RETRANSMITTED, SFU_PADDING_BYTES, SFU_PADDING_PACKETS, SFU_PEERS, SFU_PROBES, SFU_REPLAY_FALLBACKS, SFU_REPLAYS,
+    SFU_RETRANSMITS_MISSED, SFU_SENDS, SFU_TCP_CONNECTIONS, SFU_TCP_ENDED,
 };
 
 /// The node's DTLS certificate in the data directory: kept, so that browsers that come back meet the same node.
@@ -47,6 +48,7 @@ impl MediaPlane {
         let (handle, events, workers) = sfu::start(&SfuConfig {
             workers: config.workers,
             first_port: config.media_port,
+            tcp: config.media_tcp,
             bind_v4: config.media_v4,
             bind_v6: config.media_v6,
             announce: announced(config),
@@ -85,6 +87,7 @@ fn show(worker: String, snapshot: &WorkerSnapshot) {
     let counters = &snapshot.counters;
     gauge!(SFU_PEERS, "worker" => worker.clone()).set(snapshot.peers as f64);
     gauge!(SFU_BROADCASTS, "worker" => worker.clone()).set(snapshot.broadcasts as f64);
+    gauge!(SFU_TCP_CONNECTIONS, "worker" => worker.clone()).set(snapshot.tcp_connections as f64);
     for (name, value) in [
         (SFU_PACKETS_RECEIVED, counters.packets_received),
         (SFU_BYTES_RECEIVED, counters.bytes_received),
@@ -93,6 +96,10 @@ fn show(worker: String, snapshot: &WorkerSnapshot) {
         (SFU_SENDS, counters.sends),
         (SFU_PACKETS_RETRANSMITTED, counters.retransmitted),
         (SFU_RETRANSMITS_MISSED, counters.retransmit_missed),
+        (SFU_PROBES, counters.probes),
+        (SFU_PADDING_PACKETS, counters.padding_packets),
+        (SFU_PADDING_BYTES, counters.padding_bytes),
+        (SFU_FRAMES_PACED, counters.paced_frames),
         (SFU_NACKS_SENT, counters.nacks_to_publishers),
         (SFU_KEYFRAME_REQUESTS, counters.keyframe_requests),
         (SFU_KEYFRAME_WISHES, counters.keyframe_wishes),
@@ -110,6 +117,9 @@ fn show(worker: String, snapshot: &WorkerSnapshot) {
     for why in Unfit::ALL {
         counter!(SFU_REPLAY_FALLBACKS, "worker" => worker.clone(), "reason" => why.label())
             .absolute(counters.replay_fallbacks[why as usize]);
+    }
+    for end in TcpEnd::ALL {
+        counter!(SFU_TCP_ENDED, "worker" => worker.clone(), "reason" => end.label()).absolute(snapshot.tcp_ended[end as usize]);
     }
     for reason in DropReason::ALL {
         counter!(SFU_PACKETS_DROPPED, "worker" => worker.clone(), "reason" => reason.label()).absolute(counters.dropped[reason as usize]);

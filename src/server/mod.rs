@@ -184,11 +184,12 @@ impl Server {
 pub async fn run(config: Config, metrics: Metrics) -> Result<(), ServerError> {
     let server = Server::start(config, metrics).await?;
     tracing::info!(url = server.url(), "serving");
-    shutdown::first_signal().await;
+    let mut signals = shutdown::Signals::new();
+    signals.next().await;
     tracing::info!("stopping; a second signal ends at once");
     tokio::select! {
         () = server.stop() => tracing::info!("stopped"),
-        () = shutdown::first_signal() => tracing::warn!("ended at once"),
+        () = signals.next() => tracing::warn!("ended at once"),
     }
     Ok(())
 }

@@ -1,21 +1,29 @@
 //! Signals of the operating system.
 
-use tokio::signal::unix::{SignalKind, signal};
+use std::io;
 
-/// Waits for SIGTERM or SIGINT. Each call waits for a signal of its own.
-pub(super) async fn first_signal() {
-    let term = signal(SignalKind::terminate());
-    let interrupt = signal(SignalKind::interrupt());
-    match (term, interrupt) {
-        (Ok(mut term), Ok(mut interrupt)) => {
-            tokio::select! {
-                _ = term.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        }
-        (Err(error), _) | (_, Err(error)) => {
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// SIGTERM and SIGINT, from now on: one that comes while nobody waits is not lost.
+pub(super) struct Signals {
+    streams: io::Result<(Signal, Signal)>,
+}
+
+impl Signals {
+    pub(super) fn new() -> Self {
+        let streams = signal(SignalKind::terminate()).and_then(|term| Ok((term, signal(SignalKind::interrupt())?)));
+        if let Err(error) = &streams {
             tracing::error!(%error, "signals cannot be received: stop this process with SIGKILL");
-            std::future::pending::<()>().await;
+        }
+        Self { streams }
+    }
+
+    /// The next one.
+    pub(super) async fn next(&mut self) {
+        let Ok((term, interrupt)) = &mut self.streams else { return std::future::pending().await };
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
         }
     }
 }

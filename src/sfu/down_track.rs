@@ -1,7 +1,8 @@
 //! One track as it is sent to one viewer: which layer, under which numbers, in which of the viewer's payload types.
 //!
 //! It has one SSRC for life. Deciding which layer it *should* get is the allocator's business; here a wish becomes true with the cached
-//! group of the wanted layer ([`crate::sfu::replay`]) or at its next key frame, while the old layer plays on.
+//! group of the wanted stream ([`crate::sfu::replay`]) or at its next key frame, while the old one plays on; layers within a stream come
+//! and go as [`crate::sfu::selection`] has it.
 //!
 //! A viewer's timeline is one line: the source's timestamps plus a constant. Two things leave it and come back: a group that is sent again
 //! to a viewer whose line is already beyond it has its timestamps shrunk, and a key frame shown by itself is stamped with the live time.
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::limits;
 use crate::sfu::codec::{Codec, MediaKind};
+use crate::sfu::down_report::{News, SendReport};
 use crate::sfu::group_cache::{Playable, Unfit, begins_frame};
 use crate::sfu::negotiate::NegotiatedCodec;
 use crate::sfu::packet::RtpPacket;
@@ -18,7 +20,8 @@ use crate::sfu::replay::{Extent, Replay, replay_rate_bps};
 use crate::sfu::rewrite::{Rewriter, Rewritten, TimeMap};
 use crate::sfu::rtp::extensions::ExtensionMap;
 use crate::sfu::rtp::id::{Mid, Pt, Ssrc};
-use crate::sfu::rtp::seq::{RtpTime, SeqNo};
+use crate::sfu::rtp::seq::{RtpTime, SeqNo, WireSeq};
+use crate::sfu::selection::{Limit, Target};
 use crate::sfu::stats::DropReason;
 use crate::sfu::up_track::Layer;
 use crate::timeline::ClockMap;
@@ -27,6 +30,8 @@ use crate::timeline::ClockMap;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Forward(Rewritten),
+    /// It is not for this viewer, but a number was kept for it: that leaves empty.
+    Empty(Rewritten),
     /// It is in this viewer's queue, and leaves when its turn comes.
     Queued,
     Drop(DropReason),
@@ -66,10 +71,14 @@ pub struct DownTrack {
     pub extensions: ExtensionMap,
     codecs: Vec<NegotiatedCodec>,
     mapped: Option<Mapping>,
-    /// The layer being sent.
+    /// The stream being sent.
     current: Option<u8>,
-    /// The layer wanted; `None`: no picture wanted.
-    target: Option<u8>,
+    /// How much of it is wanted.
+    wanted: Limit,
+    /// What is wanted; `None`: no picture.
+    target: Option<Target>,
+    /// A smaller stream is wanted and waits for its key frame: until then only the lowest temporal layer of this one.
+    thinned: bool,
     pub rewriter: Rewriter,
     line: Option<Line>,
     replay: Option<Replay>,
@@ -114,30 +123,6 @@ struct Wishes {
     shown: Option<SeqNo>,
 }
 
-/// What sender reports need.
-#[derive(Debug, Default)]
-pub struct SendReport {
-    pub packets: u32,
-    pub octets: u32,
-    pub due: Option<Instant>,
-    /// Middle 32 bits of the newest report's NTP time, and when it left: a report block that names it gives the round trip.
-    pub newest: Option<(u32, Instant)>,
-    pub clock_due: Option<Instant>,
-}
-
-/// What the control plane should hear about this track. Set on the packet path, read off it.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct News {
-    /// The first packet ever left.
-    pub playing: bool,
-    /// A new segment began: layer, and with it the clock.
-    pub switched: bool,
-    /// The codec is not among those negotiated.
-    pub cannot_decode: Option<Codec>,
-    /// The clock should be told again.
-    pub clock: bool,
-}
-
 impl DownTrack {
     /// `start`: see [`Rewriter::new`].
     #[expect(clippy::too_many_arguments, reason = "each is one negotiated value; a struct would only repeat them")]
@@ -161,7 +146,9 @@ impl DownTrack {
             codecs,
             mapped: None,
             current: None,
+            wanted: Limit::NONE,
             target: None,
+            thinned: false,
             rewriter: Rewriter::new(start),
             line: None,
             replay: None,
@@ -174,20 +161,28 @@ impl DownTrack {
         }
     }
 
-    pub fn current(&self) -> Option<u8> {
-        self.current
+    /// What is being sent. A stream thinned for a while is still itself.
+    pub fn current(&self) -> Option<Target> {
+        self.current.map(|layer| Target { layer, limit: self.limit() })
     }
 
-    pub fn target(&self) -> Option<u8> {
+    pub fn target(&self) -> Option<Target> {
         self.target
     }
 
-    /// Wants another layer. It comes with that layer's next key frame.
-    pub fn set_target(&mut self, target: Option<u8>) {
+    /// Wants other layers. Down within a stream comes with the next picture, up at the next place where that can be, another stream with
+    /// its group or key frame.
+    pub fn set_target(&mut self, target: Option<Target>) {
+        self.thinned &= self.target == target;
         if self.target == target {
             return;
         }
         self.target = target;
+        if let Some(target) = target
+            && Some(target.layer) == self.current
+        {
+            self.wanted = target.limit;
+        }
         if target.is_none() {
             self.current = None;
             self.replay = None;
@@ -196,19 +191,66 @@ impl DownTrack {
         self.news.switched = true;
     }
 
+    /// The stream wanted is smaller than the one being sent: until it comes, this one is sent with the fewest frames it has.
+    pub fn thin_until_switched(&mut self) {
+        self.thinned = self.awaits_stream();
+    }
+
     /// Waiting for a key frame: nothing is sent, or a switch is pending.
     pub fn awaits_keyframe(&self) -> bool {
-        self.kind == MediaKind::Video && self.target.is_some() && self.target != self.current && self.can_decode()
+        self.awaits_stream() || self.current.is_some() && self.wanted.spatial > self.limit().spatial && self.can_decode()
+    }
+
+    /// Another stream is wanted than the one being sent.
+    fn awaits_stream(&self) -> bool {
+        self.kind == MediaKind::Video && self.target.is_some_and(|target| Some(target.layer) != self.current) && self.can_decode()
+    }
+
+    /// The layers sent of the present stream.
+    fn limit(&self) -> Limit {
+        self.rewriter.segment().map_or(Limit::NONE, |segment| segment.selection.limit())
+    }
+
+    /// The layers of a stream to begin with.
+    fn limit_for(&self, layer: u8) -> Limit {
+        self.target.filter(|target| target.layer == layer).map_or(self.wanted, |target| target.limit)
+    }
+
+    /// Whether a packet of the present stream is among the layers sent.
+    fn admits(&mut self, packet: &RtpPacket) -> bool {
+        let wanted = if self.thinned { Limit { temporal: 0, ..self.wanted } } else { self.wanted };
+        let (admitted, changed) = self.rewriter.admits(packet, wanted);
+        self.news.switched |= changed;
+        admitted
     }
 
     pub fn can_decode(&self) -> bool {
         self.mapped.is_none_or(|mapping| mapping.pt.is_some())
     }
 
+    /// The marker of a packet that leaves now.
+    pub fn marker(&self, packet: &RtpPacket) -> bool {
+        self.rewriter.segment().map_or(packet.marker, |segment| segment.selection.marker(packet))
+    }
+
     /// Payload type and retransmission payload type for the codec being sent.
     pub fn payload_types(&self) -> (Option<Pt>, Option<Pt>) {
         self.mapped.map_or((None, None), |mapping| (mapping.pt, mapping.rtx_pt))
     }
+
+    /// Whether packets can be sent to it again as padding: it takes retransmissions, plays, and has no queue of its own to send.
+    pub fn can_pad(&self) -> bool {
+        self.rtx_ssrc.is_some() && self.payload_types().1.is_some() && self.current.is_some() && self.replay.is_none()
+    }
+
+    /// A packet to send again as padding: one of the newest, in turn.
+    pub fn padding(&self) -> Option<WireSeq> {
+        let newest = self.can_pad().then(|| self.rewriter.newest()).flatten()?;
+        Some(SeqNo(newest.0.saturating_sub(self.rtx_seq % Self::PADDING_OF)).wire())
+    }
+
+    /// As many packets as one frame of a small layer has; older ones may be of another layer.
+    const PADDING_OF: u64 = 4;
 
     /// The next number on the retransmission stream.
     pub fn next_rtx_seq(&mut self) -> u64 {
@@ -264,7 +306,7 @@ impl DownTrack {
         }
         let Some(target) = self.target else { return Verdict::Drop(DropReason::Muted) };
         if self.current != Some(layer) {
-            if layer != target {
+            if layer != target.layer {
                 return Verdict::Drop(DropReason::NotSelected);
             }
             let can_start = self.kind == MediaKind::Audio || packet.info.keyframe_start && self.begins_frame(packet, layers);
@@ -279,6 +321,9 @@ impl DownTrack {
             // too late even for that, it can be asked for.
             return Verdict::Drop(DropReason::Late);
         }
+        if !self.admits(packet) {
+            return self.rewriter.leave_out(packet).map_or(Verdict::Drop(DropReason::NotSelected), Verdict::Empty);
+        }
         match self.rewriter.rewrite(packet) {
             Some(rewritten) => {
                 self.note_sent(layer, packet, rewritten.time);
@@ -291,7 +336,8 @@ impl DownTrack {
     /// Sends the wanted layer from its cache, when it can be. While another layer plays, only a group so young that the picture hardly jumps.
     /// `path_bps`: what the path is known to carry.
     pub fn start_replay(&mut self, now: Instant, layers: &[Layer], path_bps: Option<u32>) -> Started {
-        let Some(target) = self.target.filter(|_| self.awaits_keyframe() && self.replay.is_none()) else { return Started::No };
+        let Some(target) = self.target.filter(|_| self.awaits_stream() && self.replay.is_none()) else { return Started::No };
+        let target = target.layer;
         let Some(source) = layers.get(usize::from(target)) else { return Started::No };
         match source.group.playable(now) {
             Playable::Group { began, .. }
@@ -299,7 +345,7 @@ impl DownTrack {
             {
                 Started::No
             }
-            Playable::Group { first, .. } if self.begin_group(now, target, first, layers, path_bps) => Started::Group,
+            Playable::Group { first, .. } if self.begin_group(now, target, first, layers, path_bps, false) => Started::Group,
             Playable::KeyFrame { first, why } if self.current.is_none() && self.wishes.shown != Some(first) => {
                 if self.show_keyframe(now, target, first, layers, path_bps) { Started::KeyFrame(why) } else { Started::No }
             }
@@ -309,7 +355,9 @@ impl DownTrack {
 
     /// The viewer asks for a key frame. `round_trip`: what is known of it.
     pub fn handle_wish(&mut self, now: Instant, layers: &[Layer], path_bps: Option<u32>, round_trip: Duration) -> Answer {
-        let Some(layer) = self.current.or(self.target).filter(|_| self.kind == MediaKind::Video) else { return Answer::Nothing };
+        let Some(layer) = self.current.or(self.target.map(|target| target.layer)).filter(|_| self.kind == MediaKind::Video) else {
+            return Answer::Nothing;
+        };
         let since = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
         if since(self.wishes.asked_at).is_none_or(|silent| silent >= limits::REPLAY_ROW_ENDS) {
             self.wishes.in_row = 0;
@@ -327,12 +375,21 @@ impl DownTrack {
         }
         let playable = layers.get(usize::from(layer)).map(|source| source.group.playable(now));
         if let Some(Playable::Group { first, .. }) = playable
-            && self.begin_group(now, layer, first, layers, path_bps)
+            && self.begin_group(now, layer, first, layers, path_bps, came_up)
         {
             self.wishes.in_row += 1;
             return Answer::Replayed;
         }
         Answer::NeedsKeyframe(layer)
+    }
+
+    /// What follows the newest packet sent waits in the queue, and leaves at `rate_bps`. Returns when the first piece of it does.
+    pub fn queue_rest(&mut self, now: Instant, rate_bps: u32) -> Option<Instant> {
+        let layer = self.current.filter(|_| self.replay.is_none())?;
+        // Not what follows the packet at hand: that one may have been mended late, and its successors may have left.
+        let replay = Replay::paced(now, layer, self.rewriter.newest_source()?.next(), rate_bps);
+        self.replay = Some(replay);
+        Some(replay.due)
     }
 
     /// When the next piece of its queue is due; `None` when it has none.
@@ -350,11 +407,12 @@ impl DownTrack {
         if replay.extent == Extent::Group
             && let Playable::Group { first, .. } = source.group.playable(now)
             && first > replay.next
+            && replay.may_jump(first)
             && let Some(packet) = source.ring.get(first)
         {
             // A new group began behind the queue: what is left of the old one is not needed to be live.
-            let times = self.times_from(replay.layer, packet, layers);
-            self.rewriter.switch(replay.layer, packet, times);
+            let times = self.times_from(replay.layer, packet, layers, false);
+            self.rewriter.switch(replay.layer, packet, times, self.wanted);
             replay.next = first;
         } else if replay.has_been_overtaken(source) {
             self.current = None;
@@ -391,14 +449,19 @@ impl DownTrack {
         }
     }
 
-    /// The next packet of this piece, and the numbers it leaves with.
+    /// The next packet of this piece, and the numbers it leaves with. Layers that are not for this viewer are stepped over.
     pub fn next_of_piece<'a>(&mut self, layers: &'a [Layer]) -> Option<(&'a RtpPacket, Rewritten)> {
-        let replay = self.replay.as_mut()?;
-        let source = layers.get(usize::from(replay.layer))?;
         loop {
+            let replay = self.replay.as_mut()?;
+            let source = layers.get(usize::from(replay.layer))?;
             let packet = replay.next_of_piece(source)?;
+            let (layer, extent) = (replay.layer, replay.extent);
+            if !self.admits(packet) {
+                // In a queue packets go in order: no number was kept for one.
+                self.rewriter.leave_out(packet);
+                continue;
+            }
             if let Some(rewritten) = self.rewriter.rewrite(packet) {
-                let (layer, extent) = (replay.layer, replay.extent);
                 if extent == Extent::Group {
                     self.note_sent(layer, packet, rewritten.time);
                 }
@@ -411,6 +474,7 @@ impl DownTrack {
     pub fn end_piece(&mut self, now: Instant, bytes: usize, layers: &[Layer]) {
         let Some(replay) = &mut self.replay else { return };
         self.swept = Some((replay.next, now));
+        replay.hurry(layers.get(usize::from(replay.layer)).and_then(|source| source.edge));
         replay.pace(now, bytes);
         let drained = layers.get(usize::from(replay.layer)).is_none_or(|source| replay.peek(source).is_none());
         if drained && (replay.extent == Extent::KeyFrame || !self.is_shrunk()) {
@@ -427,7 +491,7 @@ impl DownTrack {
     }
 
     fn begins_frame(&self, packet: &RtpPacket, layers: &[Layer]) -> bool {
-        self.target.and_then(|layer| layers.get(usize::from(layer))).is_some_and(|layer| begins_frame(packet, &layer.ring))
+        self.target.and_then(|target| layers.get(usize::from(target.layer))).is_some_and(|layer| begins_frame(packet, &layer.ring))
     }
 
     fn map_codec(&mut self, codec: Codec) -> Mapping {
@@ -447,29 +511,32 @@ impl DownTrack {
             (Some(time), _) => time,
             (None, _) => packet.time,
         };
-        self.rewriter.switch(layer, packet, TimeMap::shifted(packet.time, time));
+        self.rewriter.switch(layer, packet, TimeMap::shifted(packet.time, time), self.wanted);
     }
 
     fn begin_on(&mut self, layer: u8) {
         self.news.playing |= self.line.is_none();
         self.news.switched = true;
+        self.wanted = self.limit_for(layer);
+        self.thinned = false;
         self.current = Some(layer);
         self.replay = None;
         self.swept = None;
     }
 
-    fn begin_group(&mut self, now: Instant, layer: u8, first: SeqNo, layers: &[Layer], path_bps: Option<u32>) -> bool {
+    /// `unseen`: the viewer has seen nothing of what it was sent.
+    fn begin_group(&mut self, now: Instant, layer: u8, first: SeqNo, layers: &[Layer], path_bps: Option<u32>, unseen: bool) -> bool {
         let Some(source) = layers.get(usize::from(layer)) else { return false };
         let Some(packet) = source.ring.get(first) else { return false };
         if self.map_codec(packet.codec).pt.is_none() {
             return false;
         }
-        let times = self.times_from(layer, packet, layers);
+        let times = self.times_from(layer, packet, layers, unseen);
         self.begin_on(layer);
-        self.rewriter.switch(layer, packet, times);
+        self.rewriter.switch(layer, packet, times, self.wanted);
         self.wishes.replayed_at = Some(now);
         self.report.due = None;
-        self.replay = Some(Replay::new(now, layer, Extent::Group, first, replay_rate_bps(source.group.bitrate_bps(now), path_bps)));
+        self.replay = Some(Replay::new(now, layer, Extent::Group, first, replay_rate_bps(source.replay_bps(now, self.wanted), path_bps)));
         true
     }
 
@@ -488,10 +555,11 @@ impl DownTrack {
         };
         self.begin_on(layer);
         self.current = None;
-        self.rewriter.switch(layer, packet, TimeMap::shifted(packet.time, out));
+        self.rewriter.switch(layer, packet, TimeMap::shifted(packet.time, out), self.wanted);
         self.line = Some(Line { layer: Some(layer), source: live.time, out, received: live.received });
         self.wishes.shown = Some(first);
-        self.replay = Some(Replay::new(now, layer, Extent::KeyFrame, first, replay_rate_bps(source.group.bitrate_bps(now), path_bps)));
+        self.replay =
+            Some(Replay::new(now, layer, Extent::KeyFrame, first, replay_rate_bps(source.replay_bps(now, self.wanted), path_bps)));
         true
     }
 
@@ -534,17 +602,17 @@ impl DownTrack {
 
     /// The timestamps of a group that begins with `packet`. Nobody has seen anything yet: its own. Its place on the line is still ahead: there.
     /// Otherwise shrunk, from where the viewer is.
-    fn times_from(&self, layer: u8, packet: &RtpPacket, layers: &[Layer]) -> TimeMap {
+    fn times_from(&self, layer: u8, packet: &RtpPacket, layers: &[Layer], unseen: bool) -> TimeMap {
         let (Some(time), Some(newest)) = (self.time_on_line(layer, packet, layers), self.rewriter.newest_time()) else {
             return TimeMap::shifted(packet.time, packet.time);
         };
         let next = newest.wrapping_add(Self::FRAME_STEP);
         if time.is_newer(newest) {
             TimeMap::shifted(packet.time, time)
-        } else if self.heard || self.line.is_none_or(|line| line.layer != Some(layer)) {
-            TimeMap::shrunk(packet.time, next)
-        } else {
+        } else if unseen && self.line.is_some_and(|line| line.layer == Some(layer)) {
             TimeMap::shifted(packet.time, next)
+        } else {
+            TimeMap::shrunk(packet.time, next)
         }
     }
 

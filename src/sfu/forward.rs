@@ -5,15 +5,16 @@
 //! viewer's packet needs lies in its [`DownTrack`] and its peer's [`Egress`], both found by index. The buffer holds one viewer's run at a
 //! time, so it stays in the first-level cache; packets of equal size leave in one system call.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::limits;
-use crate::sfu::bandwidth::SentPackets;
-use crate::sfu::codec::picture_id;
+use crate::sfu::codec::{MediaKind, picture_id};
+use crate::sfu::congestion::SentPackets;
 use crate::sfu::down_track::{DownTrack, Verdict};
-use crate::sfu::packet::RtpPacket;
+use crate::sfu::pacer::{Pace, TurnQueue};
+use crate::sfu::packet::{ForwardedExtensions, RtpPacket};
 use crate::sfu::rewrite::Rewritten;
 use crate::sfu::rtp::extensions::{EgressExtensions, ExtensionKind, write_extensions};
 use crate::sfu::rtp::header::{FIXED_HEADER_LEN, FixedHeader, fixed_header_bytes};
@@ -21,22 +22,24 @@ use crate::sfu::rtp::id::{Pt, Ssrc};
 use crate::sfu::rtp::rtx;
 use crate::sfu::rtp::seq::{RtpTime, SeqNo, WireSeq};
 use crate::sfu::stats::{Counters, DropReason};
+use crate::sfu::transport::Remote;
 use crate::sfu::transport::srtp::SrtpOutbound;
 use crate::sfu::up_track::UpTrack;
 
 /// Bytes of header extensions that a packet may need beside its dependency descriptor, in the longest form of each.
 const EXTENSION_ROOM: usize = 96;
 
-/// Where a peer is reached: its selected address and the local address it was reached on.
+/// Where a peer is reached: its selected path and the local address it was reached on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
-    pub destination: SocketAddr,
+    pub destination: Remote,
     pub source: Option<IpAddr>,
 }
 
-/// Takes datagrams away: the socket, or the simulated network.
+/// Takes datagrams away: the sockets, or the simulated network.
 pub trait Wire {
-    /// Sends `contents` as datagrams of `segment` bytes each (the last may be shorter). Returns `false` when they could not be taken.
+    /// Sends `contents` as datagrams of `segment` bytes each (the last may be shorter). Returns `false` when they
+    /// could not be taken; over a connection all of them are taken or none.
     fn send(&mut self, route: Route, segment: usize, contents: &[u8]) -> bool;
 }
 
@@ -47,6 +50,7 @@ pub struct Egress {
     pub ready: Option<ReadyEgress>,
     /// Sent packets by transport-wide number.
     pub sent: SentPackets,
+    pub pace: Pace,
     pub packets: u64,
     pub bytes: u64,
     pub retransmitted: u64,
@@ -83,8 +87,8 @@ pub struct Sending<'a, W> {
     pub counters: &'a mut Counters,
 }
 
-/// Sends a run of packets of `layer` to every down-track of the track.
-pub fn forward_run(up: &mut UpTrack, layer: u8, run: &[Arc<RtpPacket>], sending: Sending<'_, impl Wire>) {
+/// Sends a run of packets of `layer` to every down-track of the track. What is too large for a viewer to be sent at once waits for its turn.
+pub fn forward_run(up: &mut UpTrack, layer: u8, run: &[Arc<RtpPacket>], turns: &mut TurnQueue, sending: Sending<'_, impl Wire>) {
     let Sending { at, egress, buffer, wire, counters } = sending;
     let padding = Padding::of(run);
     if let Some(layer) = up.layers.get_mut(usize::from(layer)) {
@@ -97,15 +101,32 @@ pub fn forward_run(up: &mut UpTrack, layer: u8, run: &[Arc<RtpPacket>], sending:
             continue;
         }
         let mut burst = Burst::new(buffer);
+        let mut room = if down.kind == MediaKind::Video { egress.pace.room(at.now) } else { i64::MAX };
         for (index, packet) in run.iter().enumerate() {
             match down.select(layer, packet, &up.layers) {
                 Verdict::Drop(reason) => counters.drop(reason),
                 Verdict::Queued => {}
+                Verdict::Empty(numbers) => {
+                    counters.drop(DropReason::NotSelected);
+                    let start = burst.begin();
+                    write_empty(at, down, egress, numbers, burst.buffer);
+                    burst.end(start, egress, wire, counters);
+                    egress.packets += 1;
+                }
                 Verdict::Forward(numbers) => {
                     let start = burst.begin();
                     write_packet(at, down, egress, packet, numbers, padding.bytes(index), burst.buffer);
                     let length = burst.end(start, egress, wire, counters);
                     count(down, egress, packet, length);
+                    egress.pace.spend(at.now, length);
+                    room -= length as i64;
+                    if room <= 0
+                        && index + 1 < run.len()
+                        && let Some(due) = down.queue_rest(at.now, egress.pace.rate_bps())
+                    {
+                        counters.paced_frames += 1;
+                        turns.ask(down.peer, due);
+                    }
                 }
             }
         }
@@ -139,28 +160,53 @@ pub fn forward_piece(up: &mut UpTrack, down: usize, sending: Sending<'_, impl Wi
 
 /// Answers a NACK: sends a packet of the ring again on the retransmission stream (RFC 4588). Its own SSRC and numbers, because no two
 /// different packets may ever be sealed under one (SSRC, index). Returns whether it was sent.
-pub fn retransmit(up: &mut UpTrack, down: usize, wanted: WireSeq, sending: Sending<'_, impl Wire>) -> bool {
-    let Sending { at, egress, buffer, wire, counters } = sending;
-    let Some(down) = up.downs.get_mut(down) else { return false };
-    let egress = &mut egress[down.peer];
-    let (Some(rtx_ssrc), (_, Some(rtx_pt))) = (down.rtx_ssrc, down.payload_types()) else { return false };
-    if egress.ready.is_none() {
-        return false;
+pub fn retransmit(up: &mut UpTrack, down: usize, wanted: WireSeq, mut sending: Sending<'_, impl Wire>) -> bool {
+    let sent = resend(up, down, wanted, &mut sending);
+    if let (Some(bytes), Some(down)) = (sent, up.downs.get(down)) {
+        let egress = &mut sending.egress[down.peer];
+        egress.pace.spend(sending.at.now, bytes);
+        egress.retransmitted += 1;
+        sending.counters.retransmitted += 1;
     }
-    let Some((segment, source)) = down.rewriter.locate(wanted) else { return false };
+    sent.is_some()
+}
+
+/// Fills up a probe with a packet that the viewer has: a retransmission that nobody asked for. Returns its bytes, zero when there is none.
+pub fn send_padding(up: &mut UpTrack, down: usize, mut sending: Sending<'_, impl Wire>) -> usize {
+    let Some(wanted) = up.downs.get(down).and_then(DownTrack::padding) else { return 0 };
+    let bytes = resend(up, down, wanted, &mut sending).unwrap_or(0);
+    sending.counters.padding_packets += u64::from(bytes > 0);
+    sending.counters.padding_bytes += bytes as u64;
+    bytes
+}
+
+/// Returns its bytes on the wire, `None` when it cannot be sent.
+fn resend(up: &mut UpTrack, down: usize, wanted: WireSeq, sending: &mut Sending<'_, impl Wire>) -> Option<usize> {
+    let Sending { at, egress, buffer, wire, counters } = sending;
+    let down = up.downs.get_mut(down)?;
+    let egress = &mut egress[down.peer];
+    let (Some(rtx_ssrc), (_, Some(rtx_pt))) = (down.rtx_ssrc, down.payload_types()) else { return None };
+    egress.ready.as_ref()?;
+    let (segment, source) = down.rewriter.locate(wanted)?;
     let Some(packet) = up.layers.get(usize::from(segment.layer)).and_then(|layer| layer.packet(source)) else {
         counters.retransmit_missed += 1;
-        return false;
+        return None;
     };
+    // A number that left empty has nothing to send again.
+    if !segment.selection.admitted(packet) {
+        counters.retransmit_missed += 1;
+        return None;
+    }
     let packet = Arc::clone(packet);
+    let marker = segment.selection.marker(&packet);
     let time = segment.times.out(packet.time).0;
     let picture_ids = packet.info.picture.map(|ids| segment.picture_ids.clone().rewrite(&ids));
     let rtx_seq = SeqNo(down.next_rtx_seq());
 
     let mut burst = Burst::new(buffer);
     let start = burst.begin();
-    let header = Header { ssrc: rtx_ssrc, pt: rtx_pt, seq: rtx_seq, time, marker: packet.marker, has_padding: false };
-    let header_len = write_header(at, down, egress, &packet, header, burst.buffer, start);
+    let header = Header { ssrc: rtx_ssrc, pt: rtx_pt, seq: rtx_seq, time, marker, has_padding: false };
+    let header_len = write_header(*at, down, egress, &packet.extensions, header, burst.buffer, start);
     burst.buffer.extend_from_slice(&rtx::osn_bytes(wanted));
     let payload = burst.buffer.len();
     burst.buffer.extend_from_slice(&packet.payload);
@@ -168,13 +214,11 @@ pub fn retransmit(up: &mut UpTrack, down: usize, wanted: WireSeq, sending: Sendi
         picture_id::patch_payload(packet.codec, &mut burst.buffer[payload..], &ids);
     }
     seal(egress, burst.buffer, start, header_len, rtx_ssrc, rtx_seq);
-    let length = burst.end(start, egress, wire, counters);
-    burst.flush(egress, wire, counters);
+    let length = burst.end(start, egress, *wire, counters);
+    burst.flush(egress, *wire, counters);
     egress.bytes += length as u64;
     egress.packets += 1;
-    egress.retransmitted += 1;
-    counters.retransmitted += 1;
-    true
+    Some(length)
 }
 
 /// Writes and seals one packet at the end of `buffer`, with `padding` bytes behind its payload (RFC 3550 section 5.1).
@@ -190,8 +234,8 @@ fn write_packet(
     let (Some(pt), _) = down.payload_types() else { return };
     let start = buffer.len();
     let has_padding = padding > 0;
-    let header = Header { ssrc: down.ssrc, pt, seq: numbers.seq, time: numbers.time.0, marker: packet.marker, has_padding };
-    let header_len = write_header(at, down, egress, packet, header, buffer, start);
+    let header = Header { ssrc: down.ssrc, pt, seq: numbers.seq, time: numbers.time.0, marker: down.marker(packet), has_padding };
+    let header_len = write_header(at, down, egress, &packet.extensions, header, buffer, start);
     let payload = buffer.len();
     buffer.extend_from_slice(&packet.payload);
     if let Some(ids) = &packet.info.picture {
@@ -202,6 +246,16 @@ fn write_packet(
         buffer.resize(buffer.len() + usize::from(last), 0);
         buffer.push(padding);
     }
+    seal(egress, buffer, start, header_len, down.ssrc, numbers.seq);
+}
+
+/// A number without a packet: padding alone, which receivers take as nothing missing.
+fn write_empty(at: SendTime, down: &DownTrack, egress: &mut Egress, numbers: Rewritten, buffer: &mut Vec<u8>) {
+    let (Some(pt), _) = down.payload_types() else { return };
+    let start = buffer.len();
+    let header = Header { ssrc: down.ssrc, pt, seq: numbers.seq, time: numbers.time.0, marker: false, has_padding: true };
+    let header_len = write_header(at, down, egress, &ForwardedExtensions::default(), header, buffer, start);
+    buffer.push(1);
     seal(egress, buffer, start, header_len, down.ssrc, numbers.seq);
 }
 
@@ -219,7 +273,7 @@ fn write_header(
     at: SendTime,
     down: &DownTrack,
     egress: &mut Egress,
-    packet: &RtpPacket,
+    forwarded: &ForwardedExtensions,
     header: Header,
     buffer: &mut Vec<u8>,
     start: usize,
@@ -228,13 +282,13 @@ fn write_header(
         transport_cc: down.extensions.id_of(ExtensionKind::TransportCc).map(|_| egress.sent.next(at.now)),
         abs_send_time: Some(at.abs_send_time),
         mid: None,
-        audio_level: packet.extensions.audio_level,
-        abs_capture_time: packet.extensions.abs_capture_time,
-        playout_delay: packet.extensions.playout_delay,
-        video_orientation: packet.extensions.video_orientation,
-        dependency_descriptor: packet.extensions.dependency_descriptor.as_deref(),
+        audio_level: forwarded.audio_level,
+        abs_capture_time: forwarded.abs_capture_time,
+        playout_delay: forwarded.playout_delay,
+        video_orientation: forwarded.video_orientation,
+        dependency_descriptor: forwarded.dependency_descriptor.as_deref(),
     };
-    let room = EXTENSION_ROOM + packet.extensions.dependency_descriptor.as_ref().map_or(0, |descriptor| descriptor.len());
+    let room = EXTENSION_ROOM + forwarded.dependency_descriptor.as_ref().map_or(0, |descriptor| descriptor.len());
     buffer.resize(start + FIXED_HEADER_LEN + room, 0);
     let written = write_extensions(&down.extensions, &extensions, &mut buffer[start + FIXED_HEADER_LEN..]);
     buffer.truncate(start + FIXED_HEADER_LEN + written);
@@ -362,7 +416,6 @@ mod tests {
 
     use super::*;
     use crate::sfu::codec::{Codec, PayloadInfo};
-    use crate::sfu::packet::ForwardedExtensions;
 
     #[expect(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
     fn packet(time: u32, bytes: usize) -> Arc<RtpPacket> {

@@ -1,15 +1,16 @@
 //! Bodies of the fuzz targets that are sequences of operations. The oracle is a list of all that was sent: it knows nothing of offsets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::limits::REWRITE_HISTORY;
+use crate::limits::{PACKET_RING, REWRITE_HISTORY};
 use crate::sfu::codec::{Codec, PayloadInfo};
 use crate::sfu::packet::{ForwardedExtensions, RtpPacket};
 use crate::sfu::rewrite::{Rewriter, TimeMap};
 use crate::sfu::rtp::seq::{RtpTime, SeqNo};
+use crate::sfu::selection::Limit;
 
 const LAYERS: usize = 3;
 
@@ -25,8 +26,28 @@ struct Sent {
     time: RtpTime,
 }
 
-/// Any bytes as operations of four bytes on a rewriter: forward (also late and far ahead), switch, close, look up. No number is used
-/// twice, numbers and times go on from one segment to the next, and a number names the packet that was sent under it or none.
+/// The open segment, packet by packet.
+#[derive(Debug, Default)]
+struct Decided {
+    first_source: u64,
+    first_out: u64,
+    sent: BTreeSet<u64>,
+    /// Without a number; and with one that left empty.
+    left_out: BTreeSet<u64>,
+    emptied: BTreeSet<u64>,
+}
+
+impl Decided {
+    /// Counted one by one: the packets before it in the segment, but those left out.
+    fn number(&self, source: u64) -> Option<u64> {
+        let behind = source.checked_sub(self.first_source)?;
+        Some(self.first_out + behind - self.left_out.range(..source).count() as u64)
+    }
+}
+
+/// Any bytes as operations of four bytes on a rewriter: forward or leave out (also late and far ahead), switch, close, look up. No number is
+/// used twice or without need, numbers and times go on from one segment to the next, and a number names the packet that was sent under it or
+/// none.
 pub fn fuzz_rewriter(epoch: Instant, bytes: &[u8]) {
     let Some((&[start0, start1], operations)) = bytes.split_first_chunk::<2>() else { return };
     let mut rewriter = Rewriter::new(u16::from_be_bytes([start0, start1]));
@@ -35,6 +56,7 @@ pub fn fuzz_rewriter(epoch: Instant, bytes: &[u8]) {
     let mut sent: BTreeMap<u64, Sent> = BTreeMap::new();
     let (mut segment, mut generation) = (0, 0);
     let mut open: Option<u8> = None;
+    let mut decided = Decided::default();
     for &[what, pick, amount, twist] in operations.as_chunks::<4>().0 {
         let layer = pick as usize % LAYERS;
         match what % 8 {
@@ -54,10 +76,33 @@ pub fn fuzz_rewriter(epoch: Instant, bytes: &[u8]) {
                 }
                 let packet = packet(epoch, source, *time);
                 let newest = rewriter.newest_time();
+                let is_old = *head - source >= (PACKET_RING - 64) as u64 && !decided.left_out.is_empty();
+                if twist % 2 == 1 && !decided.sent.contains(&source) && !decided.emptied.contains(&source) {
+                    if is_old {
+                        continue;
+                    }
+                    match rewriter.leave_out(&packet) {
+                        Some(out) => {
+                            assert_eq!(Some(out.seq.0), decided.number(source), "an empty packet under another number");
+                            let now = Sent { layer, source: packet.seq, segment, generation, time: out.time };
+                            assert_eq!(sent.insert(out.seq.0, now), None, "one number for two packets");
+                            decided.emptied.insert(source);
+                        }
+                        None if source >= decided.first_source => drop(decided.left_out.insert(source)),
+                        None => {}
+                    }
+                    continue;
+                }
+                if decided.emptied.contains(&source) {
+                    continue;
+                }
                 let Some(out) = rewriter.rewrite(&packet) else {
-                    assert!(sent.values().all(|old| old.segment != segment || old.source.0 > source), "refused after it was sent");
+                    let without = source < decided.first_source || decided.left_out.contains(&source) || is_old;
+                    assert!(without, "refused although it has a number");
                     continue;
                 };
+                assert_eq!(Some(out.seq.0), decided.number(source), "a number is left over, or missing");
+                decided.sent.insert(source);
                 let now = Sent { layer, source: packet.seq, segment, generation, time: out.time };
                 if let Some(before) = sent.insert(out.seq.0, now) {
                     assert_eq!((before.layer, before.source, before.segment), (layer, packet.seq, segment), "one number for two packets");
@@ -74,12 +119,14 @@ pub fn fuzz_rewriter(epoch: Instant, bytes: &[u8]) {
                 *head += 1 + u64::from(amount);
                 let first = packet(epoch, *head, *time);
                 let begins_at = RtpTime(u32::from_be_bytes([amount, twist, what, pick]));
-                rewriter.switch(layer as u8, &first, TimeMap::shifted(first.time, begins_at));
+                rewriter.switch(layer as u8, &first, TimeMap::shifted(first.time, begins_at), Limit::NONE);
                 segment += 1;
                 open = Some(layer as u8);
                 let out = rewriter.rewrite(&first).expect("a segment begins with its first packet");
                 let highest = sent.last_key_value().map_or(u64::from(u16::from_be_bytes([start0, start1]) & 0x7fff), |(&seq, _)| seq);
                 assert_eq!((out.seq.0, out.time), (highest + 1, begins_at), "a segment goes on behind the highest number");
+                decided = Decided { first_source: first.seq.0, first_out: out.seq.0, ..Decided::default() };
+                decided.sent.insert(first.seq.0);
                 sent.insert(out.seq.0, Sent { layer: layer as u8, source: first.seq, segment, generation, time: out.time });
             }
             5 => {

@@ -10,8 +10,8 @@
 use std::time::Instant;
 
 use crate::limits::{LAYER_UNWATCHED_AFTER, LAYERS_MAX};
-use crate::sfu::allocator::Offered;
 use crate::sfu::handle::LayerChoice;
+use crate::sfu::ladder::{Offered, place_of, size_of};
 use crate::sfu::up_track::Layer;
 
 /// Layers by their index on the track.
@@ -48,12 +48,12 @@ pub fn wanted_by(choice: LayerChoice, drawn_height: Option<u16>, offered: &[Offe
     let chosen = match choice {
         LayerChoice::AudioOnly => return LayerSet::NONE,
         LayerChoice::Auto => None,
-        LayerChoice::Spatial(rank) => Some(usize::from(rank)),
+        LayerChoice::Spatial(rank) => Some(place_of(offered, rank).unwrap_or(usize::MAX)),
     };
-    let lines = |offered: &Offered| layers.get(usize::from(offered.layer)).and_then(|layer| layer.resolution).map(|(_, height)| height);
+    let lines = |offered: &Offered| size_of(offered, layers).map(|(_, height)| height);
     let fills = match drawn_height {
         Some(0) => return LayerSet::NONE,
-        Some(drawn) => offered.iter().position(|offered| lines(offered).is_some_and(|lines| lines >= drawn)),
+        Some(drawn) => offered.iter().position(|offered| !offered.is_fall_back() && lines(offered).is_some_and(|lines| lines >= drawn)),
         None => None,
     };
     let top = [chosen, fills].into_iter().flatten().min();
@@ -101,9 +101,10 @@ impl LayerDemand {
     pub fn poll(&mut self, now: Instant, here: LayerSet, offered: &[Offered]) -> Option<LayerSet> {
         let wanted = self.elsewhere.iter().fold(here, |wanted, (_, there)| wanted.and(*there));
         let mut unwatched = LayerSet::NONE;
-        for (rank, &Offered { layer, .. }) in offered.iter().enumerate() {
+        let smallest = offered.first().map(|offered| offered.layer);
+        for &Offered { layer, .. } in offered {
             let Some(since) = self.unwatched_since.get_mut(usize::from(layer)) else { continue };
-            if rank == 0 || wanted.contains(layer) {
+            if Some(layer) == smallest || wanted.contains(layer) {
                 *since = None;
             } else if now.saturating_duration_since(*since.get_or_insert(now)) >= LAYER_UNWATCHED_AFTER {
                 unwatched = unwatched.with(layer);
@@ -121,6 +122,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::sfu::selection::Limit;
 
     /// Index 1 is the smallest: encoders disagree on the order.
     const SIZES: [(u16, u16); 3] = [(640, 360), (320, 180), (1280, 720)];
@@ -135,7 +137,7 @@ mod tests {
     }
 
     fn offered() -> Vec<Offered> {
-        [1, 0, 2].into_iter().map(|layer| Offered { layer, bitrate_bps: 100_000, active: true }).collect()
+        [1, 0, 2].into_iter().map(|layer| Offered { layer, limit: Limit::NONE, bitrate_bps: 100_000, active: true }).collect()
     }
 
     fn set(layers: &[u8]) -> LayerSet {

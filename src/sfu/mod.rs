@@ -2,20 +2,20 @@
 //!
 //! A packet's way, top to bottom:
 //! ```text
-//! udp.rs            a batch of datagrams
+//! udp.rs, tcp.rs    a batch of datagrams                               (framing.rs)
 //! worker.rs         stamps `now`
 //! engine/           demultiplexes by validated address, else by ICE user fragment
 //!   transport/      STUN -> ICE-lite, DTLS -> keys, SRTP -> plain
 //!   publisher.rs    SSRC -> layer; loss, reports, clock                (ingest/)
 //!   up_track.rs     cache (packet_ring.rs, group_cache.rs), meters, ranks
-//!   forward.rs      THE HOT PATH: select, rewrite, seal, send          (down_track.rs, rewrite.rs)
+//!   forward.rs      THE HOT PATH: select, rewrite, seal, send          (down_track.rs, selection.rs, rewrite.rs, left_out.rs)
 //!   tap.rs          one hand-over per other worker
-//! udp.rs            one system call per viewer and frame
+//! udp.rs, tcp.rs    one system call per viewer and frame
 //! ```
 //! A newcomer's way: group_cache.rs -> replay.rs, a place in the ring, when its turn comes (pacer.rs), until it is live.
-//! The way back: NACK -> rewrite.rs -> packet_ring.rs; PLI -> replay.rs, then keyframe.rs; feedback -> bandwidth.rs -> allocator.rs -> down_track.rs.
+//! The way back: NACK -> rewrite.rs -> packet_ring.rs; PLI -> replay.rs, then keyframe.rs; feedback -> congestion/ -> down_track.rs.
 //!
-//! Core and shell: `start.rs`, `worker.rs`, `udp.rs`, `pool.rs` and `handle.rs` touch threads, sockets or clocks; nothing else does.
+//! Core and shell: `start.rs`, `worker.rs`, `udp.rs`, `tcp.rs`, `pool.rs` and `handle.rs` touch threads, sockets or clocks; nothing else does.
 
 pub mod codec;
 pub mod congestion;
@@ -25,9 +25,8 @@ pub mod negotiate;
 pub mod rtp;
 pub mod transport;
 
-pub mod allocator;
-pub mod bandwidth;
 pub mod broadcast;
+pub mod down_report;
 pub mod down_track;
 pub mod engine;
 pub mod forward;
@@ -36,7 +35,9 @@ pub mod forward;
 pub mod fuzz;
 pub mod group_cache;
 pub mod keyframe;
+pub mod ladder;
 pub mod layer_demand;
+pub mod left_out;
 pub mod pacer;
 pub mod packet;
 pub mod packet_ring;
@@ -44,14 +45,17 @@ pub mod peer;
 pub mod publisher;
 pub mod replay;
 pub mod rewrite;
+pub mod selection;
 pub mod stats;
 pub mod tap;
 pub mod up_track;
 
 #[cfg(test)]
 pub(crate) mod fake;
+mod framing;
 mod pool;
 mod start;
+mod tcp;
 mod udp;
 mod worker;
 

@@ -15,7 +15,50 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use crate::limits;
+
+/// What may leave to one peer at once: a bucket that fills at the pacing rate (`congestion/easing.rs`), for media and repairs alike.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Pace {
+    /// Zero: not known, nothing is spread.
+    rate_bps: u32,
+    /// When all that has left would have left at this rate.
+    spent_until: Option<Instant>,
+}
+
+impl Pace {
+    pub fn set_rate(&mut self, bps: u32) {
+        self.rate_bps = bps;
+    }
+
+    /// Bytes that may leave now; not positive: none.
+    pub fn room(&self, now: Instant) -> i64 {
+        if self.rate_bps == 0 {
+            return i64::MAX;
+        }
+        self.bytes_in(limits::PACE_BURST)
+            - self.bytes_in(self.spent_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now)))
+    }
+
+    /// So many bytes left.
+    pub fn spend(&mut self, now: Instant, bytes: usize) {
+        if self.rate_bps > 0 {
+            let takes = Duration::from_nanos(bytes as u64 * 8_000_000_000 / u64::from(self.rate_bps));
+            self.spent_until = Some(self.spent_until.map_or(now, |until| until.max(now)) + takes);
+        }
+    }
+
+    /// Bits per second.
+    pub fn rate_bps(&self) -> u32 {
+        self.rate_bps
+    }
+
+    fn bytes_in(&self, time: Duration) -> i64 {
+        (u64::from(self.rate_bps) * time.as_micros() as u64 / 8_000_000) as i64
+    }
+}
 
 /// The turns of one worker's peers.
 #[derive(Debug, Default)]
@@ -76,7 +119,21 @@ impl TurnQueue {
 #[expect(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
 mod tests {
     use super::*;
-    use std::time::Duration;
+
+    #[test]
+    fn a_frame_leaves_at_once_and_a_larger_one_is_spread() {
+        let (now, ms) = (Instant::now(), Duration::from_millis);
+        let mut pace = Pace::default();
+        assert_eq!(pace.room(now), i64::MAX, "nothing is known yet");
+        pace.set_rate(20_000_000);
+        assert_eq!(pace.room(now), 12_500);
+        pace.spend(now, 10_417);
+        assert!((pace.room(now) - 2_083).abs() < 10, "an ordinary frame: {}", pace.room(now));
+        assert_eq!(pace.room(now + ms(33)), 12_500, "and by the next one it is forgotten");
+        pace.spend(now + ms(33), 40_000);
+        assert!(pace.room(now + ms(40)) < 0);
+        assert_eq!(pace.room(now + ms(49)), 12_500);
+    }
 
     #[test]
     fn turns_come_soonest_first_and_each_once() {

@@ -1,11 +1,11 @@
 //! One WebRTC transport and what hangs on it. A peer has no role: it has up-tracks (its [`Publisher`] half), down-tracks, or both.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::ids::PeerId;
-use crate::sfu::allocator::LayerAllocator;
-use crate::sfu::bandwidth::PathMonitor;
+use crate::sfu::congestion::{Allocator, Controller};
+use crate::sfu::forward::Route;
 use crate::sfu::handle::{LayerChoice, Permissions};
 use crate::sfu::negotiate::NegotiatedMedia;
 use crate::sfu::publisher::Publisher;
@@ -32,16 +32,18 @@ pub struct Peer {
     pub publisher: Option<Publisher>,
     pub downs: Vec<DownRef>,
     pub choice: LayerChoice,
-    pub allocator: LayerAllocator,
-    pub path: PathMonitor,
+    pub allocator: Allocator,
+    pub controller: Controller,
+    /// Key of what it has in common with others behind its address; `None` until it receives media.
+    pub shared_path: Option<usize>,
     /// Every m-line of the session as last agreed, in order.
     pub media: Vec<NegotiatedMedia>,
     /// Answers given so far: the version in their origin line.
     pub answers: u64,
     /// Our user fragments in the demultiplexer that lead here: one, or two during an ICE restart.
     pub ufrags: Vec<String>,
-    /// Addresses in the demultiplexer that lead here.
-    pub addresses: Vec<SocketAddr>,
+    /// Paths in the demultiplexer that lead here, each with the local address it was last used on.
+    pub paths: Vec<Route>,
     /// The local address the selected pair uses.
     pub local: Option<IpAddr>,
     /// Retransmissions it asked for.

@@ -36,6 +36,8 @@ pub struct Replay {
     /// When its next piece may leave.
     pub due: Instant,
     pub rate_bps: u32,
+    /// Packets that leave in one go at most.
+    piece_max: u16,
     piece: Piece,
 }
 
@@ -43,12 +45,21 @@ pub struct Replay {
 #[derive(Debug, Clone, Copy, Default)]
 struct Piece {
     time: Option<RtpTime>,
-    packets: usize,
+    packets: u16,
 }
 
 impl Replay {
     pub fn new(now: Instant, layer: u8, extent: Extent, first: SeqNo, rate_bps: u32) -> Self {
-        Self { layer, extent, first, next: first, due: now, rate_bps, piece: Piece::default() }
+        let piece_max = limits::RUN_PACKETS_MAX as u16;
+        Self { layer, extent, first, next: first, due: now, rate_bps, piece_max, piece: Piece::default() }
+    }
+
+    /// The rest of a frame that is too large to leave at once, from `first` on: in small pieces, so that it is spread.
+    pub fn paced(now: Instant, layer: u8, first: SeqNo, rate_bps: u32) -> Self {
+        let piece_bytes = (f64::from(rate_bps) / 8.0 * limits::PACE_PIECE.as_secs_f64()) as u64;
+        let packets = u16::try_from(piece_bytes / limits::SENT_PACKET_BYTES_TYPICAL).unwrap_or(u16::MAX);
+        let piece_max = packets.clamp(limits::PACE_PIECE_PACKETS_MIN, limits::RUN_PACKETS_MAX as u16 - 1);
+        Self { due: now + limits::PACE_PIECE, piece_max, ..Self::new(now, layer, Extent::Group, first, rate_bps) }
     }
 
     /// Goes on with the next piece.
@@ -56,10 +67,31 @@ impl Replay {
         self.piece = Piece::default();
     }
 
+    /// Whether a new group at `first` makes what is left before it superfluous: for a newcomer, who is behind, always; a frame that is
+    /// spread is sent to its end, or its viewer would see a gap with every key frame.
+    pub fn may_jump(&self, first: SeqNo) -> bool {
+        !self.is_spread() || first.0 - self.next.0 > limits::PACE_BEHIND_MAX
+    }
+
+    /// A spread frame, and what waits behind it.
+    fn is_spread(&self) -> bool {
+        self.piece_max < limits::RUN_PACKETS_MAX as u16
+    }
+
+    /// What waits behind a spread frame must not grow, when the layer is faster now than its rate was.
+    pub fn hurry(&mut self, edge: Option<SeqNo>) {
+        if self.is_spread()
+            && let Some(behind) = edge.and_then(|edge| edge.0.checked_sub(self.next.0))
+        {
+            let least = behind * limits::SENT_PACKET_BYTES_TYPICAL * 8000 / limits::PACE_DRAINED_WITHIN.as_millis() as u64;
+            self.rate_bps = self.rate_bps.max(u32::try_from(least).unwrap_or(u32::MAX));
+        }
+    }
+
     /// The next packet of this piece. A hole is stepped over: what fills it later passes straight through.
     pub fn next_of_piece<'a>(&mut self, source: &'a Layer) -> Option<&'a Arc<RtpPacket>> {
         let packet = self.peek(source)?;
-        if self.piece.time.is_some_and(|time| time != packet.time) || self.piece.packets == limits::RUN_PACKETS_MAX {
+        if self.piece.time.is_some_and(|time| time != packet.time) || self.piece.packets == self.piece_max {
             return None;
         }
         self.piece = Piece { time: Some(packet.time), packets: self.piece.packets + 1 };

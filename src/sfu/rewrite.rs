@@ -1,8 +1,12 @@
 //! Continuity for one viewer: its own sequence numbers and timestamps across layer switches, source changes and joins.
 //!
-//! Within one segment (one layer of one source) both are the source's plus a constant, so a hole upstream stays a hole downstream and
-//! can still be filled in its place. A switch opens a new segment right behind the highest number sent. The history of segments is what
-//! turns a viewer's NACK back into a packet of the source.
+//! Within one segment (one stream of one source) both are the source's plus a constant, so a hole upstream stays a hole downstream and
+//! can still be filled in its place. Packets left out on purpose (layers above the viewer's) leave no hole: numbers after them are lower by
+//! their count ([`LeftOut`]). A switch opens a new segment right behind the highest number sent. The history of segments is what turns a
+//! viewer's NACK back into a packet of the source.
+//!
+//! What had not come when its successors left keeps its number. When it comes after all and is one to be left out, its number leaves
+//! empty ([`Rewriter::leave_out`]): receivers then stop asking for it.
 //!
 //! One exception: where a viewer that already has a timeline is sent a group again, the group's timestamps are pressed into the time that
 //! passes meanwhile ([`TimeMap`]); they are then still a function of the source's, so that a retransmission finds them again.
@@ -10,10 +14,12 @@
 use std::collections::VecDeque;
 
 use crate::limits;
-use crate::sfu::codec::PictureIds;
 use crate::sfu::codec::picture_id::PictureIdRewriter;
+use crate::sfu::codec::{Codec, PictureIds};
+use crate::sfu::left_out::LeftOut;
 use crate::sfu::packet::RtpPacket;
 use crate::sfu::rtp::seq::{RtpTime, SeqNo, WireSeq};
+use crate::sfu::selection::{Limit, Selection};
 
 /// How the source's timestamps become the viewer's: distances stay as they are, or shrink.
 #[derive(Debug, Clone, Copy)]
@@ -67,13 +73,35 @@ impl TimeMap {
 pub struct Segment {
     /// First outgoing sequence number.
     first: SeqNo,
-    /// Outgoing minus source sequence number.
+    /// Outgoing minus source sequence number, before anything was left out.
     seq_offset: i64,
+    /// Made with the first packet left out.
+    left_out: Option<Box<LeftOut>>,
     pub times: TimeMap,
     /// Index of the source layer.
     pub layer: u8,
     /// Picture ids of this stretch.
     pub picture_ids: PictureIdRewriter,
+    /// Layers of this stretch.
+    pub selection: Selection,
+}
+
+impl Segment {
+    /// `None` for what is older than the segment or its memory.
+    fn numbers(&self, packet: &RtpPacket) -> Option<Rewritten> {
+        let before = self.left_out.as_ref().map_or(Some(0), |left_out| left_out.before(packet.seq))?;
+        let seq = SeqNo(packet.seq.0.checked_add_signed(self.seq_offset)?.checked_sub(before)?);
+        (seq >= self.first).then(|| Rewritten { seq, time: self.times.out(packet.time) })
+    }
+
+    /// The source's number for an outgoing one.
+    fn source(&self, seq: SeqNo) -> Option<SeqNo> {
+        let number = seq.0.checked_add_signed(-self.seq_offset)?;
+        match &self.left_out {
+            Some(left_out) => left_out.find(number),
+            None => Some(SeqNo(number)),
+        }
+    }
 }
 
 /// Maps the packets of changing sources onto one continuous stream. Nothing may be sent before the first [`Self::switch`].
@@ -112,19 +140,31 @@ impl Rewriter {
         self.newest_time
     }
 
+    /// The highest number sent of the open segment.
+    pub fn newest(&self) -> Option<SeqNo> {
+        self.current.as_ref().filter(|segment| segment.first <= self.highest).map(|_| self.highest)
+    }
+
+    /// And the source's number of that packet.
+    pub fn newest_source(&self) -> Option<SeqNo> {
+        let (newest, segment) = (self.newest()?, self.current.as_ref()?);
+        segment.source(newest)
+    }
+
     /// The open segment.
     pub fn segment(&self) -> Option<&Segment> {
         self.current.as_ref()
     }
 
-    /// Opens a new segment: `packet` becomes the next number, and its timestamp what `times` says.
-    pub fn switch(&mut self, layer: u8, packet: &RtpPacket, times: TimeMap) {
+    /// Opens a new segment with the layers up to `limit`: `packet` becomes the next number, and its timestamp what `times` says.
+    pub fn switch(&mut self, layer: u8, packet: &RtpPacket, times: TimeMap, limit: Limit) {
         let first = self.highest.next();
         let mut picture_ids = self.current.as_ref().map_or_else(|| self.closed_ids.clone(), |segment| segment.picture_ids.clone());
         if let Some(ids) = &packet.info.picture {
             picture_ids.switch(ids);
         }
-        let segment = Segment { first, seq_offset: first.0 as i64 - packet.seq.0 as i64, times, layer, picture_ids };
+        let (seq_offset, selection) = (first.0 as i64 - packet.seq.0 as i64, Selection::new(limit, packet.time));
+        let segment = Segment { first, seq_offset, left_out: None, times, layer, picture_ids, selection };
         if let Some(old) = self.current.replace(segment) {
             self.remember(old);
         }
@@ -159,19 +199,61 @@ impl Rewriter {
         self.history.clear();
     }
 
-    /// The outgoing numbers of a packet of the current layer; `None` when it is older than the segment.
+    /// The outgoing numbers of a packet of the current layer; `None` when it is older than the segment, or has no number any more.
     pub fn rewrite(&mut self, packet: &RtpPacket) -> Option<Rewritten> {
-        let segment = self.current.as_ref()?;
-        let seq = SeqNo(packet.seq.0.checked_add_signed(segment.seq_offset)?);
-        if seq < segment.first {
+        let segment = self.current.as_mut()?;
+        if let Some(left_out) = &mut segment.left_out {
+            if left_out.contains(packet.seq) {
+                return None;
+            }
+            left_out.advance(packet.seq);
+        }
+        let rewritten = segment.numbers(packet)?;
+        if rewritten.seq > self.highest {
+            self.highest = rewritten.seq;
+            self.newest_time = Some(rewritten.time);
+        }
+        Some(rewritten)
+    }
+
+    /// A packet of the current layer is not for this viewer. The answer is a number that was kept for it because it came late: it has to
+    /// leave empty.
+    pub fn leave_out(&mut self, packet: &RtpPacket) -> Option<Rewritten> {
+        let segment = self.current.as_mut()?;
+        let rewritten = segment.numbers(packet)?;
+        if packet.codec == Codec::Vp8
+            && let Some(ids) = &packet.info.picture
+        {
+            segment.picture_ids.leave_out(ids);
+        }
+        let newest = SeqNo(self.highest.0.checked_add_signed(-segment.seq_offset)?);
+        let left_out = segment.left_out.get_or_insert_with(|| Box::new(LeftOut::new(newest)));
+        if left_out.contains(packet.seq) {
             return None;
         }
-        let time = segment.times.out(packet.time);
-        if seq > self.highest {
-            self.highest = seq;
-            self.newest_time = Some(time);
+        // Where nothing has left under a higher number, its own is not spent.
+        if rewritten.seq > self.highest {
+            left_out.insert(packet.seq);
+            return None;
         }
-        Some(Rewritten { seq, time })
+        Some(rewritten)
+    }
+
+    /// Whether a packet of the current layer is sent, where the layers up to `wanted` should be, and whether that just changed what spatial
+    /// layers are.
+    pub fn admits(&mut self, packet: &RtpPacket, wanted: Limit) -> (bool, bool) {
+        let Some(segment) = &mut self.current else { return (true, false) };
+        let before = segment.selection.limit().spatial;
+        let admitted = segment.selection.admits(packet, wanted);
+        let limit = segment.selection.limit();
+        // Of a lowest layer sent alone no other frame will be missed.
+        if limit.temporal == 0
+            && packet.codec == Codec::Vp8
+            && let Some(ids) = &packet.info.picture
+        {
+            segment.picture_ids.close_gap(ids, packet.info.temporal == 0);
+        }
+        (admitted, before != limit.spatial)
     }
 
     /// Continuous picture ids for a packet of the current layer.
@@ -187,7 +269,7 @@ impl Rewriter {
         let behind = self.highest.wire().wrapping_sub(wire);
         let seq = self.highest.0.checked_sub(u64::from(behind))?;
         let segment = self.current.iter().chain(self.history.iter().rev()).find(|segment| segment.first.0 <= seq)?;
-        Some((segment, SeqNo(seq.checked_add_signed(-segment.seq_offset)?)))
+        Some((segment, segment.source(SeqNo(seq))?))
     }
 }
 

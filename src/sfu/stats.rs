@@ -42,7 +42,7 @@ pub enum DropReason {
     NotConnected,
     /// The viewer asked for no picture.
     Muted,
-    /// The socket would not take it.
+    /// The socket would not take it, or the backlog of a TCP connection that does not drain.
     SocketFull,
     /// Another worker's queue was full.
     HandoverFull,
@@ -103,6 +103,40 @@ impl DropReason {
     }
 }
 
+/// How a TCP connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum TcpEnd {
+    /// The client closed it, or it broke.
+    ByClient,
+    /// No check passed in time, or its peer is gone.
+    Unchecked,
+    /// Nothing came for too long.
+    Idle,
+    /// A frame longer than any of a WebRTC client.
+    BadFrame,
+    /// Not taken: the worker has as many as it may.
+    Full,
+    /// Not taken: its address has as many as it may.
+    PerAddress,
+}
+
+impl TcpEnd {
+    pub const ALL: [Self; 6] = [Self::ByClient, Self::Unchecked, Self::Idle, Self::BadFrame, Self::Full, Self::PerAddress];
+
+    /// The metric label.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::ByClient => "by_client",
+            Self::Unchecked => "unchecked",
+            Self::Idle => "idle",
+            Self::BadFrame => "bad_frame",
+            Self::Full => "full",
+            Self::PerAddress => "per_address",
+        }
+    }
+}
+
 /// Why a viewer was sent a cached group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
@@ -135,6 +169,9 @@ pub struct WorkerSnapshot {
     pub peers: usize,
     /// With a publisher on this worker.
     pub broadcasts: usize,
+    /// TCP connections open.
+    pub tcp_connections: usize,
+    pub tcp_ended: [u64; TcpEnd::ALL.len()],
 }
 
 /// Totals since the worker started.
@@ -149,6 +186,12 @@ pub struct Counters {
     pub retransmitted: u64,
     /// Asked for by a viewer and no longer in the ring.
     pub retransmit_missed: u64,
+    /// Probes of what a path carries, and what was sent to fill them up.
+    pub probes: u64,
+    pub padding_packets: u64,
+    pub padding_bytes: u64,
+    /// Frames that were spread over time because they were large for their viewer.
+    pub paced_frames: u64,
     pub keyframe_requests: u64,
     /// Cached groups that began to be sent to a viewer.
     pub replays: [u64; ReplayCause::ALL.len()],

@@ -1,4 +1,4 @@
-//! One worker's sockets: batches in (GRO), bursts out (GSO), through `quinn-udp`. No protocol here.
+//! One worker's UDP sockets: batches in (GRO), bursts out (GSO), through `quinn-udp`. No protocol here.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -9,10 +9,9 @@ use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 use crate::limits;
-use crate::sfu::forward::{Route, Wire};
 
 /// The IPv4 and the IPv6 socket of one worker, on the same port.
-pub struct WorkerSockets {
+pub(super) struct UdpSockets {
     v4: Option<BoundSocket>,
     v6: Option<BoundSocket>,
 }
@@ -23,17 +22,17 @@ struct BoundSocket {
 }
 
 /// Receive buffers of one worker, reused for every batch.
-pub struct Batch {
+pub(super) struct Batch {
     buffers: Vec<Vec<u8>>,
     meta: Vec<RecvMeta>,
 }
 
 /// A datagram of a batch.
-pub struct Received<'a> {
-    pub source: SocketAddr,
+pub(super) struct Received<'a> {
+    pub(super) source: SocketAddr,
     /// The address it was sent to.
-    pub local: Option<IpAddr>,
-    pub bytes: &'a [u8],
+    pub(super) local: Option<IpAddr>,
+    pub(super) bytes: &'a [u8],
 }
 
 /// Binds a worker's port on the given addresses. Not yet tied to a runtime, so that start-up can report every failure at once.
@@ -53,17 +52,17 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
     Ok(socket.into())
 }
 
-impl WorkerSockets {
+impl UdpSockets {
     /// Ties bound sockets to the running runtime.
     ///
     /// # Errors
     /// When the runtime or the socket options refuse them.
-    pub fn new(v4: Option<std::net::UdpSocket>, v6: Option<std::net::UdpSocket>) -> io::Result<Self> {
+    pub(super) fn new(v4: Option<std::net::UdpSocket>, v6: Option<std::net::UdpSocket>) -> io::Result<Self> {
         Ok(Self { v4: v4.map(BoundSocket::new).transpose()?, v6: v6.map(BoundSocket::new).transpose()? })
     }
 
     /// Waits until either socket has something.
-    pub async fn readable(&self) -> io::Result<()> {
+    pub(super) async fn readable(&self) -> io::Result<()> {
         match (&self.v4, &self.v6) {
             (Some(v4), Some(v6)) => tokio::select! {
                 ready = v4.socket.readable() => ready,
@@ -75,7 +74,7 @@ impl WorkerSockets {
     }
 
     /// Reads what is there, up to `limits::RECV_BATCHES_MAX` batches, and hands on each datagram.
-    pub fn receive(&self, batch: &mut Batch, mut handle: impl FnMut(Received<'_>)) {
+    pub(super) fn receive(&self, batch: &mut Batch, mut handle: impl FnMut(Received<'_>)) {
         for bound in self.v4.iter().chain(&self.v6) {
             for _ in 0..limits::RECV_BATCHES_MAX {
                 let Some(count) = bound.receive(batch) else { break };
@@ -91,16 +90,10 @@ impl WorkerSockets {
         }
     }
 
-    fn for_destination(&self, destination: SocketAddr) -> Option<&BoundSocket> {
-        if destination.is_ipv4() { self.v4.as_ref() } else { self.v6.as_ref() }
-    }
-}
-
-impl Wire for &WorkerSockets {
-    fn send(&mut self, route: Route, segment: usize, contents: &[u8]) -> bool {
-        let Some(bound) = self.for_destination(route.destination) else { return false };
-        let transmit =
-            |contents| Transmit { destination: route.destination, ecn: None, contents, segment_size: Some(segment), src_ip: route.source };
+    /// See [`crate::sfu::forward::Wire`]. `source`: the local address to send from.
+    pub(super) fn send(&self, destination: SocketAddr, source: Option<IpAddr>, segment: usize, contents: &[u8]) -> bool {
+        let Some(bound) = self.for_destination(destination) else { return false };
+        let transmit = |contents| Transmit { destination, ecn: None, contents, segment_size: Some(segment), src_ip: source };
         let socket = UdpSockRef::from(&bound.socket);
         let most = segment * bound.state.max_gso_segments();
         if contents.len() <= most {
@@ -108,6 +101,10 @@ impl Wire for &WorkerSockets {
         }
         // A path without segmentation offload, or with fewer segments than we gathered.
         contents.chunks(most.max(1)).all(|chunk| bound.state.try_send(UdpSockRef::from(&bound.socket), &transmit(chunk)).is_ok())
+    }
+
+    fn for_destination(&self, destination: SocketAddr) -> Option<&BoundSocket> {
+        if destination.is_ipv4() { self.v4.as_ref() } else { self.v6.as_ref() }
     }
 }
 

@@ -2,21 +2,22 @@
 //! every other worker that has viewers (a mirror); only who fills it differs.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use slab::Slab;
 
 use crate::limits;
-use crate::sfu::allocator::Offered;
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::down_track::DownTrack;
 use crate::sfu::group_cache::GroupCache;
 use crate::sfu::handle::{LayerInfo, TrackInfo};
+use crate::sfu::ladder::{LayerMeter, Offered, ladder, size_of};
 use crate::sfu::layer_demand::LayerSet;
 use crate::sfu::packet::RtpPacket;
 use crate::sfu::packet_ring::PacketRing;
 use crate::sfu::rtp::id::Rid;
 use crate::sfu::rtp::seq::{RtpTime, SeqNo};
+use crate::sfu::selection::Limit;
 use crate::timeline::{ClockMap, MediaTime};
 
 /// A published track and those who receive it.
@@ -31,11 +32,11 @@ pub struct UpTrack {
     pub codec: Option<Codec>,
     /// Some down-track switched, started or lost its codec since [`crate::sfu::engine`] last looked.
     pub news: bool,
-    /// The layers, smallest picture first: encodings come in any order, so rank goes by size, then bit rate. Brought up to date each tick.
+    /// What it offers, smallest picture first. Brought up to date each tick.
     pub offered: Vec<Offered>,
 }
 
-/// One simulcast layer.
+/// One RTP stream: a simulcast layer, or all layers of an SVC encoder.
 #[derive(Debug, Default)]
 pub struct Layer {
     pub rid: Option<Rid>,
@@ -53,7 +54,7 @@ pub struct Layer {
     newest: Option<(RtpTime, Instant)>,
     /// Rises when the layer alone begins anew, under other numbers.
     pub generation: u32,
-    rate: RateMeter,
+    pub meter: LayerMeter,
 }
 
 impl Layer {
@@ -69,7 +70,14 @@ impl Layer {
 
     /// Bits per second over the last full interval.
     pub fn bitrate_bps(&self) -> u32 {
-        self.rate.bitrate_bps
+        self.meter.bitrate_bps(Limit::NONE)
+    }
+
+    /// Bits per second of what a viewer up to `limit` is sent of the group. `None`: not known.
+    pub fn replay_bps(&self, now: Instant, limit: Limit) -> Option<u32> {
+        let group = self.group.bitrate_bps(now)?;
+        let (part, all) = (self.meter.bitrate_bps(limit), self.meter.bitrate_bps(Limit::NONE));
+        if part == all { Some(group) } else { u32::try_from(u64::from(group) * u64::from(part) / u64::from(all)).ok() }
     }
 }
 
@@ -98,7 +106,7 @@ impl UpTrack {
             if layer.newest.is_none_or(|(newest, _)| packet.time.is_newer(newest)) {
                 layer.newest = Some((packet.time, now));
             }
-            layer.rate.add(now, packet.payload.len(), packet.marker);
+            layer.meter.add(now, packet);
         }
         is_new
     }
@@ -118,6 +126,7 @@ impl UpTrack {
         layer.last_packet = layer.last_packet.max(Some(packet.received));
         if packet.info.resolution.is_some() {
             layer.resolution = packet.info.resolution;
+            layer.meter.note_sizes(&packet.info);
         }
         true
     }
@@ -157,20 +166,26 @@ impl UpTrack {
     /// Brings meters and ranks up to date. Returns whether a layer came, went, or changed its rank.
     pub fn handle_tick(&mut self, now: Instant) -> bool {
         for layer in &mut self.layers {
-            layer.rate.roll(now);
+            layer.meter.roll(now);
         }
-        let known = self.layers.iter().enumerate().filter(|(_, layer)| layer.last_packet.is_some());
-        let mut ranked: Vec<Offered> = known
-            .map(|(index, layer)| Offered { layer: index as u8, bitrate_bps: layer.rate.bitrate_bps, active: layer.is_active(now) })
-            .collect();
-        ranked.sort_by_key(|offered| {
-            let pixels = self.layers[usize::from(offered.layer)].resolution.map_or(0, |(w, h)| u32::from(w) * u32::from(h));
-            (pixels, if pixels == 0 { offered.bitrate_bps } else { 0 }, offered.layer)
-        });
-        let identity = |offered: &Offered| (offered.layer, offered.active);
-        let changed = !ranked.iter().map(identity).eq(self.offered.iter().map(identity));
-        self.offered = ranked;
+        let ladder = ladder(now, &self.layers);
+        let identity = |offered: &Offered| (offered.target(), offered.active);
+        let changed = !ladder.iter().map(identity).eq(self.offered.iter().map(identity));
+        self.offered = ladder;
         changed
+    }
+
+    /// The layers that are worth sending to a viewer who draws `height` lines: up to the smallest that fills them. All of them where the
+    /// viewer never said, or a size is not known yet.
+    pub fn worth_sending(&self, height: Option<u16>) -> &[Offered] {
+        let offered = &self.offered[..];
+        let Some(drawn) = height else { return offered };
+        let lines = |offered: &Offered| size_of(offered, &self.layers).map(|(_, height)| height);
+        let fills = offered.iter().position(|offered| !offered.is_fall_back() && lines(offered).is_none_or(|lines| lines >= drawn));
+        match fills {
+            Some(rank) if offered.iter().all(|offered| lines(offered).is_some()) => &offered[..=rank],
+            Some(_) | None => offered,
+        }
     }
 
     /// Viewers should hear of the clock again: it became real, or it changed.
@@ -188,17 +203,19 @@ impl UpTrack {
             codec: self.codec,
             layers: layers
                 .iter()
-                .enumerate()
-                .filter_map(|(rank, offered)| {
+                .filter(|offered| !offered.is_fall_back())
+                .zip(0..)
+                .filter_map(|(offered, spatial)| {
                     let layer = self.layers.get(usize::from(offered.layer))?;
+                    let (width, height) = size_of(offered, &self.layers).unwrap_or_default();
                     Some(LayerInfo {
-                        spatial: rank as u8,
+                        spatial,
                         rid: layer.rid,
-                        width: layer.resolution.map_or(0, |(width, _)| width),
-                        height: layer.resolution.map_or(0, |(_, height)| height),
-                        bitrate_bps: layer.rate.bitrate_bps,
-                        frames_per_second: layer.rate.frames_per_second,
-                        active: layer.is_active(now) || unwatched.contains(offered.layer),
+                        width,
+                        height,
+                        bitrate_bps: layer.meter.bitrate_bps(offered.limit),
+                        frames_per_second: layer.meter.frames_per_second(),
+                        active: offered.active && layer.is_active(now) || unwatched.contains(offered.layer),
                     })
                 })
                 .collect(),
@@ -206,47 +223,5 @@ impl UpTrack {
             clock: self.layers.iter().find_map(|layer| layer.clock),
             lag_ms: None,
         }
-    }
-}
-
-/// Bit rate and frame rate over intervals of a second.
-#[derive(Debug, Default)]
-struct RateMeter {
-    since: Option<Instant>,
-    bytes: usize,
-    frames: u32,
-    bitrate_bps: u32,
-    frames_per_second: f32,
-}
-
-impl RateMeter {
-    const INTERVAL: Duration = Duration::from_secs(1);
-
-    fn add(&mut self, now: Instant, bytes: usize, frame_end: bool) {
-        self.roll(now);
-        self.bytes += bytes;
-        self.frames += u32::from(frame_end);
-    }
-
-    fn roll(&mut self, now: Instant) {
-        let since = *self.since.get_or_insert(now);
-        let elapsed = now.saturating_duration_since(since);
-        if elapsed >= Self::INTERVAL {
-            let seconds = elapsed.as_secs_f32();
-            self.bitrate_bps = (self.bytes as f32 * 8.0 / seconds) as u32;
-            self.frames_per_second = self.frames as f32 / seconds;
-            *self = Self { since: Some(now), bitrate_bps: self.bitrate_bps, frames_per_second: self.frames_per_second, ..Self::default() };
-        }
-    }
-}
-/// The layers that are worth sending to a viewer who draws `height` lines: up to the smallest that fills them. All of them where the viewer
-/// never said, or a size is not known yet.
-pub fn worth_sending<'a>(offered: &'a [Offered], layers: &[Layer], height: Option<u16>) -> &'a [Offered] {
-    let Some(drawn) = height else { return offered };
-    let lines = |offered: &Offered| layers.get(usize::from(offered.layer)).and_then(|layer| layer.resolution).map(|(_, height)| height);
-    let fills = offered.iter().position(|offered| lines(offered).is_none_or(|lines| lines >= drawn));
-    match fills {
-        Some(rank) if offered.iter().all(|offered| lines(offered).is_some()) => &offered[..=rank],
-        Some(_) | None => offered,
     }
 }

@@ -9,11 +9,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::limits;
 use crate::sfu::engine::Engine;
+use crate::sfu::forward::{Route, Wire};
+use crate::sfu::framing::datagrams;
 use crate::sfu::handle::{Command, SfuEvent};
 use crate::sfu::pool::Pool;
 use crate::sfu::stats::{DropReason, WorkerSnapshot};
 use crate::sfu::tap::Handover;
-use crate::sfu::udp::{Batch, WorkerSockets};
+use crate::sfu::tcp::{TcpConnections, TcpEvent};
+use crate::sfu::transport::Remote;
+use crate::sfu::udp::{Batch, UdpSockets};
 
 /// What a worker is connected to.
 pub(super) struct Links {
@@ -27,12 +31,27 @@ pub(super) struct Links {
     pub stop: CancellationToken,
 }
 
-/// Counters are shown to the rest of the program this often.
+/// A worker's sockets.
+pub(super) struct Sockets {
+    pub udp: UdpSockets,
+    pub tcp: TcpConnections,
+}
+
+impl Wire for &Sockets {
+    fn send(&mut self, route: Route, segment: usize, contents: &[u8]) -> bool {
+        match route.destination {
+            Remote::Udp(destination) => self.udp.send(destination, route.source, segment, contents),
+            Remote::Tcp { connection, .. } => self.tcp.send(connection, segment, contents),
+        }
+    }
+}
+
+/// Counters are shown to the rest of the program, and TCP connections that serve nobody are ended, this often.
 const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Runs until told to stop; then closes every peer's DTLS and returns.
+/// Runs until told to stop; then closes every peer's DTLS and every connection, and returns.
 #[expect(clippy::disallowed_methods, reason = "the shell stamps what it hands to the core")]
-pub(super) async fn run(mut engine: Engine, sockets: WorkerSockets, mut links: Links) {
+pub(super) async fn run(mut engine: Engine, mut sockets: Sockets, mut links: Links) {
     let mut batch = Batch::default();
     let mut snapshot_due = Instant::now() + SNAPSHOT_INTERVAL;
     loop {
@@ -40,11 +59,24 @@ pub(super) async fn run(mut engine: Engine, sockets: WorkerSockets, mut links: L
         tokio::select! {
             biased;
             () = links.stop.cancelled() => break,
-            _ = sockets.readable() => {
+            _ = sockets.udp.readable() => {
                 let now = Instant::now();
-                sockets.receive(&mut batch, |datagram| {
-                    engine.handle_datagram(now, datagram.source, datagram.local, datagram.bytes, &mut &sockets);
+                sockets.udp.receive(&mut batch, |datagram| {
+                    engine.handle_datagram(now, datagram.source.into(), datagram.local, datagram.bytes, &mut &sockets);
                 });
+                engine.handle_batch_end(now, &mut &sockets);
+            }
+            event = sockets.tcp.next() => {
+                let now = Instant::now();
+                let mut next = Some(event);
+                for _ in 0..limits::TCP_EVENTS_PER_TURN {
+                    let Some(event) = next.take() else { break };
+                    handle_tcp(now, event, &mut engine, &sockets);
+                    next = sockets.tcp.try_next();
+                }
+                if let Some(event) = next {
+                    handle_tcp(now, event, &mut engine, &sockets);
+                }
                 engine.handle_batch_end(now, &mut &sockets);
             }
             handover = links.handovers_in.recv() => {
@@ -67,16 +99,35 @@ pub(super) async fn run(mut engine: Engine, sockets: WorkerSockets, mut links: L
         drain(&mut engine, &links);
         if now >= snapshot_due {
             snapshot_due = now + SNAPSHOT_INTERVAL;
-            publish(&engine, &links);
+            sockets.tcp.sweep(now, |remote| engine.knows(remote));
+            publish(&engine, &sockets.tcp, &links);
         }
     }
     engine.handle_shutdown(Instant::now(), &mut &sockets);
     drain(&mut engine, &links);
-    publish(&engine, &links);
+    publish(&engine, &sockets.tcp, &links);
+    sockets.tcp.close().await;
 }
 
-fn publish(engine: &Engine, links: &Links) {
-    let snapshot = WorkerSnapshot { counters: engine.counters.clone(), peers: engine.peers(), broadcasts: engine.live_broadcasts() };
+fn handle_tcp(now: Instant, event: TcpEvent, engine: &mut Engine, sockets: &Sockets) {
+    match event {
+        TcpEvent::Arrived { remote, local, frames } => {
+            for datagram in datagrams(&frames) {
+                engine.handle_datagram(now, remote, local, datagram, &mut &*sockets);
+            }
+        }
+        TcpEvent::Closed { remote, .. } => engine.handle_closed(now, remote),
+    }
+}
+
+fn publish(engine: &Engine, tcp: &TcpConnections, links: &Links) {
+    let snapshot = WorkerSnapshot {
+        counters: engine.counters.clone(),
+        peers: engine.peers(),
+        broadcasts: engine.live_broadcasts(),
+        tcp_connections: tcp.len(),
+        tcp_ended: tcp.ended(),
+    };
     links.snapshot.send_replace(snapshot);
 }
 

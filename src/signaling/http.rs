@@ -1,18 +1,19 @@
 //! What every HTTP handler of the control plane shares: the bearer, bounded bodies, and refusals as problem+json (RFC 9457).
 
 use axum::Json;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
 use super::live::Live;
 use super::refusal::Refusal;
 use super::rest::Problem;
 use crate::accounts::Claims;
-use crate::limits::JSON_BODY_BYTES_MAX;
+use crate::limits::{JSON_BODY_BYTES_MAX, REFUSED_BODY_BYTES_MAX};
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
@@ -65,12 +66,25 @@ pub(crate) fn media_type(headers: &HeaderMap) -> String {
     value.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
 }
 
-/// The whole body, if it is not larger than `max` bytes.
+/// The whole body, if it is not larger than `max` bytes. What is too large is read and thrown away, up to a bound: a client that is still
+/// sending would find the connection broken and never read why.
 ///
 /// # Errors
 /// `TooLarge`, also when the connection breaks: nobody reads that answer.
 pub(crate) async fn read_body(body: Body, what: &'static str, max: usize) -> Result<Bytes, Refusal> {
-    to_bytes(body, max).await.map_err(|_| Refusal::TooLarge { what, max })
+    let mut body = body.into_data_stream();
+    let (mut taken, mut length) = (Vec::new(), 0);
+    let refused = || Refusal::TooLarge { what, max };
+    while let Some(piece) = body.next().await {
+        let piece = piece.map_err(|_| refused())?;
+        length += piece.len();
+        if length <= max {
+            taken.extend_from_slice(&piece);
+        } else if length > REFUSED_BODY_BYTES_MAX {
+            break;
+        }
+    }
+    if length <= max { Ok(taken.into()) } else { Err(refused()) }
 }
 
 /// A JSON body.

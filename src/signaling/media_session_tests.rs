@@ -4,11 +4,22 @@ use axum::http::{Method, StatusCode};
 
 use crate::accounts::Grant;
 use crate::sfu::fake::Asked;
-use crate::signaling::protocol::BroadcastState;
+use crate::signaling::protocol::{BroadcastState, IceServer};
 use crate::signaling::test_support::{Node, OFFER, peer_of};
 
 const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 const RESTART: &str = "a=ice-ufrag:anew\r\na=ice-pwd:aaaaaaaaaaaaaaaaaaaaaaaa\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n";
+
+#[test]
+fn ice_servers_are_named_as_rfc_9725_prints_them() {
+    let stun = IceServer { urls: vec!["stun:stun.example:3478".to_owned()], username: None, credential: None };
+    assert_eq!(super::links(&stun), ["<stun:stun.example:3478>; rel=\"ice-server\""]);
+    let urls = vec!["turn:turn.example?transport=udp".to_owned(), "turns:turn.example?transport=tcp".to_owned()];
+    let turn = IceServer { urls, username: Some("1700000000:a".to_owned()), credential: Some("c2Vj".to_owned()) };
+    let credentials = "rel=\"ice-server\"; username=\"1700000000:a\"; credential=\"c2Vj\"; credential-type=\"password\"";
+    let expected = ["turn:turn.example?transport=udp", "turns:turn.example?transport=tcp"].map(|url| format!("<{url}>; {credentials}"));
+    assert_eq!(super::links(&turn), expected);
+}
 
 #[tokio::test]
 async fn a_post_to_a_free_slug_publishes_and_delete_ends_it() {

@@ -66,6 +66,10 @@ metric_names! {
     SFU_PACKETS_DROPPED "courtside_sfu_packets_dropped_total" Counter, Count ["worker", "reason"] "Packets not forwarded, by reason.";
     SFU_PACKETS_RETRANSMITTED "courtside_sfu_packets_retransmitted_total" Counter, Count ["worker"] "Packets sent again because a viewer asked.";
     SFU_RETRANSMITS_MISSED "courtside_sfu_retransmits_missed_total" Counter, Count ["worker"] "Packets a viewer asked for again that were no longer kept.";
+    SFU_PROBES "courtside_sfu_probes_total" Counter, Count ["worker"] "Probes of what a viewer's path carries.";
+    SFU_PADDING_PACKETS "courtside_sfu_padding_packets_total" Counter, Count ["worker"] "Packets sent again to fill up a probe.";
+    SFU_PADDING_BYTES "courtside_sfu_padding_bytes_total" Counter, Bytes ["worker"] "Bytes of those packets.";
+    SFU_FRAMES_PACED "courtside_sfu_frames_paced_total" Counter, Count ["worker"] "Frames spread over time because they were large for their viewer.";
     SFU_NACKS_SENT "courtside_sfu_nacks_sent_total" Counter, Count ["worker"] "Packets asked for again from publishers.";
     SFU_KEYFRAME_REQUESTS "courtside_sfu_keyframe_requests_total" Counter, Count ["worker"] "Key frames asked from publishers.";
     SFU_KEYFRAME_WISHES "courtside_sfu_keyframe_wishes_total" Counter, Count ["worker"] "Times that viewers asked for a key frame (PLI, FIR).";
@@ -74,6 +78,9 @@ metric_names! {
     SFU_REPLAY_FALLBACKS "courtside_sfu_replay_fallbacks_total" Counter, Count ["worker", "reason"]
         "Newcomers sent a key frame alone, with a new one asked for, because the group was: too_old, too_large, damaged.";
     SFU_ADDRESS_CHANGES "courtside_sfu_address_changes_total" Counter, Count ["worker"] "Peers that moved to another network address and were followed.";
+    SFU_TCP_CONNECTIONS "courtside_sfu_tcp_connections" Gauge, Count ["worker"] "Media connections over TCP (ICE-TCP) open now.";
+    SFU_TCP_ENDED "courtside_sfu_tcp_ended_total" Counter, Count ["worker", "reason"]
+        "Media connections over TCP that ended, by reason: by_client, unchecked (no check passed, or its peer is gone), idle, bad_frame, full and per_address (not taken).";
     SFU_EVENTS_DROPPED "courtside_sfu_events_dropped_total" Counter, Count ["worker"] "Statistics events dropped because the control plane was slow.";
     // Signaling
     SIGNALING_CONNECTIONS "courtside_signaling_connections" Gauge, Count [] "WebSocket connections open now.";

@@ -67,10 +67,10 @@ async function watchThrough(relay, stage, slug) {
   return new WatchPage(page);
 }
 
-scenario('a viewer whose network blocks UDP is told what stands in the way, and gets the picture once it is open', async (stage) => {
+scenario('a viewer whose network blocks UDP and TCP is told what stands in the way, and gets the picture once it is open', async (stage) => {
   const studio = await stage.broadcast('Live behind a wall');
   const relay = await Relay.open();
-  relay.passes = false;
+  relay.let({ udp: false, tcp: false });
   try {
     const viewer = await watchThrough(relay, stage, studio.slug);
     const { page } = viewer;
@@ -86,7 +86,7 @@ scenario('a viewer whose network blocks UDP is told what stands in the way, and 
     // The press is answered at once, and honestly.
     await viewer.says('Getting you to the match');
     await viewer.says('This network blocks live video', { within: 20_000 });
-    relay.passes = true;
+    relay.let({ udp: true, tcp: true });
     await again.click();
     await viewer.moves();
   } finally {
@@ -145,11 +145,11 @@ scenario('a viewer whose own connection breaks sees so, with the picture behind 
   try {
     const viewer = await watchThrough(relay, stage, studio.slug);
     await viewer.moves();
-    relay.passes = false;
+    relay.let({ udp: false, tcp: false });
     await viewer.says('Finding the match again', { within: 20_000 });
     await viewer.page.getByText('Your connection dropped').first().waitFor();
     await viewer.page.screenshot({ path: `${stage.out}/watch-reconnecting.png` });
-    relay.passes = true;
+    relay.let({ udp: true, tcp: true });
     await viewer.moves({ within: 30_000 });
     assert.equal((await stage.server.broadcast(studio.slug)).viewers, 1);
   } finally {

@@ -5,8 +5,10 @@ use std::time::Duration;
 use courtside::limits;
 use courtside::sfu::codec::Codec;
 use courtside::sfu::handle::PeerGone;
+use courtside::sfu::stats::ReplayCause;
 
 use crate::support::client::Phase;
+use crate::support::link::{Link, Path};
 use crate::support::media::Show;
 use crate::support::sim::{Sim, Viewer};
 
@@ -40,6 +42,76 @@ fn a_publisher_that_changes_its_address_goes_on_publishing() {
     let moved = sim.now - Duration::from_millis(3000);
     assert!(sim.receiver(viewer).longest_silence(moved, sim.now) < Duration::from_millis(500));
     assert_eq!((sim.receiver(viewer).holes(), sim.receiver(viewer).lost), (0, 0), "what the old path swallowed is mended");
+    sim.finish();
+}
+
+#[test]
+fn a_viewer_goes_over_to_tcp_and_back_when_the_connection_ends() {
+    let mut sim = Sim::new(18, 1);
+    let broadcast = sim.broadcast();
+    sim.publish(broadcast, Show::simulcast(Codec::H264));
+    let viewer = sim.view(broadcast, &Viewer::default());
+    sim.run_ms(3000);
+    let udp = sim.seats[viewer].client.address;
+    let begin = sim.now;
+    let connection = sim.connect_tcp(viewer);
+    assert_eq!(udp.address(), connection.address(), "only the transport tells them apart");
+    sim.run_ms(2000);
+    assert!(sim.engines[0].knows(udp) && sim.engines[0].knows(connection));
+    // The client hears that its connection is gone; what the server sends before it checks again goes where the client was before.
+    sim.seats[viewer].client.address = udp;
+    sim.close_tcp(viewer, connection);
+    assert!(!sim.engines[0].knows(connection));
+    sim.run_ms(2000);
+    assert_eq!(sim.engines[0].counters.address_changes, 2);
+    let silence = sim.receiver(viewer).longest_silence(begin, sim.now);
+    assert!(silence < Duration::from_millis(250), "{silence:?}");
+    assert_eq!(sim.to_closed, 0, "nothing was sent into a closed connection");
+    sim.finish();
+}
+
+#[test]
+fn a_viewer_whose_only_connection_broke_comes_back_by_another() {
+    let mut sim = Sim::new(19, 1);
+    let broadcast = sim.broadcast();
+    sim.publish(broadcast, Show::simulcast(Codec::Vp8));
+    let viewer = sim.view(broadcast, &Viewer::default());
+    // UDP never gets through.
+    let first = sim.connect_tcp(viewer);
+    sim.run_ms(3000);
+    assert_eq!(sim.seats[viewer].client.phase, Phase::Connected);
+    sim.close_tcp(viewer, first);
+    sim.run_ms(1000);
+    assert!(sim.seats[viewer].gone.is_none(), "it has its consent interval to come back");
+    let broken = sim.now;
+    let second = sim.connect_tcp(viewer);
+    let took = sim.run_until(2000, |sim| sim.receiver(viewer).last_video().is_some_and(|seen| seen.at > broken));
+    assert!(took < Duration::from_millis(200), "{took:?}");
+    assert!(sim.engines[0].knows(second) && !sim.engines[0].knows(first));
+    sim.finish();
+}
+
+#[test]
+fn a_viewer_found_elsewhere_after_silence_gets_its_picture_without_asking() {
+    let mut sim = Sim::new(20, 1);
+    let broadcast = sim.broadcast();
+    sim.publish(broadcast, Show::simulcast(Codec::H264));
+    let viewer = sim.view(broadcast, &Viewer::default());
+    sim.run_ms(3000);
+    let cut = || Link::new(Path { cut: true, ..Path::default() });
+    (sim.seats[viewer].up, sim.seats[viewer].down) = (cut(), cut());
+    sim.run(limits::ICE_PATH_SILENCE + Duration::from_millis(500));
+    // What the client sends is lost on the dead path still, but for its check over TCP.
+    sim.connect_tcp(viewer);
+    let check = sim.seats[viewer].client.binding_request();
+    let connection = sim.seats[viewer].client.address;
+    sim.seats[viewer].down = Link::new(Path::default());
+    let (found, plis) = (sim.now, sim.receiver(viewer).plis);
+    sim.inject(0, connection, &check);
+    assert_eq!(sim.engines[0].counters.replays[ReplayCause::Wish as usize], 1);
+    let took = sim.run_until(500, |sim| sim.receiver(viewer).last_video().is_some_and(|seen| seen.at > found));
+    assert!(took < Duration::from_millis(200), "{took:?}");
+    assert_eq!(sim.receiver(viewer).plis, plis, "nobody asked");
     sim.finish();
 }
 

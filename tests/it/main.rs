@@ -10,6 +10,7 @@ mod demand;
 mod hostile;
 mod join;
 mod layering;
+mod layers;
 mod leave;
 mod loss;
 mod memory;

@@ -35,7 +35,7 @@ fn a_viewer_on_another_worker_sees_the_picture_as_fast_and_its_worker_unsubscrib
             sim.remove(*viewer);
         }
         sim.run_ms(100);
-        assert_eq!(sim.engines[1].sizes(), [0; 5]);
+        assert_eq!(sim.engines[1].sizes(), [0; 6]);
         let forwarded: Vec<u64> = sim.engines.iter().map(|engine| engine.counters.packets_forwarded).collect();
         sim.run_ms(1000);
         assert_eq!(forwarded, sim.engines.iter().map(|engine| engine.counters.packets_forwarded).collect::<Vec<_>>());

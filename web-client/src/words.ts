@@ -135,9 +135,9 @@ export const words = {
       draw: (home: number, away: number) => `Full time. ${home}–${away}`,
       line: (length: string | null) => (length ? `It was on the air for ${length}. Thanks for watching.` : 'The broadcast has ended. Thanks for watching.'),
     },
-    blockedUdp: {
+    blockedNetwork: {
       title: 'This network blocks live video',
-      line: 'UDP is closed here. Another network, such as your phone’s, usually works.',
+      line: 'Neither UDP nor TCP gets through to it. Another network, such as your phone’s, usually works.',
       ask: 'What to ask IT',
     },
     blockedCodec: {
@@ -153,8 +153,8 @@ export const words = {
 
   askIt: {
     title: 'What to ask IT',
-    line: 'Live video arrives over UDP, which this network closes. Send this to whoever runs it:',
-    text: (host: string) => `Please allow outgoing UDP from browsers to ${host}. Live video from there uses WebRTC: encrypted (DTLS-SRTP), one port per server core, replies only.`,
+    line: 'Live video arrives over UDP, or over TCP where there is no other way; this network closes both. Send this to whoever runs it:',
+    text: (host: string) => `Please allow outgoing UDP (or at least TCP) from browsers to ${host}. Live video from there uses WebRTC: encrypted (DTLS-SRTP), one port per server core, replies only.`,
     copy: 'Copy',
     copied: 'Copied',
     copiedLine: 'Paste it into a message.',
@@ -295,7 +295,7 @@ export const words = {
       reconnecting: 'Getting you back on air',
       reconnectingLine: 'The connection dropped. Viewers wait, and see you again as soon as you’re back.',
       blocked: 'This network blocks live video',
-      blockedLine: 'UDP is closed here. Another network, such as your phone’s, usually works. Trying again by itself.',
+      blockedLine: 'Neither UDP nor TCP gets through. Another network, such as your phone’s, usually works. Trying again by itself.',
       taken: 'Someone else is on air here',
       takenLine: 'This broadcast already has a publisher. It’s free again when they stop.',
       refused: 'The server refused this stream',

@@ -1,12 +1,15 @@
 //! The dependency descriptor header extension (AV1 RTP payload specification 1.0, appendix A): frame borders and layers of a packet.
 //!
 //! Stateful per stream: templates come with key frames only, later packets refer to them by number. Chains and frame differences are
-//! read over, not kept: forwarding by layer does not need them.
+//! read over, not kept: layers and switch indications say all that forwarding by layer needs.
 
 use super::bits::BitReader;
+use super::payload::{SPATIAL_MAX, SwitchSet, TEMPORAL_MAX};
 
 /// Templates one structure may have: their numbers have six bits.
 const TEMPLATES_MAX: usize = 64;
+/// Decode targets one structure may have: their number has five bits.
+const TARGETS_MAX: usize = 32;
 
 /// What the descriptor of one packet says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,10 +25,19 @@ pub struct DependencyInfo {
     pub switching_point: bool,
     /// Carries the template structure: the frame is a key frame.
     pub has_structure: bool,
-    /// Render resolution of the highest spatial layer, with the structure only.
-    pub resolution: Option<(u16, u16)>,
+    /// The decode targets that whoever gets this frame may switch to, by the layers they have.
+    pub switches_to: SwitchSet,
+    /// Render resolutions by spatial layer, with the structure only; 0 by 0: not told.
+    pub sizes: [(u16, u16); SPATIAL_MAX],
     /// Decode targets that the sender still sends, one bit each.
     pub active_decode_targets: Option<u32>,
+}
+
+impl DependencyInfo {
+    /// Render resolution of the highest spatial layer.
+    pub fn resolution(&self) -> Option<(u16, u16)> {
+        self.sizes.iter().rfind(|size| **size != (0, 0)).copied()
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,7 +51,9 @@ struct Template {
 #[derive(Debug, Clone, Copy, Default)]
 struct Indications {
     needed: bool,
-    switches: bool,
+    /// Decode targets by number.
+    switches: u32,
+    present: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -48,7 +62,9 @@ struct Structure {
     decode_targets: u32,
     templates: [Template; TEMPLATES_MAX],
     count: usize,
-    resolution: Option<(u16, u16)>,
+    sizes: [(u16, u16); SPATIAL_MAX],
+    /// The layers of each decode target: the highest spatial, the highest temporal.
+    targets: [(u8, u8); TARGETS_MAX],
 }
 
 /// Reads the descriptors of one stream in order.
@@ -78,7 +94,7 @@ impl DependencyReader {
             bits.skip(2)?;
             if info.has_structure {
                 let structure = Structure::read(&mut bits)?;
-                info.resolution = structure.resolution;
+                info.sizes = structure.sizes;
                 info.active_decode_targets = Some(all_targets(structure.decode_targets));
                 received = Some(structure);
             }
@@ -97,7 +113,8 @@ impl DependencyReader {
         info.spatial = template.spatial;
         info.temporal = template.temporal;
         info.discardable = !indications.needed;
-        info.switching_point = indications.switches;
+        info.switching_point = indications.switches != 0;
+        info.switches_to = structure.switch_set(indications);
         if received.is_some() {
             self.structure = received;
         }
@@ -112,11 +129,12 @@ const fn all_targets(count: u32) -> u32 {
 impl Indications {
     fn read(bits: &mut BitReader<'_>, decode_targets: u32) -> Option<Self> {
         let mut summary = Self::default();
-        for _ in 0..decode_targets {
+        for target in 0..decode_targets {
             // 0 not present, 1 discardable, 2 switch, 3 required.
             let indication = bits.bits(2)?;
             summary.needed |= indication >= 2;
-            summary.switches |= indication == 2;
+            summary.switches |= u32::from(indication == 2) << target;
+            summary.present |= u32::from(indication != 0) << target;
         }
         Some(summary)
     }
@@ -127,7 +145,14 @@ impl Structure {
     fn read(bits: &mut BitReader<'_>) -> Option<Self> {
         let id_offset = bits.bits(6)? as u8;
         let decode_targets = bits.bits(5)? + 1;
-        let mut structure = Self { id_offset, decode_targets, templates: [Template::default(); TEMPLATES_MAX], count: 0, resolution: None };
+        let mut structure = Self {
+            id_offset,
+            decode_targets,
+            templates: [Template::default(); TEMPLATES_MAX],
+            count: 0,
+            sizes: [(0, 0); SPATIAL_MAX],
+            targets: [(0, 0); TARGETS_MAX],
+        };
         let (mut spatial, mut temporal) = (0u8, 0u8);
         loop {
             *structure.templates.get_mut(structure.count)? = Template { spatial, temporal, indications: Indications::default() };
@@ -144,6 +169,11 @@ impl Structure {
         }
         for template in &mut structure.templates[..structure.count] {
             template.indications = Indications::read(bits, decode_targets)?;
+            for (number, target) in structure.targets.iter_mut().enumerate() {
+                if template.indications.present >> number & 1 == 1 {
+                    *target = (target.0.max(template.spatial), target.1.max(template.temporal));
+                }
+            }
         }
         for _ in 0..structure.count {
             while bits.bit()? {
@@ -158,12 +188,29 @@ impl Structure {
             bits.skip(4 * chains * structure.count as u32)?;
         }
         if bits.bit()? {
-            for _ in 0..=spatial {
+            for layer in 0..=usize::from(spatial) {
                 let (width, height) = (bits.bits(16)? + 1, bits.bits(16)? + 1);
-                structure.resolution = u16::try_from(width).ok().zip(u16::try_from(height).ok());
+                let size = u16::try_from(width).ok().zip(u16::try_from(height).ok());
+                structure.sizes[layer.min(SPATIAL_MAX - 1)] = size.unwrap_or_default();
             }
         }
         Some(structure)
+    }
+
+    /// Pairs of layers beyond those of any decode target stand for the largest.
+    fn switch_set(&self, indications: Indications) -> SwitchSet {
+        let targets = &self.targets[..self.decode_targets as usize];
+        let top_spatial = targets.iter().map(|target| target.0).max().unwrap_or(0);
+        let top_temporal = targets.iter().map(|target| target.1).max().unwrap_or(0);
+        let mut set = SwitchSet::NONE;
+        for (_, &(spatial, temporal)) in targets.iter().enumerate().filter(|(number, _)| indications.switches >> number & 1 == 1) {
+            let last_spatial = if spatial == top_spatial { spatial.max(SPATIAL_MAX as u8 - 1) } else { spatial };
+            let last_temporal = if temporal == top_temporal { temporal.max(TEMPORAL_MAX as u8 - 1) } else { temporal };
+            for s in spatial..=last_spatial {
+                set = (temporal..=last_temporal).fold(set, |set, t| set.with(s, t));
+            }
+        }
+        set
     }
 }
 
@@ -206,7 +253,11 @@ mod tests {
         let key = reader.read(&key_descriptor(60)).expect("valid");
         assert!(key.has_structure && key.start_of_frame && key.end_of_frame && key.switching_point && !key.discardable);
         assert_eq!((key.spatial, key.temporal, key.frame_number), (0, 0, 0x1234));
-        assert_eq!((key.resolution, key.active_decode_targets), (Some((640, 360)), Some(0b111)));
+        assert_eq!((key.resolution(), key.active_decode_targets), (Some((640, 360)), Some(0b111)));
+        assert_eq!(key.sizes[..2], [(320, 180), (640, 360)]);
+        // Targets are S0 at half the frames, S0, and everything.
+        assert!([(0, 0), (0, 1), (1, 1), (u8::MAX, u8::MAX)].into_iter().all(|(s, t)| key.switches_to.contains(s, t)));
+        assert!(!key.switches_to.contains(1, 0), "no target has these");
 
         let rows = [(61, 0, 0, false), (62, 0, 1, true), (63, 1, 0, false), (0, 1, 1, true)];
         for (template_id, spatial, temporal, discardable) in rows {

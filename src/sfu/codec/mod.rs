@@ -13,7 +13,7 @@ mod vp8;
 mod vp9;
 
 pub use dependency::{DependencyInfo, DependencyReader};
-pub use payload::{PayloadInfo, PictureIds};
+pub use payload::{PayloadInfo, PictureIds, SPATIAL_MAX, SwitchSet, TEMPORAL_MAX};
 pub use picture_id::{PictureIdRewriter, patch_payload};
 
 /// A codec that is passed through.
@@ -76,11 +76,27 @@ impl Codec {
 /// Reads any bytes without panicking. Of Opus every packet is a frame of its own that a decoder can start with.
 pub fn inspect(codec: Codec, payload: &[u8], descriptor: Option<&DependencyInfo>) -> PayloadInfo {
     match codec {
-        Codec::H264 => h264::inspect(payload),
-        Codec::Vp8 => vp8::inspect(payload),
-        Codec::Vp9 => vp9::inspect(payload),
-        Codec::Av1 => av1::inspect(payload, descriptor),
+        Codec::H264 => layered(h264::inspect(payload), descriptor),
+        Codec::Vp8 => layered(vp8::inspect(payload), descriptor),
+        Codec::Vp9 => layered(vp9::inspect(payload), descriptor),
+        Codec::Av1 => layered(av1::inspect(payload, descriptor), descriptor),
         Codec::Opus => PayloadInfo { keyframe_start: true, frame_start: true, ..PayloadInfo::default() },
+    }
+}
+
+/// Of layers the descriptor knows more than any payload, whatever the codec; where frames and key frames begin is the payload's to say.
+fn layered(info: PayloadInfo, descriptor: Option<&DependencyInfo>) -> PayloadInfo {
+    let Some(descriptor) = descriptor else { return info };
+    PayloadInfo {
+        layer_end: descriptor.end_of_frame,
+        spatial: descriptor.spatial,
+        temporal: descriptor.temporal,
+        discardable: descriptor.discardable,
+        switching_point: descriptor.switching_point || info.keyframe_start,
+        switches_to: descriptor.switches_to,
+        resolution: descriptor.resolution().or(info.resolution),
+        spatial_sizes: if descriptor.resolution().is_some() { descriptor.sizes } else { info.spatial_sizes },
+        ..info
     }
 }
 

@@ -6,8 +6,8 @@
 use super::payload::PictureIds;
 use super::{Codec, vp8, vp9};
 
-/// Frames left out whose effect on late packets is still known.
-const CHANGES_KEPT: usize = 16;
+/// Runs of frames left out whose effect on late packets is still known: two seconds of every other frame, at 30 a second.
+const CHANGES_KEPT: usize = 32;
 
 /// From this source picture id on, `offset` is added.
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,6 +26,8 @@ pub struct PictureIdRewriter {
     key_idx_offset: u8,
     /// Highest source picture id forwarded or left out.
     source: Option<u16>,
+    /// Highest source TL0PICIDX of these.
+    source_tl0: Option<u8>,
     sent: PictureIds,
 }
 
@@ -54,6 +56,7 @@ impl PictureIdRewriter {
         self.changes[0] = Change { from, offset };
         self.used = 1;
         self.source = first.picture_id.map(|_| from);
+        self.source_tl0 = first.tl0_pic_idx;
     }
 
     /// A frame is left out on purpose. May be called for each of its packets.
@@ -62,14 +65,44 @@ impl PictureIdRewriter {
         if self.source.is_some_and(|source| !is_newer(id, source, is_15bit)) {
             return;
         }
-        self.source = Some(id);
-        let offset = self.changes[self.used.saturating_sub(1)].offset.wrapping_sub(1);
-        if self.used == CHANGES_KEPT {
+        self.note_tl0(ids);
+        self.remove(id, 1, is_15bit);
+    }
+
+    /// Only the lowest temporal layer is sent, and a frame comes (`is_lowest`: of that layer): ids between the newest and it are of frames
+    /// that did not come. Where TL0PICIDX says that none of them was of that layer, they are left out like all their kind.
+    pub fn close_gap(&mut self, ids: &PictureIds, is_lowest: bool) {
+        let (Some((id, is_15bit)), Some(source)) = (ids.picture_id, self.source) else { return };
+        let (Some(tl0), Some(source_tl0)) = (ids.tl0_pic_idx, self.source_tl0) else { return };
+        let missing = id.wrapping_sub(source).wrapping_sub(1) & mask(is_15bit);
+        let is_sure = tl0.wrapping_sub(source_tl0) == u8::from(is_lowest);
+        if is_newer(id, source, is_15bit) && missing > 0 && is_sure {
+            self.remove(id.wrapping_sub(1) & mask(is_15bit), missing, is_15bit);
+        }
+    }
+
+    /// The `count` ids up to `last` are those of frames left out. Runs of them are one change.
+    fn remove(&mut self, last: u16, count: u16, is_15bit: bool) {
+        let change = self.changes[self.used.saturating_sub(1)];
+        let offset = change.offset.wrapping_sub(count);
+        let first = last.wrapping_sub(count - 1) & mask(is_15bit);
+        let continues = self.used > 1 && change.from.wrapping_add(1) & mask(is_15bit) == first;
+        if !continues && self.used == CHANGES_KEPT {
             self.changes.rotate_left(1);
             self.used -= 1;
         }
-        self.changes[self.used] = Change { from: id, offset };
-        self.used += 1;
+        let at = if continues { self.used - 1 } else { self.used };
+        self.changes[at] = Change { from: last, offset };
+        self.used = at + 1;
+        self.source = Some(last);
+    }
+
+    fn note_tl0(&mut self, ids: &PictureIds) {
+        if let Some(tl0) = ids.tl0_pic_idx
+            && self.source_tl0.is_none_or(|newest| tl0.wrapping_sub(newest) as i8 > 0)
+        {
+            self.source_tl0 = Some(tl0);
+        }
     }
 
     /// The numbers for the viewer of a packet that is forwarded.
@@ -88,6 +121,7 @@ impl PictureIdRewriter {
         {
             self.source = Some(id);
         }
+        self.note_tl0(ids);
         if let Some((id, is_15bit)) = rewritten.picture_id
             && self.sent.picture_id.is_none_or(|(sent, _)| is_newer(id, sent, is_15bit))
         {
@@ -178,6 +212,22 @@ mod tests {
         assert_eq!(rewriter.rewrite(&ids(2, 2, 0)).picture_id, Some((0, true)));
         assert_eq!(rewriter.rewrite(&ids(0, 1, 0)).picture_id, Some((0x7fff, true)), "a late packet");
         assert_eq!(rewriter.rewrite(&ids(0x7ffe, 0, 0)).picture_id, Some((0x7ffe, true)), "a later one still");
+    }
+
+    #[test]
+    fn upper_frames_that_never_came_leave_no_gap_where_only_the_lowest_layer_is_sent() {
+        let mut rewriter = PictureIdRewriter::new();
+        rewriter.switch(&ids(0x7ffd, 255, 0));
+        rewriter.rewrite(&ids(0x7ffd, 255, 0));
+        // 0x7ffe was lost, 0x7fff is left out, 0 was lost.
+        rewriter.close_gap(&ids(0x7fff, 255, 0), false);
+        rewriter.leave_out(&ids(0x7fff, 255, 0));
+        rewriter.close_gap(&ids(1, 0, 0), true);
+        assert_eq!(rewriter.rewrite(&ids(1, 0, 0)).picture_id, Some((0x7ffe, true)));
+        // Two frames of the lowest layer later: one of those between is missing and may come.
+        rewriter.close_gap(&ids(5, 2, 0), true);
+        assert_eq!(rewriter.rewrite(&ids(5, 2, 0)).picture_id, Some((2, true)));
+        assert_eq!(rewriter.rewrite(&ids(0x7ffd, 255, 0)).picture_id, Some((0x7ffd, true)), "late, from before");
     }
 
     #[test]

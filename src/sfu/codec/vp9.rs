@@ -1,7 +1,7 @@
 //! The VP9 payload descriptor and, where the scalability structure is absent, the key frame's own header (RFC 9628 section 4.2).
 
 use super::bits::BitReader;
-use super::payload::{PayloadInfo, PictureIds};
+use super::payload::{PayloadInfo, PictureIds, SPATIAL_MAX};
 
 /// What the descriptor says and where the rewritable numbers lie.
 #[derive(Debug, Clone, Copy, Default)]
@@ -11,8 +11,9 @@ pub(super) struct Descriptor {
     pub(super) tl0_at: usize,
     inter_predicted: bool,
     begins_frame: bool,
+    ends_frame: bool,
     layer: Option<Layer>,
-    resolution: Option<(u16, u16)>,
+    sizes: [(u16, u16); SPATIAL_MAX],
     len: usize,
 }
 
@@ -27,7 +28,7 @@ impl Descriptor {
     pub(super) fn parse(payload: &[u8]) -> Option<Self> {
         let flags = *payload.first()?;
         let has = |bit: u8| flags >> (7 - bit) & 1 == 1;
-        let mut descriptor = Self { inter_predicted: has(1), begins_frame: has(4), ..Self::default() };
+        let mut descriptor = Self { inter_predicted: has(1), begins_frame: has(4), ends_frame: has(5), ..Self::default() };
         let flexible = has(3);
         let mut at = 1;
         if has(0) {
@@ -62,22 +63,22 @@ impl Descriptor {
             }
         }
         if has(6) {
-            (at, descriptor.resolution) = scalability_structure(payload, at)?;
+            (at, descriptor.sizes) = scalability_structure(payload, at)?;
         }
         descriptor.len = at;
         Some(descriptor)
     }
 }
 
-/// Returns where it ends and the highest layer's resolution, if it tells.
-fn scalability_structure(payload: &[u8], mut at: usize) -> Option<(usize, Option<(u16, u16)>)> {
+/// Returns where it ends and the resolution of each layer, if it tells.
+fn scalability_structure(payload: &[u8], mut at: usize) -> Option<(usize, [(u16, u16); SPATIAL_MAX])> {
     let head = *payload.get(at)?;
     at += 1;
-    let mut resolution = None;
+    let mut sizes = [(0, 0); SPATIAL_MAX];
     if head & 0x10 != 0 {
-        for _ in 0..=head >> 5 {
+        for layer in 0..=usize::from(head >> 5) {
             let size: &[u8; 4] = payload.get(at..)?.first_chunk()?;
-            resolution = Some((u16::from_be_bytes([size[0], size[1]]), u16::from_be_bytes([size[2], size[3]])));
+            sizes[layer.min(SPATIAL_MAX - 1)] = (u16::from_be_bytes([size[0], size[1]]), u16::from_be_bytes([size[2], size[3]]));
             at += 4;
         }
     }
@@ -89,7 +90,7 @@ fn scalability_structure(payload: &[u8], mut at: usize) -> Option<(usize, Option
             at += 1 + usize::from(references);
         }
     }
-    Some((at, resolution))
+    Some((at, sizes))
 }
 
 /// Reads one payload.
@@ -102,13 +103,16 @@ pub(super) fn inspect(payload: &[u8]) -> PayloadInfo {
     let frame = &payload[descriptor.len.min(payload.len())..];
     let begins_intra = !descriptor.inter_predicted && descriptor.begins_frame && spatial == 0;
     let keyframe_start = begins_intra && !is_no_key_frame(frame);
+    let resolution = descriptor.sizes.iter().rfind(|size| **size != (0, 0)).copied();
     PayloadInfo {
         keyframe_start,
         frame_start: descriptor.begins_frame,
         spatial,
         temporal,
         switching_point: switching_up || keyframe_start,
-        resolution: descriptor.resolution.or_else(|| if keyframe_start { key_frame_resolution(frame) } else { None }),
+        layer_end: descriptor.ends_frame,
+        resolution: resolution.or_else(|| if keyframe_start { key_frame_resolution(frame) } else { None }),
+        spatial_sizes: descriptor.sizes,
         picture: Some(descriptor.ids),
         ..PayloadInfo::default()
     }

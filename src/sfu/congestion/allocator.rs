@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use super::{Budget, Demand, UP_MARGIN};
 use crate::limits;
-use crate::sfu::allocator::Offered;
 use crate::sfu::handle::LayerChoice;
+use crate::sfu::ladder::{Offered, place_of};
 
 /// Of two pictures the one of higher rank is served first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,7 +46,7 @@ impl Picture<'_> {
         let chosen = match self.choice {
             LayerChoice::AudioOnly => return None,
             LayerChoice::Auto => usize::MAX,
-            LayerChoice::Spatial(spatial) => usize::from(spatial),
+            LayerChoice::Spatial(spatial) => place_of(self.offered, spatial).unwrap_or(usize::MAX),
         };
         let top = self.offered.len().checked_sub(1).filter(|_| self.drawn_height != Some(0))?;
         Some(top.min(chosen))
@@ -89,8 +89,10 @@ pub struct Allocator {
     starved_since: Option<Instant>,
     /// Pictures were taken away.
     starved: bool,
-    /// The viewer has just chosen: it gets that at once.
+    /// The viewer has just chosen: it gets that at once, or as soon as its publisher sends it again.
     chosen: bool,
+    /// When it chose, as long as that is news.
+    chosen_at: Option<Instant>,
 }
 
 impl Allocator {
@@ -112,6 +114,7 @@ impl Allocator {
     /// A picture that does not fit is kept this long: a frozen picture is better than none, for a while.
     const STARVED_MIN: Duration = Duration::from_secs(4);
     const STARVED_OF: f64 = 0.7;
+    const CHOICE_KEPT: Duration = Duration::from_secs(3);
 
     /// Moves the rungs of `pictures` to what fits into `budget` beside `audio_bps`, and says what is wanted further.
     pub fn allocate(&mut self, now: Instant, audio_bps: u32, pictures: &mut [Picture<'_>], budget: Budget, loss: f32) -> Demand {
@@ -119,7 +122,7 @@ impl Allocator {
         for picture in pictures.iter_mut() {
             self.settle(picture);
         }
-        self.chosen = false;
+        self.keep_choice(now, pictures);
         let sent = total(audio_bps, pictures, |picture| picture.rung);
         self.step_down(now, audio_bps, pictures, sent, budget, loss);
         self.step_up(now, audio_bps, pictures, budget);
@@ -136,14 +139,26 @@ impl Allocator {
         *self = Self { chosen: true, ..Self::default() };
     }
 
-    /// Whether the next allocation is the first since the viewer chose.
-    pub fn was_chosen(&self) -> bool {
-        self.chosen
+    /// Whether the viewer chose a moment ago: it is given the benefit of the doubt until the rate of what it chose is known.
+    pub fn has_just_chosen(&self, now: Instant) -> bool {
+        self.chosen_at.map_or(self.chosen, |at| now.saturating_duration_since(at) < Self::CHOICE_KEPT)
     }
 
     /// What everything wanted amounts to, bits per second.
     pub fn wanted_bps(audio_bps: u32, pictures: &[Picture<'_>]) -> u32 {
         total(audio_bps, pictures, |picture| picture.top())
+    }
+
+    /// A layer chosen by hand may be paused, because nobody wanted it: the choice holds until it is there, for a while.
+    fn keep_choice(&mut self, now: Instant, pictures: &[Picture<'_>]) {
+        let waits = |picture: &Picture<'_>| {
+            matches!(picture.choice, LayerChoice::Spatial(_))
+                && picture.ceiling().is_some_and(|ceiling| !picture.usable().any(|rung| rung == ceiling))
+        };
+        if self.chosen {
+            self.chosen_at.get_or_insert(now);
+        }
+        self.chosen &= pictures.iter().any(waits) && self.has_just_chosen(now);
     }
 
     /// Puts a picture on a rung that exists, is wanted and is alive.
@@ -267,11 +282,12 @@ fn next_total(current_bps: u32, pictures: &[Picture<'_>]) -> Option<u32> {
 #[expect(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
 mod tests {
     use super::*;
+    use crate::sfu::selection::Limit;
 
     const LADDER: [Offered; 3] = [
-        Offered { layer: 0, bitrate_bps: 150_000, active: true },
-        Offered { layer: 1, bitrate_bps: 500_000, active: true },
-        Offered { layer: 2, bitrate_bps: 2_500_000, active: true },
+        Offered { layer: 0, limit: Limit::NONE, bitrate_bps: 150_000, active: true },
+        Offered { layer: 1, limit: Limit::NONE, bitrate_bps: 500_000, active: true },
+        Offered { layer: 2, limit: Limit::NONE, bitrate_bps: 2_500_000, active: true },
     ];
     const AUDIO_BPS: u32 = 40_000;
 

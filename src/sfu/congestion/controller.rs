@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::easing::Easing;
 use super::estimator::Estimator;
 use super::history::SentPackets;
 use super::probe::{Cluster, Finished, Probe, Stage};
@@ -25,6 +26,8 @@ const PADDING_AT_START: f64 = 16_000.0;
 const PADDING_AFTER_REDUCTION: f64 = 8_000.0;
 /// A step of more than this is confirmed by a long cluster.
 const BIG_STEP: f64 = 1.6;
+/// So much more at once is a climb, not a layer whose rate varies.
+const CLIMB_MIN: f64 = 1.5;
 /// A long cluster that leaves a longer queue behind took more than there is.
 const LONG_QUEUE_MAX_US: i64 = 8_000;
 
@@ -44,6 +47,7 @@ pub struct PathReport {
 pub struct Controller {
     estimator: Estimator,
     reported: ReportedPath,
+    easing: Easing,
     demand: Demand,
     probe: Option<Probe>,
     /// The step the probe tries, bits per second.
@@ -72,6 +76,7 @@ impl Default for Controller {
         Self {
             estimator: Estimator::new(),
             reported: ReportedPath::default(),
+            easing: Easing::new(),
             demand: Demand::default(),
             probe: None,
             probe_step_bps: 0.0,
@@ -111,6 +116,30 @@ impl Controller {
         }
     }
 
+    /// What the path is known to carry; `None` where it may well be more than anybody has asked of it.
+    pub fn limit_bps(&self) -> Option<u32> {
+        if !self.estimator.has_feedback() {
+            return self.reported.remb_bps().map(|bps| bps as u32);
+        }
+        let estimate = self.estimator.estimate_bps();
+        (!self.is_new && estimate < f64::from(self.demand.top_bps)).then_some(estimate as u32)
+    }
+
+    /// A cached group is being sent, faster than real time.
+    pub fn handle_replay(&mut self, now: Instant) {
+        self.easing.handle_replay(now);
+    }
+
+    /// How fast what is sent may leave, bits per second; zero: nothing is known yet.
+    pub fn pacing_bps(&self) -> u32 {
+        (f64::from(self.demand.current_bps) * self.easing.factor()) as u32
+    }
+
+    /// Everything wanted is sent and fits: until the estimate falls there is nothing to decide.
+    pub fn is_settled(&self) -> bool {
+        self.demand.next_bps.is_none() && self.estimator.estimate_bps() >= f64::from(self.demand.current_bps)
+    }
+
     /// Probes begun so far.
     pub fn probes(&self) -> u32 {
         self.probes
@@ -121,6 +150,10 @@ impl Controller {
         if demand.current_bps != self.demand.current_bps {
             shared.handle_demand(self.demand.current_bps, demand.current_bps);
             self.reported.handle_change(now);
+            let before = self.demand.current_bps;
+            if before > 0 && f64::from(demand.current_bps) > f64::from(before) * CLIMB_MIN {
+                self.easing.handle_climb(now);
+            }
         }
         self.demand = demand;
     }
@@ -170,8 +203,9 @@ impl Controller {
             }
             let probe = self.probe.as_mut().filter(|probe| probe.contains(packet.number));
             let queue_us = self.estimator.handle_received(now, packet, received_us, probe.is_some());
-            if let Some(probe) = probe {
-                probe.handle_received(packet, received_us, queue_us);
+            match probe {
+                Some(probe) => probe.handle_received(packet, received_us, queue_us),
+                None => self.easing.handle_received(queue_us),
             }
             newest = Some(packet.sent_us);
         }
@@ -182,6 +216,7 @@ impl Controller {
             self.handle_reduction(now, shared);
         }
         self.finish_probe(now, shared);
+        self.easing.handle_feedback(now, self.is_settled());
     }
 
     fn handle_reduction(&mut self, now: Instant, shared: &mut SharedPath) {
@@ -307,6 +342,7 @@ impl Controller {
     /// The viewer is somewhere else: its new path is measured anew, from the rate it had.
     pub fn handle_path_change(&mut self) {
         self.estimator.handle_path_change();
+        self.easing.handle_path_change();
         (self.is_new, self.found_bps, self.probe_at, self.probe_wait) = (true, None, None, PROBE_WAIT_MIN);
     }
 

@@ -7,16 +7,17 @@
 //!                                  ▼
 //!                 arrivals.rs ─▶ estimator.rs ◀── probe.rs ◀─▶ shared_path.rs   whose turn it is behind one address
 //!                                  │ Budget          ▲ Demand
-//!                                  ▼                 │
+//!                                  ▼                 │      easing.rs   how fast frames may leave
 //!                              allocator.rs ─────────┘ which layers; what would be wanted next
 //! ```
-//! Complete and held to its aims in simulation (`scenarios.rs`); the engine does not use it yet and still follows `bandwidth.rs`.
+//! Held to its aims in simulation (`scenarios.rs`). `engine/rates.rs` feeds it and carries out what it decides.
 //!
 //! A client that sends no transport-wide feedback is judged by what it does say: REMB, loss in receiver reports (`reported.rs`).
 
 mod allocator;
 mod arrivals;
 mod controller;
+mod easing;
 mod estimator;
 mod history;
 mod probe;
@@ -34,7 +35,7 @@ pub use allocator::{Allocator, Picture, Rank};
 pub use controller::{Controller, PathReport};
 pub use history::SentPackets;
 pub use probe::Cluster;
-pub use shared_path::{PathKey, SharedPath};
+pub use shared_path::{PathKey, SharedPath, SharedPaths};
 
 /// A step up must fit this much better than exactly. More would be wasteful: a probe over a full link measures 0.95 of its rate.
 pub const UP_MARGIN: f64 = 1.1;

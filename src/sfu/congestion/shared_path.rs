@@ -3,8 +3,11 @@
 //! Together they may probe with a part of what they are being sent, one at a time when that is little. What was too much for one is not
 //! tried by the next one for a while, unless it wants less.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
+
+use slab::Slab;
 
 /// Of what the members are being sent, this part may be probes under way at one time.
 const PROBE_SHARE: f64 = 0.25;
@@ -104,6 +107,46 @@ impl SharedPath {
     /// A member's traffic changes.
     pub(super) fn handle_demand(&mut self, before_bps: u32, after_bps: u32) {
         self.sending_bps = (self.sending_bps - f64::from(before_bps) + f64::from(after_bps)).max(0.0);
+    }
+}
+
+/// Everybody's shared paths on one worker.
+#[derive(Debug, Default)]
+pub struct SharedPaths {
+    by_key: HashMap<PathKey, usize>,
+    paths: Slab<(PathKey, SharedPath)>,
+}
+
+impl SharedPaths {
+    /// A viewer comes to an address there. It goes by [`super::Controller::leave`] and [`Self::forget_if_empty`].
+    pub fn join(&mut self, key: PathKey) -> usize {
+        let paths = &mut self.paths;
+        let index = *self.by_key.entry(key).or_insert_with(|| paths.insert((key, SharedPath::default())));
+        paths[index].1.join();
+        index
+    }
+
+    pub fn key(&self, path: usize) -> PathKey {
+        self.paths[path].0
+    }
+
+    pub fn get_mut(&mut self, path: usize) -> &mut SharedPath {
+        &mut self.paths[path].1
+    }
+
+    pub fn forget_if_empty(&mut self, path: usize) {
+        if self.paths[path].1.is_empty() {
+            let (key, _) = self.paths.remove(path);
+            self.by_key.remove(&key);
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.paths.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty()
     }
 }
 

@@ -13,11 +13,13 @@ use rand::{Rng, SeedableRng};
 use super::allocator::{Allocator, Picture, Rank};
 use super::scenario::{LAYERS, Loss, Outcome, Rate, Scenario};
 use super::{Cluster, Controller, PACING_MARGIN, SentPackets, SharedPath};
-use crate::sfu::allocator::Offered;
+use crate::limits;
 use crate::sfu::handle::LayerChoice;
 use crate::sfu::ingest::twcc::TwccRecorder;
+use crate::sfu::ladder::Offered;
 use crate::sfu::rtp::id::Ssrc;
 use crate::sfu::rtp::rtcp::{RtcpItem, parse_compound};
+use crate::sfu::selection::Limit;
 
 /// Microseconds since the beginning of the run.
 type Us = u64;
@@ -30,8 +32,6 @@ const WHEEL: Us = 25 * MS;
 const KEYFRAME_WAIT: Us = 120 * MS;
 const FRAME: Us = 33_333;
 const GROUP_FRAMES: u32 = 60;
-/// What the pacer lets through at once, as time at its rate.
-const BURST: Us = 5 * MS;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum From {
@@ -274,8 +274,11 @@ impl World<'_> {
 
     fn allocate(&mut self, index: usize) {
         let (now, top) = (self.instant(), self.top());
-        let offered: Vec<Offered> =
-            LAYERS[..=top].iter().enumerate().map(|(layer, bps)| Offered { layer: layer as u8, bitrate_bps: *bps, active: true }).collect();
+        let offered: Vec<Offered> = LAYERS[..=top]
+            .iter()
+            .enumerate()
+            .map(|(layer, bps)| Offered { layer: layer as u8, limit: Limit::NONE, bitrate_bps: *bps, active: true })
+            .collect();
         let viewer = &mut self.viewers[index];
         let rung = viewer.pending.map_or(viewer.rung, |(rung, _)| rung);
         let mut pictures = [Picture {
@@ -377,9 +380,10 @@ impl World<'_> {
             return;
         }
         let Some((bytes, frame)) = viewer.queue.pop_front() else { return };
-        let rate = PACING_MARGIN * f64::from(LAYERS[viewer.rung.unwrap_or(0)]);
-        // What was not used lately may go at once.
-        viewer.pace_from = viewer.pace_from.max(self.now.saturating_sub(BURST)) + (f64::from(bytes) * 8e6 / rate) as Us;
+        // A bucket like the server's.
+        let rate = f64::from(viewer.controller.pacing_bps()).max(PACING_MARGIN * f64::from(LAYERS[viewer.rung.unwrap_or(0)]));
+        let burst = limits::PACE_BURST.as_micros() as Us;
+        viewer.pace_from = viewer.pace_from.max(self.now.saturating_sub(burst)) + (f64::from(bytes) * 8e6 / rate) as Us;
         let (more, next) = (!viewer.queue.is_empty(), viewer.pace_from);
         self.send(index, bytes, Some(frame));
         if more {

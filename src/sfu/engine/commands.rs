@@ -8,18 +8,19 @@ use tokio::sync::oneshot;
 use super::Engine;
 use crate::ids::{BroadcastId, PeerId};
 use crate::limits;
-use crate::sfu::allocator::LayerAllocator;
-use crate::sfu::bandwidth::PathMonitor;
 use crate::sfu::broadcast::Broadcast;
 use crate::sfu::codec::MediaKind;
+use crate::sfu::congestion::{Allocator, Controller};
 use crate::sfu::down_track::DownTrack;
 use crate::sfu::forward::{Egress, Wire};
 use crate::sfu::handle::{AddPeer, Command, IceRestarted, LayerChoice, PeerAnswer, PeerGone, PeerStats, Permissions, SfuError, SfuEvent};
+use crate::sfu::ladder::rank_of;
 use crate::sfu::negotiate::{AnswerPolicy, MediaRole, Negotiated, NegotiatedMedia, Offer, negotiate};
 use crate::sfu::peer::{DownRef, Peer, PerSecond};
 use crate::sfu::publisher::{Publisher, UpMedia};
 use crate::sfu::rtp::extensions::ExtensionMap;
 use crate::sfu::rtp::id::{Mid, Ssrc};
+use crate::sfu::selection::Target;
 use crate::sfu::stats::DropReason;
 use crate::sfu::tap::{Handover, TrackSlot};
 use crate::sfu::transport::dtls::DtlsServer;
@@ -119,12 +120,13 @@ impl Engine {
             publisher: None,
             downs: Vec::new(),
             choice: request.choice,
-            allocator: LayerAllocator::default(),
-            path: PathMonitor::default(),
+            allocator: Allocator::new(request.choice),
+            controller: Controller::default(),
+            shared_path: None,
             media: Vec::new(),
             answers: 1,
             ufrags: Vec::new(),
-            addresses: Vec::new(),
+            paths: Vec::new(),
             local: None,
             resend: PerSecond::default(),
             packets_received: 0,
@@ -280,6 +282,9 @@ impl Engine {
         }
         self.peers[key].downs = kept;
         if self.peers[key].connected {
+            if let Some(route) = self.route(key) {
+                self.follow_path(now, key, route.destination.address().ip());
+            }
             self.start_down_tracks(now, key);
         }
     }
@@ -293,7 +298,7 @@ impl Engine {
             if reference.slot == TrackSlot::MainAudio {
                 let track = self.broadcasts[peer.broadcast].track_mut(reference.slot);
                 if let Some(down) = track.downs.get_mut(reference.key) {
-                    down.set_target(Some(0));
+                    down.set_target(Some(Target::whole(0)));
                 }
             }
         }
@@ -303,7 +308,7 @@ impl Engine {
     fn choose(&mut self, now: Instant, key: usize, choice: LayerChoice) {
         let peer = &mut self.peers[key];
         peer.choice = choice;
-        peer.allocator.handle_choice(choice);
+        peer.allocator.handle_choice();
         let broadcast = peer.broadcast;
         self.broadcasts[broadcast].demand_moved = true;
         self.choose_layers(now, key);
@@ -340,11 +345,11 @@ impl Engine {
     fn stats(&self, id: PeerId) -> Result<PeerStats, SfuError> {
         let key = *self.by_peer.get(&id).ok_or(SfuError::UnknownPeer)?;
         let (peer, egress) = (&self.peers[key], &self.egress[key]);
-        let path = peer.path.report();
+        let path = peer.controller.report();
         let video = peer.downs.iter().find(|down| down.slot == TrackSlot::MainVideo);
         let track = self.broadcasts[peer.broadcast].track(TrackSlot::MainVideo);
         let down = video.and_then(|reference| track.downs.get(reference.key));
-        let rank = |layer: Option<u8>| track.offered.iter().position(|offered| Some(offered.layer) == layer).map(|rank| rank as u8);
+        let rank = |target| rank_of(&track.offered, target);
         Ok(PeerStats {
             connected: peer.connected,
             packets_sent: egress.packets,
@@ -355,7 +360,7 @@ impl Engine {
             loss_down: path.loss,
             loss_up: peer.publisher.as_ref().map_or(0.0, |publisher| publisher.loss_fraction(TrackSlot::MainVideo)),
             rtt_ms: path.rtt_ms,
-            estimate_bps: path.remb_bps.or(path.acknowledged_bps),
+            estimate_bps: path.estimate_bps,
             current_layer: down.and_then(|down| rank(down.current())),
             target_layer: down.and_then(|down| rank(down.target())),
         })
@@ -403,6 +408,7 @@ impl Engine {
             self.drain_dtls(key, route, wire);
         }
         self.drop_publisher(key);
+        self.leave_path(now, key);
         let peer = self.peers.remove(key);
         self.egress[key] = Egress::default();
         self.turns.forget(key);
@@ -410,8 +416,8 @@ impl Engine {
         for ufrag in &peer.ufrags {
             self.by_ufrag.remove(ufrag);
         }
-        for address in &peer.addresses {
-            self.by_address.remove(address);
+        for path in &peer.paths {
+            self.by_address.remove(&path.destination);
         }
         let broadcast = &mut self.broadcasts[peer.broadcast];
         for reference in &peer.downs {

@@ -111,7 +111,7 @@ impl Engine {
                 let (clock, generation) = layer.map_or((None, 0), |layer| (layer.clock, layer.generation));
                 for packets in ripe.chunks(limits::RUN_PACKETS_MAX) {
                     let sending = Sending { at, egress: &mut self.egress, buffer: &mut self.buffer, wire, counters: &mut self.counters };
-                    forward_run(track, run.layer, packets, sending);
+                    forward_run(track, run.layer, packets, &mut self.turns, sending);
                 }
                 if broadcast.subscribers.is_empty() {
                     continue;
@@ -194,7 +194,7 @@ impl Engine {
         }
         for packets in packets.chunks(limits::RUN_PACKETS_MAX) {
             let sending = Sending { at, egress: &mut self.egress, buffer: &mut self.buffer, wire, counters: &mut self.counters };
-            forward_run(track, run.layer, packets, sending);
+            forward_run(track, run.layer, packets, &mut self.turns, sending);
         }
         self.publish_news(now, key);
     }

@@ -8,21 +8,23 @@
 //! handle_datagram ─▶ demux ─▶ STUN: ice.rs        (transport.rs)
 //!                         ├─▶ DTLS: dtls.rs       (transport.rs)
 //!                         └─▶ RTP:  publisher.rs ─▶ up_track.rs observe ─▶ pending run   (media.rs)
+//! handle_closed ─▶ demux, ice.rs: a TCP connection ended                               (transport.rs)
 //! handle_batch_end ─▶ forward.rs: every down-track here, one hand-over per worker        (media.rs)
 //! handle_command ─▶ negotiate/ ─▶ peers, down-tracks                                     (commands.rs)
-//! handle_timeout ─▶ paced sends: replays                                                 (turns.rs)
-//!                ─▶ feedback, key frames, sender reports, layers, consent                (timers.rs)
+//! handle_timeout ─▶ paced sends: replays, large frames, probes                            (turns.rs)
+//!                ─▶ feedback, key frames, sender reports, consent                        (timers.rs)
+//! transport-wide feedback, time ─▶ congestion/ ─▶ layers, probes                          (rates.rs)
 //! ```
 
 mod commands;
 mod media;
+mod rates;
 mod reports;
 mod timers;
 mod transport;
 mod turns;
 
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use rand::SeedableRng;
@@ -32,12 +34,14 @@ use slab::Slab;
 use crate::ids::{BroadcastId, PeerId};
 use crate::limits;
 use crate::sfu::broadcast::Broadcast;
+use crate::sfu::congestion::SharedPaths;
 use crate::sfu::forward::{Egress, SendTime};
 use crate::sfu::handle::SfuEvent;
 use crate::sfu::pacer::TurnQueue;
 use crate::sfu::peer::{Peer, PerSecond};
 use crate::sfu::stats::Counters;
 use crate::sfu::tap::Handover;
+use crate::sfu::transport::Remote;
 use crate::sfu::transport::dtls::NodeCertificate;
 use crate::timeline::{MediaTime, NtpTime};
 
@@ -63,8 +67,10 @@ pub struct Engine {
     egress: Vec<Egress>,
     by_peer: HashMap<PeerId, usize>,
     by_ufrag: HashMap<String, usize>,
-    by_address: HashMap<SocketAddr, usize>,
+    by_address: HashMap<Remote, usize>,
     broadcasts: Slab<Broadcast>,
+    /// What viewers behind one address share.
+    paths: SharedPaths,
     by_broadcast: HashMap<BroadcastId, usize>,
     /// Broadcasts with packets gathered in this batch.
     pending: Vec<usize>,
@@ -95,6 +101,7 @@ impl Engine {
             by_ufrag: HashMap::new(),
             by_address: HashMap::new(),
             broadcasts: Slab::new(),
+            paths: SharedPaths::default(),
             by_broadcast: HashMap::new(),
             pending: Vec::new(),
             run_due: None,
@@ -140,8 +147,8 @@ impl Engine {
     }
 
     /// Peers, broadcasts and every index onto them: all zero once everybody has left.
-    pub fn sizes(&self) -> [usize; 5] {
-        [self.peers.len(), self.broadcasts.len(), self.by_peer.len(), self.by_ufrag.len(), self.by_address.len()]
+    pub fn sizes(&self) -> [usize; 6] {
+        [self.paths.len(), self.peers.len(), self.broadcasts.len(), self.by_peer.len(), self.by_ufrag.len(), self.by_address.len()]
     }
 
     /// Broadcasts whose publisher is on this worker.

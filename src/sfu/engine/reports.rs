@@ -39,10 +39,8 @@ impl Engine {
                     self.handle_wish(now, key, reference);
                 }
             }
-            RtcpItem::Remb { bitrate_bps } => self.peers[key].path.handle_remb(bitrate_bps),
-            RtcpItem::TransportCc(feedback) => {
-                self.peers[key].path.handle_feedback(now, &self.egress[key].sent, feedback.iter());
-            }
+            RtcpItem::Remb { bitrate_bps } => self.peers[key].controller.handle_remb(now, bitrate_bps),
+            RtcpItem::TransportCc(feedback) => self.handle_transport_feedback(now, key, &feedback),
             // A publisher's goodbye is believed only from DTLS or WHIP: a stray BYE must not end a show.
             RtcpItem::Bye { .. } | RtcpItem::Other { .. } => {}
         }
@@ -63,7 +61,7 @@ impl Engine {
             let held = Duration::from_secs_f64(f64::from(block.dlsr) / 65_536.0);
             now.saturating_duration_since(sent).saturating_sub(held)
         });
-        peer.path.handle_report_block(now, block.fraction_lost, rtt);
+        peer.controller.handle_report_block(now, block.fraction_lost, rtt);
     }
 
     fn handle_nack(&mut self, now: Instant, key: usize, media: Ssrc, pid: u16, blp: u16, wire: &mut impl Wire) {

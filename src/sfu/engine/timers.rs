@@ -5,15 +5,14 @@ use std::time::{Duration, Instant};
 use super::Engine;
 use crate::limits;
 use crate::sfu::codec::MediaKind;
-use crate::sfu::down_track::News;
 use crate::sfu::forward::Wire;
 use crate::sfu::handle::{PeerGone, SfuEvent, TrackInfo};
+use crate::sfu::ladder::rank_of;
 use crate::sfu::layer_demand::{LayerSet, wanted_by};
 use crate::sfu::rtp::rtcp_build::{self, SenderReport};
 use crate::sfu::rtp::seq::RtpTime;
 use crate::sfu::tap::{Handover, TrackSlot};
 use crate::sfu::transport::ice::IceEvent;
-use crate::sfu::up_track::worth_sending;
 use crate::timeline::{MediaTime, NtpTime};
 
 /// Viewers are visited in this many groups, one a tick, so that a thousand of them make no burst.
@@ -38,7 +37,9 @@ impl Engine {
             self.visit_broadcast(now, key, wire);
         }
         let group = self.ticks % GROUPS;
-        let due = self.peers.iter().filter(|(key, peer)| !peer.connected || peer.publisher.is_some() || *key as u64 % GROUPS == group);
+        let due = self.peers.iter().filter(|(key, peer)| {
+            !peer.connected || peer.publisher.is_some() || peer.controller.needs_ticks() || *key as u64 % GROUPS == group
+        });
         let due: Vec<usize> = due.map(|(key, _)| key).collect();
         for key in due {
             self.visit_peer(now, key, key as u64 % GROUPS == group, wire);
@@ -71,6 +72,7 @@ impl Engine {
             return;
         }
         self.send_feedback(now, key, wire);
+        self.tick_rates(now, key);
         if in_turn && !self.peers[key].downs.is_empty() {
             self.choose_layers(now, key);
             self.send_sender_reports(now, key, wire);
@@ -202,35 +204,6 @@ impl Engine {
         }
     }
 
-    /// Lets the allocator choose for one viewer; begins to send from the cache what it waits for, or registers the need for a key frame.
-    pub(super) fn choose_layers(&mut self, now: Instant, key: usize) {
-        let peer = &mut self.peers[key];
-        if !peer.connected {
-            return;
-        }
-        let (path, broadcast_key) = (peer.path.report(), peer.broadcast);
-        for index in 0..self.peers[key].downs.len() {
-            let peer = &mut self.peers[key];
-            let reference = peer.downs[index];
-            let track = self.broadcasts[broadcast_key].track_mut(reference.slot);
-            let Some(down) = track.downs.get_mut(reference.key) else { continue };
-            if reference.slot == TrackSlot::MainVideo {
-                let target = match reference.drawn_height {
-                    Some(0) => None,
-                    drawn => peer.allocator.decide(now, peer.choice, worth_sending(&track.offered, &track.layers, drawn), path),
-                };
-                down.set_target(target);
-            }
-            track.news |= down.news != News::default();
-            let waits_for = down.target().filter(|_| down.awaits_keyframe() && !track.offered.is_empty());
-            if let Some(layer) = waits_for
-                && self.start_replay(now, key, reference)
-            {
-                self.need_keyframe(now, broadcast_key, layer);
-            }
-        }
-    }
-
     /// The reports of tracks that have just begun: without one, sound and picture cannot be put together.
     pub(super) fn send_first_reports(&mut self, now: Instant, key: usize, wire: &mut impl Wire) {
         let peer = &self.peers[key];
@@ -302,8 +275,7 @@ impl Engine {
                     events.push(SfuEvent::CannotDecode { peer, broadcast: id, codec });
                 }
                 if news.switched && kind == MediaKind::Video {
-                    let rank = |layer: Option<u8>| ranks.iter().position(|offered| Some(offered.layer) == layer).map(|rank| rank as u8);
-                    let (current, target) = (rank(down.current()), rank(down.target()));
+                    let (current, target) = (rank_of(ranks, down.current()), rank_of(ranks, down.target()));
                     events.push(SfuEvent::Layer { peer, broadcast: id, mid: down.mid, current, target });
                 }
                 if (news.switched || news.clock)

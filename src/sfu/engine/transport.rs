@@ -1,20 +1,21 @@
 //! Datagrams up to decryption: who is it from, ICE, DTLS, keys.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Instant;
 
 use super::Engine;
 use crate::sfu::forward::{ReadyEgress, Route, Wire};
 use crate::sfu::handle::{PeerGone, SfuEvent};
 use crate::sfu::stats::DropReason;
+use crate::sfu::tap::TrackSlot;
 use crate::sfu::transport::dtls::DtlsEvent;
 use crate::sfu::transport::ice::IceVerdict;
 use crate::sfu::transport::srtp::{SrtcpOutbound, SrtpInbound, SrtpKeys, SrtpOutbound};
-use crate::sfu::transport::{DatagramKind, classify, local_ufrag};
+use crate::sfu::transport::{DatagramKind, Remote, classify, local_ufrag};
 
 impl Engine {
     /// Takes one datagram. `local` is the address it was sent to, where the system tells.
-    pub fn handle_datagram(&mut self, now: Instant, source: SocketAddr, local: Option<IpAddr>, datagram: &[u8], wire: &mut impl Wire) {
+    pub fn handle_datagram(&mut self, now: Instant, source: Remote, local: Option<IpAddr>, datagram: &[u8], wire: &mut impl Wire) {
         let Some(first) = datagram.first() else { return self.counters.drop(DropReason::UnknownProtocol) };
         match classify(*first) {
             DatagramKind::Stun => self.handle_stun(now, source, local, datagram, wire),
@@ -33,17 +34,39 @@ impl Engine {
         }
     }
 
+    /// A connection ended: nothing comes from it or goes there any more. When it carried the peer, the path that passed a check last does,
+    /// if there is one; else the peer waits for its client to check again, until its consent expires.
+    pub fn handle_closed(&mut self, now: Instant, remote: Remote) {
+        let Some(key) = self.by_address.remove(&remote) else { return };
+        let peer = &mut self.peers[key];
+        let carried = peer.ice.selected() == Some(remote);
+        peer.ice.handle_closed(now, remote);
+        peer.paths.retain(|path| path.destination != remote);
+        let Some(selected) = peer.ice.selected().filter(|_| carried) else { return };
+        peer.local = peer.paths.iter().find(|path| path.destination == selected).and_then(|path| path.source);
+        self.counters.address_changes += 1;
+        if let (Some(route), Some(ready)) = (self.route(key), &mut self.egress[key].ready) {
+            ready.route = route;
+        }
+    }
+
+    /// Whether a check from there has passed, for a peer that is here still: a connection for which this does not hold serves nobody.
+    pub fn knows(&self, remote: Remote) -> bool {
+        self.known_peer(remote).is_ok()
+    }
+
     /// The peer behind an address, if the address is one that passed a check.
-    fn known_peer(&self, source: SocketAddr) -> Result<usize, DropReason> {
+    fn known_peer(&self, source: Remote) -> Result<usize, DropReason> {
         let key = *self.by_address.get(&source).ok_or(DropReason::UnknownPeer)?;
         if self.peers[key].ice.validated(source) { Ok(key) } else { Err(DropReason::UnvalidatedAddress) }
     }
 
-    fn handle_stun(&mut self, now: Instant, source: SocketAddr, local: Option<IpAddr>, datagram: &[u8], wire: &mut impl Wire) {
+    fn handle_stun(&mut self, now: Instant, source: Remote, local: Option<IpAddr>, datagram: &[u8], wire: &mut impl Wire) {
         let Some(&key) = local_ufrag(datagram).and_then(|ufrag| self.by_ufrag.get(ufrag)) else {
             return self.counters.drop(DropReason::UnknownPeer);
         };
         let peer = &mut self.peers[key];
+        let was_silent = peer.ice.is_silent(now);
         let verdict = peer.ice.handle(now, source, datagram, &mut self.reply);
         let route = Route { destination: source, source: local };
         match verdict {
@@ -53,11 +76,15 @@ impl Engine {
             }
             IceVerdict::Nominated { previous } => {
                 wire.send(route, self.reply.len(), &self.reply);
-                self.counters.address_changes += u64::from(previous.is_some_and(|previous| previous != source));
+                let moved = previous.is_some_and(|previous| previous != source);
+                self.counters.address_changes += u64::from(moved);
                 self.handle_nominated(now, key, route);
+                if moved && was_silent {
+                    self.refresh(now, key);
+                }
             }
         }
-        self.remember_address(key, source);
+        self.remember_path(key, route);
     }
 
     /// The client chose this path (again): everything from now on goes there.
@@ -69,6 +96,20 @@ impl Engine {
             ready.route = route;
         }
         self.forget_old_ufrags(key);
+        if self.peers[key].connected {
+            self.follow_path(now, key, route.destination.address().ip());
+        }
+    }
+
+    /// A path died and took what was on it. The client may not be able to ask for it: browsers still send where nothing arrives, a second or
+    /// more after we have found them elsewhere. So it gets its picture again unasked.
+    fn refresh(&mut self, now: Instant, key: usize) {
+        for index in 0..self.peers[key].downs.len() {
+            let reference = self.peers[key].downs[index];
+            if reference.slot == TrackSlot::MainVideo {
+                self.handle_wish(now, key, reference);
+            }
+        }
     }
 
     /// After an ICE restart only the newest user fragments are valid: two until the client nominates with the new one, then one.
@@ -85,25 +126,30 @@ impl Engine {
         self.by_ufrag.insert(ufrag, key);
     }
 
-    fn remember_address(&mut self, key: usize, source: SocketAddr) {
+    fn remember_path(&mut self, key: usize, route: Route) {
+        let source = route.destination;
         let peer = &mut self.peers[key];
-        if !peer.ice.validated(source) || self.by_address.get(&source) == Some(&key) {
+        if !peer.ice.validated(source) {
+            return;
+        }
+        if let Some(known) = peer.paths.iter_mut().find(|path| path.destination == source) {
+            known.source = route.source;
             return;
         }
         if let Some(owner) = self.by_address.insert(source, key)
             && let Some(former) = self.peers.get_mut(owner)
         {
-            former.addresses.retain(|address| *address != source);
+            former.paths.retain(|path| path.destination != source);
         }
         let peer = &mut self.peers[key];
-        peer.addresses.push(source);
+        peer.paths.push(route);
         // ICE forgets addresses when there are many, never the selected one; the demultiplexer follows it.
-        for address in peer.addresses.extract_if(.., |address| !peer.ice.validated(*address)) {
-            self.by_address.remove(&address);
+        for path in peer.paths.extract_if(.., |path| !peer.ice.validated(path.destination)) {
+            self.by_address.remove(&path.destination);
         }
     }
 
-    fn handle_dtls(&mut self, now: Instant, key: usize, source: SocketAddr, local: Option<IpAddr>, datagram: &[u8], wire: &mut impl Wire) {
+    fn handle_dtls(&mut self, now: Instant, key: usize, source: Remote, local: Option<IpAddr>, datagram: &[u8], wire: &mut impl Wire) {
         let peer = &mut self.peers[key];
         let result = peer.dtls.handle(now, datagram);
         self.drain_dtls(key, Route { destination: source, source: local }, wire);
@@ -143,10 +189,11 @@ impl Engine {
         let egress = &mut self.egress[key];
         egress.ready = Some(ReadyEgress { route, sealer: SrtpOutbound::new(keys) });
         if !peer.downs.is_empty() {
-            egress.sent.reserve(now);
+            egress.sent.reserve(now, 0);
         }
         let (id, broadcast) = (peer.id, self.broadcasts[peer.broadcast].id);
         self.emit(SfuEvent::PeerConnected { peer: id, broadcast });
+        self.follow_path(now, key, route.destination.address().ip());
         self.start_down_tracks(now, key);
     }
 

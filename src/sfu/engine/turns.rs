@@ -34,6 +34,7 @@ impl Engine {
                 self.turns.ask(key, next);
             }
         }
+        self.send_probe(now, key, wire);
         self.send_first_reports(now, key, wire);
         self.publish_news(now, broadcast);
     }
@@ -41,7 +42,7 @@ impl Engine {
     /// Begins to send what this viewer waits for, if the cache has it. Returns whether it still waits for a key frame.
     pub(super) fn start_replay(&mut self, now: Instant, key: usize, reference: DownRef) -> bool {
         let peer = &self.peers[key];
-        let path_bps = peer.path.report().remb_bps;
+        let path_bps = peer.controller.limit_bps();
         let track = self.broadcasts[peer.broadcast].track_mut(reference.slot);
         let Some(down) = track.downs.get_mut(reference.key) else { return false };
         let plays = down.current().is_some();
@@ -49,6 +50,7 @@ impl Engine {
             Started::Group => {
                 let cause = if plays { ReplayCause::Switch } else { ReplayCause::Join };
                 self.counters.replays[cause as usize] += 1;
+                self.peers[key].controller.handle_replay(now);
                 self.turns.ask(key, now);
                 false
             }
@@ -65,13 +67,15 @@ impl Engine {
     pub(super) fn handle_wish(&mut self, now: Instant, key: usize, reference: DownRef) {
         self.counters.keyframe_wishes += 1;
         let peer = &self.peers[key];
-        let (broadcast, path) = (peer.broadcast, peer.path.report());
-        let round_trip = path.rtt_ms.map_or(Duration::ZERO, |ms| Duration::from_secs_f32(ms / 1000.0).min(limits::REPLAY_ROW_ENDS));
+        let (broadcast, path_bps) = (peer.broadcast, peer.controller.limit_bps());
+        let round_trip =
+            peer.controller.report().rtt_ms.map_or(Duration::ZERO, |ms| Duration::from_secs_f32(ms / 1000.0).min(limits::REPLAY_ROW_ENDS));
         let track = self.broadcasts[broadcast].track_mut(reference.slot);
         let Some(down) = track.downs.get_mut(reference.key) else { return };
-        match down.handle_wish(now, &track.layers, path.remb_bps, round_trip) {
+        match down.handle_wish(now, &track.layers, path_bps, round_trip) {
             Answer::Replayed => {
                 self.counters.replays[ReplayCause::Wish as usize] += 1;
+                self.peers[key].controller.handle_replay(now);
                 self.turns.ask(key, now);
             }
             Answer::NeedsKeyframe(layer) => self.need_keyframe(now, broadcast, layer),

@@ -20,6 +20,7 @@ use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use super::client_hello::{CLIENT_HELLO, CONTENT_HANDSHAKE, HelloReader};
 use super::dtls::{DtlsEvent, DtlsServer, Fingerprint, NodeCertificate};
 use super::ice::{IceAgent, IceCredentials, IceDrop, IceVerdict};
+use super::remote::Remote;
 use super::stun::{DatagramKind, classify, is_stun, local_ufrag};
 use crate::limits::DTLS_HELLO_BYTES_MAX;
 
@@ -38,7 +39,7 @@ fn agent(epoch: Instant) -> IceAgent {
 
 /// Any bytes as a datagram, and then as the attributes of a request that is authentic.
 pub fn fuzz_stun(epoch: Instant, bytes: &[u8]) {
-    let source = SocketAddr::from((Ipv4Addr::LOCALHOST, 5));
+    let source = Remote::Udp((Ipv4Addr::LOCALHOST, 5).into());
     let mut reply = Vec::new();
     if local_ufrag(bytes).is_some() {
         assert!(is_stun(bytes));
@@ -52,7 +53,7 @@ pub fn fuzz_stun(epoch: Instant, bytes: &[u8]) {
     assert!(reply.is_empty() && strict.selected().is_none() && !strict.validated(source));
 
     let Some(request) = request(bytes) else { return };
-    for source in [source, SocketAddr::from((Ipv6Addr::LOCALHOST, 6))] {
+    for source in [source, Remote::Udp((Ipv6Addr::LOCALHOST, 6).into())] {
         let verdict = strict.handle(epoch, source, &request, &mut reply);
         match verdict {
             // A second MESSAGE-INTEGRITY, another USERNAME or broken attributes among the bytes.

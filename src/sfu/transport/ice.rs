@@ -11,11 +11,11 @@
 //! restart: a second generation of credentials is valid beside the first, until a check under it nominates.
 //! ```
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use rtc_dtls::crypto_provider::{HmacAlgorithm, Mac, default_provider};
 
+use super::remote::Remote;
 use super::stun::{BindingRequest, Unreadable};
 use crate::limits::{ICE_CONNECT_TIMEOUT, ICE_CONSENT_TIMEOUT, ICE_PASSWORD_LEN, ICE_PATH_SILENCE, ICE_UFRAG_LEN, ICE_VALIDATED_MAX};
 
@@ -67,7 +67,7 @@ pub enum IceVerdict {
     Reply,
     /// Send the reply to the source; it is the selected address from now on. `previous` is the one before (`None`: the first). It equals
     /// the source when only the credentials changed: an ICE restart is complete and the old user fragment is no longer valid.
-    Nominated { previous: Option<SocketAddr> },
+    Nominated { previous: Option<Remote> },
 }
 
 /// What time alone brought about.
@@ -101,16 +101,23 @@ impl Generation {
     }
 }
 
+/// An address that passed a check.
+struct Validated {
+    remote: Remote,
+    /// When the last one passed.
+    checked: Instant,
+}
+
 /// The lite agent of one peer.
 pub struct IceAgent {
     active: Generation,
     /// Credentials of an ICE restart that nothing has nominated yet.
     pending: Option<Generation>,
-    selected: Option<SocketAddr>,
+    selected: Option<Remote>,
     /// When a valid check or media last came from the selected address.
     selected_heard: Instant,
-    /// Addresses that passed a check, oldest first.
-    validated: Vec<SocketAddr>,
+    /// Addresses that passed a check.
+    validated: Vec<Validated>,
     connect_by: Instant,
     last_valid_check: Option<Instant>,
     /// The final event has been reported.
@@ -133,7 +140,7 @@ impl IceAgent {
     }
 
     /// Takes a STUN message. Unless it is dropped, `reply` holds what to send back to `source` (it is overwritten, never appended to).
-    pub fn handle(&mut self, now: Instant, source: SocketAddr, packet: &[u8], reply: &mut Vec<u8>) -> IceVerdict {
+    pub fn handle(&mut self, now: Instant, source: Remote, packet: &[u8], reply: &mut Vec<u8>) -> IceVerdict {
         let request = match BindingRequest::read(packet) {
             Ok(request) => request,
             Err(problem) => return IceVerdict::Dropped(problem.into()),
@@ -156,11 +163,12 @@ impl IceAgent {
             request.write_role_conflict(mac, reply);
             return IceVerdict::Reply;
         }
-        request.write_success(source, mac, reply);
+        request.write_success(source.address(), mac, reply);
         self.last_valid_check = Some(now);
-        let is_silent = now.saturating_duration_since(self.selected_heard) >= ICE_PATH_SILENCE;
-        let nominates = request.use_candidate || self.selected.is_none() || (is_silent && !under_pending);
-        let restarted = nominates && under_pending;
+        let is_chosen = request.use_candidate || self.selected.is_none();
+        let nominates = is_chosen || self.is_silent(now);
+        // Followed for want of anything better, the client has not decided: what it holds on to stays valid.
+        let restarted = is_chosen && under_pending;
         if restarted && let Some(pending) = self.pending.take() {
             self.active = pending;
         }
@@ -169,24 +177,41 @@ impl IceAgent {
             self.selected = Some(source);
         }
         self.handle_media(now, source);
-        self.remember(source);
+        self.remember(now, source);
         if nominates && (restarted || previous != Some(source)) { IceVerdict::Nominated { previous } } else { IceVerdict::Reply }
     }
 
+    /// Nothing has come from the selected address for so long that any other will do.
+    pub fn is_silent(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.selected_heard) >= ICE_PATH_SILENCE
+    }
+
     /// Media came from `source`: while it comes from the selected address, only a nomination moves the peer.
-    pub fn handle_media(&mut self, now: Instant, source: SocketAddr) {
+    pub fn handle_media(&mut self, now: Instant, source: Remote) {
         if self.selected == Some(source) {
             self.selected_heard = now;
         }
     }
 
+    /// The path to this address has ended (its connection was closed): nothing is believed from it nor sent to it any more. When it was the
+    /// selected one, the address that passed a check last takes its place, if its consent still holds; else the next valid check does.
+    pub fn handle_closed(&mut self, now: Instant, remote: Remote) {
+        self.validated.retain(|validated| validated.remote != remote);
+        if self.selected == Some(remote) {
+            let consents = |validated: &&Validated| now.saturating_duration_since(validated.checked) < ICE_CONSENT_TIMEOUT;
+            let next = self.validated.iter().filter(consents).max_by_key(|validated| validated.checked);
+            self.selected = next.map(|validated| validated.remote);
+            self.selected_heard = next.map_or(now, |validated| validated.checked);
+        }
+    }
+
     /// Whether DTLS and media from this address are to be believed: a check from it has passed.
-    pub fn validated(&self, address: SocketAddr) -> bool {
-        self.validated.contains(&address)
+    pub fn validated(&self, address: Remote) -> bool {
+        self.validated.iter().any(|validated| validated.remote == address)
     }
 
     /// Where to send.
-    pub fn selected(&self) -> Option<SocketAddr> {
+    pub fn selected(&self) -> Option<Remote> {
         self.selected
     }
 
@@ -229,15 +254,17 @@ impl IceAgent {
         self.last_valid_check.map_or(self.connect_by, |last| last + ICE_CONSENT_TIMEOUT)
     }
 
-    fn remember(&mut self, source: SocketAddr) {
-        if self.validated.contains(&source) {
+    fn remember(&mut self, now: Instant, source: Remote) {
+        if let Some(known) = self.validated.iter_mut().find(|validated| validated.remote == source) {
+            known.checked = now;
             return;
         }
         if self.validated.len() == ICE_VALIDATED_MAX {
-            let oldest = self.validated.iter().position(|&address| Some(address) != self.selected).unwrap_or(0);
-            self.validated.remove(oldest);
+            let others = self.validated.iter().enumerate().filter(|(_, validated)| Some(validated.remote) != self.selected);
+            let stalest = others.min_by_key(|(_, validated)| validated.checked).map_or(0, |(index, _)| index);
+            self.validated.remove(stalest);
         }
-        self.validated.push(source);
+        self.validated.push(Validated { remote: source, checked: now });
     }
 }
 

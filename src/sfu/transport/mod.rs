@@ -15,10 +15,12 @@ pub mod dtls;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod ice;
+mod remote;
 pub mod srtp;
 mod stun;
 
 pub use dtls::{DtlsError, DtlsEvent, DtlsServer, Fingerprint, NodeCertificate};
 pub use ice::{IceAgent, IceCredentials, IceDrop, IceEvent, IceVerdict};
+pub use remote::{ConnectionId, Remote};
 pub use srtp::{SrtcpOutbound, SrtpDrop, SrtpInbound, SrtpKeys, SrtpOutbound, SrtpProfile};
 pub use stun::{DatagramKind, classify, is_stun, local_ufrag};

@@ -1,6 +1,7 @@
 // Put into publishing pages: the "camera" is a pitch drawn on a canvas with the clock barcode in it, the microphone stays the browser's fake
-// one, and the "screen" is a picture of another shape. Reads its wishes from `globalThis.cameraWishes`: { width, height, rate, codec, silent,
-// grain, screen: { width, height } }. `grain` (0 to 1) is noise that makes the encoder use the bit rate it may, as a real camera does. Needs `barcode.js`.
+// one, and the "screen" is a picture of another shape. Reads its wishes from `globalThis.cameraWishes`: { width, height, rate, codec,
+// scalabilityMode, silent, grain, screen: { width, height } }. `grain` (0 to 1) is noise that makes the encoder use the bit rate it may, as a
+// real camera does. Needs `barcode.js`.
 (() => {
   const wishes = { width: 640, height: 360, rate: 30, codec: null, silent: false, grain: 0, screen: { width: 960, height: 720 }, ...globalThis.cameraWishes };
   if (!navigator.mediaDevices) return;
@@ -92,6 +93,21 @@
   };
 
   navigator.mediaDevices.getDisplayMedia = async () => new MediaStream([openCanvas(wishes.screen, 'Drawn screen')]);
+
+  if (wishes.scalabilityMode) {
+    // An encoder that puts all sizes into one stream, whatever the page asks for.
+    const { scalabilityMode } = wishes;
+    const add = RTCPeerConnection.prototype.addTransceiver;
+    RTCPeerConnection.prototype.addTransceiver = function addTransceiver(media, options) {
+      const isPicture = media === 'video' || media?.kind === 'video';
+      return add.call(this, media, isPicture ? { ...options, sendEncodings: [{ scalabilityMode }] } : options);
+    };
+    const set = RTCRtpSender.prototype.setParameters;
+    RTCRtpSender.prototype.setParameters = function setParameters(parameters) {
+      const encodings = parameters.encodings.map((encoding) => ({ ...encoding, scaleResolutionDownBy: 1, maxBitrate: 1_500_000, active: true }));
+      return set.call(this, { ...parameters, encodings });
+    };
+  }
 
   if (wishes.codec) {
     // A browser that can encode nothing else.

@@ -1,6 +1,20 @@
 // The places as a person uses them: by names and roles of what is on the page. The words are the interface's own (`web-client/src/words.ts`).
 import { until } from './until.mjs';
 
+/** The way that a page's media takes now: protocol and type of its own candidate, transport to the TURN server, address of the server. */
+const pathOf = (page) => page.evaluate(async () => {
+  for (const connection of [...globalThis.connections].reverse()) {
+    if (connection.connectionState === 'closed') continue;
+    const report = await connection.getStats();
+    const transport = [...report.values()].find(({ type }) => type === 'transport');
+    const pair = report.get(transport?.selectedCandidatePairId);
+    if (!pair) continue;
+    const { protocol, candidateType, relayProtocol } = report.get(pair.localCandidateId);
+    return { protocol, type: candidateType, relayProtocol, remote: report.get(pair.remoteCandidateId)?.address };
+  }
+  return {};
+});
+
 export class WatchPage {
   constructor(page) {
     this.page = page;
@@ -48,6 +62,11 @@ export class WatchPage {
       }
       return found.at(-1) ?? {};
     }, kind);
+  }
+
+  /** See `pathOf`. */
+  path() {
+    return pathOf(this.page);
   }
 
   /** Words that lie over the picture. */
@@ -104,6 +123,11 @@ export class StudioPage {
   /** What this tab keeps of its broadcast across reloads. */
   async own() {
     return this.page.evaluate(() => JSON.parse(sessionStorage.getItem('courtside.studio') ?? '{}'));
+  }
+
+  /** See `pathOf`. */
+  path() {
+    return pathOf(this.page);
   }
 
   async isLive({ within = 15_000 } = {}) {

@@ -59,10 +59,10 @@ export class Stage {
     return page;
   }
 
-  /** The Studio with a drawn camera, before going live. `wishes`: width, height, rate, codec, screen. `options.path`: another way in. */
-  async studio(wishes = {}, { path = '/studio', ...options } = {}) {
-    const scripts = [`globalThis.cameraWishes = ${JSON.stringify(wishes)};`, CAMERA];
-    return new StudioPage(await this.page(path, { scripts, ...options }), this.server);
+  /** The Studio with a drawn camera, before going live. `wishes`: width, height, rate, codec, scalabilityMode, screen. `options.path`: another way in. */
+  async studio(wishes = {}, { path = '/studio', scripts = [], ...options } = {}) {
+    const camera = [`globalThis.cameraWishes = ${JSON.stringify(wishes)};`, CAMERA];
+    return new StudioPage(await this.page(path, { scripts: [...camera, ...scripts], ...options }), this.server);
   }
 
   /** A broadcast on air. */

@@ -226,6 +226,17 @@ pub(super) struct Publisher {
 impl Publisher {
     /// Publishes under `slug`; `tag` makes its payloads its own.
     pub(super) async fn go_live(house: &House, slug: &str, token: Option<&str>, tag: u8) -> Self {
+        Self::go_live_by(house, slug, token, tag, async |answer| answer.to_owned()).await
+    }
+
+    /// The same, with the answer as `lead` makes it of the server's.
+    pub(super) async fn go_live_by(
+        house: &House,
+        slug: &str,
+        token: Option<&str>,
+        tag: u8,
+        lead: impl AsyncFnOnce(&str) -> String,
+    ) -> Self {
         let mut stack = Stack::new(house).await;
         let (video_out, audio_out) =
             (local_track(RtpCodecKind::Video, 1000 + u32::from(tag)), local_track(RtpCodecKind::Audio, 2000 + u32::from(tag)));
@@ -234,7 +245,7 @@ impl Publisher {
         let offer = stack.offer().await;
         let response = request(house, Method::POST, &format!("/whip/{slug}"), token, Some("application/sdp"), offer).await;
         let resource = created(response, token).await;
-        stack.accept(resource.answer.clone()).await;
+        stack.accept(lead(&resource.answer).await).await;
         stack.connected().await;
         // Just below the wrap, so that every test passes it.
         let video_stream = Stream::new(video_out, 1000 + u32::from(tag), VIDEO_PAYLOAD_TYPE, 65_400, "0", &video_sender).await;
@@ -421,7 +432,7 @@ impl Viewer {
 }
 
 /// Asks for the session until the broadcast is live: its first packets may still be under way.
-async fn watched(house: &House, slug: &str, token: Option<&str>, offer: String) -> Resource {
+pub(super) async fn watched(house: &House, slug: &str, token: Option<&str>, offer: String) -> Resource {
     within("a live broadcast", async {
         let mut tries = tokio::time::interval(Duration::from_millis(50));
         loop {

@@ -18,3 +18,4 @@ mod relay;
 mod roaming;
 mod socket;
 mod statuses;
+mod tcp;

@@ -80,7 +80,8 @@ pub(super) struct Judged {
 
 /// Holds what one viewer received on one track to what `sources` sent: every payload was sent, byte for byte, in the same order, with the
 /// same markers and timestamp steps, and the run of every source begins where decoding can begin; on one SSRC, with sequence numbers that
-/// rise by one per packet. A hole (a datagram that the machine lost) is counted; what follows it must still fit.
+/// rise by one per packet. A hole (a datagram that the machine lost) is counted; what follows it must still fit, or be a key frame: after a
+/// silence the server sends the group again, or a later one, and presses its timestamps into the time that passes. From there on they need only rise.
 pub(super) fn judge(received: &[Received], sources: &[Vec<Sent>]) -> Judged {
     let mut places = HashMap::new();
     for (source, packets) in sources.iter().enumerate() {
@@ -100,21 +101,37 @@ pub(super) fn judge(received: &[Received], sources: &[Vec<Sent>]) -> Judged {
     }
     let mut judged = Judged { run: 0, sources: Vec::new(), holes: 0 };
     let (mut run, mut before) = (0, None);
-    // Of the present source: place minus sequence number, timestamp minus ticks.
-    let mut offsets = None;
+    // Of the present source: place minus sequence number, and timestamp minus ticks while that is constant.
+    let mut offsets: Option<(i64, Option<u32>)> = None;
+    let mut previous: Option<(usize, u32)> = None;
     for (seq, packet) in by_seq {
         let &(source, at) = places.get(&packet.payload).unwrap_or_else(|| panic!("nobody sent the payload of {}", packet.seq));
         let sent = &sources[source][at];
         assert_eq!(packet.marker, sent.marker, "marker of {at}");
-        let offset = (source, at as i64 - seq, packet.timestamp.wrapping_sub(sent.ticks));
+        let (place, shift) = (at as i64 - seq, packet.timestamp.wrapping_sub(sent.ticks));
         let follows = before.is_some_and(|before| before + 1 == seq);
         if judged.sources.last() != Some(&source) {
             assert!(!judged.sources.contains(&source), "a source that was left does not come back");
             assert!(sent.is_key || (before.is_some() && !follows), "source {source} begins in mid-picture, at {at}");
             judged.sources.push(source);
             offsets = None;
+            previous = None;
         }
-        assert_eq!(*offsets.get_or_insert(offset), offset, "source {source} at {at}");
+        if begins_keyframe(&packet.payload) && offsets.is_some_and(|(former, _)| former != place) {
+            let repeats = previous.is_some_and(|(last, _)| at <= last);
+            assert!(repeats || !follows, "source {source} jumps to {at} without a loss");
+            offsets = Some((place, None));
+        }
+        let &mut (expected, constant) = offsets.get_or_insert((place, Some(shift)));
+        assert_eq!(place, expected, "source {source} at {at}");
+        match constant {
+            Some(constant) => assert_eq!(shift, constant, "timestamp of source {source} at {at}"),
+            None => assert!(
+                previous.is_none_or(|(_, timestamp)| packet.timestamp.wrapping_sub(timestamp) < 1 << 31),
+                "timestamps of source {source} run backwards at {at}"
+            ),
+        }
+        previous = Some((at, packet.timestamp));
         run = if follows { run + 1 } else { 1 };
         judged.holes += usize::from(before.is_some() && !follows);
         judged.run = judged.run.max(run);

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use courtside::sfu::transport::Remote;
 use rand::Rng;
 use rand::rngs::StdRng;
 use ring::digest;
@@ -79,7 +80,7 @@ pub(crate) enum Phase {
 
 pub(crate) struct Client {
     pub name: String,
-    pub address: SocketAddr,
+    pub address: Remote,
     pub server: SocketAddr,
     pub phase: Phase,
     pub connected_at: Option<Instant>,
@@ -105,7 +106,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(now: Instant, name: String, address: SocketAddr, server: SocketAddr, mut rng: StdRng) -> Self {
+    pub(crate) fn new(now: Instant, name: String, address: Remote, server: SocketAddr, mut rng: StdRng) -> Self {
         let ufrag = format!("{:08x}", rng.random::<u32>());
         let pwd = format!("{:032x}", rng.random::<u128>());
         Self {
@@ -121,7 +122,7 @@ impl Client {
             stun_errors: Vec::new(),
             checks_answered: 0,
             next_check: now,
-            dtls: Endpoint::new(address, TransportProtocol::UDP, None),
+            dtls: Endpoint::new(address.address(), TransportProtocol::UDP, None),
             flight: Vec::new(),
             repeat_at: None,
             crypto: None,
@@ -156,7 +157,7 @@ impl Client {
     }
 
     /// The network gave us another address (and tells us, as a system does).
-    pub(crate) fn move_to(&mut self, now: Instant, address: SocketAddr) {
+    pub(crate) fn move_to(&mut self, now: Instant, address: Remote) {
         self.address = address;
         self.next_check = now;
     }
@@ -269,7 +270,7 @@ impl Client {
         let mut mapped = XorMappedAddress::default();
         mapped.get_from(&message).expect("a mapped address");
         self.checks_answered += 1;
-        if SocketAddr::new(mapped.ip, mapped.port) == self.address && self.phase == Phase::Checking {
+        if SocketAddr::new(mapped.ip, mapped.port) == self.address.address() && self.phase == Phase::Checking {
             self.phase = Phase::Handshake;
             self.next_check = now + CONSENT_INTERVAL;
             self.begin_dtls(now);

@@ -2,6 +2,7 @@
 //! entered into the ledger that the oracle judges by.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use courtside::sfu::codec::{Codec, MediaKind};
@@ -9,8 +10,9 @@ use courtside::timeline::{MediaTime, NtpTime};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore};
 
-use super::offer::{self, EXT_MID, EXT_REPAIRED_RID, EXT_RID, EXT_TRANSPORT_CC, OPUS_PT};
-use super::oracle::{Ledger, Published, StreamInfo};
+use super::layered::{self, Frames, Layering, Place};
+use super::offer::{self, EXT_DEPENDENCY, EXT_MID, EXT_REPAIRED_RID, EXT_RID, EXT_TRANSPORT_CC, OPUS_PT};
+use super::oracle::{LayerFrame, Ledger, Published, StreamInfo};
 use super::wire;
 
 /// Packets a publisher can send again.
@@ -38,6 +40,8 @@ pub(crate) struct Show {
     pub clock_error_ms: f64,
     /// First sequence number of every stream; random by default.
     pub first_seq: Option<u16>,
+    /// Layers within streams.
+    pub layering: Option<Layering>,
 }
 
 impl Show {
@@ -54,7 +58,19 @@ impl Show {
             audio: true,
             clock_error_ms: 0.0,
             first_seq: None,
+            layering: None,
         }
+    }
+
+    /// All spatial layers in one stream.
+    pub(crate) fn svc(codec: Codec, pattern: &'static [u8], key_only: bool) -> Self {
+        let layers = vec![(1, 320, 180, None), (2, 640, 360, None), (4, 1280, 720, None)];
+        Self { layers, layering: Some(Layering { pattern, key_only, svc: true }), ..Self::simulcast(codec) }
+    }
+
+    /// Simulcast streams with temporal layers.
+    pub(crate) fn temporal(codec: Codec, pattern: &'static [u8]) -> Self {
+        Self { layering: Some(Layering { pattern, key_only: false, svc: false }), ..Self::simulcast(codec) }
     }
 
     /// An encoder box: one layer, deaf to requests, key frames every two seconds, late with its reports.
@@ -77,7 +93,8 @@ struct Layer {
     stream: Outgoing,
     rtx_ssrc: u32,
     rtx_seq: u16,
-    history: VecDeque<(u16, u32, bool, Vec<u8>)>,
+    history: VecDeque<(u16, u32, bool, Vec<u8>, Vec<u8>)>,
+    frames: Frames,
     picture: u16,
     tl0: u8,
     paused: bool,
@@ -145,13 +162,15 @@ impl Encoder {
             Outgoing { id: ledger.add_stream(info), ..stream }
         };
         let audio = outgoing(None, MediaKind::Audio, 48_000, ledger);
-        let streams: Vec<Outgoing> =
-            (0..show.layers.len()).map(|layer| outgoing(Some(layer as u8), MediaKind::Video, 90_000, ledger)).collect();
+        let streams: Vec<Outgoing> = (0..if show.layering.is_some_and(|layering| layering.svc) { 1 } else { show.layers.len() })
+            .map(|layer| outgoing(Some(layer as u8), MediaKind::Video, 90_000, ledger))
+            .collect();
         let layers = show
             .layers
             .iter()
             .zip(streams)
             .map(|(&(packets, width, height, rid), stream)| Layer {
+                frames: Frames::new(stream.id << 24),
                 packets,
                 width,
                 height,
@@ -256,8 +275,8 @@ impl Encoder {
         let Some(index) = self.layers.iter().position(|layer| layer.stream.ssrc == media) else { return sent };
         for seq in seqs {
             let layer = &mut self.layers[index];
-            let Some((_, time, marker, payload)) = layer.history.iter().rev().find(|(kept, ..)| kept == seq) else { continue };
-            let (time, marker) = (*time, *marker);
+            let Some((_, time, marker, payload, descriptor)) = layer.history.iter().rev().find(|(kept, ..)| kept == seq) else { continue };
+            let (time, marker, descriptor) = (*time, *marker, descriptor.clone());
             let mut body = seq.to_be_bytes().to_vec();
             body.extend(payload);
             layer.rtx_seq = layer.rtx_seq.wrapping_add(1);
@@ -267,6 +286,9 @@ impl Encoder {
             let mut extensions: Vec<(u8, &[u8])> = vec![(EXT_TRANSPORT_CC, &transport)];
             if let Some(rid) = rid {
                 extensions.extend([(EXT_MID, b"0" as &[u8]), (EXT_REPAIRED_RID, rid.as_bytes())]);
+            }
+            if !descriptor.is_empty() {
+                extensions.push((EXT_DEPENDENCY, &descriptor));
             }
             sent.push(wire::write_rtp(rtx_pt, marker, rtx_seq, time, rtx_ssrc, &extensions, &body));
         }
@@ -312,8 +334,12 @@ impl Encoder {
                 continue;
             }
             layer.picture = (layer.picture + 1) & 0x7fff;
-            layer.tl0 = layer.tl0.wrapping_add(1);
             let key = key | std::mem::take(&mut layer.anew);
+            if let Some(layering) = self.show.layering {
+                self.make_layered(now, index, key, &layering, ledger, out);
+                continue;
+            }
+            layer.tl0 = layer.tl0.wrapping_add(1);
             let count = if key { layer.packets * 3 + 1 } else { layer.packets };
             for packet in 0..count {
                 let packet = self.make_packet(now, index, key, packet, count, ledger);
@@ -322,15 +348,66 @@ impl Encoder {
         }
     }
 
+    /// One picture of a stream with layers.
+    fn make_layered(&mut self, now: Instant, index: usize, key: bool, layering: &Layering, ledger: &mut Ledger, out: &mut Vec<Vec<u8>>) {
+        let temporal = self.layers[index].frames.begin_picture(key, layering.pattern);
+        if temporal == 0 {
+            self.layers[index].tl0 = self.layers[index].tl0.wrapping_add(1);
+        }
+        let shown = if layering.svc { self.show.layers.clone() } else { vec![self.show.layers[index]] };
+        let mut sizes = [(0, 0); 4];
+        for (size, (_, width, height, _)) in sizes.iter_mut().zip(&shown) {
+            *size = (*width, *height);
+        }
+        let temporals = layering.pattern.iter().max().map_or(1, |top| top + 1);
+        for (spatial, &(packets, ..)) in shown.iter().enumerate() {
+            let count = if key { packets * 3 + 1 } else { packets };
+            let frame = self.layers[index].frames.make(key, spatial as u8, temporal, count, layering);
+            for packet in 0..count {
+                let (first, last) = (packet == 0, packet + 1 == count);
+                let place = Place { key, first, last, sizes, spatial: shown.len() };
+                let layer = &self.layers[index];
+                let head = match self.show.codec {
+                    Codec::Vp9 => layered::vp9_head(&frame, place, layer.picture, layer.tl0, layering.key_only),
+                    Codec::Vp8 => vp8_layered_head(layer, key, first, temporal),
+                    Codec::Av1 => av1_head(key && spatial == 0, first),
+                    Codec::H264 | Codec::Opus => unreachable!("no layered source of it"),
+                };
+                let descriptor = if layered::has_descriptor(self.show.codec) {
+                    layered::dependency_descriptor(&frame, place, temporals)
+                } else {
+                    Vec::new()
+                };
+                let is_end = last && spatial + 1 == shown.len();
+                let key_first = key && first && spatial == 0;
+                out.push(self.pack(now, index, (head, descriptor), (is_end, last, key_first), Some(Rc::clone(&frame)), ledger));
+            }
+        }
+    }
+
     fn make_packet(&mut self, now: Instant, index: usize, key: bool, packet: usize, count: usize, ledger: &mut Ledger) -> Vec<u8> {
         let last = packet + 1 == count;
         let layer = &self.layers[index];
-        let mut payload = match self.show.codec {
+        let head = match self.show.codec {
             Codec::Vp8 => vp8_head(layer, key, packet == 0),
             Codec::Vp9 => vp9_head(layer, key, packet == 0, last),
             Codec::Av1 => av1_head(key, packet == 0),
             Codec::H264 | Codec::Opus => h264_head(layer, key, packet, last, self.show.b_frames && !self.frame.is_multiple_of(3)),
         };
+        self.pack(now, index, (head, Vec::new()), (last, last, key && packet == 0), None, ledger)
+    }
+
+    /// Fills a packet up behind its head (and beside its descriptor), and enters it. The flags: last of its picture, last of its frame,
+    /// first of a key picture.
+    fn pack(
+        &mut self,
+        now: Instant,
+        index: usize,
+        (mut payload, descriptor): (Vec<u8>, Vec<u8>),
+        (marker, last, key_first): (bool, bool, bool),
+        layer_frame: Option<Rc<LayerFrame>>,
+        ledger: &mut Ledger,
+    ) -> Vec<u8> {
         let head = payload.len();
         // As in life: encoders cut a frame into packets that differ by some bytes, and the last is shorter.
         let full = self.show.packet_bytes;
@@ -352,10 +429,12 @@ impl Encoder {
                 frame: self.frame,
                 seq: stream.seq as i64,
                 time,
-                marker: last,
-                key_first: key && packet == 0,
+                marker,
+                key_first,
                 picture: matches!(self.show.codec, Codec::Vp8 | Codec::Vp9).then_some((layer.picture, layer.tl0)),
+                layer_frame,
                 arrived: None,
+                place: None,
             },
         );
         let mut extensions: Vec<(u8, &[u8])> = vec![(EXT_TRANSPORT_CC, &transport)];
@@ -364,10 +443,13 @@ impl Encoder {
         {
             extensions.extend([(EXT_MID, b"0" as &[u8]), (EXT_RID, rid.as_bytes())]);
         }
+        if !descriptor.is_empty() {
+            extensions.push((EXT_DEPENDENCY, &descriptor));
+        }
         stream.packets += 1;
         stream.octets += payload.len() as u32;
-        let packet = wire::write_rtp(pt, last, seq, time, stream.ssrc, &extensions, &payload);
-        layer.history.push_back((seq, time, last, payload));
+        let packet = wire::write_rtp(pt, marker, seq, time, stream.ssrc, &extensions, &payload);
+        layer.history.push_back((seq, time, marker, payload, descriptor));
         if layer.history.len() > HISTORY {
             layer.history.pop_front();
         }
@@ -391,7 +473,9 @@ impl Encoder {
             marker: false,
             key_first: true,
             picture: None,
+            layer_frame: None,
             arrived: None,
+            place: None,
         };
         ledger.publish(OPUS_PT, &payload, published);
         wire::write_rtp(OPUS_PT, false, stream.seq as u16, time, stream.ssrc, &[(EXT_TRANSPORT_CC, &transport)], &payload)
@@ -419,6 +503,14 @@ fn vp8_head(layer: &Layer, key: bool, first: bool) -> Vec<u8> {
     } else if first {
         head.push(0x11);
     }
+    head
+}
+
+/// The same with a temporal layer; upper ones refer to lower ones only (Y).
+fn vp8_layered_head(layer: &Layer, key: bool, first: bool, temporal: u8) -> Vec<u8> {
+    let mut head = vp8_head(layer, key, first);
+    head[1] = 0xe0;
+    head.insert(5, temporal << 6 | if temporal > 0 { 0x20 } else { 0 });
     head
 }
 

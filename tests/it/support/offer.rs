@@ -5,6 +5,7 @@ use courtside::sfu::codec::Codec;
 /// Identifiers that our clients offer.
 pub(crate) const EXT_TRANSPORT_CC: u8 = 4;
 pub(crate) const EXT_MID: u8 = 9;
+pub(crate) const EXT_DEPENDENCY: u8 = 13;
 pub(crate) const EXT_RID: u8 = 10;
 pub(crate) const EXT_REPAIRED_RID: u8 = 11;
 pub(crate) const OPUS_PT: u8 = 111;
@@ -74,6 +75,7 @@ fn video(sdp: &mut String, transport: &Transport<'_>, direction: &str, codecs: &
          a=extmap:{EXT_MID} urn:ietf:params:rtp-hdrext:sdes:mid\r\n\
          a=extmap:{EXT_RID} urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n\
          a=extmap:{EXT_REPAIRED_RID} urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id\r\n\
+         a=extmap:{EXT_DEPENDENCY} https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension\r\n\
          a={direction}\r\na=rtcp-mux\r\na=rtcp-rsize\r\n"
     );
     for codec in codecs {

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use courtside::limits;
@@ -36,6 +37,17 @@ pub(crate) struct StreamInfo {
     pub reported_at: Option<Instant>,
 }
 
+/// One spatial layer of one picture.
+#[derive(Debug)]
+pub(crate) struct LayerFrame {
+    pub id: u32,
+    pub spatial: u8,
+    pub temporal: u8,
+    pub packets: usize,
+    /// Frames without which it cannot be decoded.
+    pub needs: Vec<u32>,
+}
+
 /// A published packet.
 #[derive(Debug, Clone)]
 pub(crate) struct Published {
@@ -49,8 +61,12 @@ pub(crate) struct Published {
     pub key_first: bool,
     /// VP8 or VP9 picture id and TL0PICIDX.
     pub picture: Option<(u16, u8)>,
+    /// Its frame, where the stream has layers.
+    pub layer_frame: Option<Rc<LayerFrame>>,
     /// When the engine got it, by itself or as a retransmission.
     pub arrived: Option<Instant>,
+    /// Counts arrivals: packets that came at one instant have an order too.
+    pub place: Option<u64>,
 }
 
 /// Everything that was ever published.
@@ -61,6 +77,7 @@ pub(crate) struct Ledger {
     by_payload: HashMap<u64, usize>,
     by_wire: HashMap<(u32, u16), usize>,
     by_seq: HashMap<(u32, i64), usize>,
+    arrivals: u64,
 }
 
 impl Ledger {
@@ -82,6 +99,17 @@ impl Ledger {
     pub(crate) fn note_rtx(&mut self, rtx_ssrc: u32, rtx_seq: u16, media: u32, seq: u16) {
         if let Some(&index) = self.by_wire.get(&(media, seq)) {
             self.by_wire.insert((rtx_ssrc, rtx_seq), index);
+        }
+    }
+
+    /// The engine is given this datagram.
+    pub(crate) fn note_place(&mut self, datagram: &[u8]) {
+        if datagram.len() >= 12 && datagram[0] >> 6 == 2 && !wire::is_rtcp(datagram) {
+            let key = (wire::u32_at(datagram, 8), u16::from_be_bytes([datagram[2], datagram[3]]));
+            if let Some(&index) = self.by_wire.get(&key) {
+                self.arrivals += 1;
+                self.packets[index].place.get_or_insert(self.arrivals);
+            }
         }
     }
 
@@ -164,6 +192,37 @@ struct Stretch {
     /// Sent minus published.
     picture_offset: u16,
     tl0_offset: u8,
+    /// Of a stream with layers, of which some may be left out: the newest packet's number at its source, and the numbers kept for what had
+    /// not come when later packets left.
+    newest_source: i64,
+    kept: HashMap<i64, i64>,
+}
+
+impl Stretch {
+    /// Whether a packet of a stream with layers goes on in this stretch: what came before it and was not sent took no number, what has not
+    /// come keeps one. Live, what came first goes first; a queue is in the order of the source, of all that has come by now.
+    fn take_layered(&mut self, seq: i64, highest: i64, published: &Published, ledger: &Ledger) -> bool {
+        if published.seq <= self.newest_source || seq <= highest {
+            return self.kept.get(&published.seq) == Some(&seq);
+        }
+        let before: Vec<(i64, &Published)> = (self.newest_source + 1..published.seq)
+            .filter_map(|source| Some((source, &ledger.packets[*ledger.by_seq.get(&(self.stream, source))?])))
+            .collect();
+        let live = |other: &Published| other.place.is_none_or(|place| Some(place) > published.place);
+        let queued = |other: &Published| other.place.is_none();
+        let rules: [&dyn Fn(&Published) -> bool; 2] = [&live, &queued];
+        for is_missing in rules {
+            let missing = before.iter().filter(|(_, other)| is_missing(other)).map(|(source, _)| *source);
+            let kept: Vec<(i64, i64)> = missing.zip(highest + 1..).collect();
+            if highest + 1 + kept.len() as i64 == seq {
+                self.kept.extend(kept);
+                self.newest_source = published.seq;
+                self.offset = seq - published.seq;
+                return true;
+            }
+        }
+        false
+    }
 }
 
 /// One track as one viewer is sent it.
@@ -199,6 +258,8 @@ pub(crate) struct Judge {
     pub audio_packets: u64,
     pub rtx_packets: u64,
     pub switches: u64,
+    /// Numbers that left without a packet.
+    pub emptied: u64,
     /// Stretches that began with packets of the past.
     pub replays: u64,
     /// When the first video packet and the first sender report on it left.
@@ -243,18 +304,39 @@ impl Judge {
 
     fn check_media(&mut self, now: Instant, rtp: &Rtp, payload: &[u8], kind: MediaKind, ledger: &Ledger) {
         let name = &self.name;
+        if payload.is_empty() {
+            return self.check_empty(rtp, ledger);
+        }
         let published = ledger.find(payload, rtp.pt).unwrap_or_else(|| panic!("{name}: a payload that nobody published"));
         let stream = ledger.stream(published.stream);
         assert_eq!(stream.kind, kind, "{name}: kinds are not mixed");
-        assert_eq!(rtp.marker, published.marker, "{name}: the marker");
+        if published.layer_frame.is_none() {
+            assert_eq!(rtp.marker, published.marker, "{name}: the marker");
+        }
         let track = if kind == MediaKind::Video { &mut self.video } else { &mut self.audio };
         let seq = track.unwrapper.unwrap(rtp.seq);
         let picture = numbers_at(rtp.pt).map(|(id, tl0)| (u16::from_be_bytes([payload[id] & 0x7f, payload[id + 1]]), payload[tl0]));
         let time_offset = rtp.time.wrapping_sub(published.time);
         // On another worker it comes a little later, and the beginning of a frame waits for its end.
         let is_live = published.arrived.is_none_or(|at| at + limits::RUN_WAIT + Duration::from_millis(1) >= now);
-        let continues =
-            track.stretches.last().is_some_and(|stretch| stretch.stream == published.stream && stretch.offset == seq - published.seq);
+        let is_layered = published.layer_frame.is_some();
+        let continues = if is_layered {
+            let highest = track.highest;
+            let moved = |stretch: &Stretch| {
+                let ids = picture.zip(published.picture).map(|((id, _), (source, _))| id.wrapping_sub(source) & 0x7fff);
+                stretch.time_offset != time_offset || ids.is_some_and(|offset| offset != stretch.picture_offset)
+            };
+            // A key picture that continues nothing: a replay, or a group that began behind one.
+            let begins = |stretch: &Stretch| published.key_first && seq == highest + 1 && moved(stretch);
+            let stretch = track.stretches.last_mut().filter(|stretch| stretch.stream == published.stream && !begins(stretch));
+            stretch.is_some_and(|stretch| stretch.take_layered(seq, highest, published, ledger))
+        } else {
+            track.stretches.last().is_some_and(|stretch| stretch.stream == published.stream && stretch.offset == seq - published.seq)
+        };
+        if is_layered && continues && seq == track.highest + 1 {
+            let (_, last_time, last_marker) = track.sent[&track.highest];
+            assert_eq!(last_marker, last_time != rtp.time, "{name}: the last packet of a picture has the marker: before {published:?}");
+        }
         if !continues {
             // A switch or a replay: the next number, a key frame, a time that is later but not by much.
             assert!(
@@ -287,6 +369,8 @@ impl Judge {
                 times: HashMap::from([(published.time, rtp.time)]),
                 picture_offset: picture.map_or(0, |(id, _)| id.wrapping_sub(published.picture.map_or(0, |p| p.0)) & 0x7fff),
                 tl0_offset: picture.map_or(0, |(_, tl0)| tl0.wrapping_sub(published.picture.map_or(0, |p| p.1))),
+                newest_source: published.seq,
+                kept: HashMap::new(),
             });
             if let (Some((id, tl0)), Some((last_id, last_tl0))) = (picture, track.newest_picture) {
                 assert_eq!(id, (last_id + 1) & 0x7fff, "{name}: picture ids go on over a switch");
@@ -319,7 +403,7 @@ impl Judge {
             }
             // A hole in what leaves is a hole in what came: nothing that was there may be left out. Only what overtook the first packet of
             // its key frame came too early; it can be asked for.
-            if self.strict_holes && self.worker == stream.worker {
+            if self.strict_holes && self.worker == stream.worker && !is_layered {
                 for missing in track.highest + 1..seq {
                     let source = ledger.by_seq.get(&(published.stream, missing - stretch.offset)).map(|&index| &ledger.packets[index]);
                     let too_early = |at: Instant| stretch.began_live && at <= stretch.begun;
@@ -328,11 +412,20 @@ impl Judge {
                 }
             }
             if let (Some((id, tl0)), Some((source_id, source_tl0))) = (picture, published.picture) {
-                assert_eq!(id.wrapping_sub(source_id) & 0x7fff, stretch.picture_offset, "{name}: picture ids keep their distance");
+                // VP8 receivers take a gap for a loss, VP9 has references by distance.
+                if is_layered && numbers_at(rtp.pt) == Some((2, 4)) {
+                    let (last_id, _) = track.newest_picture.expect("it continues");
+                    let is_next = seq == track.highest + 1 && rtp.time != track.newest_time;
+                    assert!(!is_next || id == (last_id + 1) & 0x7fff, "{name}: a gap in the picture ids at {published:?}");
+                } else {
+                    assert_eq!(id.wrapping_sub(source_id) & 0x7fff, stretch.picture_offset, "{name}: picture ids keep their distance");
+                }
                 assert_eq!(tl0.wrapping_sub(source_tl0), stretch.tl0_offset, "{name}: TL0PICIDX keeps its distance");
             }
         }
-        if is_live {
+        // The key frame that a replay begins with is not live, even when the last packet that was missing of it has just come.
+        let begins_replay = track.stretches.last().is_some_and(|stretch| !stretch.began_live && published.time == stretch.first_time);
+        if is_live && !begins_replay {
             track.line = Some(time_offset);
         }
         if track.stretches.len() == 1 && track.sent.is_empty() || seq > track.highest {
@@ -344,6 +437,22 @@ impl Judge {
         }
         let twin = track.sent.insert(seq, (whole(payload), rtp.time, rtp.marker));
         assert!(twin.is_none(), "{name}: number {seq} twice");
+    }
+
+    /// A number that leaves empty: it was kept for a packet that came late, and is one to leave out.
+    fn check_empty(&mut self, rtp: &Rtp, ledger: &Ledger) {
+        let (name, track) = (&self.name, &mut self.video);
+        assert_eq!(Some(rtp.ssrc), track.ssrc, "{name}: only a stream with layers has them");
+        let seq = track.unwrapper.unwrap(rtp.seq);
+        let stretch = track.stretches.last().unwrap_or_else(|| panic!("{name}: nothing was sent yet"));
+        let source = stretch.kept.iter().find(|(_, number)| **number == seq).map(|(source, _)| *source);
+        let source = source.unwrap_or_else(|| panic!("{name}: {seq} was not kept for anything"));
+        let published = &ledger.packets[ledger.by_seq[&(stretch.stream, source)]];
+        assert!(published.place.is_some(), "{name}: it leaves when its packet comes: {published:?}");
+        assert!(!rtp.marker && seq < track.highest, "{name}");
+        let twin = track.sent.insert(seq, (0, rtp.time, false));
+        assert!(twin.is_none(), "{name}: number {seq} twice");
+        self.emptied += 1;
     }
 
     fn check_retransmission(&mut self, rtp: &Rtp, payload: &[u8], ledger: &Ledger) {
@@ -360,7 +469,8 @@ impl Judge {
             None => {
                 let published = ledger.find(body, rtp.pt).unwrap_or_else(|| panic!("{name}: a repair that nobody published"));
                 let stretch = track.stretches.iter().rev().find(|stretch| stretch.first <= seq).expect("in some stretch");
-                assert_eq!((published.stream, published.seq), (stretch.stream, seq - stretch.offset), "{name}: repair of {seq}");
+                let number = stretch.kept.get(&published.seq).copied().unwrap_or(published.seq + stretch.offset);
+                assert_eq!((published.stream, number), (stretch.stream, seq), "{name}: repair of {seq}");
                 if let Some(time) = stretch.times.get(&published.time) {
                     assert_eq!(rtp.time, *time, "{name}: repair of {seq}");
                 }

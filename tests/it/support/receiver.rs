@@ -147,6 +147,10 @@ impl Receiver {
         if Some(rtp.ssrc) == self.video_ssrc {
             self.received += 1;
             let seq = self.unwrapper.unwrap(rtp.seq);
+            if payload.is_empty() {
+                self.handle_number(now, seq);
+                return self.decoder.handle_empty(now, seq);
+            }
             let published = ledger.find(payload, rtp.pt).expect("judged before");
             let layer = ledger.stream(published.stream).layer.expect("video");
             self.seen.push(Seen { at: now, layer, arrived: published.arrived });

@@ -1,7 +1,7 @@
 //! Workers, clients and the network between them on one virtual clock. [`Sim::step`] goes to the earliest moment at which anything is
 //! due; whatever a worker sends passes the judge before the network.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use courtside::sfu::handle::{
 };
 use courtside::sfu::rtp::id::Mid;
 use courtside::sfu::tap::Handover;
-use courtside::sfu::transport::NodeCertificate;
+use courtside::sfu::transport::{ConnectionId, NodeCertificate, Remote};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::sync::oneshot;
@@ -84,14 +84,14 @@ impl Viewer {
 }
 
 enum Parcel {
-    ToEngine { worker: usize, source: SocketAddr, datagram: Vec<u8> },
-    ToClient { who: Who, address: SocketAddr, datagram: Vec<u8> },
+    ToEngine { worker: usize, source: Remote, datagram: Vec<u8> },
+    ToClient { who: Who, address: Remote, datagram: Vec<u8> },
     Handover { worker: usize, handover: Handover },
 }
 
 /// Takes what an engine sends.
 #[derive(Default)]
-struct Outbox(VecDeque<(SocketAddr, Vec<u8>)>);
+struct Outbox(VecDeque<(Remote, Vec<u8>)>);
 
 impl Wire for Outbox {
     fn send(&mut self, route: Route, segment: usize, contents: &[u8]) -> bool {
@@ -112,11 +112,16 @@ pub(crate) struct Sim {
     pub seats: Vec<Seat>,
     pub events: Vec<(Instant, SfuEvent)>,
     pub ledger: Ledger,
-    addresses: HashMap<SocketAddr, Who>,
+    addresses: HashMap<Remote, Who>,
     flights: InFlight<Parcel>,
     handovers_in_flight: Vec<usize>,
     pub handovers_dropped: u64,
     homes: HashMap<BroadcastId, u8>,
+    /// TCP connections made so far, and those that are closed.
+    connections: u64,
+    closed: HashSet<Remote>,
+    /// Datagrams sent into closed connections.
+    pub to_closed: u64,
     outboxes: Vec<Outbox>,
     pub rng: StdRng,
     /// Datagrams sent from addresses nobody has go nowhere; so many went there.
@@ -158,6 +163,9 @@ impl Sim {
             flights: InFlight::default(),
             handovers_dropped: 0,
             homes: HashMap::new(),
+            connections: 0,
+            closed: HashSet::new(),
+            to_closed: 0,
             rng,
             to_nobody: 0,
         }
@@ -182,19 +190,19 @@ impl Sim {
         told.expect("connected").0
     }
 
-    /// An address that nobody has had.
-    pub(crate) fn fresh_address(&mut self) -> SocketAddr {
+    /// An address that nobody has had, for UDP.
+    pub(crate) fn fresh_address(&mut self) -> Remote {
         loop {
             let address =
                 SocketAddr::from(([10, self.rng.random(), self.rng.random(), self.rng.random()], self.rng.random_range(1024..=65535)));
-            if !self.addresses.contains_key(&address) {
-                return address;
+            if !self.addresses.contains_key(&address.into()) {
+                return address.into();
             }
         }
     }
 
     /// Another address of this client: what is sent there is judged, and does not arrive.
-    pub(crate) fn another_address(&mut self, who: Who) -> SocketAddr {
+    pub(crate) fn another_address(&mut self, who: Who) -> Remote {
         let address = self.fresh_address();
         self.addresses.insert(address, who);
         address
@@ -349,6 +357,24 @@ impl Sim {
         self.seats[who].client.move_to(self.now, address);
     }
 
+    /// A TCP connection from the same address and port that the client's UDP socket has; the client goes on there.
+    pub(crate) fn connect_tcp(&mut self, who: Who) -> Remote {
+        self.connections += 1;
+        let connection = ConnectionId { slot: 0, serial: self.connections };
+        let remote = Remote::Tcp { address: self.seats[who].client.address.address(), connection };
+        self.addresses.insert(remote, who);
+        self.seats[who].client.move_to(self.now, remote);
+        remote
+    }
+
+    /// The connection is closed: what is on its way is lost, in both directions.
+    pub(crate) fn close_tcp(&mut self, who: Who, remote: Remote) {
+        self.closed.insert(remote);
+        let worker = usize::from(self.seats[who].worker);
+        self.engines[worker].handle_closed(self.now, remote);
+        self.drain(worker);
+    }
+
     /// The control plane removes the peer.
     pub(crate) fn remove(&mut self, who: Who) {
         let (worker, peer) = (self.seats[who].worker, self.seats[who].peer);
@@ -374,7 +400,7 @@ impl Sim {
     }
 
     /// A datagram from anywhere, at once.
-    pub(crate) fn inject(&mut self, worker: usize, source: SocketAddr, datagram: &[u8]) {
+    pub(crate) fn inject(&mut self, worker: usize, source: Remote, datagram: &[u8]) {
         self.engines[worker].handle_datagram(self.now, source, Some(SERVER), datagram, &mut self.outboxes[worker]);
         self.engines[worker].handle_batch_end(self.now, &mut self.outboxes[worker]);
         self.drain(worker);
@@ -433,6 +459,7 @@ impl Sim {
         let mut arrived: Vec<Vec<Vec<u8>>> = vec![Vec::new(); self.engines.len()];
         while let Some(parcel) = self.flights.pop_arrived(self.now) {
             match parcel {
+                Parcel::ToEngine { source: remote, .. } | Parcel::ToClient { address: remote, .. } if self.closed.contains(&remote) => {}
                 Parcel::ToEngine { worker, source, datagram } => {
                     let dropped: u64 = self.engines[worker].counters.dropped.iter().sum();
                     self.engines[worker].handle_datagram(self.now, source, Some(SERVER), &datagram, &mut self.outboxes[worker]);
@@ -455,6 +482,9 @@ impl Sim {
             }
         }
         for (worker, datagrams) in arrived.into_iter().enumerate() {
+            for datagram in &datagrams {
+                self.ledger.note_place(datagram);
+            }
             self.engines[worker].handle_batch_end(self.now, &mut self.outboxes[worker]);
             self.drain(worker);
             for datagram in datagrams {
@@ -482,6 +512,10 @@ impl Sim {
                         seat.judge.handle_rtp(left, &sealed, &plain, &self.ledger);
                     }
                 }
+            }
+            if self.closed.contains(&address) {
+                self.to_closed += 1;
+                continue;
             }
             if let Some(at) = seat.down.send(self.now, &datagram, &mut self.rng) {
                 self.flights.push(at, Parcel::ToClient { who, address, datagram });
@@ -522,9 +556,9 @@ impl Sim {
     fn check_bounds(&self) {
         for (worker, engine) in self.engines.iter().enumerate() {
             let here = self.seats.iter().filter(|seat| usize::from(seat.worker) == worker && seat.gone.is_none()).count();
-            let [peers, broadcasts, by_peer, by_ufrag, by_address] = engine.sizes();
+            let [paths, peers, broadcasts, by_peer, by_ufrag, by_address] = engine.sizes();
             assert_eq!((peers, by_peer), (here, here), "peers of worker {worker}");
-            assert!(broadcasts <= self.homes.len());
+            assert!(broadcasts <= self.homes.len() && paths <= peers);
             assert!(by_ufrag <= 2 * peers, "user fragments: {by_ufrag} of {peers} peers");
             assert!(by_address <= limits::ICE_VALIDATED_MAX * peers);
         }
@@ -540,7 +574,7 @@ impl Sim {
         // Subscriptions of other workers end by message, or by themselves if it is lost.
         self.run_ms(5000);
         for engine in &self.engines {
-            assert_eq!(engine.sizes(), [0; 5], "everybody left");
+            assert_eq!(engine.sizes(), [0; 6], "everybody left");
             assert_eq!(engine.wake_at(), None, "nothing is left to do");
         }
     }

@@ -63,7 +63,7 @@ pub(crate) fn parse_rtp(packet: &[u8]) -> Rtp {
     }
 }
 
-/// Writes a packet with one-byte extensions.
+/// Writes a packet with one-byte extensions, or two-byte ones where a value is long (RFC 8285 section 4.3).
 pub(crate) fn write_rtp(pt: u8, marker: bool, seq: u16, time: u32, ssrc: u32, extensions: &[(u8, &[u8])], payload: &[u8]) -> Vec<u8> {
     let mut packet = vec![if extensions.is_empty() { 0x80 } else { 0x90 }, pt | u8::from(marker) << 7];
     packet.extend(seq.to_be_bytes());
@@ -71,12 +71,17 @@ pub(crate) fn write_rtp(pt: u8, marker: bool, seq: u16, time: u32, ssrc: u32, ex
     packet.extend(ssrc.to_be_bytes());
     if !extensions.is_empty() {
         let mut body = Vec::new();
+        let is_long = extensions.iter().any(|(_, value)| value.len() > 16);
         for (id, value) in extensions {
-            body.push(id << 4 | (value.len() - 1) as u8);
+            if is_long {
+                body.extend([*id, value.len() as u8]);
+            } else {
+                body.push(id << 4 | (value.len() - 1) as u8);
+            }
             body.extend(*value);
         }
         body.resize(body.len().next_multiple_of(4), 0);
-        packet.extend([0xbe, 0xde]);
+        packet.extend(if is_long { [0x10, 0x00] } else { [0xbe, 0xde] });
         packet.extend(((body.len() / 4) as u16).to_be_bytes());
         packet.extend(body);
     }

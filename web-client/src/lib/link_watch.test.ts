@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type LinkAction, type LinkReading, LinkWatch } from './link_watch';
 
-const UP: LinkReading = { connected: true, lost: false, progress: 0, expected: true };
+const UP: LinkReading = { connected: true, lost: false, progress: 0, heard: null, expected: true };
 
 /** Steps every 250 ms and returns what was done when. */
 function run(watch: LinkWatch, from: number, to: number, reading: (now: number) => LinkReading): Array<[number, LinkAction]> {
@@ -26,6 +26,26 @@ test('packets standing still bring an ICE restart and then a new peer', () => {
   expect(actions).toEqual([[3_500, 'restart_ice'], [7_500, 'new_peer']]);
   expect(watch.flowing(2_400)).toBe(true);
   expect(watch.flowing(2_500)).toBe(false);
+});
+
+test('a path on which nothing at all comes is left sooner than one that is only without media', () => {
+  const moving = (now: number, until: number): number => Math.min(now, until) + 1;
+  const dead = (now: number): LinkReading => ({ ...UP, progress: moving(now, 1_000), heard: moving(now, 1_000) });
+  expect(run(new LinkWatch(0), 0, 3_000, dead)).toEqual([[2_500, 'restart_ice']]);
+  // The publisher's own line stands still; the server's reports go on.
+  const quiet = (now: number): LinkReading => ({ ...UP, progress: moving(now, 1_000), heard: Math.floor(now / 1_000) });
+  expect(run(new LinkWatch(0), 0, 4_000, quiet)).toEqual([[3_500, 'restart_ice']]);
+});
+
+test('a counter that starts anew belongs to another path, on which something comes', () => {
+  const watch = new LinkWatch(0);
+  const reading = (now: number): LinkReading => ({ ...UP, progress: now + 1, heard: now < 2_000 ? 50_000 + now : now - 2_000 });
+  expect(run(watch, 0, 10_000, reading)).toEqual([]);
+});
+
+test('media that comes by another path than the chosen one is media', () => {
+  const reading = (now: number): LinkReading => ({ ...UP, progress: now + 1, heard: Math.min(now, 1_000) });
+  expect(run(new LinkWatch(0), 0, 10_000, reading)).toEqual([]);
 });
 
 test('a restart that works ends the trouble', () => {

@@ -7,6 +7,9 @@
 export const CONNECT_LIMIT_MS = 8_000;
 /** Packets standing still for this long while there should be media, ms. Audio alone brings 50 a second. */
 const STALL_LIMIT_MS = 2_500;
+/** Nothing at all coming by the path for this long while there should be media, ms: the path is dead, whatever the publisher does, because the
+ * server sends reports every second. Browsers find another path by themselves, but only after about 2.7 s. */
+const PATH_SILENCE_LIMIT_MS = 1_500;
 /** The interface may say "reconnecting" this long after the last packet, ms. */
 const FLOW_LIMIT_MS = 1_500;
 /** ICE `disconnected` for this long, ms. It often mends itself sooner. */
@@ -23,7 +26,10 @@ export type LinkReading = {
   lost: boolean;
   /** Any counter that grows while the other side is there: packets received, or reports about packets sent. */
   progress: number;
-  /** Whether the counter should be growing now. */
+  /** A counter that moves with whatever comes by the path, reports included; `null` where the browser does not count that. Another path has
+   * another counter. */
+  heard: number | null;
+  /** Whether the counters should be growing now. */
   expected: boolean;
 };
 
@@ -34,6 +40,8 @@ export class LinkWatch {
   #connectedAt: number | null = null;
   #progress = 0;
   #progressAt: number | null = null;
+  #heard: number | null = null;
+  #heardAt = 0;
   #expectedSince: number | null = null;
   #lostSince: number | null = null;
   #restartedAt: number | null = null;
@@ -50,6 +58,8 @@ export class LinkWatch {
     this.#startedAt = now;
     this.#connectedAt = null;
     this.#progress = 0;
+    this.#heard = null;
+    this.#heardAt = now;
     this.#expectedSince = null;
     this.#lostSince = null;
     this.#restartedAt = null;
@@ -94,6 +104,8 @@ export class LinkWatch {
       this.#connectedAt ??= now;
       this.#blocked = false;
     }
+    if (reading.heard === null || reading.heard !== this.#heard) this.#heardAt = now;
+    this.#heard = reading.heard;
     this.#lostSince = reading.lost ? (this.#lostSince ?? now) : null;
     this.#expectedSince = reading.expected && reading.connected ? (this.#expectedSince ?? now) : null;
 
@@ -113,7 +125,9 @@ export class LinkWatch {
   #inTrouble(now: number): boolean {
     if (this.#lostSince !== null && now - this.#lostSince >= LOST_LIMIT_MS) return true;
     if (this.#expectedSince === null) return false;
-    return now - Math.max(this.#expectedSince, this.#progressAt ?? 0) >= STALL_LIMIT_MS;
+    const mediaAt = Math.max(this.#expectedSince, this.#progressAt ?? 0);
+    // Media may come by another path than the browser's chosen one, which it leaves late.
+    return now - Math.max(mediaAt, this.#heardAt) >= PATH_SILENCE_LIMIT_MS || now - mediaAt >= STALL_LIMIT_MS;
   }
 
   #newPeer(): LinkAction {

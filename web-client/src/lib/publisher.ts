@@ -366,7 +366,7 @@ export class PublisherSession {
   #look(peer: MediaPeer, progress: number): void {
     if (!this.#client.isOpen) return;
     // What comes back (RTCP) is too sparse on some browsers to be expected; ICE and the server's word decide.
-    const action = this.#watch.handle(performance.now(), { connected: peer.connected, lost: peer.lost, progress, expected: false });
+    const action = this.#watch.handle(performance.now(), { connected: peer.connected, lost: peer.lost, progress, heard: null, expected: false });
     this.#judge();
     if (action === 'new_peer') void this.#newPeer();
     else if (action === 'restart_ice') {

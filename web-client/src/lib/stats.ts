@@ -54,6 +54,8 @@ export type InboundSnapshot = {
   roundTripMs: number | null;
   videoBytes: number;
   audioBytes: number;
+  /** All that came by the path in use, reports included; `null` where the browser does not count it. */
+  pathBytes: number | null;
   packets: number;
   packetsLost: number;
   framesDecoded: number;
@@ -84,6 +86,7 @@ export function readInbound(entries: readonly StatsEntry[], videoMid: string | n
     roundTripMs: roundTripMs(entries),
     videoBytes: numberOf(video, 'bytesReceived'),
     audioBytes: numberOf(audio, 'bytesReceived'),
+    pathBytes: maybeNumber(selectedPair(entries), 'bytesReceived'),
     packets: numberOf(video, 'packetsReceived') + numberOf(audio, 'packetsReceived'),
     packetsLost: numberOf(video, 'packetsLost') + numberOf(audio, 'packetsLost'),
     framesDecoded: numberOf(video, 'framesDecoded'),

@@ -363,6 +363,7 @@ export class ViewerSession {
           connected: this.#picture.connected,
           lost: this.#picture.lost,
           progress: snapshot.packets,
+          heard: snapshot.pathBytes,
           expected: live && this.#facts.value.cannotDecode === null && !silent,
         })
       : 'none';

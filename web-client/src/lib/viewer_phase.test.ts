@@ -18,7 +18,7 @@ test.each<[string, ViewerFacts, object]>([
   ['publisher vanished while its last packets play', { ...PLAYING, state: 'reconnecting' }, { kind: 'reconnecting', why: 'publisher', sinceMs: 7 }],
   ['publisher back, no frame yet', { ...PLAYING, flowing: false, publisherReturning: true }, { kind: 'reconnecting', why: 'publisher', sinceMs: 7 }],
   ['our network broke', { ...PLAYING, flowing: false }, { kind: 'reconnecting', why: 'network', sinceMs: 7 }],
-  ['our network lets nothing through', { ...LIVE, blocked: true }, { kind: 'blocked', reason: 'udp' }],
+  ['our network lets nothing through', { ...LIVE, blocked: true }, { kind: 'blocked', reason: 'network' }],
   ['a codec this browser lacks', { ...LIVE, cannotDecode: 'h264' }, { kind: 'blocked', reason: 'codec', codec: 'h264' }],
   ['over', { ...PLAYING, state: 'ended' }, { kind: 'ended' }],
   ['over before we joined', failed('ended'), { kind: 'ended' }],

@@ -31,7 +31,7 @@ export function phaseOf(facts: ViewerFacts): ViewerPhase {
   if (facts.cannotDecode) return { kind: 'blocked', reason: 'codec', codec: facts.cannotDecode };
   if (facts.flowing && facts.hadPicture) return { kind: 'playing' };
   if (facts.publisherReturning) return { kind: 'reconnecting', why: 'publisher', sinceMs: facts.silentSinceMs };
-  if (facts.blocked) return { kind: 'blocked', reason: 'udp' };
+  if (facts.blocked) return { kind: 'blocked', reason: 'network' };
   if (facts.hadPicture) return { kind: 'reconnecting', why: 'network', sinceMs: facts.silentSinceMs };
   return { kind: 'connecting' };
 }

@@ -12,8 +12,8 @@ export type ViewerPhase =
   | { kind: 'reconnecting'; why: 'publisher' | 'network'; sinceMs: number }
   /** Final. */
   | { kind: 'ended' }
-  /** `udp`: signaling works, media does not get through. `codec`: this browser cannot decode `codec`. */
-  | { kind: 'blocked'; reason: 'udp' }
+  /** `network`: signaling works, media does not get through. `codec`: this browser cannot decode `codec`. */
+  | { kind: 'blocked'; reason: 'network' }
   | { kind: 'blocked'; reason: 'codec'; codec: Codec }
   /** The token is wrong, out of date or not enough. */
   | { kind: 'refused'; code: 'invalid_token' | 'token_expired' | 'forbidden' | 'unsupported_protocol' }

@@ -6,7 +6,7 @@ import { curtainOf } from './curtain';
 test('only a playing picture has no curtain', () => {
   const phases: ViewerPhase[] = [
     { kind: 'connecting' }, { kind: 'waiting' }, { kind: 'reconnecting', why: 'publisher', sinceMs: 0 }, { kind: 'reconnecting', why: 'network', sinceMs: 0 },
-    { kind: 'ended' }, { kind: 'blocked', reason: 'udp' }, { kind: 'blocked', reason: 'codec', codec: 'h264' }, { kind: 'refused', code: 'forbidden' },
+    { kind: 'ended' }, { kind: 'blocked', reason: 'network' }, { kind: 'blocked', reason: 'codec', codec: 'h264' }, { kind: 'refused', code: 'forbidden' },
     { kind: 'refused', code: 'unsupported_protocol' }, { kind: 'full' }, { kind: 'not_found' },
   ];
   for (const phase of phases) expect(curtainOf(phase, null, null)?.title, phase.kind).toBeTruthy();

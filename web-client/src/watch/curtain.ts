@@ -35,8 +35,8 @@ export function curtainOf(phase: ViewerPhase, broadcast: BroadcastView | null, d
     case 'ended':
       return { title: endedTitle(broadcast), line: say.ended.line(lengthOf(broadcast)), mark: 'flag', actions: ['home'], behind: 'poster' };
     case 'blocked':
-      return phase.reason === 'udp'
-        ? { title: say.blockedUdp.title, line: say.blockedUdp.line, mark: 'no_network', actions: ['retry', 'ask_it'], behind: 'none' }
+      return phase.reason === 'network'
+        ? { title: say.blockedNetwork.title, line: say.blockedNetwork.line, mark: 'no_network', actions: ['retry', 'ask_it'], behind: 'none' }
         : { title: say.blockedCodec.title(words.stats.codecs[phase.codec] ?? phase.codec), line: say.blockedCodec.line, mark: 'no_video', actions: ['home'], behind: 'none' };
     case 'refused':
       return refusedCurtain(phase.code);

@@ -1,5 +1,6 @@
 //! The client is `rtc-stun`, which builds and checks messages independently of ours.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use rtc_stun::attributes::{ATTR_ERROR_CODE, ATTR_UNKNOWN_ATTRIBUTES, ATTR_USERNAME, AttrType};
@@ -8,6 +9,7 @@ use rtc_stun::integrity::MessageIntegrity;
 use rtc_stun::message::{BINDING_REQUEST, CLASS_ERROR_RESPONSE, CLASS_INDICATION, Getter, METHOD_BINDING, Message, MessageType, Setter};
 use rtc_stun::xoraddr::XorMappedAddress;
 
+use super::super::remote::ConnectionId;
 use super::super::stun::{DatagramKind, classify, is_stun, local_ufrag};
 use super::*;
 
@@ -28,8 +30,8 @@ fn agent(now: Instant) -> IceAgent {
     IceAgent::new(now, credentials("server"), credentials("client"))
 }
 
-fn address(port: u16) -> SocketAddr {
-    SocketAddr::from(([192, 0, 2, 7], port))
+fn address(port: u16) -> Remote {
+    Remote::Udp(([192, 0, 2, 7], port).into())
 }
 
 /// A check to `local` from `remote`, with extra attributes.
@@ -96,10 +98,73 @@ fn every_valid_check_is_answered_and_the_first_selects() {
     let answer = read_answer(&reply, &request, &credentials("server"));
     let mut mapped = XorMappedAddress::default();
     mapped.get_from(&answer).unwrap();
-    assert_eq!(SocketAddr::new(mapped.ip, mapped.port), address(1));
+    assert_eq!(Remote::Udp(SocketAddr::new(mapped.ip, mapped.port)), address(1));
     assert_eq!(agent.handle(now, address(2), &plain_check(&[]), &mut reply), IceVerdict::Reply);
     assert_eq!(agent.selected(), Some(address(1)), "a check without nomination moves nothing");
     assert!(agent.validated(address(1)) && agent.validated(address(2)) && !agent.validated(address(3)));
+}
+
+#[test]
+fn out_of_silence_a_check_under_new_credentials_is_followed_and_the_old_ones_stay_valid() {
+    let mut now = start();
+    let (mut agent, mut reply) = (agent(now), Vec::new());
+    agent.handle(now, address(1), &plain_check(&[(USE_CANDIDATE, &[])]), &mut reply);
+    let (local, remote) = (credentials("server2"), credentials("client2"));
+    agent.restart(local.clone(), remote.clone());
+    assert_eq!(agent.handle(now, connection(1), &check(&local, &remote, &[]), &mut reply), IceVerdict::Reply);
+    now += ICE_PATH_SILENCE;
+    let followed = agent.handle(now, connection(1), &check(&local, &remote, &[]), &mut reply);
+    assert_eq!(followed, IceVerdict::Nominated { previous: Some(address(1)) });
+    assert_eq!(agent.local_ufrags().count(), 2);
+    // The client keeps to its old path, which lives again.
+    let back = agent.handle(now, address(1), &plain_check(&[(USE_CANDIDATE, &[])]), &mut reply);
+    assert_eq!(back, IceVerdict::Nominated { previous: Some(connection(1)) });
+}
+
+/// The connection number `serial` from `address(1)`.
+fn connection(serial: u64) -> Remote {
+    let connection = ConnectionId { slot: 0, serial };
+    Remote::Tcp { address: address(1).address(), connection }
+}
+
+#[test]
+fn udp_and_tcp_from_one_address_and_port_are_two_paths() {
+    let now = start();
+    let (mut agent, mut reply) = (agent(now), Vec::new());
+    agent.handle(now, address(1), &plain_check(&[(USE_CANDIDATE, &[])]), &mut reply);
+    assert!(agent.validated(address(1)) && !agent.validated(connection(1)));
+    let moved = agent.handle(now, connection(1), &plain_check(&[(USE_CANDIDATE, &[])]), &mut reply);
+    assert_eq!(moved, IceVerdict::Nominated { previous: Some(address(1)) });
+    assert!(agent.validated(connection(1)) && !agent.validated(connection(2)), "a later connection has proved nothing");
+}
+
+#[test]
+fn when_its_connection_closes_a_peer_goes_on_over_the_path_that_was_checked_last() {
+    let mut now = start();
+    let (mut agent, mut reply) = (agent(now), Vec::new());
+    for remote in [address(1), address(2), connection(1)] {
+        agent.handle(now, remote, &plain_check(&[(USE_CANDIDATE, &[])]), &mut reply);
+    }
+    now += Duration::from_secs(5);
+    agent.handle(now, address(1), &plain_check(&[]), &mut reply);
+    agent.handle(now, connection(1), &plain_check(&[(USE_CANDIDATE, &[])]), &mut reply);
+    agent.handle_closed(now, address(2));
+    assert_eq!(agent.selected(), Some(connection(1)), "another path ended");
+    agent.handle_closed(now, connection(1));
+    assert_eq!(agent.selected(), Some(address(1)));
+    assert!(!agent.validated(connection(1)));
+}
+
+#[test]
+fn without_another_path_the_next_valid_check_brings_one() {
+    let mut now = start();
+    let (mut agent, mut reply) = (agent(now), Vec::new());
+    agent.handle(now, address(1), &plain_check(&[(USE_CANDIDATE, &[])]), &mut reply);
+    now += ICE_CONSENT_TIMEOUT;
+    agent.handle(now, connection(1), &plain_check(&[(USE_CANDIDATE, &[])]), &mut reply);
+    agent.handle_closed(now, connection(1));
+    assert_eq!(agent.selected(), None, "the consent of the former path is too old");
+    assert_eq!(agent.handle(now, connection(2), &plain_check(&[]), &mut reply), IceVerdict::Nominated { previous: None });
 }
 
 #[test]
@@ -108,7 +173,7 @@ fn the_source_is_told_in_its_own_address_family() {
     let mut agent = agent(now);
     for (source, expected) in [("[2001:db8::5]:700", "[2001:db8::5]:700"), ("[::ffff:192.0.2.9]:700", "192.0.2.9:700")] {
         let (mut reply, request) = (Vec::new(), plain_check(&[]));
-        agent.handle(now, source.parse().unwrap(), &request, &mut reply);
+        agent.handle(now, Remote::Udp(source.parse().unwrap()), &request, &mut reply);
         let mut mapped = XorMappedAddress::default();
         mapped.get_from(&read_answer(&reply, &request, &credentials("server"))).unwrap();
         assert_eq!(SocketAddr::new(mapped.ip, mapped.port), expected.parse::<SocketAddr>().unwrap());
