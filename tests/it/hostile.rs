@@ -407,6 +407,7 @@ fn a_thousand_half_open_handshakes_are_given_up_and_nobody_notices() {
     let mut scene = scene(45);
     let begin = scene.sim.now;
     let broadcast = scene.sim.seats[scene.viewer].broadcast;
+    let before = scene.sim.engines[0].sizes();
     let mut half_open = 0;
     for _ in 0..50 {
         let batch: Vec<Who> = (0..20).map(|_| scene.sim.view(broadcast, &Viewer::default())).collect();
@@ -421,7 +422,7 @@ fn a_thousand_half_open_handshakes_are_given_up_and_nobody_notices() {
     assert!(half_open > 900, "{half_open}");
     let [peers, ..] = scene.sim.engines[0].sizes();
     assert!(peers > 900, "{peers} peers wait");
-    scene.sim.run_ms(courtside::limits::ICE_CONSENT_TIMEOUT.as_millis() as u64 + 1000);
-    assert_eq!(scene.sim.engines[0].sizes(), [3, 1, 3, 3, 3], "none is left");
+    scene.sim.run_ms(limits::ICE_CONSENT_TIMEOUT.as_millis() as u64 + 1000);
+    assert_eq!(scene.sim.engines[0].sizes(), before, "none is left");
     scene.all_is_well(begin);
 }
