@@ -212,8 +212,12 @@ pub const DTLS_HANDSHAKE_BYTES_MAX: usize = 64 * 1024;
 pub const DTLS_HELLO_DATAGRAMS_MAX: usize = 8;
 /// Longest ClientHello, bytes. Longer: not reassembled, the handshake times out.
 pub const DTLS_HELLO_BYTES_MAX: usize = 8 * 1024;
-/// Plaintext datagrams answered after the handshake: a client repeats its last flight when ours was lost. More: dropped unread.
+/// Datagrams read after the handshake that anybody could have made up: a client repeats its last flight when ours was lost, and says
+/// goodbye. More: dropped unread.
 pub const DTLS_REPEATS_MAX: usize = 32;
+/// A client that sent no media and no report in this time has our last flight all the same, or has given up: it would have repeated its own
+/// several times. Its handshake is forgotten.
+pub const DTLS_SETTLED_AFTER: Duration = Duration::from_secs(10);
 /// RTP streams of one publishing peer: three layers with RTX on two videos, audio, screen share. More: packets are dropped unread.
 pub const SRTP_SSRCS_MAX: usize = 32;
 /// SRTCP senders of one peer: one per stream it sends or receives. More: packets are dropped unread.

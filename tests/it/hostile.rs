@@ -8,6 +8,7 @@ use courtside::sfu::handle::{LayerChoice, SfuError};
 use courtside::sfu::stats::DropReason;
 use rand::{Rng, RngCore};
 
+use crate::support::client::Phase;
 use crate::support::media::Show;
 use crate::support::receiver::Reports;
 use crate::support::sim::{Sim, Viewer, Who};
@@ -187,10 +188,10 @@ fn mutated_and_replayed_media_is_dropped() {
 }
 
 #[test]
-fn a_thousand_streams_of_a_publisher_are_not_all_taken_up() {
+fn ten_thousand_streams_of_a_publisher_are_not_all_taken_up() {
     let mut scene = scene(34);
     let begin = scene.sim.now;
-    for ssrc in 0..1000u32 {
+    for ssrc in 0..10_000u32 {
         let rid: &[u8] = [b"l" as &[u8], b"m", b"h", b"x"][ssrc as usize % 4];
         // Stray payload types and foreign RIDs, all properly sealed.
         let packet = wire::write_rtp(33, false, 1, 1, 0x1000_0000 + ssrc, &[(9, b"0"), (10, rid)], &[0x90, 0x80, 0, 0, 1, 2, 3, 4]);
@@ -201,7 +202,7 @@ fn a_thousand_streams_of_a_publisher_are_not_all_taken_up() {
         scene.sim.inject(0, source, &sealed);
     }
     // A viewer has no business sending media at all.
-    for ssrc in 0..1000u32 {
+    for ssrc in 0..10_000u32 {
         let packet = wire::write_rtp(96, true, 1, 1, ssrc, &[], &[0x90, 0x80, 0, 0, 1, 2, 3, 4]);
         let client = &mut scene.sim.seats[scene.villain].client;
         client.send_rtp(&packet);
@@ -209,6 +210,17 @@ fn a_thousand_streams_of_a_publisher_are_not_all_taken_up() {
         let source = scene.sim.seats[scene.villain].client.address;
         scene.sim.inject(0, source, &sealed);
     }
+    // Nor may it report under as many names: beyond the first few they are not even opened.
+    let dropped = scene.sim.engines[0].counters.dropped[DropReason::Srtp as usize];
+    for ssrc in 0..10_000u32 {
+        let client = &mut scene.sim.seats[scene.villain].client;
+        client.send_rtcp(&wire::receiver_report(ssrc, 9, 0, 1));
+        let sealed = client.poll_transmit().expect("sealed");
+        let source = scene.sim.seats[scene.villain].client.address;
+        scene.sim.inject(0, source, &sealed);
+    }
+    let dropped = scene.sim.engines[0].counters.dropped[DropReason::Srtp as usize] - dropped;
+    assert!(dropped > 9900, "{dropped}");
     scene.all_is_well(begin);
 }
 
@@ -313,5 +325,104 @@ fn handshakes_that_are_garbled_fail_alone() {
         scene.sim.run_ms(30);
     }
     scene.sim.run_ms(500);
+    scene.all_is_well(begin);
+}
+
+#[test]
+fn feedback_that_lies_about_the_bandwidth_brings_the_liar_no_more_than_the_top_layer() {
+    let mut scene = scene(43);
+    let begin = scene.sim.now;
+    let media = scene.sim.seats[scene.villain].judge.video_ssrc().expect("a video");
+    let passed = |scene: &Scene| [scene.villain, scene.viewer].map(|who| scene.sim.seats[who].down.passed);
+    let before = passed(&scene);
+    for round in 0..300u16 {
+        let rng = &mut scene.sim.rng;
+        // All numbers there are, in turn, as if each had arrived; at impossible times, too.
+        let first: u16 = rng.random();
+        let arrivals: Vec<Option<u64>> = (0..200).map(|at| Some(rng.random_range(0..10_000_000) + at)).collect();
+        let at_once: Vec<Option<u64>> = (0..200).map(|_| Some(1_000_000)).collect();
+        let none: Vec<Option<u64>> = vec![None; 200];
+        let compounds = [
+            wire::transport_feedback(1, media, first, &arrivals, round as u8),
+            wire::transport_feedback(1, media, round.wrapping_mul(100), &at_once, round as u8),
+            wire::transport_feedback(1, media, round.wrapping_mul(200), &none, round as u8),
+            wire::remb(1, if round % 2 == 0 { 100_000_000_000 } else { 0 }),
+            wire::receiver_report(1, media, if round % 3 == 0 { 255 } else { 0 }, u32::from(round) * 77_777),
+        ];
+        for compound in compounds {
+            let client = &mut scene.sim.seats[scene.villain].client;
+            client.send_rtcp(&compound);
+            let sealed = client.poll_transmit().expect("sealed");
+            let source = scene.sim.seats[scene.villain].client.address;
+            scene.sim.inject(0, source, &sealed);
+        }
+        scene.sim.run_ms(10);
+    }
+    let [to_liar, to_viewer] = [0, 1].map(|of| passed(&scene)[of] - before[of]);
+    assert!(to_liar <= to_viewer + to_viewer / 4, "{to_liar} datagrams to the liar, {to_viewer} to an honest viewer of the top layer");
+    scene.all_is_well(begin);
+}
+
+#[test]
+fn whoever_takes_over_an_address_that_a_viewer_left_is_not_that_viewer() {
+    let mut scene = scene(44);
+    let stale = scene.sim.seats[scene.viewer].client.address;
+    let report = wire::receiver_report(1, 9, 0, 1);
+    let client = &mut scene.sim.seats[scene.viewer].client;
+    let recorded: Vec<Vec<u8>> = (0..20)
+        .filter_map(|_| {
+            client.send_rtcp(&report);
+            client.poll_transmit()
+        })
+        .collect();
+    scene.sim.move_client(scene.viewer);
+    scene.sim.run_ms(1000);
+    let begin = scene.sim.now;
+    let moved = scene.sim.engines[0].counters.address_changes;
+    for round in 0..2000 {
+        // What was recorded there, whole and changed, and what only looks like it.
+        let datagram = recorded[round % recorded.len()].clone();
+        let changed = scene.mutate(&datagram);
+        scene.sim.inject(0, stale, &datagram);
+        if !matches!(changed.first(), Some(20..=63)) {
+            scene.sim.inject(0, stale, &changed);
+        }
+        // As an alert and as a repeated flight, in clear and as if sealed.
+        for (content, epoch) in [(21, 0), (21, 1), (22, 0), (22, 1), (20, 1)] {
+            let mut record = vec![content, 0xfe, 0xfd, 0, epoch, 0, 0, 0, 0, 0, round as u8, 0, 2, 1, 0];
+            record[11..13].copy_from_slice(&2_u16.to_be_bytes());
+            scene.sim.inject(0, stale, &record);
+        }
+        if round % 100 == 0 {
+            scene.sim.run_ms(20);
+        }
+    }
+    assert_eq!(scene.sim.engines[0].counters.address_changes, moved, "nobody moved back");
+    assert!(scene.sim.seats[scene.viewer].gone.is_none(), "nobody was sent away");
+    scene.all_is_well(begin);
+}
+
+#[test]
+fn a_thousand_half_open_handshakes_are_given_up_and_nobody_notices() {
+    let mut scene = scene(45);
+    let begin = scene.sim.now;
+    let broadcast = scene.sim.seats[scene.viewer].broadcast;
+    let before = scene.sim.engines[0].sizes();
+    let mut half_open = 0;
+    for _ in 0..50 {
+        let batch: Vec<Who> = (0..20).map(|_| scene.sim.view(broadcast, &Viewer::default())).collect();
+        // Each is up to its ClientHello, and then says nothing more.
+        scene.sim.run_until(500, |sim| batch.iter().all(|who| sim.seats[*who].client.phase != Phase::Checking));
+        for who in batch {
+            half_open += usize::from(scene.sim.seats[who].client.phase == Phase::Handshake);
+            scene.sim.vanish(who);
+        }
+        scene.sim.run_ms(50);
+    }
+    assert!(half_open > 900, "{half_open}");
+    let [peers, ..] = scene.sim.engines[0].sizes();
+    assert!(peers > 900, "{peers} peers wait");
+    scene.sim.run_ms(limits::ICE_CONSENT_TIMEOUT.as_millis() as u64 + 1000);
+    assert_eq!(scene.sim.engines[0].sizes(), before, "none is left");
     scene.all_is_well(begin);
 }

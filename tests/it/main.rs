@@ -13,6 +13,7 @@ mod layering;
 mod layers;
 mod leave;
 mod loss;
+mod memory;
 mod metrics_docs;
 mod real;
 mod returns;

@@ -22,7 +22,11 @@ impl Engine {
         let Some(inbound) = &mut peer.inbound else { return self.counters.drop(DropReason::NoKeys) };
         if is_rtcp(datagram) {
             match inbound.decrypt_rtcp(datagram) {
-                Ok(compound) => self.handle_rtcp(now, key, &compound, wire),
+                Ok(compound) => {
+                    // Who uses the keys has seen the end of the handshake.
+                    peer.dtls.settle();
+                    self.handle_rtcp(now, key, &compound, wire);
+                }
                 Err(_) => self.counters.drop(DropReason::Srtp),
             }
             return;
@@ -37,6 +41,7 @@ impl Engine {
         let Ok(packet) = inbound.decrypt_rtp(datagram, header.header_len, header.ssrc.0, header.seq.0) else {
             return self.counters.drop(DropReason::Srtp);
         };
+        peer.dtls.settle();
         let packet = packet.freeze();
         match publisher.handle_rtp(now, unix_ms, &packet, &header) {
             Ok(ingested) => self.handle_ingested(now, key, ingested),

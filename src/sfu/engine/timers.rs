@@ -52,14 +52,14 @@ impl Engine {
     }
 
     fn visit_peer(&mut self, now: Instant, key: usize, in_turn: bool, wire: &mut impl Wire) {
-        if !self.peers[key].connected {
-            if self.peers[key].dtls.handle_timeout(now).is_err() {
-                self.counters.handshakes_failed += 1;
-                return self.remove_peer(now, key, PeerGone::DtlsFailed, wire);
-            }
-            if let Some(route) = self.route(key) {
-                self.drain_dtls(key, route, wire);
-            }
+        if self.peers[key].dtls.handle_timeout(now).is_err() {
+            self.counters.handshakes_failed += 1;
+            return self.remove_peer(now, key, PeerGone::DtlsFailed, wire);
+        }
+        if !self.peers[key].connected
+            && let Some(route) = self.route(key)
+        {
+            self.drain_dtls(key, route, wire);
         }
         if let Some(event) = self.peers[key].ice.handle_timeout(now) {
             let reason = match event {

@@ -18,9 +18,10 @@ use bytes::BytesMut;
 use ring::digest;
 use rtc_dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig};
 use rtc_dtls::crypto::Certificate;
-use rtc_dtls::crypto_provider::{RTCCryptoProvider, SignatureScheme, default_provider};
+use rtc_dtls::crypto_provider::{RTCCryptoProvider, SecretVec, SignatureScheme, default_provider};
 use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
 use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
+use rtc_dtls::state::State;
 use rtc_shared::TransportProtocol;
 use rtc_shared::error::Error as RtcError;
 use rtc_srtp::config::LABEL_EXTRACTOR_DTLS_SRTP;
@@ -31,13 +32,14 @@ use super::client_hello::{CLIENT_HELLO, CONTENT_HANDSHAKE, HelloReader, records}
 use super::srtp::{SrtpKeys, SrtpProfile};
 use crate::limits::{
     DTLS_HANDSHAKE_BYTES_MAX, DTLS_HANDSHAKE_DATAGRAMS_MAX, DTLS_HANDSHAKE_TIMEOUT, DTLS_HELLO_DATAGRAMS_MAX, DTLS_REPEATS_MAX,
-    DTLS_RETRANSMIT_DOUBLINGS, DTLS_RETRANSMIT_FIRST,
+    DTLS_RETRANSMIT_DOUBLINGS, DTLS_RETRANSMIT_FIRST, DTLS_SETTLED_AFTER,
 };
 
 /// Stands for the peer in `rtc-dtls`, which keeps one association per address.
 const PLACEHOLDER: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9));
 
 const CONTENT_CHANGE_CIPHER_SPEC: u8 = 20;
+const CONTENT_ALERT: u8 = 21;
 const HELLO_VERIFY_REQUEST: u8 = 3;
 
 /// Why DTLS of a peer failed. The peer is lost.
@@ -259,7 +261,16 @@ enum Phase {
     Handshake {
         profile: SrtpProfile,
     },
-    Connected,
+    Connected {
+        profile: SrtpProfile,
+        since: Instant,
+    },
+    /// The client has our last flight, so nothing but a goodbye is left to be said: all that is kept is what the endpoint can be made from
+    /// again for that.
+    Settled {
+        profile: SrtpProfile,
+        state: SecretVec,
+    },
     Closed,
 }
 
@@ -284,8 +295,8 @@ impl Flight {
     }
 }
 
-/// DTLS of one peer. After `Connected` it is needed only to repeat our last flight when it was lost and to say goodbye; dropping it then
-/// costs nothing but that and frees about 13 KiB.
+/// DTLS of one peer. After `Connected` the endpoint is needed only to repeat our last flight when it was lost; [`Self::settle`] then frees
+/// it, about 13 KiB, and leaves what hearing and saying goodbye takes.
 pub struct DtlsServer {
     certificate: NodeCertificate,
     expected: Fingerprint,
@@ -297,7 +308,7 @@ pub struct DtlsServer {
     flight: Flight,
     datagrams: usize,
     bytes: usize,
-    /// Plaintext datagrams since the handshake was complete.
+    /// Datagrams read since the handshake was complete that anybody could have made up.
     repeats: usize,
 }
 
@@ -307,7 +318,7 @@ impl DtlsServer {
         Self {
             certificate: certificate.clone(),
             expected,
-            endpoint: Endpoint::new(PLACEHOLDER, TransportProtocol::UDP, None),
+            endpoint: no_endpoint(),
             phase: Phase::Hello { reader: HelloReader::default(), kept: VecDeque::new() },
             deadline: None,
             outbox: VecDeque::new(),
@@ -336,7 +347,8 @@ impl DtlsServer {
         }
         match &mut self.phase {
             Phase::Closed => return Ok(DtlsEvent::None),
-            Phase::Connected => {
+            Phase::Settled { .. } => return self.read_settled(now, datagram),
+            Phase::Connected { .. } => {
                 if records(datagram).any(|(_, epoch, _)| epoch == 0) {
                     self.repeats += 1;
                     if self.repeats > DTLS_REPEATS_MAX {
@@ -377,8 +389,8 @@ impl DtlsServer {
             Phase::Handshake { .. } => {
                 records(datagram).any(|(content, _, payload)| content == CONTENT_HANDSHAKE && payload.first() == Some(&CLIENT_HELLO))
             }
-            Phase::Connected => records(datagram).any(|(content, epoch, _)| content == CONTENT_HANDSHAKE && epoch == 0),
-            Phase::Hello { .. } | Phase::Closed => false,
+            Phase::Connected { .. } => records(datagram).any(|(content, epoch, _)| content == CONTENT_HANDSHAKE && epoch == 0),
+            Phase::Hello { .. } | Phase::Settled { .. } | Phase::Closed => false,
         };
         if repeats && self.outbox.len() == waiting {
             self.outbox.extend(self.flight.datagrams.iter().cloned());
@@ -392,7 +404,7 @@ impl DtlsServer {
         let events = match result {
             Ok(events) => events,
             // After the handshake only what is authentic ends it: anything else that does not parse is dropped.
-            Err(error) if matches!(self.phase, Phase::Connected) && !matches!(error, RtcError::ErrAlertFatalOrClose) => {
+            Err(error) if matches!(self.phase, Phase::Connected { .. }) && !matches!(error, RtcError::ErrAlertFatalOrClose) => {
                 return Ok(DtlsEvent::None);
             }
             Err(error) => {
@@ -409,7 +421,7 @@ impl DtlsServer {
                 EndpointEvent::HandshakeComplete => {
                     if let Phase::Handshake { profile } = self.phase {
                         let keys = self.export(profile)?;
-                        self.phase = Phase::Connected;
+                        self.phase = Phase::Connected { profile, since: now };
                         outcome = DtlsEvent::Connected(keys);
                     }
                 }
@@ -463,17 +475,23 @@ impl DtlsServer {
         match self.phase {
             Phase::Hello { .. } => self.deadline,
             Phase::Handshake { .. } => [self.deadline, self.flight.due()].into_iter().flatten().min(),
-            Phase::Connected | Phase::Closed => None,
+            Phase::Connected { .. } | Phase::Settled { .. } | Phase::Closed => None,
         }
     }
 
-    /// Sends a lost flight again.
+    /// Sends a lost flight again. After the handshake it does no more than settle a client that is silent.
     ///
     /// # Errors
     /// The handshake is given up.
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsError> {
         match self.phase {
-            Phase::Connected | Phase::Closed => return Ok(()),
+            Phase::Connected { since, .. } => {
+                if now >= since + DTLS_SETTLED_AFTER {
+                    self.settle();
+                }
+                return Ok(());
+            }
+            Phase::Settled { .. } | Phase::Closed => return Ok(()),
             Phase::Hello { .. } | Phase::Handshake { .. } => {}
         }
         if self.deadline.is_some_and(|deadline| now >= deadline) {
@@ -490,13 +508,71 @@ impl DtlsServer {
 
     /// Queues a close_notify for [`Self::poll_transmit`]. Nothing is heard from the peer afterwards.
     pub fn close(&mut self, now: Instant) {
-        if let Phase::Handshake { .. } | Phase::Connected = self.phase {
+        if let Phase::Settled { profile, state } = &self.phase {
+            let (profile, state) = (*profile, state.clone());
+            self.wake(now, profile, &state);
+        }
+        if let Phase::Handshake { .. } | Phase::Connected { .. } = self.phase {
             // It fails for no association at all, and then there is nobody to tell.
             drop(self.endpoint.close(now));
             self.collect(now);
         }
         self.phase = Phase::Closed;
     }
+
+    /// The client has our last flight: what it sent under the keys (SRTP or SRTCP) was authentic, or it has long been silent. Frees the
+    /// endpoint. Nothing happens before the handshake is complete, or again.
+    pub fn settle(&mut self) {
+        let Phase::Connected { profile, .. } = self.phase else { return };
+        let Some(state) = self.endpoint.get_connection_state(PLACEHOLDER).and_then(|state| self.remembered(state)) else { return };
+        self.phase = Phase::Settled { profile, state };
+        self.endpoint = no_endpoint();
+        self.flight = Flight::default();
+        self.outbox.shrink_to_fit();
+    }
+
+    /// What an endpoint can be made from again: keys and numbers, without the client's certificates, which have been checked.
+    fn remembered(&self, state: &State) -> Option<SecretVec> {
+        let whole = SecretVec::new(state.marshal_binary().ok()?);
+        let mut copy = State::new(self.certificate.shared.provider.clone(), false);
+        copy.unmarshal_binary(whole.as_ref()).ok()?;
+        copy.peer_certificates.clear();
+        copy.marshal_binary().ok().map(SecretVec::new)
+    }
+
+    /// Makes the endpoint of a settled association again. `connect` is how `rtc-dtls` takes up a state; which side it is says the state.
+    fn wake(&mut self, now: Instant, profile: SrtpProfile, remembered: &SecretVec) {
+        let mut state = State::new(self.certificate.shared.provider.clone(), false);
+        let Ok(config) = self.certificate.handshake(profile, &self.expected) else { return };
+        if state.unmarshal_binary(remembered.as_ref()).is_ok()
+            && self.endpoint.connect(now, PLACEHOLDER, Arc::new(config), Some(state)).is_ok()
+        {
+            self.phase = Phase::Connected { profile, since: now };
+        }
+    }
+
+    /// Only an alert under the keys means anything by now. Making the endpoint again costs microseconds, so there is a bound to it for those
+    /// who forge the client's address; beyond it a goodbye is not heard, and the peer is missed by ICE.
+    fn read_settled(&mut self, now: Instant, datagram: &[u8]) -> Result<DtlsEvent, DtlsError> {
+        let Phase::Settled { profile, state } = &self.phase else { return Ok(DtlsEvent::None) };
+        let is_alert = |(content, epoch, _): (u8, u16, &[u8])| content == CONTENT_ALERT && epoch == 1;
+        if self.repeats >= DTLS_REPEATS_MAX || records(datagram).next().is_none() || !records(datagram).all(is_alert) {
+            return Ok(DtlsEvent::None);
+        }
+        self.repeats += 1;
+        let (profile, state) = (*profile, state.clone());
+        self.wake(now, profile, &state);
+        let event = self.read(now, BytesMut::from(datagram))?;
+        if let Phase::Connected { .. } = self.phase {
+            self.phase = Phase::Settled { profile, state };
+            self.endpoint = no_endpoint();
+        }
+        Ok(event)
+    }
+}
+
+fn no_endpoint() -> Endpoint {
+    Endpoint::new(PLACEHOLDER, TransportProtocol::UDP, None)
 }
 
 #[cfg(test)]

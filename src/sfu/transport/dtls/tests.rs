@@ -229,6 +229,65 @@ fn either_side_may_say_goodbye() {
     assert!(pair.client.closed);
 }
 
+/// A record as the client's endpoint would have sealed it, but for the seal.
+fn record(content: u8, epoch: u8, payload: &[u8]) -> Vec<u8> {
+    let mut record = vec![content, 254, 253, 0, epoch, 0, 0, 0, 0, 9, 9, 0, payload.len() as u8];
+    record.extend_from_slice(payload);
+    record
+}
+
+#[test]
+fn either_side_may_say_goodbye_when_the_handshake_is_forgotten() {
+    for profiles in [CHROMIUM, SHA1_ONLY] {
+        let settled = || {
+            let mut pair = Pair::new(profiles, 1200);
+            pair.connect(&|_| false).unwrap();
+            pair.server.settle();
+            assert!(matches!(pair.server.phase, Phase::Settled { .. }));
+            pair
+        };
+        let mut pair = settled();
+        for forged in 1..DTLS_REPEATS_MAX as u8 {
+            pair.server.handle(pair.now, &record(21, 1, &[forged; 40])).unwrap();
+        }
+        pair.client.endpoint.close(pair.now).unwrap();
+        pair.exchange(&|_| false).unwrap();
+        assert!(pair.closed, "forged goodbyes do not silence the true one");
+
+        let mut pair = settled();
+        pair.server.close(pair.now);
+        pair.exchange(&|_| false).unwrap();
+        assert!(pair.client.closed);
+    }
+}
+
+#[test]
+fn a_silent_client_is_settled_in_time_and_garbage_does_it_no_harm() {
+    let mut pair = Pair::new(CHROMIUM, 1200);
+    pair.connect(&|_| false).unwrap();
+    pair.server.handle_timeout(pair.now + DTLS_SETTLED_AFTER / 2).unwrap();
+    assert!(matches!(pair.server.phase, Phase::Connected { .. }), "its last flight may still come again");
+    pair.now += DTLS_SETTLED_AFTER;
+    pair.server.handle_timeout(pair.now).unwrap();
+    assert!(matches!(pair.server.phase, Phase::Settled { .. }));
+    for _ in 0..200 {
+        for content in [20, 21, 22, 23, 24, 63] {
+            for epoch in [0, 1, 2] {
+                for payload in [&[][..], &[1, 0], &[2, 40], &[7; 40]] {
+                    let event = pair.server.handle(pair.now, &record(content, epoch, payload)).unwrap();
+                    assert!(matches!(event, DtlsEvent::None), "content {content} epoch {epoch}");
+                }
+            }
+        }
+    }
+    assert!(pair.server.poll_transmit().is_none());
+    pair.client.endpoint.close(pair.now).unwrap();
+    pair.exchange(&|_| false).unwrap();
+    assert!(!pair.closed, "beyond the bound nothing is read: ICE will miss it");
+    pair.server.close(pair.now);
+    assert!(pair.server.poll_transmit().is_some(), "but it is still told");
+}
+
 #[test]
 fn a_handshake_that_does_not_end_is_given_up() {
     let mut pair = Pair::new(CHROMIUM, 1200);
@@ -253,11 +312,6 @@ fn a_flood_of_handshake_datagrams_ends_it() {
 fn garbage_after_the_handshake_does_no_harm() {
     let mut pair = Pair::new(CHROMIUM, 1200);
     pair.connect(&|_| false).unwrap();
-    let record = |content: u8, epoch: u8, payload: &[u8]| {
-        let mut record = vec![content, 254, 253, 0, epoch, 0, 0, 0, 0, 9, 9, 0, payload.len() as u8];
-        record.extend_from_slice(payload);
-        record
-    };
     for round in 0..200u8 {
         for content in [20, 21, 22, 23, 24, 63] {
             for epoch in [0, 1, 2] {
