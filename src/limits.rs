@@ -411,8 +411,34 @@ pub const RECEIVER_REPORT_INTERVAL: Duration = Duration::from_millis(500);
 pub const TRACK_CLOCK_INTERVAL: Duration = Duration::from_secs(10);
 /// A layer without packets for this long is inactive; viewers move to another one.
 pub const LAYER_SILENCE: Duration = Duration::from_millis(1500);
-/// Retransmissions a viewer may ask for per second, packets. More: ignored (a retransmission storm feeds itself).
-pub const RETRANSMIT_BUDGET_PER_S: u32 = 600;
+/// Retransmissions to one viewer, as a share of the media it is sent, percent of bytes: a tenth of the packets lost takes 11, each of them
+/// lost once more 12. A path that loses more needs a smaller layer, and more repair would only feed the storm. More: ignored, counted.
+pub const RESEND_SHARE_PERCENT: u64 = 25;
+/// What a viewer may save up of that share, bytes: a large key frame that is lost whole. Full: nothing more is added.
+pub const RESEND_BUDGET_BYTES_MAX: u64 = 256 * 1024;
+/// Retransmissions to one viewer that are remembered, 16 bytes each: the packets of a round trip. Full: one is forgotten, and may be sent again
+/// sooner than it should.
+pub const RESENDS_REMEMBERED: usize = 128;
+/// Retransmissions to one viewer that wait for their turn. Full: the newest is ignored, counted; it is asked for again.
+pub const RESENDS_WAITING_MAX: usize = 128;
+/// A packet is sent again at most once in a round trip, which is taken to be at least and at most this: nothing is known of it in the first
+/// second, and an hour-old report must not stop repairs. Sooner: ignored, counted.
+pub const RESEND_AGAIN_MIN: Duration = Duration::from_millis(10);
+pub const RESEND_AGAIN_MAX: Duration = Duration::from_millis(400);
+/// Retransmissions of one packet; as many as Chromium asks for. More: ignored, counted.
+pub const RESENDS_OF_ONE_MAX: u16 = 10;
+/// A retransmission this old says nothing of a request: receivers give up sooner, and wire numbers come round again.
+pub const RESEND_FORGOTTEN_AFTER: Duration = Duration::from_secs(5);
+/// Speech outlasts its last loud packet by this: the gaps between words.
+pub const VOICE_KEPT: Duration = Duration::from_millis(500);
+/// Who speaks is shown until another one has been louder for this long: longer than an interjection.
+pub const SPEAKER_KEPT: Duration = Duration::from_millis(1500);
+/// Loss that a viewer reports from which on its sound carries the frame before, and the two before, in thousandths: below the first, what
+/// decoders invent is not heard; from the second on, two in a row are lost often enough to be.
+pub const REDUNDANCY_ONE_FROM_PERMILLE: u32 = 20;
+pub const REDUNDANCY_TWO_FROM_PERMILLE: u32 = 80;
+/// Redundancy outlasts the last report that called for it by this: two intervals of the reports that browsers make of sound.
+pub const REDUNDANCY_KEPT: Duration = Duration::from_secs(10);
 
 // ---- Media plane: congestion control ----
 

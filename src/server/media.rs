@@ -9,15 +9,16 @@ use metrics::{counter, gauge};
 
 use crate::config::Config;
 use crate::sfu::group_cache::Unfit;
+use crate::sfu::resend::NotResent;
 use crate::sfu::stats::{DropReason, ReplayCause, TcpEnd, WorkerSnapshot};
 use crate::sfu::transport::dtls::{CertificateError, NodeCertificate};
 use crate::sfu::{self, SfuConfig, SfuEvents, SfuHandle, SfuShutdown, StartError};
 use crate::store::secret_file;
 use crate::telemetry::{
     SFU_ADDRESS_CHANGES, SFU_BROADCASTS, SFU_BYTES_FORWARDED, SFU_BYTES_RECEIVED, SFU_EVENTS_DROPPED, SFU_FRAMES_PACED, SFU_HANDSHAKES,
-    SFU_KEYFRAME_REQUESTS, SFU_KEYFRAME_WISHES, SFU_NACKS_SENT, SFU_PACKETS_DROPPED, SFU_PACKETS_FORWARDED, SFU_PACKETS_RECEIVED,
-    SFU_PACKETS_RETRANSMITTED, SFU_PADDING_BYTES, SFU_PADDING_PACKETS, SFU_PEERS, SFU_PROBES, SFU_REPLAY_FALLBACKS, SFU_REPLAYS,
-    SFU_RETRANSMITS_MISSED, SFU_SENDS, SFU_TCP_CONNECTIONS, SFU_TCP_ENDED,
+    SFU_KEYFRAME_REQUESTS, SFU_KEYFRAME_WISHES, SFU_MENDED_BY_REDUNDANCY, SFU_NACKS_SENT, SFU_NOT_RESENT, SFU_PACKETS_DROPPED,
+    SFU_PACKETS_FORWARDED, SFU_PACKETS_RECEIVED, SFU_PACKETS_RETRANSMITTED, SFU_PADDING_BYTES, SFU_PADDING_PACKETS, SFU_PEERS, SFU_PROBES,
+    SFU_REDUNDANT, SFU_REPLAY_FALLBACKS, SFU_REPLAYS, SFU_RETRANSMITS_MISSED, SFU_SENDS, SFU_TCP_CONNECTIONS, SFU_TCP_ENDED,
 };
 
 /// The node's DTLS certificate in the data directory: kept, so that browsers that come back meet the same node.
@@ -101,6 +102,8 @@ fn show(worker: String, snapshot: &WorkerSnapshot) {
         (SFU_PADDING_BYTES, counters.padding_bytes),
         (SFU_FRAMES_PACED, counters.paced_frames),
         (SFU_NACKS_SENT, counters.nacks_to_publishers),
+        (SFU_MENDED_BY_REDUNDANCY, counters.mended_by_redundancy),
+        (SFU_REDUNDANT, counters.redundant),
         (SFU_KEYFRAME_REQUESTS, counters.keyframe_requests),
         (SFU_KEYFRAME_WISHES, counters.keyframe_wishes),
         (SFU_ADDRESS_CHANGES, counters.address_changes),
@@ -110,6 +113,9 @@ fn show(worker: String, snapshot: &WorkerSnapshot) {
     }
     for (result, value) in [("ok", counters.handshakes_completed), ("failed", counters.handshakes_failed)] {
         counter!(SFU_HANDSHAKES, "worker" => worker.clone(), "result" => result).absolute(value);
+    }
+    for why in NotResent::ALL {
+        counter!(SFU_NOT_RESENT, "worker" => worker.clone(), "reason" => why.label()).absolute(counters.not_resent[why as usize]);
     }
     for cause in ReplayCause::ALL {
         counter!(SFU_REPLAYS, "worker" => worker.clone(), "cause" => cause.label()).absolute(counters.replays[cause as usize]);

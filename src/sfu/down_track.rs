@@ -17,10 +17,13 @@ use crate::sfu::group_cache::{Playable, begins_frame};
 use crate::sfu::line::Line;
 use crate::sfu::negotiate::NegotiatedCodec;
 use crate::sfu::packet::RtpPacket;
+use crate::sfu::payload_map::{PayloadMap, PayloadTypes};
+use crate::sfu::redundancy::Redundancy;
 use crate::sfu::replay::{Extent, Replay, replay_rate_bps};
 use crate::sfu::rewrite::{Rewriter, Rewritten, TimeMap};
 use crate::sfu::rtp::extensions::ExtensionMap;
 use crate::sfu::rtp::id::{Mid, Pt, Ssrc};
+use crate::sfu::rtp::red::Earlier;
 use crate::sfu::rtp::seq::{RtpTime, SeqNo, WireSeq};
 use crate::sfu::selection::{Limit, Target};
 use crate::sfu::stats::DropReason;
@@ -38,8 +41,7 @@ pub struct DownTrack {
     pub ssrc: Ssrc,
     pub rtx_ssrc: Option<Ssrc>,
     pub extensions: ExtensionMap,
-    codecs: Vec<NegotiatedCodec>,
-    mapped: Option<Mapping>,
+    payloads: PayloadMap,
     /// The stream being sent.
     current: Option<u8>,
     /// How much of it is wanted.
@@ -58,16 +60,9 @@ pub struct DownTrack {
     /// The viewer has reported on this track, so it has received some of it.
     heard: bool,
     rtx_seq: u64,
+    pub redundancy: Redundancy,
     pub report: SendReport,
     pub news: News,
-}
-
-/// The source's codec in this viewer's payload types.
-#[derive(Debug, Clone, Copy)]
-struct Mapping {
-    codec: Codec,
-    pt: Option<Pt>,
-    rtx_pt: Option<Pt>,
 }
 
 /// What was done about this viewer's asking for key frames.
@@ -103,8 +98,7 @@ impl DownTrack {
             ssrc,
             rtx_ssrc,
             extensions,
-            codecs,
-            mapped: None,
+            payloads: PayloadMap::new(codecs),
             current: None,
             wanted: Limit::NONE,
             target: None,
@@ -116,6 +110,7 @@ impl DownTrack {
             wishes: Wishes::default(),
             heard: false,
             rtx_seq: u64::from(start & 0x7fff),
+            redundancy: Redundancy::default(),
             report: SendReport::default(),
             news: News::default(),
         }
@@ -185,7 +180,7 @@ impl DownTrack {
     }
 
     pub fn can_decode(&self) -> bool {
-        self.mapped.is_none_or(|mapping| mapping.pt.is_some())
+        self.payloads.can_decode()
     }
 
     /// The marker of a packet that leaves now.
@@ -193,14 +188,14 @@ impl DownTrack {
         self.rewriter.segment().map_or(packet.marker, |segment| segment.selection.marker(packet))
     }
 
-    /// Payload type and retransmission payload type for the codec being sent.
-    pub fn payload_types(&self) -> (Option<Pt>, Option<Pt>) {
-        self.mapped.map_or((None, None), |mapping| (mapping.pt, mapping.rtx_pt))
+    /// For the codec being sent.
+    pub fn payload_types(&self) -> PayloadTypes {
+        self.payloads.types()
     }
 
     /// Whether packets can be sent to it again as padding: it takes retransmissions, plays, and has no queue of its own to send.
     pub fn can_pad(&self) -> bool {
-        self.rtx_ssrc.is_some() && self.payload_types().1.is_some() && self.current.is_some() && self.replay.is_none()
+        self.rtx_ssrc.is_some() && self.payload_types().rtx.is_some() && self.current.is_some() && self.replay.is_none()
     }
 
     /// A packet to send again as padding: one of the newest, in turn.
@@ -212,6 +207,13 @@ impl DownTrack {
     /// As many packets as one frame of a small layer has; older ones may be of another layer.
     const PADDING_OF: u64 = 4;
 
+    /// The earlier packets that go with this one, and the payload type of such a packet: to viewers of sound that reported loss.
+    pub fn redundant<'a>(&self, packet: &RtpPacket, layers: &'a [Layer]) -> Option<(Pt, Earlier<'a>)> {
+        let (red_pt, segment) = (self.payload_types().red?, self.rewriter.segment()?);
+        let source = layers.get(usize::from(segment.layer))?;
+        Some((red_pt, self.redundancy.earlier(packet, segment, &source.ring)?))
+    }
+
     /// The next number on the retransmission stream.
     pub fn next_rtx_seq(&mut self) -> u64 {
         self.rtx_seq += 1;
@@ -220,7 +222,7 @@ impl DownTrack {
 
     pub fn handle_source_gone(&mut self) {
         self.current = None;
-        self.mapped = None;
+        self.payloads.forget_source();
         self.replay = None;
         self.wishes = Wishes::default();
         if let Some(line) = &mut self.line {
@@ -250,18 +252,13 @@ impl DownTrack {
 
     /// The codecs changed by a new offer.
     pub fn renegotiated(&mut self, codecs: Vec<NegotiatedCodec>, extensions: ExtensionMap) {
-        self.codecs = codecs;
+        self.payloads = PayloadMap::new(codecs);
         self.extensions = extensions;
-        self.mapped = None;
     }
 
     /// Does this packet of `layer` go to this viewer, and under which numbers?
     pub fn select(&mut self, layer: u8, packet: &RtpPacket, layers: &[Layer]) -> Verdict {
-        let mapping = match self.mapped {
-            Some(mapping) if mapping.codec == packet.codec => mapping,
-            Some(_) | None => self.map_codec(packet.codec),
-        };
-        if mapping.pt.is_none() {
+        if !self.follow_codec(packet.codec) {
             return Verdict::Drop(DropReason::CannotDecode);
         }
         let Some(target) = self.target else { return Verdict::Drop(DropReason::Muted) };
@@ -360,6 +357,13 @@ impl DownTrack {
         self.replay.map(|replay| replay.due)
     }
 
+    /// Something else of `bytes` left for this viewer.
+    pub fn delay_replay(&mut self, now: Instant, bytes: usize) {
+        if let Some(replay) = &mut self.replay {
+            replay.pace(now, bytes);
+        }
+    }
+
     /// Before a piece of the queue leaves. Returns `false` when there is nothing to send now.
     pub fn begin_piece(&mut self, now: Instant, layers: &[Layer]) -> bool {
         let Some(mut replay) = self.replay else { return false };
@@ -387,9 +391,7 @@ impl DownTrack {
         self.replay = Some(replay);
         match replay.peek(source).map(Arc::as_ref) {
             // A renegotiation may have taken its codec away.
-            Some(packet)
-                if self.mapped.is_none_or(|mapping| mapping.codec != packet.codec) && self.map_codec(packet.codec).pt.is_none() =>
-            {
+            Some(packet) if !self.follow_codec(packet.codec) => {
                 self.current = None;
                 self.end_replay();
                 self.rewriter.close_segment();
@@ -457,14 +459,14 @@ impl DownTrack {
         self.target.and_then(|target| layers.get(usize::from(target.layer))).is_some_and(|layer| begins_frame(packet, &layer.ring))
     }
 
-    fn map_codec(&mut self, codec: Codec) -> Mapping {
-        let negotiated = self.codecs.iter().find(|negotiated| negotiated.codec == codec);
-        let mapping = Mapping { codec, pt: negotiated.map(|n| n.pt), rtx_pt: negotiated.and_then(|n| n.rtx_pt) };
-        self.mapped = Some(mapping);
-        if mapping.pt.is_none() {
+    /// Returns whether this viewer decodes it, and tells once when it does not.
+    fn follow_codec(&mut self, codec: Codec) -> bool {
+        let is_news = self.payloads.follow(codec);
+        let can_decode = self.payloads.can_decode();
+        if is_news && !can_decode {
             self.news.cannot_decode = Some(codec);
         }
-        mapping
+        can_decode
     }
 
     fn switch(&mut self, layer: u8, packet: &RtpPacket, layers: &[Layer]) {
@@ -491,7 +493,7 @@ impl DownTrack {
     fn begin_group(&mut self, now: Instant, layer: u8, first: SeqNo, layers: &[Layer], path_bps: Option<u32>, unseen: bool) -> bool {
         let Some(source) = layers.get(usize::from(layer)) else { return false };
         let Some(packet) = source.ring.get(first) else { return false };
-        if self.map_codec(packet.codec).pt.is_none() {
+        if !self.follow_codec(packet.codec) {
             return false;
         }
         let times = self.times_from(layer, packet, layers, unseen);
@@ -508,7 +510,7 @@ impl DownTrack {
         let Some(source) = layers.get(usize::from(layer)) else { return false };
         let Some(live) = source.edge.and_then(|edge| source.ring.get(edge)) else { return false };
         let Some(packet) = source.group.get(first) else { return false };
-        if self.map_codec(packet.codec).pt.is_none() {
+        if !self.follow_codec(packet.codec) {
             return false;
         }
         let out = match (self.time_on_line(layer, live, layers), self.rewriter.newest_time()) {

@@ -15,10 +15,12 @@ use crate::sfu::congestion::SentPackets;
 use crate::sfu::down_track::DownTrack;
 use crate::sfu::pacer::{Pace, TurnQueue};
 use crate::sfu::packet::{ForwardedExtensions, RtpPacket};
+use crate::sfu::resend::NotResent;
 use crate::sfu::rewrite::Rewritten;
 use crate::sfu::rtp::extensions::{EgressExtensions, ExtensionKind, write_extensions};
 use crate::sfu::rtp::header::{FIXED_HEADER_LEN, FixedHeader, fixed_header_bytes};
 use crate::sfu::rtp::id::{Pt, Ssrc};
+use crate::sfu::rtp::red::{self, Earlier};
 use crate::sfu::rtp::rtx;
 use crate::sfu::rtp::seq::{RtpTime, SeqNo, WireSeq};
 use crate::sfu::stats::{Counters, DropReason};
@@ -116,7 +118,14 @@ pub fn forward_run(up: &mut UpTrack, layer: u8, run: &[Arc<RtpPacket>], turns: &
                 }
                 Verdict::Forward(numbers) => {
                     let start = burst.begin();
-                    write_packet(at, down, egress, packet, numbers, padding.bytes(index), burst.buffer);
+                    let form = match down.redundant(packet, &up.layers) {
+                        Some((pt, earlier)) => {
+                            counters.redundant += 1;
+                            Form::Redundant(pt, earlier)
+                        }
+                        None => Form::Padded(padding.bytes(index)),
+                    };
+                    write_packet(at, down, egress, packet, numbers, form, burst.buffer);
                     let length = burst.end(start, egress, wire, counters);
                     count(down, egress, packet, length);
                     egress.pace.spend(at.now, length);
@@ -149,7 +158,7 @@ pub fn forward_piece(up: &mut UpTrack, down: usize, sending: Sending<'_, impl Wi
     let mut bytes = 0;
     while let Some((packet, numbers)) = down.next_of_piece(layers) {
         let start = burst.begin();
-        write_packet(at, down, egress, packet, numbers, 0, burst.buffer);
+        write_packet(at, down, egress, packet, numbers, Form::Padded(0), burst.buffer);
         let length = burst.end(start, egress, wire, counters);
         count(down, egress, packet, length);
         bytes += length;
@@ -160,16 +169,15 @@ pub fn forward_piece(up: &mut UpTrack, down: usize, sending: Sending<'_, impl Wi
 }
 
 /// Answers a NACK: sends a packet of the ring again on the retransmission stream (RFC 4588). Its own SSRC and numbers, because no two
-/// different packets may ever be sealed under one (SSRC, index). Returns whether it was sent.
-pub fn retransmit(up: &mut UpTrack, down: usize, wanted: WireSeq, mut sending: Sending<'_, impl Wire>) -> bool {
-    let sent = resend(up, down, wanted, &mut sending);
-    if let (Some(bytes), Some(down)) = (sent, up.downs.get(down)) {
-        let egress = &mut sending.egress[down.peer];
-        egress.pace.spend(sending.at.now, bytes);
-        egress.retransmitted += 1;
-        sending.counters.retransmitted += 1;
-    }
-    sent.is_some()
+/// different packets may ever be sealed under one (SSRC, index). Returns its bytes when it was sent. A packet that has not come yet is not
+/// waited for: when the publisher's repair brings it, it goes to everybody in its place.
+pub fn retransmit(up: &mut UpTrack, down: usize, wanted: WireSeq, mut sending: Sending<'_, impl Wire>) -> Option<usize> {
+    let bytes = resend(up, down, wanted, &mut sending)?;
+    let egress = &mut sending.egress[up.downs.get(down)?.peer];
+    egress.pace.spend(sending.at.now, bytes);
+    egress.retransmitted += 1;
+    sending.counters.retransmitted += 1;
+    Some(bytes)
 }
 
 /// Fills up a probe with a packet that the viewer has: a retransmission that nobody asked for. Returns its bytes, zero when there is none.
@@ -186,11 +194,16 @@ fn resend(up: &mut UpTrack, down: usize, wanted: WireSeq, sending: &mut Sending<
     let Sending { at, egress, buffer, wire, counters } = sending;
     let down = up.downs.get_mut(down)?;
     let egress = &mut egress[down.peer];
-    let (Some(rtx_ssrc), (_, Some(rtx_pt))) = (down.rtx_ssrc, down.payload_types()) else { return None };
+    let (Some(rtx_ssrc), Some(rtx_pt)) = (down.rtx_ssrc, down.payload_types().rtx) else { return None };
     egress.ready.as_ref()?;
     let (segment, source) = down.rewriter.locate(wanted)?;
-    let Some(packet) = up.layers.get(usize::from(segment.layer)).and_then(|layer| layer.packet(source)) else {
-        counters.retransmit_missed += 1;
+    let layer = up.layers.get(usize::from(segment.layer))?;
+    let Some(packet) = layer.packet(source) else {
+        if layer.ring.is_overwritten(source) {
+            counters.retransmit_missed += 1;
+        } else {
+            counters.not_resent[NotResent::NotReceived as usize] += 1;
+        }
         return None;
     };
     // A number that left empty has nothing to send again.
@@ -222,23 +235,38 @@ fn resend(up: &mut UpTrack, down: usize, wanted: WireSeq, sending: &mut Sending<
     Some(length)
 }
 
-/// Writes and seals one packet at the end of `buffer`, with `padding` bytes behind its payload (RFC 3550 section 5.1).
+/// What a packet's payload is beside itself.
+enum Form<'a> {
+    /// With so many bytes of padding behind it (RFC 3550 section 5.1).
+    Padded(u8),
+    /// With earlier ones, under this payload type (RFC 2198).
+    Redundant(Pt, Earlier<'a>),
+}
+
+/// Writes and seals one packet at the end of `buffer`.
 fn write_packet(
     at: SendTime,
     down: &mut DownTrack,
     egress: &mut Egress,
     packet: &RtpPacket,
     numbers: Rewritten,
-    padding: u8,
+    form: Form<'_>,
     buffer: &mut Vec<u8>,
 ) {
-    let (Some(pt), _) = down.payload_types() else { return };
+    let Some(frame_pt) = down.payload_types().media else { return };
     let start = buffer.len();
+    let (pt, padding) = match form {
+        Form::Padded(bytes) => (frame_pt, bytes),
+        Form::Redundant(pt, _) => (pt, 0),
+    };
     let has_padding = padding > 0;
     let header = Header { ssrc: down.ssrc, pt, seq: numbers.seq, time: numbers.time.0, marker: down.marker(packet), has_padding };
     let header_len = write_header(at, down, egress, &packet.extensions, header, buffer, start);
     let payload = buffer.len();
-    buffer.extend_from_slice(&packet.payload);
+    match &form {
+        Form::Padded(_) => buffer.extend_from_slice(&packet.payload),
+        Form::Redundant(_, earlier) => red::write(buffer, frame_pt, &packet.payload, earlier),
+    }
     if let Some(ids) = &packet.info.picture {
         let ids = down.rewriter.rewrite_picture_ids(ids);
         picture_id::patch_payload(packet.codec, &mut buffer[payload..], &ids);
@@ -252,7 +280,7 @@ fn write_packet(
 
 /// A number without a packet: padding alone, which receivers take as nothing missing.
 fn write_empty(at: SendTime, down: &DownTrack, egress: &mut Egress, numbers: Rewritten, buffer: &mut Vec<u8>) {
-    let (Some(pt), _) = down.payload_types() else { return };
+    let Some(pt) = down.payload_types().media else { return };
     let start = buffer.len();
     let header = Header { ssrc: down.ssrc, pt, seq: numbers.seq, time: numbers.time.0, marker: false, has_padding: true };
     let header_len = write_header(at, down, egress, &ForwardedExtensions::default(), header, buffer, start);

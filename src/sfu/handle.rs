@@ -164,6 +164,8 @@ pub enum SfuEvent {
     CannotDecode { peer: PeerId, broadcast: BroadcastId, codec: Codec },
     /// Nobody may be sent these layers of the publisher now, all of them named: it need not send them. An empty list wants everything.
     Unwatched { peer: PeerId, broadcast: BroadcastId, rids: Vec<Rid> },
+    /// Somebody began or ceased to speak on the publisher's sound. `level_dbov`: how loud, 0 loudest, 127 silence.
+    Speaking { peer: PeerId, broadcast: BroadcastId, speaking: bool, level_dbov: u8 },
     /// The publisher sends what cannot be forwarded in real time (B-frames).
     PublisherRefused { peer: PeerId, broadcast: BroadcastId, reason: PublisherProblem },
 }

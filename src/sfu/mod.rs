@@ -13,7 +13,7 @@
 //! udp.rs, tcp.rs    one system call per viewer and frame
 //! ```
 //! A newcomer's way: group_cache.rs -> replay.rs, a place in the ring, when its turn comes (pacer.rs), until it is live.
-//! The way back: NACK -> rewrite.rs -> packet_ring.rs; PLI -> replay.rs, then keyframe.rs; feedback -> congestion/ -> down_track.rs.
+//! The way back: NACK -> resend.rs -> rewrite.rs -> packet_ring.rs; PLI -> replay.rs, then keyframe.rs; feedback -> congestion/ -> down_track.rs.
 //!
 //! Core and shell: `start.rs`, `worker.rs`, `udp.rs`, `tcp.rs`, `pool.rs` and `handle.rs` touch threads, sockets or clocks; nothing else does.
 
@@ -25,6 +25,7 @@ pub mod negotiate;
 pub mod rtp;
 pub mod transport;
 
+pub mod audio_level;
 pub mod broadcast;
 pub mod down_report;
 pub mod down_track;
@@ -42,9 +43,12 @@ pub mod line;
 pub mod pacer;
 pub mod packet;
 pub mod packet_ring;
+pub mod payload_map;
 pub mod peer;
 pub mod publisher;
+pub mod redundancy;
 pub mod replay;
+pub mod resend;
 pub mod rewrite;
 pub mod selection;
 pub mod stats;

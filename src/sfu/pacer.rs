@@ -4,13 +4,13 @@
 //! (`engine/turns.rs`) asks each of the peer's sources in order of urgency what is due, sends one piece of it, and asks for the next
 //! turn if anything is left:
 //! ```text
-//!   ask(peer, at) ─▶ heap ─▶ next_due(now) ─▶ take_turn(peer): first report · replays · (repairs · padding, by the same rule)
+//!   ask(peer, at) ─▶ heap ─▶ next_due(now) ─▶ take_turn(peer): first report · repairs · replays · (padding, by the same rule)
 //!        ▲                                         │
 //!        └─────────── soonest of what is left ─────┘
 //! ```
 //! A source is anything that keeps its own position and the moment its next piece is due, like [`crate::sfu::replay::Replay`]; packets are
-//! not copied in. Retransmissions that must wait keep sequence numbers, padding probes a count of bytes: they are further sources, asked in
-//! the same turn, and nothing here changes for them. A peer has at most one live entry: an earlier turn replaces a later one, which is
+//! not copied in. Retransmissions that must wait keep sequence numbers ([`crate::sfu::resend::Resends`]), padding probes a count of bytes:
+//! they are further sources, asked in the same turn, and nothing here changes for them. A peer has at most one live entry: an earlier turn replaces a later one, which is
 //! skipped when it comes up.
 
 use std::cmp::Reverse;
@@ -58,6 +58,12 @@ impl Pace {
     fn bytes_in(&self, time: Duration) -> i64 {
         (u64::from(self.rate_bps) * time.as_micros() as u64 / 8_000_000) as i64
     }
+}
+
+/// When the next may leave after `bytes` left now that were due at `due`. A little lateness is caught up by a burst, more moves the schedule.
+pub fn paced(due: Instant, now: Instant, bytes: usize, rate_bps: u32) -> Instant {
+    let takes = Duration::from_secs_f64(bytes as f64 * 8.0 / f64::from(rate_bps.max(1)));
+    due.max(now.checked_sub(limits::PACE_CATCH_UP_MAX).unwrap_or(now)) + takes
 }
 
 /// The turns of one worker's peers.

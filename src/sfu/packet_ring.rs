@@ -36,6 +36,11 @@ impl PacketRing {
         self.newest
     }
 
+    /// Whether a packet with this number, if it ever came, has been overwritten by one ring length later.
+    pub fn is_overwritten(&self, seq: SeqNo) -> bool {
+        self.newest.is_none_or(|newest| newest.0 >= seq.0 + limits::PACKET_RING as u64)
+    }
+
     /// The packet with this sequence number, if it is still here.
     pub fn get(&self, seq: SeqNo) -> Option<&Arc<RtpPacket>> {
         self.slots.get(seq.0 as usize % limits::PACKET_RING)?.as_ref().filter(|packet| packet.seq == seq)

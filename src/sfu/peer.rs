@@ -9,6 +9,7 @@ use crate::sfu::forward::Route;
 use crate::sfu::handle::{LayerChoice, Permissions};
 use crate::sfu::negotiate::NegotiatedMedia;
 use crate::sfu::publisher::Publisher;
+use crate::sfu::resend::Resends;
 use crate::sfu::rtp::id::Ssrc;
 use crate::sfu::tap::TrackSlot;
 use crate::sfu::transport::dtls::DtlsServer;
@@ -46,8 +47,7 @@ pub struct Peer {
     pub paths: Vec<Route>,
     /// The local address the selected pair uses.
     pub local: Option<IpAddr>,
-    /// Retransmissions it asked for.
-    pub resend: PerSecond,
+    pub resends: Resends,
     pub packets_received: u64,
     pub bytes_received: u64,
 }

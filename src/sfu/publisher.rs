@@ -18,8 +18,8 @@ use crate::sfu::packet::{ForwardedExtensions, RtpPacket};
 use crate::sfu::rtp::extensions::{ExtensionMap, Extensions};
 use crate::sfu::rtp::header::RtpHeader;
 use crate::sfu::rtp::id::{Mid, Pt, Rid, Ssrc};
-use crate::sfu::rtp::seq::{Discontinuity, RtpTime, SeqExtender};
-use crate::sfu::rtp::{rtcp_build, rtx};
+use crate::sfu::rtp::seq::{Discontinuity, RtpTime, SeqExtender, SeqNo};
+use crate::sfu::rtp::{red, rtcp_build, rtx};
 use crate::sfu::stats::DropReason;
 use crate::sfu::tap::TrackSlot;
 use crate::timeline::{ClockMap, MediaTime, NtpTime};
@@ -86,6 +86,8 @@ pub struct Ingested {
     pub layer: u8,
     pub rid: Option<Rid>,
     pub packet: Arc<RtpPacket>,
+    /// Those before it that it carries too, oldest first: some were lost, perhaps.
+    pub earlier: [Option<Arc<RtpPacket>>; red::BLOCKS_MAX],
     pub restart: Restart,
     /// First packet of the stream: its clock until a sender report comes.
     pub provisional_clock: Option<ClockMap>,
@@ -146,9 +148,14 @@ impl Publisher {
         if binding.rtx {
             return media.handle_rtx(now, binding.layer, header, &extensions, packet, payload);
         }
-        let codec = media.codecs.iter().find(|codec| codec.pt == header.pt).map(|codec| codec.codec);
-        let codec = codec.ok_or(DropReason::UnknownPayloadType)?;
-        let ingested = media.handle_media(now, unix_ms, binding.layer, codec, header, &extensions, packet, payload)?;
+        let negotiated = media.codecs.iter().find(|codec| codec.pt == header.pt || codec.red_pt == Some(header.pt));
+        let &NegotiatedCodec { codec, pt, .. } = negotiated.ok_or(DropReason::UnknownPayloadType)?;
+        let red = if pt == header.pt { None } else { Some(red::read(&payload, pt).ok_or(DropReason::Malformed)?) };
+        let frame = red.map_or_else(|| payload.clone(), |red| payload.slice_ref(red.primary));
+        let mut ingested = media.handle_media(now, unix_ms, binding.layer, codec, header, &extensions, packet, frame)?;
+        if let Some(red) = red {
+            ingested.earlier = earlier(&ingested.packet, &payload, &red);
+        }
         if ingested.restart != Restart::No {
             self.forget_older_bindings(binding);
         }
@@ -286,7 +293,7 @@ impl Publisher {
 
 impl UpMedia {
     fn carries(&self, pt: Pt) -> bool {
-        self.codecs.iter().any(|codec| codec.pt == pt || codec.rtx_pt == Some(pt))
+        self.codecs.iter().any(|codec| codec.pt == pt || codec.rtx_pt == Some(pt) || codec.red_pt == Some(pt))
     }
 
     #[expect(clippy::too_many_arguments, reason = "the packet in its parsed parts; they exist only for this call")]
@@ -361,7 +368,7 @@ impl UpMedia {
             extensions: forwarded(extensions, descriptor),
             payload,
         });
-        Ok(Ingested { slot, layer, rid, packet, restart, provisional_clock, b_frames })
+        Ok(Ingested { slot, layer, rid, packet, earlier: [None, None], restart, provisional_clock, b_frames })
     }
 
     fn handle_rtx(
@@ -399,7 +406,16 @@ impl UpMedia {
             extensions: forwarded(extensions, descriptor),
             payload,
         });
-        Ok(Ingested { slot: self.slot, layer, rid: stream.rid, packet, restart: Restart::No, provisional_clock: None, b_frames: false })
+        Ok(Ingested {
+            slot: self.slot,
+            layer,
+            rid: stream.rid,
+            packet,
+            earlier: [None, None],
+            restart: Restart::No,
+            provisional_clock: None,
+            b_frames: false,
+        })
     }
 }
 
@@ -429,6 +445,28 @@ impl Stream {
         let descriptor = extensions.dependency_descriptor.map(|bytes| packet.slice_ref(bytes));
         (codec::inspect(self.codec, payload, dependency.as_ref()), descriptor)
     }
+}
+
+/// The packets that a packet carries beside itself, as if they had come by themselves. Each has the number before: senders repeat what they
+/// sent last.
+fn earlier(packet: &RtpPacket, payload: &Bytes, red: &red::Red<'_>) -> [Option<Arc<RtpPacket>>; red::BLOCKS_MAX] {
+    let mut earlier = [None, None];
+    for (back, (place, block)) in (1..).zip(earlier.iter_mut().rev().zip(red.earlier)) {
+        let (Some(block), Some(seq)) = (block, packet.seq.0.checked_sub(back)) else { continue };
+        let payload = payload.slice_ref(block.payload);
+        *place = Some(Arc::new(RtpPacket {
+            seq: SeqNo(seq),
+            time: RtpTime(packet.time.0.wrapping_sub(block.distance)),
+            marker: false,
+            codec: packet.codec,
+            info: codec::inspect(packet.codec, &payload, None),
+            received: packet.received,
+            recovered: true,
+            extensions: ForwardedExtensions::default(),
+            payload,
+        }));
+    }
+    earlier
 }
 
 fn forwarded(extensions: &Extensions<'_>, dependency_descriptor: Option<Bytes>) -> ForwardedExtensions {

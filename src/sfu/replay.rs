@@ -9,9 +9,10 @@
 //! is larger than a send. *When* the next piece leaves is the peer's pacing ([`crate::sfu::pacer`]).
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::limits;
+use crate::sfu::pacer::paced;
 use crate::sfu::packet::RtpPacket;
 use crate::sfu::rtp::seq::{RtpTime, SeqNo};
 use crate::sfu::up_track::Layer;
@@ -127,8 +128,7 @@ impl Replay {
 
     /// After a piece of `bytes` left: when the next may.
     pub fn pace(&mut self, now: Instant, bytes: usize) {
-        let takes = Duration::from_secs_f64(bytes as f64 * 8.0 / f64::from(self.rate_bps.max(1)));
-        self.due = self.due.max(now.checked_sub(limits::PACE_CATCH_UP_MAX).unwrap_or(now)) + takes;
+        self.due = paced(self.due, now, bytes, self.rate_bps);
     }
 }
 

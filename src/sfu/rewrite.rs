@@ -104,6 +104,13 @@ impl Segment {
     }
 }
 
+impl Segment {
+    /// Whether a packet of the source has a number in this stretch.
+    pub fn contains(&self, source: SeqNo) -> bool {
+        source.0.checked_add_signed(self.seq_offset).is_some_and(|seq| seq >= self.first.0)
+    }
+}
+
 /// Maps the packets of changing sources onto one continuous stream. Nothing may be sent before the first [`Self::switch`].
 #[derive(Debug)]
 pub struct Rewriter {

@@ -1,6 +1,7 @@
 //! Plain counters of one worker. The core adds; the shell shows a copy to the rest of the program once a second.
 
 use crate::sfu::group_cache::Unfit;
+use crate::sfu::resend::NotResent;
 
 /// Why a packet was not forwarded. Every packet that is not is counted under exactly one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,6 +193,8 @@ pub struct Counters {
     pub padding_bytes: u64,
     /// Frames that were spread over time because they were large for their viewer.
     pub paced_frames: u64,
+    /// Asked for by a viewer and not sent again, by why.
+    pub not_resent: [u64; NotResent::ALL.len()],
     pub keyframe_requests: u64,
     /// Cached groups that began to be sent to a viewer.
     pub replays: [u64; ReplayCause::ALL.len()],
@@ -200,6 +203,10 @@ pub struct Counters {
     /// Times that viewers asked for a key frame.
     pub keyframe_wishes: u64,
     pub nacks_to_publishers: u64,
+    /// Packets of sound that a publisher's redundancy brought instead of themselves.
+    pub mended_by_redundancy: u64,
+    /// Packets of sound that were sent with earlier ones in them.
+    pub redundant: u64,
     pub handshakes_completed: u64,
     pub handshakes_failed: u64,
     pub events_dropped: u64,

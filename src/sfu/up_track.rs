@@ -7,6 +7,7 @@ use std::time::Instant;
 use slab::Slab;
 
 use crate::limits;
+use crate::sfu::audio_level::VoiceMeter;
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::down_track::DownTrack;
 use crate::sfu::group_cache::GroupCache;
@@ -32,6 +33,8 @@ pub struct UpTrack {
     pub codec: Option<Codec>,
     /// Some down-track switched, started or lost its codec since [`crate::sfu::engine`] last looked.
     pub news: bool,
+    /// Whether somebody speaks; of sound, and on its publisher's own worker alone.
+    pub voice: VoiceMeter,
     /// What it offers, smallest picture first. Brought up to date each tick.
     pub offered: Vec<Offered>,
 }
@@ -83,7 +86,7 @@ impl Layer {
 
 impl UpTrack {
     pub fn new(kind: MediaKind) -> Self {
-        Self { kind, layers: Vec::new(), downs: Slab::new(), codec: None, news: false, offered: Vec::new() }
+        Self { kind, layers: Vec::new(), downs: Slab::new(), codec: None, news: false, voice: VoiceMeter::default(), offered: Vec::new() }
     }
 
     /// The layer at `index`, made if it is new; `None` beyond `limits::LAYERS_MAX`.
@@ -136,6 +139,7 @@ impl UpTrack {
         self.layers.clear();
         self.offered.clear();
         self.codec = None;
+        self.voice = VoiceMeter::default();
         for (_, down) in &mut self.downs {
             down.handle_source_gone();
         }

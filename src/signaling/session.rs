@@ -371,8 +371,8 @@ impl Session {
             }
             SfuEvent::CannotDecode { peer, codec, .. } => ServerMessage::CannotDecode { peer, codec },
             SfuEvent::PublisherRefused { peer, reason, .. } => publisher_refused(peer, reason),
-            // The directory turns these into `PublishedLayers`.
-            SfuEvent::Tracks { .. } => return Vec::new(),
+            // The directory turns these into `PublishedLayers`. Who speaks matters where several may: a broadcast has one sound.
+            SfuEvent::Tracks { .. } | SfuEvent::Speaking { .. } => return Vec::new(),
         };
         vec![Action::Send(message)]
     }

@@ -70,7 +70,13 @@ metric_names! {
     SFU_PADDING_PACKETS "courtside_sfu_padding_packets_total" Counter, Count ["worker"] "Packets sent again to fill up a probe.";
     SFU_PADDING_BYTES "courtside_sfu_padding_bytes_total" Counter, Bytes ["worker"] "Bytes of those packets.";
     SFU_FRAMES_PACED "courtside_sfu_frames_paced_total" Counter, Count ["worker"] "Frames spread over time because they were large for their viewer.";
+    SFU_NOT_RESENT "courtside_sfu_retransmits_refused_total" Counter, Count ["worker", "reason"]
+        "Packets a viewer asked for again that were not sent: just_sent, too_often, over_budget, queue_full, not_received (from the publisher yet).";
     SFU_NACKS_SENT "courtside_sfu_nacks_sent_total" Counter, Count ["worker"] "Packets asked for again from publishers.";
+    SFU_MENDED_BY_REDUNDANCY "courtside_sfu_sound_mended_total" Counter, Count ["worker"]
+        "Packets of sound lost on the way from a publisher that a later one carried too.";
+    SFU_REDUNDANT "courtside_sfu_sound_redundant_total" Counter, Count ["worker"]
+        "Packets of sound sent with earlier ones in them, to viewers who report loss.";
     SFU_KEYFRAME_REQUESTS "courtside_sfu_keyframe_requests_total" Counter, Count ["worker"] "Key frames asked from publishers.";
     SFU_KEYFRAME_WISHES "courtside_sfu_keyframe_wishes_total" Counter, Count ["worker"] "Times that viewers asked for a key frame (PLI, FIR).";
     SFU_REPLAYS "courtside_sfu_replays_total" Counter, Count ["worker", "cause"]

@@ -165,7 +165,7 @@ fn mutated_and_replayed_media_is_dropped() {
         if round % 10 == 0 {
             // A packet that the publisher really sends now, and later once more.
             let now = scene.sim.now;
-            let report = wire::receiver_report(7, 9, 0, round);
+            let report = wire::receiver_report(7, 9, 0, round, (0, 0));
             let client = &mut scene.sim.seats[scene.publisher].client;
             client.send_rtcp(&report);
             let sealed = client.poll_transmit().expect("sealed");
@@ -214,7 +214,7 @@ fn ten_thousand_streams_of_a_publisher_are_not_all_taken_up() {
     let dropped = scene.sim.engines[0].counters.dropped[DropReason::Srtp as usize];
     for ssrc in 0..10_000u32 {
         let client = &mut scene.sim.seats[scene.villain].client;
-        client.send_rtcp(&wire::receiver_report(ssrc, 9, 0, 1));
+        client.send_rtcp(&wire::receiver_report(ssrc, 9, 0, 1, (0, 0)));
         let sealed = client.poll_transmit().expect("sealed");
         let source = scene.sim.seats[scene.villain].client.address;
         scene.sim.inject(0, source, &sealed);
@@ -244,7 +244,9 @@ fn a_storm_of_requests_is_answered_within_its_budget_and_key_frames_stay_rare() 
         scene.sim.run_ms(10);
     }
     let resent = scene.sim.engines[0].counters.retransmitted - resent;
-    assert!(resent <= 3 * u64::from(limits::RETRANSMIT_BUDGET_PER_S), "{resent} in two seconds");
+    // What is saved up, a quarter of what it is sent meanwhile, and packets have 640 bytes on average.
+    let most = limits::RESEND_BUDGET_BYTES_MAX / 400;
+    assert!(resent > most / 4 && resent <= most, "{resent} in two seconds");
     let requests = scene.sim.encoder(scene.publisher).keyframe_requests.len() - requests;
     assert!(requests <= 5, "{requests} key frames in two seconds");
     scene.all_is_well(begin);
@@ -260,7 +262,7 @@ fn mutated_control_packets_from_a_valid_viewer_do_no_harm() {
         wire::nack(1, media, &[1, 2, 3, 500]),
         wire::pli(1, media),
         wire::remb(1, 1_000_000),
-        wire::receiver_report(1, media, 10, 1000),
+        wire::receiver_report(1, media, 10, 1000, (0, 0)),
         wire::transport_feedback(1, media, 7, &arrivals, 1),
         wire::sender_report(1, 0x1234_5678_9abc_def0, 9, 1, 1),
     ];
@@ -347,7 +349,13 @@ fn feedback_that_lies_about_the_bandwidth_brings_the_liar_no_more_than_the_top_l
             wire::transport_feedback(1, media, round.wrapping_mul(100), &at_once, round as u8),
             wire::transport_feedback(1, media, round.wrapping_mul(200), &none, round as u8),
             wire::remb(1, if round % 2 == 0 { 100_000_000_000 } else { 0 }),
-            wire::receiver_report(1, media, if round % 3 == 0 { 255 } else { 0 }, u32::from(round) * 77_777),
+            wire::receiver_report(
+                1,
+                media,
+                if round % 3 == 0 { 255 } else { 0 },
+                u32::from(round) * 77_777,
+                (u32::from(round) * 7_777_777, u32::from(round)),
+            ),
         ];
         for compound in compounds {
             let client = &mut scene.sim.seats[scene.villain].client;
@@ -367,7 +375,7 @@ fn feedback_that_lies_about_the_bandwidth_brings_the_liar_no_more_than_the_top_l
 fn whoever_takes_over_an_address_that_a_viewer_left_is_not_that_viewer() {
     let mut scene = scene(44);
     let stale = scene.sim.seats[scene.viewer].client.address;
-    let report = wire::receiver_report(1, 9, 0, 1);
+    let report = wire::receiver_report(1, 9, 0, 1, (0, 0));
     let client = &mut scene.sim.seats[scene.viewer].client;
     let recorded: Vec<Vec<u8>> = (0..20)
         .filter_map(|_| {
@@ -420,7 +428,7 @@ fn a_thousand_half_open_handshakes_are_given_up_and_nobody_notices() {
         scene.sim.run_ms(50);
     }
     assert!(half_open > 900, "{half_open}");
-    let [peers, ..] = scene.sim.engines[0].sizes();
+    let peers = scene.sim.engines[0].peers();
     assert!(peers > 900, "{peers} peers wait");
     scene.sim.run_ms(limits::ICE_CONSENT_TIMEOUT.as_millis() as u64 + 1000);
     assert_eq!(scene.sim.engines[0].sizes(), before, "none is left");

@@ -16,8 +16,9 @@ use crate::sfu::forward::{Egress, Wire};
 use crate::sfu::handle::{AddPeer, Command, IceRestarted, LayerChoice, PeerAnswer, PeerGone, PeerStats, Permissions, SfuError, SfuEvent};
 use crate::sfu::ladder::rank_of;
 use crate::sfu::negotiate::{AnswerPolicy, MediaRole, Negotiated, NegotiatedMedia, Offer, negotiate};
-use crate::sfu::peer::{DownRef, Peer, PerSecond};
+use crate::sfu::peer::{DownRef, Peer};
 use crate::sfu::publisher::{Publisher, UpMedia};
+use crate::sfu::resend::Resends;
 use crate::sfu::rtp::extensions::ExtensionMap;
 use crate::sfu::rtp::id::{Mid, Ssrc};
 use crate::sfu::selection::Target;
@@ -128,7 +129,7 @@ impl Engine {
             ufrags: Vec::new(),
             paths: Vec::new(),
             local: None,
-            resend: PerSecond::default(),
+            resends: Resends::default(),
             packets_received: 0,
             bytes_received: 0,
         });

@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::Engine;
 use crate::limits;
 use crate::sfu::broadcast::PendingRun;
+use crate::sfu::codec::MediaKind;
 use crate::sfu::forward::{Sending, Wire, forward_run};
 use crate::sfu::handle::{PublisherProblem, SfuEvent};
 use crate::sfu::publisher::{Ingested, Restart};
@@ -76,6 +77,13 @@ impl Engine {
         if !track.observe(now, ingested.layer, &ingested.packet) {
             return self.counters.drop(DropReason::Duplicate);
         }
+        // Loss upstream is repaired once, here: what was missing goes to everybody in its place.
+        let mended = ingested.earlier.map(|packet| packet.filter(|packet| track.observe(now, ingested.layer, packet)));
+        if track.kind == MediaKind::Audio
+            && let Some(level) = ingested.packet.extensions.audio_level
+        {
+            track.voice.observe(now, level);
+        }
         if keyframe {
             broadcast.keyframes.handle_keyframe(now, ingested.layer);
         }
@@ -85,6 +93,10 @@ impl Engine {
         }
         if !self.pending.contains(&broadcast_key) {
             self.pending.push(broadcast_key);
+        }
+        for packet in mended.into_iter().flatten() {
+            self.counters.mended_by_redundancy += 1;
+            broadcast.gather(ingested.slot, ingested.layer, packet);
         }
         broadcast.gather(ingested.slot, ingested.layer, ingested.packet);
     }

@@ -185,7 +185,7 @@ impl Engine {
             | SfuEvent::CannotDecode { .. }
             | SfuEvent::Unwatched { .. }
             | SfuEvent::PublisherRefused { .. } => true,
-            SfuEvent::Tracks { .. } | SfuEvent::TrackClock { .. } | SfuEvent::Layer { .. } => false,
+            SfuEvent::Tracks { .. } | SfuEvent::TrackClock { .. } | SfuEvent::Layer { .. } | SfuEvent::Speaking { .. } => false,
         };
         if !life_cycle && self.events.len() >= limits::EVENT_QUEUE {
             self.counters.events_dropped += 1;

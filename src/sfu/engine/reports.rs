@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use super::Engine;
-use crate::limits;
-use crate::sfu::forward::{Sending, Wire, retransmit};
+use crate::sfu::codec::MediaKind;
+use crate::sfu::forward::Wire;
 use crate::sfu::peer::DownRef;
 use crate::sfu::rtp::id::Ssrc;
 use crate::sfu::rtp::rtcp::{ReportBlock, RtcpItem, nacked, parse_compound};
+use crate::sfu::rtp::rtcp_build;
 use crate::sfu::rtp::seq::WireSeq;
 use crate::sfu::tap::Handover;
 
@@ -41,6 +42,13 @@ impl Engine {
             }
             RtcpItem::Remb { bitrate_bps } => self.peers[key].controller.handle_remb(now, bitrate_bps),
             RtcpItem::TransportCc(feedback) => self.handle_transport_feedback(now, key, &feedback),
+            RtcpItem::ReferenceTime { reporter, ntp } => {
+                // Who knows its round trip asks again after one, not after a guess of a tenth of a second.
+                let Some(ours) = self.peers[key].downs.first().map(|down| down.ssrc) else { return };
+                let mut answer = Vec::new();
+                rtcp_build::reference_answer(&mut answer, ours, reporter, ntp);
+                self.send_rtcp(key, &answer, wire);
+            }
             // A publisher's goodbye is believed only from DTLS or WHIP: a stray BYE must not end a show.
             RtcpItem::Bye { .. } | RtcpItem::Other { .. } => {}
         }
@@ -53,6 +61,12 @@ impl Engine {
     fn handle_report_block(&mut self, now: Instant, key: usize, block: &ReportBlock) {
         let Some(down) = self.down_ref(key, block.ssrc) else { return };
         let peer = &mut self.peers[key];
+        // What is lost of the picture would be lost of the sound, and browsers report on the picture five times as often.
+        for sound in peer.downs.iter().filter(|reference| reference.slot.kind() == MediaKind::Audio) {
+            if let Some(sound) = self.broadcasts[peer.broadcast].track_mut(sound.slot).downs.get_mut(sound.key) {
+                sound.redundancy.handle_report(now, block.fraction_lost);
+            }
+        }
         let track = self.broadcasts[peer.broadcast].track_mut(down.slot);
         let Some(down) = track.downs.get_mut(down.key) else { return };
         down.handle_report();
@@ -66,19 +80,17 @@ impl Engine {
 
     fn handle_nack(&mut self, now: Instant, key: usize, media: Ssrc, pid: u16, blp: u16, wire: &mut impl Wire) {
         let Some(down) = self.down_ref(key, media) else { return };
-        let at = self.send_time(now);
-        let broadcast = self.peers[key].broadcast;
-        if let Some(down) = self.broadcasts[broadcast].track_mut(down.slot).downs.get_mut(down.key) {
+        let peer = &mut self.peers[key];
+        if let Some(down) = self.broadcasts[peer.broadcast].track_mut(down.slot).downs.get_mut(down.key) {
             down.handle_report();
         }
+        let round_trip = peer.controller.report().rtt_ms.map_or(Duration::ZERO, |ms| Duration::from_secs_f32(ms / 1000.0));
         for seq in nacked(pid, blp) {
-            if !self.peers[key].resend.take(now, limits::RETRANSMIT_BUDGET_PER_S) {
-                return;
+            if let Err(why) = peer.resends.ask(now, media, WireSeq(seq), round_trip, self.egress[key].bytes) {
+                self.counters.not_resent[why as usize] += 1;
             }
-            let track = self.broadcasts[broadcast].track_mut(down.slot);
-            let sending = Sending { at, egress: &mut self.egress, buffer: &mut self.buffer, wire, counters: &mut self.counters };
-            retransmit(track, down.key, WireSeq(seq), sending);
         }
+        self.send_repairs(now, key, wire);
     }
 
     /// Registers that someone here cannot go on without a key frame of this layer.

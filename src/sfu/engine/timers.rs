@@ -115,6 +115,12 @@ impl Engine {
         }
         let (id, home, publisher) = (broadcast.id, broadcast.home, broadcast.publisher);
         if is_home {
+            let voice = &mut broadcast.track_mut(TrackSlot::MainAudio).voice;
+            if let Some((speaking, publisher)) = voice.poll(now).zip(publisher) {
+                let (peer, level_dbov) = (self.peers[publisher].id, voice.level_dbov());
+                self.emit(SfuEvent::Speaking { peer, broadcast: id, speaking, level_dbov });
+            }
+            let broadcast = &mut self.broadcasts[key];
             let watched = broadcast.is_watched();
             if let Some(publisher) = publisher
                 && broadcast.keyframes.poll(now, watched)

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use crate::limits;
-use crate::sfu::forward::{Sending, Wire, forward_piece};
+use crate::sfu::forward::{Sending, Wire, forward_piece, retransmit};
 use crate::sfu::peer::DownRef;
+use crate::sfu::replay::replay_rate_bps;
 use crate::sfu::stats::ReplayCause;
 use crate::sfu::verdict::{Answer, Started};
 
@@ -20,6 +21,7 @@ impl Engine {
     }
 
     fn take_turn(&mut self, now: Instant, key: usize, wire: &mut impl Wire) {
+        self.send_repairs(now, key, wire);
         let at = self.send_time(now);
         let broadcast = self.peers[key].broadcast;
         for index in 0..self.peers[key].downs.len() {
@@ -37,6 +39,28 @@ impl Engine {
         self.send_probe(now, key, wire);
         self.send_first_reports(now, key, wire);
         self.publish_news(now, broadcast);
+    }
+
+    /// Sends again what was asked for, as much of it as is due. A replay under way waits as much longer, so that both together keep its pace.
+    pub(super) fn send_repairs(&mut self, now: Instant, key: usize, wire: &mut impl Wire) {
+        let at = self.send_time(now);
+        let broadcast = self.peers[key].broadcast;
+        while let Some((ssrc, seq)) = self.peers[key].resends.next(now) {
+            let peer = &mut self.peers[key];
+            let Some(reference) = peer.downs.iter().find(|down| down.ssrc == ssrc) else { continue };
+            let track = self.broadcasts[broadcast].track_mut(reference.slot);
+            let sending = Sending { at, egress: &mut self.egress, buffer: &mut self.buffer, wire, counters: &mut self.counters };
+            let Some(bytes) = retransmit(track, reference.key, seq, sending) else { continue };
+            let Some(down) = track.downs.get_mut(reference.key) else { continue };
+            let shown = down.current().and_then(|shown| Some((track.layers.get(usize::from(shown.layer))?, shown.limit)));
+            let layer_bps = shown.map(|(layer, limit)| layer.meter.bitrate_bps(limit));
+            let rate_bps = replay_rate_bps(layer_bps.filter(|bps| *bps > 0), peer.controller.limit_bps());
+            peer.resends.handle_sent(now, ssrc, seq, bytes, rate_bps);
+            down.delay_replay(now, bytes);
+        }
+        if let Some(due) = self.peers[key].resends.due() {
+            self.turns.ask(key, due);
+        }
     }
 
     /// Begins to send what this viewer waits for, if the cache has it. Returns whether it still waits for a key frame.

@@ -80,6 +80,8 @@ pub struct NegotiatedCodec {
     pub codec: Codec,
     pub pt: Pt,
     pub rtx_pt: Option<Pt>,
+    /// Opus: the payload type of packets that carry earlier ones too (RFC 2198).
+    pub red_pt: Option<Pt>,
     pub profile: NegotiatedProfile,
 }
 
@@ -273,7 +275,8 @@ fn codecs(kind: MediaKind, payloads: &[OfferedPayload]) -> Vec<NegotiatedCodec> 
                     && payload.name.eq_ignore_ascii_case(codec.rtpmap_name())
             })?;
             let rtx_pt = payloads.iter().find(|rtx| rtx.repairs() == Some(payload.pt)).map(|rtx| rtx.pt);
-            Some(NegotiatedCodec { codec, pt: payload.pt, rtx_pt, profile: profile(codec, payload)? })
+            let red_pt = payloads.iter().find(|red| red.makes_redundant(payload)).map(|red| red.pt).filter(|_| codec == Codec::Opus);
+            Some(NegotiatedCodec { codec, pt: payload.pt, rtx_pt, red_pt, profile: profile(codec, payload)? })
         })
         .collect()
 }
@@ -420,6 +423,9 @@ fn write_media(out: &mut Lines, policy: &AnswerPolicy<'_>, offered: &OfferedMedi
     if offered.rtcp_rsize {
         line!(out, "a=rtcp-rsize");
     }
+    if offered.receiver_rtt && matches!(agreed.role, MediaRole::Down { .. }) {
+        line!(out, "a=rtcp-xr:rcvr-rtt=all");
+    }
     for codec in &agreed.codecs {
         if let Some(payload) = offered.payloads.iter().find(|payload| payload.pt == codec.pt) {
             write_codec(out, codec, payload, matches!(agreed.role, MediaRole::Up));
@@ -443,9 +449,14 @@ fn write_media(out: &mut Lines, policy: &AnswerPolicy<'_>, offered: &OfferedMedi
     }
 }
 
-/// Payload types in the order of the m-line: each codec and behind it its RTX.
+/// Payload types in the order of the m-line: each codec and behind it its RTX. A client that can send its sound with redundancy is asked to,
+/// by naming that form first: loss on its way to us is everybody's, and sound has no retransmission.
 fn formats(agreed: &NegotiatedMedia) -> impl Iterator<Item = Pt> {
-    agreed.codecs.iter().flat_map(|codec| std::iter::once(codec.pt).chain(codec.rtx_pt))
+    let is_up = matches!(agreed.role, MediaRole::Up);
+    agreed.codecs.iter().flat_map(move |codec| {
+        let (first, behind) = if is_up { (codec.red_pt, None) } else { (None, codec.red_pt) };
+        first.into_iter().chain([codec.pt]).chain(behind).chain(codec.rtx_pt)
+    })
 }
 
 fn write_codec(out: &mut Lines, codec: &NegotiatedCodec, payload: &OfferedPayload, is_up: bool) {
@@ -460,6 +471,10 @@ fn write_codec(out: &mut Lines, codec: &NegotiatedCodec, payload: &OfferedPayloa
     let fmtp = answered_fmtp(codec.codec, payload);
     if !fmtp.is_empty() {
         line!(out, "a=fmtp:{pt} {fmtp}");
+    }
+    if let Some(red) = codec.red_pt {
+        line!(out, "a=rtpmap:{} red/{rate}/2", red.0);
+        line!(out, "a=fmtp:{} {pt}/{pt}", red.0);
     }
     if let Some(rtx) = codec.rtx_pt {
         line!(out, "a=rtpmap:{} rtx/{rate}", rtx.0);

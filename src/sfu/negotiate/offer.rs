@@ -90,6 +90,16 @@ impl OfferedPayload {
         })
     }
 
+    /// For redundant audio: whether it is `other`, once for itself and again for those before it (RFC 2198 section 5).
+    pub fn makes_redundant(&self, other: &Self) -> bool {
+        let mut parts = self.fmtp.split('/').map(|part| part.trim().parse().map(Pt));
+        self.name.eq_ignore_ascii_case("red")
+            && self.clock_rate_hz == other.clock_rate_hz
+            && self.channels == other.channels
+            && self.fmtp.contains('/')
+            && parts.all(|part| part == Ok(other.pt))
+    }
+
     /// For RTX: the payload type it repairs (RFC 4588 section 8.6).
     pub fn repairs(&self) -> Option<Pt> {
         if !self.name.eq_ignore_ascii_case("rtx") {
@@ -131,6 +141,8 @@ pub struct OfferedMedia {
     pub cname: Option<String>,
     pub rtcp_mux: bool,
     pub rtcp_rsize: bool,
+    /// Asks for its round trip by extended reports (RFC 3611 section 5.1).
+    pub receiver_rtt: bool,
     /// In the first BUNDLE group.
     pub bundled: bool,
     /// `a=extmap-allow-mixed`, here or for the session.
@@ -309,6 +321,7 @@ fn offered_media(session: &SessionDescription, media: &MediaDescription, bundle:
         cname,
         rtcp_mux: flag("rtcp-mux"),
         rtcp_rsize: flag("rtcp-rsize"),
+        receiver_rtt: values(media, "rtcp-xr").any(|value| value.split_whitespace().any(|part| part.starts_with("rcvr-rtt="))),
         bundled: bundle.contains(&mid),
         extmap_allow_mixed: flag("extmap-allow-mixed") || session.has_attribute("extmap-allow-mixed"),
     })

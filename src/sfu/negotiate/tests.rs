@@ -149,7 +149,7 @@ fn a_chromium_publisher_sends_three_layers_and_hears_transport_cc_alone() {
     assert_eq!(video.extensions.id_of(ExtensionKind::RepairedRid), Some(11));
     assert_eq!(
         video.codecs[0],
-        NegotiatedCodec { codec: Codec::Vp8, pt: Pt(96), rtx_pt: Some(Pt(97)), profile: NegotiatedProfile::Unspecified }
+        NegotiatedCodec { codec: Codec::Vp8, pt: Pt(96), rtx_pt: Some(Pt(97)), red_pt: None, profile: NegotiatedProfile::Unspecified }
     );
     for codec in Codec::ALL {
         let known = negotiated.media.iter().flat_map(|media| &media.codecs).any(|negotiated| negotiated.codec == codec);

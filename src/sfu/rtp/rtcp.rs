@@ -15,6 +15,10 @@ pub(super) const TYPE_BYE: u8 = 203;
 pub(in crate::sfu) const TYPE_TRANSPORT_FEEDBACK: u8 = 205;
 /// Payload-specific feedback (RFC 4585 section 6.3).
 pub(super) const TYPE_PAYLOAD_FEEDBACK: u8 = 206;
+pub(super) const TYPE_EXTENDED_REPORT: u8 = 207;
+/// Blocks of extended reports (RFC 3611 sections 4.4 and 4.5).
+const BLOCK_REFERENCE_TIME: u8 = 4;
+pub(super) const BLOCK_DELAY_SINCE_REFERENCE: u8 = 5;
 pub(super) const FORMAT_NACK: u8 = 1;
 pub(in crate::sfu) const FORMAT_TRANSPORT_CC: u8 = 15;
 pub(super) const FORMAT_PLI: u8 = 1;
@@ -72,6 +76,11 @@ pub enum RtcpItem<'a> {
         bitrate_bps: u64,
     },
     TransportCc(TransportCcView<'a>),
+    /// A receiver that sends nothing asks for its round trip (RFC 3611 section 4.4).
+    ReferenceTime {
+        reporter: Ssrc,
+        ntp: NtpTime,
+    },
     Bye {
         ssrc: Ssrc,
     },
@@ -109,6 +118,7 @@ pub fn parse_compound<'a>(mut rest: &'a [u8], sink: &mut impl FnMut(RtcpItem<'a>
             TYPE_RECEIVER_REPORT => receiver_report(body, count, sink),
             TYPE_BYE => words(body).take(usize::from(count)).for_each(|ssrc| sink(RtcpItem::Bye { ssrc: Ssrc(ssrc) })),
             TYPE_TRANSPORT_FEEDBACK => transport_feedback(body, count, sink),
+            TYPE_EXTENDED_REPORT => extended_report(body, sink),
             TYPE_PAYLOAD_FEEDBACK => payload_feedback(body, count, sink),
             packet_type => sink(RtcpItem::Other { packet_type }),
         }
@@ -132,6 +142,21 @@ fn sender_report<'a>(body: &'a [u8], count: u8, sink: &mut impl FnMut(RtcpItem<'
 fn receiver_report<'a>(body: &'a [u8], count: u8, sink: &mut impl FnMut(RtcpItem<'a>)) {
     let Some((ssrc, blocks)) = body.split_first_chunk::<4>() else { return };
     report_blocks(Ssrc(u32::from_be_bytes(*ssrc)), blocks, count, sink);
+}
+
+/// RFC 3611 section 2: blocks of a type, a byte of its own and a length in words.
+fn extended_report<'a>(body: &'a [u8], sink: &mut impl FnMut(RtcpItem<'a>)) {
+    let Some((ssrc, mut rest)) = body.split_first_chunk::<4>() else { return };
+    let reporter = Ssrc(u32::from_be_bytes(*ssrc));
+    while let [kind, _, l0, l1, after @ ..] = rest {
+        let Some((block, next)) = after.split_at_checked(4 * usize::from(u16::from_be_bytes([*l0, *l1]))) else { return };
+        if *kind == BLOCK_REFERENCE_TIME
+            && let Some(ntp) = block.first_chunk::<8>()
+        {
+            sink(RtcpItem::ReferenceTime { reporter, ntp: NtpTime(u64::from_be_bytes(*ntp)) });
+        }
+        rest = next;
+    }
 }
 
 fn report_blocks<'a>(reporter: Ssrc, blocks: &'a [u8], count: u8, sink: &mut impl FnMut(RtcpItem<'a>)) {
@@ -358,6 +383,7 @@ pub mod fuzz {
                 | RtcpItem::Pli { .. }
                 | RtcpItem::Fir { .. }
                 | RtcpItem::Remb { .. }
+                | RtcpItem::ReferenceTime { .. }
                 | RtcpItem::Bye { .. }
                 | RtcpItem::Other { .. } => {}
             }

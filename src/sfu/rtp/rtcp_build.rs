@@ -4,8 +4,8 @@
 
 use super::id::Ssrc;
 use super::rtcp::{
-    FORMAT_APPLICATION, FORMAT_FIR, FORMAT_NACK, FORMAT_PLI, ReportBlock, TYPE_BYE, TYPE_PAYLOAD_FEEDBACK, TYPE_RECEIVER_REPORT,
-    TYPE_SENDER_REPORT, TYPE_SOURCE_DESCRIPTION, TYPE_TRANSPORT_FEEDBACK,
+    BLOCK_DELAY_SINCE_REFERENCE, FORMAT_APPLICATION, FORMAT_FIR, FORMAT_NACK, FORMAT_PLI, ReportBlock, TYPE_BYE, TYPE_EXTENDED_REPORT,
+    TYPE_PAYLOAD_FEEDBACK, TYPE_RECEIVER_REPORT, TYPE_SENDER_REPORT, TYPE_SOURCE_DESCRIPTION, TYPE_TRANSPORT_FEEDBACK,
 };
 use super::seq::RtpTime;
 use crate::timeline::NtpTime;
@@ -55,6 +55,17 @@ pub fn receiver_report(out: &mut Vec<u8>, sender: Ssrc, blocks: &[ReportBlock], 
         }
     }
     source_description(out, sender, cname);
+}
+
+/// Answers a receiver that asked for its round trip the moment its reference time came (RFC 3611 section 4.5): `sender` is a stream of ours.
+pub fn reference_answer(out: &mut Vec<u8>, sender: Ssrc, reporter: Ssrc, reference: NtpTime) {
+    let start = begin(out, TYPE_EXTENDED_REPORT, 0);
+    out.extend_from_slice(&sender.0.to_be_bytes());
+    out.extend_from_slice(&[BLOCK_DELAY_SINCE_REFERENCE, 0, 0, 3]);
+    for word in [reporter.0, reference.middle(), 0] {
+        out.extend_from_slice(&word.to_be_bytes());
+    }
+    finish(out, start);
 }
 
 fn report_block(out: &mut Vec<u8>, block: &ReportBlock) {

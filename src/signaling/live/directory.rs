@@ -551,6 +551,7 @@ pub(crate) const fn peer_of(event: &SfuEvent) -> PeerId {
         | SfuEvent::Layer { peer, .. }
         | SfuEvent::CannotDecode { peer, .. }
         | SfuEvent::Unwatched { peer, .. }
+        | SfuEvent::Speaking { peer, .. }
         | SfuEvent::PublisherRefused { peer, .. } => *peer,
     }
 }

@@ -375,6 +375,15 @@ impl Client {
         }
         let compound = crypto.inbound.decrypt_rtcp(datagram).expect("what is sent to us opens");
         let packets = wire::parse_rtcp(&compound);
+        if let Some(receiver) = &mut self.receiver {
+            for packet in &packets {
+                match packet {
+                    Rtcp::SenderReport { ssrc, ntp, .. } => receiver.handle_sender_report(now, *ssrc, *ntp),
+                    Rtcp::ReferenceAnswer { reference, delay } => receiver.handle_reference_answer(now, *reference, *delay),
+                    Rtcp::ReceiverReport | Rtcp::Nack { .. } | Rtcp::Pli | Rtcp::Other => {}
+                }
+            }
+        }
         let Some(encoder) = &mut self.encoder else { return };
         if packets.iter().any(|packet| matches!(packet, Rtcp::Pli)) {
             encoder.keyframe_requests.push(now);
@@ -384,7 +393,7 @@ impl Client {
             match packet {
                 Rtcp::Pli => encoder.handle_pli(),
                 Rtcp::Nack { media, seqs } => repairs.extend(encoder.handle_nack(media, &seqs, ledger)),
-                Rtcp::SenderReport { .. } | Rtcp::ReceiverReport | Rtcp::Other => {}
+                Rtcp::SenderReport { .. } | Rtcp::ReceiverReport | Rtcp::ReferenceAnswer { .. } | Rtcp::Other => {}
             }
         }
         repairs.iter().for_each(|packet| self.send_rtp(packet));

@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, RngCore};
 
 use super::layered::{self, Frames, Layering, Place};
-use super::offer::{self, EXT_DEPENDENCY, EXT_MID, EXT_REPAIRED_RID, EXT_RID, EXT_TRANSPORT_CC, OPUS_PT};
+use super::offer::{self, EXT_DEPENDENCY, EXT_MID, EXT_REPAIRED_RID, EXT_RID, EXT_TRANSPORT_CC, OPUS_PT, RED_PT};
 use super::oracle::{LayerFrame, Ledger, Published, StreamInfo};
 use super::wire;
 
@@ -36,6 +36,8 @@ pub(crate) struct Show {
     pub reports_after: Duration,
     pub b_frames: bool,
     pub audio: bool,
+    /// Each packet of sound carries the one before too.
+    pub redundant_sound: bool,
     /// The publisher's clock is this wrong, ms.
     pub clock_error_ms: f64,
     /// First sequence number of every stream; random by default.
@@ -56,6 +58,7 @@ impl Show {
             reports_after: Duration::ZERO,
             b_frames: false,
             audio: true,
+            redundant_sound: false,
             clock_error_ms: 0.0,
             first_seq: None,
             layering: None,
@@ -137,6 +140,7 @@ pub(crate) struct Encoder {
     keyed_at: Option<Instant>,
     transport_seq: u16,
     filler: StdRng,
+    sound_before: Option<(u32, Vec<u8>)>,
     pub nacked: u64,
     pub plis: u64,
     /// When each request for key frames came (one compound counts once).
@@ -207,6 +211,7 @@ impl Encoder {
             keyed_at: None,
             transport_seq: 0,
             filler,
+            sound_before: None,
             show,
             nacked: 0,
             plis: 0,
@@ -487,7 +492,12 @@ impl Encoder {
             place: None,
         };
         ledger.publish(OPUS_PT, &payload, published);
-        wire::write_rtp(OPUS_PT, false, stream.seq as u16, time, stream.ssrc, &[(EXT_TRANSPORT_CC, &transport)], &payload)
+        let before = self.sound_before.replace((time, payload.clone())).filter(|_| self.show.redundant_sound);
+        let (pt, payload) = match before {
+            Some((earlier, before)) => (RED_PT, wire::write_red(OPUS_PT, &payload, (time.wrapping_sub(earlier), &before))),
+            None => (OPUS_PT, payload),
+        };
+        wire::write_rtp(pt, false, stream.seq as u16, time, stream.ssrc, &[(EXT_TRANSPORT_CC, &transport)], &payload)
     }
 
     fn next_transport_seq(&mut self) -> [u8; 2] {

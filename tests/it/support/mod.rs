@@ -16,5 +16,6 @@ pub(crate) mod media;
 pub(crate) mod offer;
 pub(crate) mod oracle;
 pub(crate) mod receiver;
+pub(crate) mod screen;
 pub(crate) mod sim;
 pub(crate) mod wire;

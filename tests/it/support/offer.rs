@@ -9,6 +9,8 @@ pub(crate) const EXT_DEPENDENCY: u8 = 13;
 pub(crate) const EXT_RID: u8 = 10;
 pub(crate) const EXT_REPAIRED_RID: u8 = 11;
 pub(crate) const OPUS_PT: u8 = 111;
+/// Opus with redundancy.
+pub(crate) const RED_PT: u8 = 63;
 
 /// What the client's transport says of itself.
 pub(crate) struct Transport<'a> {
@@ -92,14 +94,15 @@ fn video(sdp: &mut String, transport: &Transport<'_>, direction: &str, codecs: &
 }
 
 fn audio(sdp: &mut String, transport: &Transport<'_>, direction: &str) {
-    *sdp += &format!("m=audio 9 UDP/TLS/RTP/SAVPF {OPUS_PT}\r\n");
+    *sdp += &format!("m=audio 9 UDP/TLS/RTP/SAVPF {OPUS_PT} {RED_PT}\r\n");
     head(sdp, transport, 1);
     *sdp += &format!(
         "a=extmap:14 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n\
          a=extmap:{EXT_TRANSPORT_CC} http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n\
          a=extmap:{EXT_MID} urn:ietf:params:rtp-hdrext:sdes:mid\r\n\
          a={direction}\r\na=rtcp-mux\r\na=rtcp-rsize\r\n\
-         a=rtpmap:{OPUS_PT} opus/48000/2\r\na=rtcp-fb:{OPUS_PT} transport-cc\r\na=fmtp:{OPUS_PT} minptime=10;useinbandfec=1\r\n"
+         a=rtpmap:{OPUS_PT} opus/48000/2\r\na=rtcp-fb:{OPUS_PT} transport-cc\r\na=fmtp:{OPUS_PT} minptime=10;useinbandfec=1\r\n\
+         a=rtpmap:{RED_PT} red/48000/2\r\na=fmtp:{RED_PT} {OPUS_PT}/{OPUS_PT}\r\n"
     );
 }
 

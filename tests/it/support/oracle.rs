@@ -10,7 +10,7 @@ use courtside::limits;
 use courtside::sfu::codec::MediaKind;
 use courtside::timeline::NtpTime;
 
-use super::offer::{Answer, OPUS_PT};
+use super::offer::{Answer, OPUS_PT, RED_PT};
 use super::wire::{self, Rtcp, Rtp, Unwrapper};
 
 /// A switch may move the timestamp by the time that passed and this much more.
@@ -257,6 +257,8 @@ pub(crate) struct Judge {
     pub video_packets: u64,
     pub audio_packets: u64,
     pub rtx_packets: u64,
+    /// Packets of sound with earlier ones in them.
+    pub redundant: u64,
     pub switches: u64,
     /// Numbers that left without a packet.
     pub emptied: u64,
@@ -295,10 +297,30 @@ impl Judge {
             self.check_media(now, &rtp, payload, MediaKind::Video, ledger);
         } else if Some(rtp.ssrc) == self.audio.ssrc {
             self.audio_packets += 1;
-            assert_eq!(rtp.pt, OPUS_PT);
-            self.check_media(now, &rtp, payload, MediaKind::Audio, ledger);
+            if rtp.pt == RED_PT {
+                self.redundant += 1;
+                let (frame, earlier) = wire::parse_red(payload, OPUS_PT);
+                self.check_redundancy(&rtp, frame, &earlier, ledger);
+                let plain = Rtp { pt: OPUS_PT, ..rtp };
+                self.check_media(now, &plain, frame, MediaKind::Audio, ledger);
+            } else {
+                assert_eq!(rtp.pt, OPUS_PT);
+                self.check_media(now, &rtp, payload, MediaKind::Audio, ledger);
+            }
         } else {
             panic!("{}: SSRC {} was not announced", self.name, rtp.ssrc);
+        }
+    }
+
+    /// What is repeated is what was published before it, at the right distance.
+    fn check_redundancy(&self, rtp: &Rtp, frame: &[u8], earlier: &[(u32, &[u8])], ledger: &Ledger) {
+        let name = &self.name;
+        let frame = ledger.find(frame, OPUS_PT).unwrap_or_else(|| panic!("{name}: a frame that nobody published"));
+        assert!(!earlier.is_empty() && earlier.len() <= 2, "{name}: {} earlier frames", earlier.len());
+        for (distance, payload) in earlier {
+            let found = ledger.find(payload, OPUS_PT).unwrap_or_else(|| panic!("{name}: an earlier frame that nobody published"));
+            assert_eq!(found.stream, frame.stream, "{name}: of the same stream, at {}", rtp.seq);
+            assert_eq!(frame.time.wrapping_sub(found.time), *distance, "{name}: at its distance");
         }
     }
 

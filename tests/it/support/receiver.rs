@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::decoder::Decoder;
-use super::offer::EXT_TRANSPORT_CC;
+use super::offer::{EXT_TRANSPORT_CC, OPUS_PT, RED_PT};
 use super::oracle::Ledger;
 use super::wire::{self, Unwrapper};
 
@@ -36,6 +36,11 @@ pub(crate) struct Seen {
 #[derive(Debug)]
 pub(crate) struct Receiver {
     pub reports: Reports,
+    /// As Chromium: asks for its round trip, and again for a packet after it.
+    pub learns_round_trip: bool,
+    pub round_trip: Option<Duration>,
+    /// How old a hole is when it is asked for.
+    pub asks_after: Duration,
     /// Sends no NACK when false.
     pub repairs: bool,
     video_ssrc: Option<u32>,
@@ -53,6 +58,8 @@ pub(crate) struct Receiver {
     pub seen: Vec<Seen>,
     pub audio_packets: u64,
     pub last_audio: Option<Instant>,
+    /// Numbers, at their publisher, of the sound that came, by itself or with later packets.
+    pub heard: BTreeSet<i64>,
     pub plis: u64,
     pub decoder: Decoder,
     /// As Firefox: packets that come sooner after the handshake vanish, and are never missed.
@@ -69,12 +76,17 @@ pub(crate) struct Receiver {
     expected_before: i64,
     received_before: u64,
     received: u64,
+    /// Middle of the NTP time of the newest sender report of the video, and when it came.
+    sender_report: Option<(u32, Instant)>,
 }
 
 impl Receiver {
     pub(crate) fn new(now: Instant, video: Option<(u32, Option<u32>)>, reports: Reports) -> Self {
         Self {
             reports,
+            learns_round_trip: false,
+            round_trip: None,
+            asks_after: NACK_AFTER,
             repairs: true,
             video_ssrc: video.map(|(ssrc, _)| ssrc),
             rtx_ssrc: video.and_then(|(_, rtx)| rtx),
@@ -89,6 +101,7 @@ impl Receiver {
             seen: Vec::new(),
             audio_packets: 0,
             last_audio: None,
+            heard: BTreeSet::new(),
             plis: 0,
             decoder: Decoder::default(),
             deaf_for: Duration::ZERO,
@@ -104,6 +117,7 @@ impl Receiver {
             expected_before: 0,
             received_before: 0,
             received: 0,
+            sender_report: None,
         }
     }
 
@@ -168,6 +182,10 @@ impl Receiver {
         } else {
             self.audio_packets += 1;
             self.last_audio = Some(now);
+            let (frame, earlier) = if rtp.pt == RED_PT { wire::parse_red(payload, OPUS_PT) } else { (payload, Vec::new()) };
+            for heard in [frame].into_iter().chain(earlier.into_iter().map(|(_, payload)| payload)) {
+                self.heard.insert(ledger.find(heard, OPUS_PT).expect("judged before").seq);
+            }
         }
         if !self.decoder.is_blind() {
             self.pli_due = None;
@@ -182,10 +200,27 @@ impl Receiver {
         self.first.get_or_insert(seq);
         if let Some(highest) = self.highest {
             for hole in highest + 1..seq {
-                self.missing.insert(hole, (now + NACK_AFTER, 0));
+                self.missing.insert(hole, (now + self.asks_after, 0));
             }
         }
         self.highest = Some(self.highest.map_or(seq, |highest| highest.max(seq)));
+    }
+
+    /// A sender report of the video's came.
+    pub(crate) fn handle_sender_report(&mut self, now: Instant, ssrc: u32, ntp: u64) {
+        if Some(ssrc) == self.video_ssrc {
+            self.sender_report = Some(((ntp >> 16) as u32, now));
+        }
+    }
+
+    /// Our own clock as the middle of an NTP time.
+    fn ntp(&self, now: Instant) -> u64 {
+        ((now - self.origin).as_secs_f64() * 4_294_967_296.0) as u64 + (100 << 32)
+    }
+
+    pub(crate) fn handle_reference_answer(&mut self, now: Instant, reference: u32, delay: u32) {
+        let passed = ((self.ntp(now) >> 16) as u32).wrapping_sub(reference).wrapping_sub(delay);
+        self.round_trip = Some(Duration::from_secs_f64(f64::from(passed) / 65_536.0));
     }
 
     pub(crate) fn wake_at(&self) -> Instant {
@@ -210,6 +245,9 @@ impl Receiver {
         if now >= self.report_due {
             self.report_due = now + Duration::from_secs(1);
             let Some(media) = self.video_ssrc else { return out };
+            if self.learns_round_trip {
+                out.push(wire::reference_time(REPORTER, self.ntp(now)));
+            }
             if let Reports::Remb(bitrate_bps) = self.reports {
                 out.push(wire::remb(REPORTER, bitrate_bps));
             }
@@ -219,7 +257,8 @@ impl Receiver {
                 self.expected_before = expected;
                 self.received_before = self.received;
                 let fraction = if new > 0 { ((new - got).max(0) * 256 / new).min(255) as u8 } else { 0 };
-                out.push(wire::receiver_report(REPORTER, media, fraction, highest as u32));
+                let last_report = self.sender_report.map_or((0, 0), |(middle, at)| (middle, ((now - at).as_secs_f64() * 65_536.0) as u32));
+                out.push(wire::receiver_report(REPORTER, media, fraction, highest as u32, last_report));
             }
         }
         out
@@ -227,6 +266,7 @@ impl Receiver {
 
     fn ask_again(&mut self, now: Instant, out: &mut Vec<Vec<u8>>) {
         let Some(media) = self.video_ssrc else { return };
+        let again = self.round_trip.unwrap_or(NACK_AGAIN);
         let mut asked = Vec::new();
         let mut stuck = false;
         self.missing.retain(|seq, (due, tries)| {
@@ -239,7 +279,7 @@ impl Receiver {
                 return false;
             }
             *tries += 1;
-            *due = now + NACK_AGAIN;
+            *due = now + again;
             asked.push(*seq as u16);
             true
         });

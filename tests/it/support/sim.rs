@@ -596,6 +596,7 @@ fn peer_of(event: &SfuEvent) -> PeerId {
         | SfuEvent::TrackClock { peer, .. }
         | SfuEvent::Layer { peer, .. }
         | SfuEvent::CannotDecode { peer, .. }
+        | SfuEvent::Speaking { peer, .. }
         | SfuEvent::PublisherRefused { peer, .. } => *peer,
     }
 }

@@ -89,6 +89,31 @@ pub(crate) fn write_rtp(pt: u8, marker: bool, seq: u16, time: u32, ssrc: u32, ex
     packet
 }
 
+/// The frame of a packet of redundant audio (RFC 2198), and the earlier ones with their distances in ticks, oldest first.
+pub(crate) fn parse_red(payload: &[u8], pt: u8) -> (&[u8], Vec<(u32, &[u8])>) {
+    let (mut at, mut shapes) = (0, Vec::new());
+    while payload[at] & 0x80 != 0 {
+        assert_eq!(payload[at] & 0x7f, pt, "every block is of the one codec");
+        let word = u32_at(payload, at);
+        shapes.push((word >> 10 & 0x3fff, (word & 0x3ff) as usize));
+        at += 4;
+    }
+    assert_eq!(payload[at], pt);
+    at += 1;
+    let mut earlier = Vec::new();
+    for (distance, length) in shapes {
+        earlier.push((distance, &payload[at..at + length]));
+        at += length;
+    }
+    (&payload[at..], earlier)
+}
+
+/// A payload of redundant audio: a frame, and before it the one `distance` ticks earlier.
+pub(crate) fn write_red(pt: u8, frame: &[u8], earlier: (u32, &[u8])) -> Vec<u8> {
+    let word = u32::from(0x80 | pt) << 24 | earlier.0 << 10 | earlier.1.len() as u32;
+    [&word.to_be_bytes()[..], &[pt], earlier.1, frame].concat()
+}
+
 /// Unwraps 16-bit sequence numbers.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Unwrapper(Option<i64>);
@@ -110,10 +135,22 @@ impl Unwrapper {
 /// One packet of an RTCP compound.
 #[derive(Debug, Clone)]
 pub(crate) enum Rtcp {
-    SenderReport { ssrc: u32, ntp: u64, rtp: u32 },
+    SenderReport {
+        ssrc: u32,
+        ntp: u64,
+        rtp: u32,
+    },
     ReceiverReport,
-    Nack { media: u32, seqs: Vec<u16> },
+    Nack {
+        media: u32,
+        seqs: Vec<u16>,
+    },
     Pli,
+    /// How long ago a receiver's reference time came, and which one: the middle of its NTP time.
+    ReferenceAnswer {
+        reference: u32,
+        delay: u32,
+    },
     Other,
 }
 
@@ -138,6 +175,7 @@ pub(crate) fn parse_rtcp(mut compound: &[u8]) -> Vec<Rtcp> {
                 Rtcp::Nack { media: u32_at(packet, 8), seqs: seqs.collect() }
             }
             (206, 1) => Rtcp::Pli,
+            (207, _) if packet[8] == 5 => Rtcp::ReferenceAnswer { reference: u32_at(packet, 16), delay: u32_at(packet, 20) },
             _ => Rtcp::Other,
         });
     }
@@ -161,9 +199,17 @@ pub(crate) fn sender_report(ssrc: u32, ntp: u64, rtp: u32, packets: u32, octets:
     rtcp(200, 0, &body)
 }
 
-pub(crate) fn receiver_report(reporter: u32, media: u32, fraction_lost: u8, highest: u32) -> Vec<u8> {
-    let words = [reporter, media, u32::from(fraction_lost) << 24, highest, 0, 0, 0];
+/// `last_report`: middle of the NTP time of the newest sender report, and how long ago it came, in 65,536ths of a second.
+pub(crate) fn receiver_report(reporter: u32, media: u32, fraction_lost: u8, highest: u32, last_report: (u32, u32)) -> Vec<u8> {
+    let words = [reporter, media, u32::from(fraction_lost) << 24, highest, 0, last_report.0, last_report.1];
     rtcp(201, 1, &words.map(u32::to_be_bytes).concat())
+}
+
+/// Asks for the round trip (RFC 3611 section 4.4).
+pub(crate) fn reference_time(reporter: u32, ntp: u64) -> Vec<u8> {
+    let mut body = [reporter, 4 << 24 | 2].map(u32::to_be_bytes).concat();
+    body.extend(ntp.to_be_bytes());
+    rtcp(207, 0, &body)
 }
 
 pub(crate) fn pli(reporter: u32, media: u32) -> Vec<u8> {
