@@ -437,6 +437,14 @@ pub const SPEAKER_KEPT: Duration = Duration::from_millis(1500);
 /// decoders invent is not heard; from the second on, two in a row are lost often enough to be.
 pub const REDUNDANCY_ONE_FROM_PERMILLE: u32 = 20;
 pub const REDUNDANCY_TWO_FROM_PERMILLE: u32 = 80;
+/// Video is protected by parity packets from this round trip on: on a shorter one what is asked for again comes before its frame is due.
+pub const FEC_ROUND_TRIP_MIN: Duration = Duration::from_millis(100);
+/// Loss that a viewer reports from which on its video is protected, in thousandths.
+pub const FEC_FROM_PERMILLE: f32 = 10.0;
+/// A queue that stands for longer than this on the way to a viewer says that the path has no room for parity.
+pub const FEC_QUEUE_MAX: Duration = Duration::from_millis(20);
+/// Packets per parity packet at least: a quarter of the bytes. A path that loses more needs a smaller layer.
+pub const FEC_GROUP_MIN: f32 = 3.0;
 /// Redundancy outlasts the last report that called for it by this: two intervals of the reports that browsers make of sound.
 pub const REDUNDANCY_KEPT: Duration = Duration::from_secs(10);
 

@@ -18,6 +18,7 @@ use crate::sfu::line::Line;
 use crate::sfu::negotiate::NegotiatedCodec;
 use crate::sfu::packet::RtpPacket;
 use crate::sfu::payload_map::{PayloadMap, PayloadTypes};
+use crate::sfu::protection::Protection;
 use crate::sfu::redundancy::Redundancy;
 use crate::sfu::replay::{Extent, Replay, replay_rate_bps};
 use crate::sfu::rewrite::{Rewriter, Rewritten, TimeMap};
@@ -61,6 +62,8 @@ pub struct DownTrack {
     heard: bool,
     rtx_seq: u64,
     pub redundancy: Redundancy,
+    /// Of video, where the viewer negotiated it.
+    pub protection: Option<Box<Protection>>,
     pub report: SendReport,
     pub news: News,
 }
@@ -111,6 +114,7 @@ impl DownTrack {
             heard: false,
             rtx_seq: u64::from(start & 0x7fff),
             redundancy: Redundancy::default(),
+            protection: None,
             report: SendReport::default(),
             news: News::default(),
         }
@@ -445,6 +449,12 @@ impl DownTrack {
         if drained && (replay.extent == Extent::KeyFrame || !self.is_shrunk()) {
             self.end_replay();
         }
+    }
+
+    /// Bits per second of what this viewer is sent; zero while that is nothing or not known.
+    pub fn sent_bps(&self, layers: &[Layer]) -> u32 {
+        let shown = self.current.and_then(|layer| layers.get(usize::from(layer)));
+        shown.map_or(0, |layer| layer.meter.bitrate_bps(self.limit()))
     }
 
     /// The clock of what this viewer is sent, in its own timestamps.

@@ -126,8 +126,9 @@ pub fn forward_run(up: &mut UpTrack, layer: u8, run: &[Arc<RtpPacket>], turns: &
                         None => Form::Padded(padding.bytes(index)),
                     };
                     write_packet(at, down, egress, packet, numbers, form, burst.buffer);
-                    let length = burst.end(start, egress, wire, counters);
+                    let mut length = burst.end(start, egress, wire, counters);
                     count(down, egress, packet, length);
+                    length += send_parity(at, down, egress, numbers.time, &mut burst, wire, counters);
                     egress.pace.spend(at.now, length);
                     room -= length as i64;
                     if room <= 0
@@ -161,7 +162,7 @@ pub fn forward_piece(up: &mut UpTrack, down: usize, sending: Sending<'_, impl Wi
         write_packet(at, down, egress, packet, numbers, Form::Padded(0), burst.buffer);
         let length = burst.end(start, egress, wire, counters);
         count(down, egress, packet, length);
-        bytes += length;
+        bytes += length + send_parity(at, down, egress, numbers.time, &mut burst, wire, counters);
     }
     burst.flush(egress, wire, counters);
     down.end_piece(at.now, bytes, layers);
@@ -275,7 +276,37 @@ fn write_packet(
         buffer.resize(buffer.len() + usize::from(last), 0);
         buffer.push(padding);
     }
+    if let Some(protection) = down.protection.as_mut().filter(|protection| protection.is_on()) {
+        protection.cover(numbers.seq, &buffer[start..], &down.extensions, header.marker);
+    }
     seal(egress, buffer, start, header_len, down.ssrc, numbers.seq);
+}
+
+/// Behind as many packets as it covers, their parity. Returns its bytes on the wire.
+fn send_parity(
+    at: SendTime,
+    down: &mut DownTrack,
+    egress: &mut Egress,
+    time: RtpTime,
+    burst: &mut Burst<'_>,
+    wire: &mut impl Wire,
+    counters: &mut Counters,
+) -> usize {
+    let Some(protection) = &mut down.protection else { return 0 };
+    let Some(seq) = protection.due() else { return 0 };
+    let (ssrc, pt) = (protection.ssrc, protection.pt);
+    let start = burst.begin();
+    let header = Header { ssrc, pt, seq, time: time.0, marker: false, has_padding: false };
+    let header_len = write_header(at, down, egress, &ForwardedExtensions::default(), header, burst.buffer, start);
+    if let Some(protection) = &mut down.protection {
+        protection.write(down.ssrc, burst.buffer);
+    }
+    seal(egress, burst.buffer, start, header_len, ssrc, seq);
+    counters.parity_packets += 1;
+    egress.packets += 1;
+    let length = burst.end(start, egress, wire, counters);
+    egress.bytes += length as u64;
+    length
 }
 
 /// A number without a packet: padding alone, which receivers take as nothing missing.
@@ -288,6 +319,7 @@ fn write_empty(at: SendTime, down: &DownTrack, egress: &mut Egress, numbers: Rew
     seal(egress, buffer, start, header_len, down.ssrc, numbers.seq);
 }
 
+#[derive(Clone, Copy)]
 struct Header {
     ssrc: Ssrc,
     pt: Pt,

@@ -45,6 +45,7 @@ pub mod packet;
 pub mod packet_ring;
 pub mod payload_map;
 pub mod peer;
+pub mod protection;
 pub mod publisher;
 pub mod redundancy;
 pub mod replay;

@@ -187,6 +187,8 @@ pub struct Counters {
     pub retransmitted: u64,
     /// Asked for by a viewer and no longer in the ring.
     pub retransmit_missed: u64,
+    /// Of video, to viewers who lose much from afar.
+    pub parity_packets: u64,
     /// Probes of what a path carries, and what was sent to fill them up.
     pub probes: u64,
     pub padding_packets: u64,

@@ -66,6 +66,7 @@ metric_names! {
     SFU_PACKETS_DROPPED "courtside_sfu_packets_dropped_total" Counter, Count ["worker", "reason"] "Packets not forwarded, by reason.";
     SFU_PACKETS_RETRANSMITTED "courtside_sfu_packets_retransmitted_total" Counter, Count ["worker"] "Packets sent again because a viewer asked.";
     SFU_RETRANSMITS_MISSED "courtside_sfu_retransmits_missed_total" Counter, Count ["worker"] "Packets a viewer asked for again that were no longer kept.";
+    SFU_PARITY "courtside_sfu_parity_packets_total" Counter, Count ["worker"] "Parity packets (FlexFEC) sent beside video, to viewers who report loss from afar.";
     SFU_PROBES "courtside_sfu_probes_total" Counter, Count ["worker"] "Probes of what a viewer's path carries.";
     SFU_PADDING_PACKETS "courtside_sfu_padding_packets_total" Counter, Count ["worker"] "Packets sent again to fill up a probe.";
     SFU_PADDING_BYTES "courtside_sfu_padding_bytes_total" Counter, Bytes ["worker"] "Bytes of those packets.";

@@ -6,6 +6,7 @@ use courtside::sfu::codec::Codec;
 use courtside::sfu::handle::LayerChoice;
 use courtside::sfu::resend::NotResent;
 
+use crate::support::decoder::Decoded;
 use crate::support::link::{Loss, Path};
 use crate::support::media::Show;
 use crate::support::screen::watch;
@@ -249,4 +250,73 @@ fn sound_that_its_publisher_lost_is_mended_from_the_packet_behind_it_for_everybo
     let heard = heard.map(|heard| heard.range(since..).copied().collect::<Vec<_>>());
     assert!(heard[0] == heard[1] && heard[1] == heard[2], "everybody hears the same");
     sim.finish();
+}
+
+#[test]
+fn what_a_far_viewer_loses_is_brought_back_by_parity_before_it_could_be_asked_for() {
+    for percent in [3.0, 8.0] {
+        let [mut with, mut without] = [Far::default(), Far::default()];
+        for seed in 300..304 {
+            with.play(seed, percent, true);
+            without.play(seed, percent, false);
+        }
+        let both = format!("{percent} %: {with:?}, {without:?} without");
+        assert_eq!((without.recovered, without.parity), (0, 0), "who did not ask for parity gets none");
+        // Of all that was lost, the first seconds among them.
+        assert!(with.recovered * 5 > with.lost * 2, "{both}");
+        assert!(with.parity * 3 < with.media, "{both}");
+        assert!(with.nacked * 5 < without.nacked * 3, "{both}");
+        assert!(with.late * 5 < without.late * 3, "{both}");
+    }
+}
+
+/// What came of playing to viewers 150 ms away.
+#[derive(Debug, Default)]
+struct Far {
+    recovered: u64,
+    lost: u64,
+    media: u64,
+    parity: u64,
+    nacked: u64,
+    frames: usize,
+    /// Frames that were whole 100 ms later than the soonest.
+    late: usize,
+}
+
+impl Far {
+    fn play(&mut self, seed: u64, percent: f64, fec: bool) {
+        let mut sim = Sim::new(seed, 1);
+        let broadcast = sim.broadcast();
+        sim.publish(broadcast, Show { layers: vec![(5, 1280, 720, None)], ..Show::simulcast(Codec::Vp8) });
+        let down = Path { latency: Duration::from_millis(150), ..Path::lossy(percent / 100.0) };
+        let viewer = sim.view(broadcast, &Viewer { down, up: Path { loss: Loss::None, ..down }, fec, ..Viewer::default() });
+        sim.receiver_mut(viewer).learns_round_trip = true;
+        sim.run_ms(20_000);
+        let (receiver, judge) = (sim.receiver(viewer), &sim.seats[viewer].judge);
+        let age = |frame: &Decoded| (frame.at - sim.start).as_secs_f64() * 1000.0 - frame.captured_unix_ms;
+        let floor = receiver.decoder.frames.iter().map(age).fold(f64::INFINITY, f64::min);
+        self.frames += receiver.decoder.frames.len();
+        self.late += receiver.decoder.frames.iter().filter(|frame| age(frame) > floor + 100.0).count();
+        self.recovered += receiver.recovered;
+        self.nacked += receiver.nacked;
+        self.media += judge.video_packets;
+        self.parity += judge.parity_packets;
+        self.lost += judge.video_packets - receiver.received;
+        sim.finish();
+    }
+}
+
+#[test]
+fn nobody_near_and_nobody_without_room_is_sent_parity() {
+    let near = Path::lossy(0.05);
+    let far = Path { latency: Duration::from_millis(100), rate_bps: Some(760_000), ..near };
+    for down in [near, far] {
+        let mut sim = Sim::new(301, 1);
+        let broadcast = sim.broadcast();
+        sim.publish(broadcast, Show { layers: vec![(5, 1280, 720, None)], ..Show::simulcast(Codec::Vp8) });
+        let viewer = sim.view(broadcast, &Viewer { down, ..Viewer::default() });
+        sim.run_ms(10_000);
+        assert_eq!(sim.seats[viewer].judge.parity_packets, 0, "{down:?}");
+        sim.finish();
+    }
 }

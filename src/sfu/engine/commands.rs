@@ -17,10 +17,11 @@ use crate::sfu::handle::{AddPeer, Command, IceRestarted, LayerChoice, PeerAnswer
 use crate::sfu::ladder::rank_of;
 use crate::sfu::negotiate::{AnswerPolicy, MediaRole, Negotiated, NegotiatedMedia, Offer, negotiate};
 use crate::sfu::peer::{DownRef, Peer};
+use crate::sfu::protection::Protection;
 use crate::sfu::publisher::{Publisher, UpMedia};
 use crate::sfu::resend::Resends;
 use crate::sfu::rtp::extensions::ExtensionMap;
-use crate::sfu::rtp::id::{Mid, Ssrc};
+use crate::sfu::rtp::id::{Mid, Pt, Ssrc};
 use crate::sfu::selection::Target;
 use crate::sfu::stats::DropReason;
 use crate::sfu::tap::{Handover, TrackSlot};
@@ -264,20 +265,22 @@ impl Engine {
             match wanted.iter().find(|media| media.mid == down.mid) {
                 Some(media) => {
                     down.renegotiated(media.codecs.clone(), media.extensions);
+                    Protection::renegotiate(&mut down.protection, parity_stream(media), self.rng.random_range(1..0x4000));
                     kept.push(reference);
                 }
                 None => drop(track.downs.remove(reference.key)),
             }
         }
         for media in wanted {
-            let MediaRole::Down { ssrc, rtx_ssrc } = media.role else { continue };
+            let MediaRole::Down { ssrc, rtx_ssrc, .. } = media.role else { continue };
             if kept.iter().any(|reference| reference.ssrc == ssrc) {
                 continue;
             }
             let slot = slot_of(media.kind);
             let kind = media.kind.unwrap_or(MediaKind::Video);
             let start = self.rng.random_range(1..0x4000);
-            let down = DownTrack::new(key, media.mid, kind, ssrc, rtx_ssrc, media.codecs.clone(), media.extensions, start);
+            let mut down = DownTrack::new(key, media.mid, kind, ssrc, rtx_ssrc, media.codecs.clone(), media.extensions, start);
+            Protection::renegotiate(&mut down.protection, parity_stream(media), start);
             let down_key = self.broadcasts[broadcast].track_mut(slot).downs.insert(down);
             kept.push(DownRef { slot, key: down_key, ssrc, drawn_height: None });
         }
@@ -448,6 +451,12 @@ impl Engine {
             self.handovers.push_back((*worker, Handover::SourceGone { broadcast: broadcast.id }));
         }
     }
+}
+
+/// The parity stream agreed beside a down-track.
+fn parity_stream(media: &NegotiatedMedia) -> Option<(Ssrc, Pt)> {
+    let MediaRole::Down { fec_ssrc, .. } = media.role else { return None };
+    Some((fec_ssrc?, media.fec_pt?))
 }
 
 /// The first m-line of each kind in a role: the main pair. Further ones wait for guests and calls.

@@ -3,14 +3,17 @@
 use std::time::{Duration, Instant};
 
 use super::Engine;
+use crate::limits;
 use crate::sfu::codec::MediaKind;
 use crate::sfu::forward::Wire;
 use crate::sfu::peer::DownRef;
+use crate::sfu::protection::PathNews;
 use crate::sfu::rtp::id::Ssrc;
 use crate::sfu::rtp::rtcp::{ReportBlock, RtcpItem, nacked, parse_compound};
 use crate::sfu::rtp::rtcp_build;
 use crate::sfu::rtp::seq::WireSeq;
 use crate::sfu::tap::Handover;
+use crate::sfu::up_track::UpTrack;
 
 impl Engine {
     pub(super) fn handle_rtcp(&mut self, now: Instant, key: usize, compound: &[u8], wire: &mut impl Wire) {
@@ -68,7 +71,8 @@ impl Engine {
             }
         }
         let track = self.broadcasts[peer.broadcast].track_mut(down.slot);
-        let Some(down) = track.downs.get_mut(down.key) else { return };
+        let UpTrack { downs, layers, .. } = track;
+        let Some(down) = downs.get_mut(down.key) else { return };
         down.handle_report();
         let newest = down.report.newest;
         let rtt = newest.filter(|(middle, _)| block.lsr != 0 && *middle == block.lsr).map(|(_, sent)| {
@@ -76,6 +80,14 @@ impl Engine {
             now.saturating_duration_since(sent).saturating_sub(held)
         });
         peer.controller.handle_report_block(now, block.fraction_lost, rtt);
+        let sent_bps = down.sent_bps(layers);
+        if let Some(protection) = &mut down.protection {
+            let path = peer.controller.report();
+            let round_trip = path.rtt_ms.map(|ms| Duration::from_secs_f32(ms / 1000.0));
+            let has_queue = path.standing_queue_ms > limits::FEC_QUEUE_MAX.as_secs_f32() * 1000.0;
+            let room = path.estimate_bps.filter(|_| !has_queue).map_or(0.0, |estimate| estimate as f32 / sent_bps as f32);
+            protection.handle_report(PathNews { fraction_lost: block.fraction_lost, round_trip, room });
+        }
     }
 
     fn handle_nack(&mut self, now: Instant, key: usize, media: Ssrc, pid: u16, blp: u16, wire: &mut impl Wire) {

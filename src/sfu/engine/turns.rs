@@ -52,9 +52,7 @@ impl Engine {
             let sending = Sending { at, egress: &mut self.egress, buffer: &mut self.buffer, wire, counters: &mut self.counters };
             let Some(bytes) = retransmit(track, reference.key, seq, sending) else { continue };
             let Some(down) = track.downs.get_mut(reference.key) else { continue };
-            let shown = down.current().and_then(|shown| Some((track.layers.get(usize::from(shown.layer))?, shown.limit)));
-            let layer_bps = shown.map(|(layer, limit)| layer.meter.bitrate_bps(limit));
-            let rate_bps = replay_rate_bps(layer_bps.filter(|bps| *bps > 0), peer.controller.limit_bps());
+            let rate_bps = replay_rate_bps(Some(down.sent_bps(&track.layers)).filter(|bps| *bps > 0), peer.controller.limit_bps());
             peer.resends.handle_sent(now, ssrc, seq, bytes, rate_bps);
             down.delay_replay(now, bytes);
         }

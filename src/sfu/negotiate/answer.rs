@@ -49,7 +49,7 @@ pub enum MediaRole {
     /// The client sends.
     Up,
     /// We send.
-    Down { ssrc: Ssrc, rtx_ssrc: Option<Ssrc> },
+    Down { ssrc: Ssrc, rtx_ssrc: Option<Ssrc>, fec_ssrc: Option<Ssrc> },
     /// Nobody sends for now; the m-line stays in the session.
     Inactive,
     /// Not served; `reason` in words for the client's developer.
@@ -72,6 +72,8 @@ pub struct NegotiatedMedia {
     /// Streams the client announced, each with its RTX stream; empty for a client that leaves that to the MID and RID extensions.
     pub ssrcs: Vec<(Ssrc, Option<Ssrc>)>,
     pub feedback: Feedback,
+    /// The payload type of parity packets (`flexfec-03`) beside a down-track of video.
+    pub fec_pt: Option<Pt>,
 }
 
 /// A codec both sides know.
@@ -131,6 +133,7 @@ impl NegotiatedMedia {
             rids: Vec::new(),
             ssrcs: Vec::new(),
             feedback: Feedback::default(),
+            fec_pt: None,
         }
     }
 
@@ -223,10 +226,11 @@ fn agree(
             }
         }
     }
+    let fec_pt = line.payloads.iter().find(|payload| is_parity(payload)).map(|payload| payload.pt).filter(|_| matches!(wish, Wish::Down));
     let role = match wish {
         Wish::Up => MediaRole::Up,
         Wish::Inactive => MediaRole::Inactive,
-        Wish::Down => down_role(line.mid, &codecs, policy.previous, next_ssrc),
+        Wish::Down => down_role(line.mid, &codecs, fec_pt.is_some(), policy.previous, next_ssrc),
     };
     // Layers are told apart by their RID extension; without it there are none.
     let rids = if is_up && line.simulcast && extensions.id_of(ExtensionKind::Rid).is_some() {
@@ -235,7 +239,7 @@ fn agree(
         Vec::new()
     };
     let ssrcs = if is_up { line.ssrcs.clone() } else { Vec::new() };
-    NegotiatedMedia { mid: line.mid, kind: Some(kind), role, codecs, extensions, rids, ssrcs, feedback }
+    NegotiatedMedia { mid: line.mid, kind: Some(kind), role, codecs, extensions, rids, ssrcs, feedback, fec_pt }
 }
 
 const fn wish(direction: Direction, permissions: Permissions) -> Result<Wish, &'static str> {
@@ -252,16 +256,28 @@ const fn wish(direction: Direction, permissions: Permissions) -> Result<Wish, &'
     }
 }
 
-fn down_role(mid: Mid, codecs: &[NegotiatedCodec], previous: &[NegotiatedMedia], next_ssrc: &mut dyn FnMut() -> Ssrc) -> MediaRole {
+/// Protection of one stream of video as browsers have it.
+fn is_parity(payload: &OfferedPayload) -> bool {
+    payload.name.eq_ignore_ascii_case("flexfec-03")
+}
+
+fn down_role(
+    mid: Mid,
+    codecs: &[NegotiatedCodec],
+    has_fec: bool,
+    previous: &[NegotiatedMedia],
+    next_ssrc: &mut dyn FnMut() -> Ssrc,
+) -> MediaRole {
     let has_rtx = codecs.iter().any(|codec| codec.rtx_pt.is_some());
     let kept = previous.iter().find(|media| media.mid == mid).map(|media| media.role);
-    let (kept_ssrc, kept_rtx) = match kept {
-        Some(MediaRole::Down { ssrc, rtx_ssrc }) => (Some(ssrc), rtx_ssrc),
-        Some(MediaRole::Up | MediaRole::Inactive | MediaRole::Rejected { .. }) | None => (None, None),
+    let (kept_ssrc, kept_rtx, kept_fec) = match kept {
+        Some(MediaRole::Down { ssrc, rtx_ssrc, fec_ssrc }) => (Some(ssrc), rtx_ssrc, fec_ssrc),
+        Some(MediaRole::Up | MediaRole::Inactive | MediaRole::Rejected { .. }) | None => (None, None, None),
     };
     let ssrc = kept_ssrc.unwrap_or_else(&mut *next_ssrc);
-    let rtx_ssrc = has_rtx.then(|| kept_rtx.unwrap_or_else(next_ssrc));
-    MediaRole::Down { ssrc, rtx_ssrc }
+    let rtx_ssrc = has_rtx.then(|| kept_rtx.unwrap_or_else(&mut *next_ssrc));
+    let fec_ssrc = has_fec.then(|| kept_fec.unwrap_or_else(next_ssrc));
+    MediaRole::Down { ssrc, rtx_ssrc, fec_ssrc }
 }
 
 /// The offered codecs that we know, in the offer's order, each with the RTX payload type that repairs it.
@@ -438,12 +454,24 @@ fn write_media(out: &mut Lines, policy: &AnswerPolicy<'_>, offered: &OfferedMedi
         let layers: Vec<&str> = agreed.rids.iter().map(Rid::as_str).collect();
         line!(out, "a=simulcast:recv {}", layers.join(";"));
     }
-    if let MediaRole::Down { ssrc, rtx_ssrc } = agreed.role {
+    if let Some(payload) = offered.payloads.iter().find(|payload| agreed.fec_pt == Some(payload.pt)) {
+        let pt = payload.pt.0;
+        line!(out, "a=rtpmap:{pt} flexfec-03/{}", payload.clock_rate_hz);
+        for value in answered_feedback(payload, false) {
+            line!(out, "a=rtcp-fb:{pt} {value}");
+        }
+        // Microseconds within which a packet and its parity come. Ours come within a frame or two.
+        line!(out, "a=fmtp:{pt} repair-window={}", payload.parameter("repair-window").unwrap_or("10000000"));
+    }
+    if let MediaRole::Down { ssrc, rtx_ssrc, fec_ssrc } = agreed.role {
         line!(out, "a=msid:{CNAME}-{pair} {}-{}", offered.media_name, agreed.mid);
         if let Some(rtx) = rtx_ssrc {
             line!(out, "a=ssrc-group:FID {} {}", ssrc.0, rtx.0);
         }
-        for announced in std::iter::once(ssrc).chain(rtx_ssrc) {
+        if let Some(fec) = fec_ssrc {
+            line!(out, "a=ssrc-group:FEC-FR {} {}", ssrc.0, fec.0);
+        }
+        for announced in std::iter::once(ssrc).chain(rtx_ssrc).chain(fec_ssrc) {
             line!(out, "a=ssrc:{} cname:{CNAME}", announced.0);
         }
     }
@@ -453,10 +481,14 @@ fn write_media(out: &mut Lines, policy: &AnswerPolicy<'_>, offered: &OfferedMedi
 /// by naming that form first: loss on its way to us is everybody's, and sound has no retransmission.
 fn formats(agreed: &NegotiatedMedia) -> impl Iterator<Item = Pt> {
     let is_up = matches!(agreed.role, MediaRole::Up);
-    agreed.codecs.iter().flat_map(move |codec| {
-        let (first, behind) = if is_up { (codec.red_pt, None) } else { (None, codec.red_pt) };
-        first.into_iter().chain([codec.pt]).chain(behind).chain(codec.rtx_pt)
-    })
+    agreed
+        .codecs
+        .iter()
+        .flat_map(move |codec| {
+            let (first, behind) = if is_up { (codec.red_pt, None) } else { (None, codec.red_pt) };
+            first.into_iter().chain([codec.pt]).chain(behind).chain(codec.rtx_pt)
+        })
+        .chain(agreed.fec_pt)
 }
 
 fn write_codec(out: &mut Lines, codec: &NegotiatedCodec, payload: &OfferedPayload, is_up: bool) {

@@ -187,11 +187,12 @@ fn a_firefox_publisher_announces_its_streams_in_pairs() {
 
 #[test]
 fn a_viewer_gets_streams_that_belong_together() {
-    for name in ["chromium-view", "firefox-view"] {
+    for (name, fec_ssrc, sound) in [("chromium-view", Some(Ssrc(1003)), Ssrc(1004)), ("firefox-view", None, Ssrc(1003))] {
         let negotiated = answer(&golden_offer(name), VIEWER).unwrap();
         let [video, audio] = [MediaKind::Video, MediaKind::Audio].map(|kind| media(&negotiated, kind));
-        assert!(matches!(video.role, MediaRole::Down { ssrc: Ssrc(1001), rtx_ssrc: Some(Ssrc(1002)) }), "{name}");
-        assert!(matches!(audio.role, MediaRole::Down { ssrc: Ssrc(1003), rtx_ssrc: None }), "{name}");
+        assert_eq!(video.role, MediaRole::Down { ssrc: Ssrc(1001), rtx_ssrc: Some(Ssrc(1002)), fec_ssrc }, "{name}");
+        assert_eq!(audio.role, MediaRole::Down { ssrc: sound, rtx_ssrc: None, fec_ssrc: None }, "{name}");
+        assert_eq!(negotiated.sdp.contains("a=ssrc-group:FEC-FR 1001 1003\r\n"), fec_ssrc.is_some(), "{name}");
         assert!(video.feedback.remb && video.feedback.transport_cc, "{name}");
         assert!(negotiated.sdp.contains("a=ssrc-group:FID 1001 1002\r\n"), "{name}");
         let streams: Vec<&str> = negotiated.sdp.lines().filter_map(|line| line.strip_prefix("a=msid:")?.split(' ').next()).collect();

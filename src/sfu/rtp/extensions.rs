@@ -2,6 +2,8 @@
 //!
 //! Ids are negotiated per peer, so nothing is copied through: what a viewer gets is always written anew under the viewer's ids.
 
+use std::ops::Range;
+
 use super::header::{ExtensionBlock, RtpHeader};
 use super::id::{Mid, Rid};
 use crate::timeline::NtpTime;
@@ -137,6 +139,49 @@ pub struct PlayoutDelay {
     pub max_10ms: u16,
 }
 
+/// The elements of an extension block: their ids, and where in it their values stand. Ends before whatever is broken.
+struct Elements<'a> {
+    block: &'a [u8],
+    form: Option<Form>,
+    at: usize,
+}
+
+impl<'a> Elements<'a> {
+    /// `block`: without its own four bytes. Of an unknown profile there are none.
+    fn new(profile: u16, block: &'a [u8]) -> Self {
+        let form = match profile {
+            0xBEDE => Some(Form::OneByte),
+            0x1000..=0x100F => Some(Form::TwoByte),
+            _other_profile => None,
+        };
+        Self { block, form, at: 0 }
+    }
+}
+
+impl Iterator for Elements<'_> {
+    type Item = (u8, Range<usize>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let form = self.form?;
+        while self.block.get(self.at) == Some(&0) {
+            self.at += 1;
+        }
+        let head = *self.block.get(self.at)?;
+        let (id, len, start) = match form {
+            Form::OneByte => (head >> 4, usize::from(head & 0x0f) + 1, self.at + 1),
+            Form::TwoByte => (head, usize::from(*self.block.get(self.at + 1)?), self.at + 2),
+        };
+        // RFC 8285 section 4.2: id 0 with a length, and id 15, end the processing of the one-byte form.
+        let is_end = form == Form::OneByte && (id == 0 || id == 15);
+        if is_end || start + len > self.block.len() {
+            self.form = None;
+            return None;
+        }
+        self.at = start + len;
+        Some((id, start..self.at))
+    }
+}
+
 /// The elements of one received packet that we know. Borrowed from the packet, nothing allocated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Extensions<'a> {
@@ -159,42 +204,10 @@ impl<'a> Extensions<'a> {
         let mut found = Self::default();
         let Some(ExtensionBlock { profile, start, len }) = header.extension else { return found };
         let Some(block) = packet.get(start..start + len) else { return found };
-        match profile {
-            0xBEDE => found.read_one_byte_form(block, map),
-            0x1000..=0x100F => found.read_two_byte_form(block, map),
-            _other_profile => {}
+        for (id, value) in Elements::new(profile, block) {
+            found.take(map.kind_of(id), &block[value]);
         }
         found
-    }
-
-    fn read_one_byte_form(&mut self, mut rest: &'a [u8], map: &ExtensionMap) {
-        while let [head, after @ ..] = rest {
-            if *head == 0 {
-                rest = after;
-                continue;
-            }
-            let (id, len) = (head >> 4, usize::from(head & 0x0f) + 1);
-            // RFC 8285 section 4.2: id 0 with a length, and id 15, end the processing.
-            if id == 0 || id == 15 || after.len() < len {
-                return;
-            }
-            let (value, next) = after.split_at(len);
-            self.take(map.kind_of(id), value);
-            rest = next;
-        }
-    }
-
-    fn read_two_byte_form(&mut self, mut rest: &'a [u8], map: &ExtensionMap) {
-        while let [id, after @ ..] = rest {
-            if *id == 0 {
-                rest = after;
-                continue;
-            }
-            let [len, after @ ..] = after else { return };
-            let Some((value, next)) = after.split_at_checked(usize::from(*len)) else { return };
-            self.take(map.kind_of(*id), value);
-            rest = next;
-        }
     }
 
     fn take(&mut self, kind: Option<ExtensionKind>, value: &'a [u8]) {
@@ -263,7 +276,7 @@ pub fn write_extensions(map: &ExtensionMap, ext: &EgressExtensions<'_>, out: &mu
         Some(0 | 17..) => Form::TwoByte,
         Some(1..=16) | None => Form::OneByte,
     };
-    let mut block = BlockWriter { map, form, out, len: 4 };
+    let mut block = BlockWriter { map, form, out, len: BLOCK_HEADER_LEN };
     if let Some(seq) = ext.transport_cc {
         block.element(ExtensionKind::TransportCc, &seq.to_be_bytes());
     }
@@ -295,10 +308,23 @@ pub fn write_extensions(map: &ExtensionMap, ext: &EgressExtensions<'_>, out: &mu
     block.finish()
 }
 
+/// Where behind the fixed header of a packet, which begins with a block written by [`write_extensions`], those values stand that are of the
+/// moment of sending. Who recovers a packet cannot know them, so protection counts them as zero, as browsers do.
+pub fn sending_values(map: &ExtensionMap, rest: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let (profile, words) = rest.first_chunk().map_or((0, 0), |&[a, b, c, d]| (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])));
+    let elements = rest.get(BLOCK_HEADER_LEN..BLOCK_HEADER_LEN + usize::from(words) * 4).unwrap_or_default();
+    Elements::new(profile, elements)
+        .filter(|(id, _)| matches!(map.kind_of(*id), Some(ExtensionKind::TransportCc | ExtensionKind::AbsSendTime)))
+        .map(|(_, value)| value.start + BLOCK_HEADER_LEN..value.end + BLOCK_HEADER_LEN)
+}
+
 /// The 24 bits of abs-send-time: seconds in 6.18 fixed point, modulo 64 s.
 pub const fn abs_send_time_24(now: NtpTime) -> u32 {
     (now.0 >> 14) as u32 & 0x00ff_ffff
 }
+
+/// Profile and length.
+const BLOCK_HEADER_LEN: usize = 4;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
@@ -333,7 +359,7 @@ impl BlockWriter<'_> {
     }
 
     fn finish(self) -> usize {
-        if self.len == 4 {
+        if self.len == BLOCK_HEADER_LEN {
             return 0;
         }
         let end = self.len.next_multiple_of(4);

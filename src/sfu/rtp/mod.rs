@@ -7,6 +7,7 @@
 //! Every reader takes hostile bytes: it never panics and never allocates.
 
 pub mod extensions;
+pub mod flexfec;
 pub mod header;
 pub mod id;
 #[cfg(test)]

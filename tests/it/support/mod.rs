@@ -10,6 +10,7 @@
 pub(crate) mod client;
 pub(crate) mod decoder;
 pub(crate) mod docs;
+pub(crate) mod flexfec;
 pub(crate) mod layered;
 pub(crate) mod link;
 pub(crate) mod media;

@@ -3,6 +3,7 @@
 use courtside::sfu::codec::Codec;
 
 /// Identifiers that our clients offer.
+pub(crate) const EXT_ABS_SEND_TIME: u8 = 2;
 pub(crate) const EXT_TRANSPORT_CC: u8 = 4;
 pub(crate) const EXT_MID: u8 = 9;
 pub(crate) const EXT_DEPENDENCY: u8 = 13;
@@ -11,6 +12,7 @@ pub(crate) const EXT_REPAIRED_RID: u8 = 11;
 pub(crate) const OPUS_PT: u8 = 111;
 /// Opus with redundancy.
 pub(crate) const RED_PT: u8 = 63;
+pub(crate) const FEC_PT: u8 = 49;
 
 /// What the client's transport says of itself.
 pub(crate) struct Transport<'a> {
@@ -40,7 +42,7 @@ pub(crate) enum Streams<'a> {
 
 pub(crate) fn publish(transport: &Transport<'_>, codec: Codec, streams: &Streams<'_>, audio_ssrc: u32) -> String {
     let mut sdp = session();
-    video(&mut sdp, transport, "sendonly", &[codec]);
+    video(&mut sdp, transport, "sendonly", &[codec], false);
     match streams {
         Streams::Simulcast(rids) => {
             for rid in *rids {
@@ -56,9 +58,9 @@ pub(crate) fn publish(transport: &Transport<'_>, codec: Codec, streams: &Streams
     sdp + &format!("a=ssrc:{audio_ssrc} cname:sim\r\n")
 }
 
-pub(crate) fn view(transport: &Transport<'_>, codecs: &[Codec]) -> String {
+pub(crate) fn view(transport: &Transport<'_>, codecs: &[Codec], fec: bool) -> String {
     let mut sdp = session();
-    video(&mut sdp, transport, "recvonly", codecs);
+    video(&mut sdp, transport, "recvonly", codecs, fec);
     audio(&mut sdp, transport, "recvonly");
     sdp
 }
@@ -67,12 +69,13 @@ fn session() -> String {
     "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\na=extmap-allow-mixed\r\na=msid-semantic: WMS\r\n".into()
 }
 
-fn video(sdp: &mut String, transport: &Transport<'_>, direction: &str, codecs: &[Codec]) {
-    let pts: Vec<String> = codecs.iter().map(|codec| payload_types(*codec)).map(|(pt, rtx)| format!("{pt} {rtx}")).collect();
+fn video(sdp: &mut String, transport: &Transport<'_>, direction: &str, codecs: &[Codec], fec: bool) {
+    let mut pts: Vec<String> = codecs.iter().map(|codec| payload_types(*codec)).map(|(pt, rtx)| format!("{pt} {rtx}")).collect();
+    pts.extend(fec.then(|| FEC_PT.to_string()));
     *sdp += &format!("m=video 9 UDP/TLS/RTP/SAVPF {}\r\n", pts.join(" "));
     head(sdp, transport, 0);
     *sdp += &format!(
-        "a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time\r\n\
+        "a=extmap:{EXT_ABS_SEND_TIME} http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time\r\n\
          a=extmap:{EXT_TRANSPORT_CC} http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n\
          a=extmap:{EXT_MID} urn:ietf:params:rtp-hdrext:sdes:mid\r\n\
          a=extmap:{EXT_RID} urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n\
@@ -90,6 +93,10 @@ fn video(sdp: &mut String, transport: &Transport<'_>, direction: &str, codecs: &
             *sdp += &format!("a=fmtp:{pt} level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n");
         }
         *sdp += &format!("a=rtpmap:{rtx} rtx/90000\r\na=fmtp:{rtx} apt={pt}\r\n");
+    }
+    if fec {
+        *sdp +=
+            &format!("a=rtpmap:{FEC_PT} flexfec-03/90000\r\na=rtcp-fb:{FEC_PT} transport-cc\r\na=fmtp:{FEC_PT} repair-window=10000000\r\n");
     }
 }
 
@@ -123,6 +130,8 @@ pub(crate) struct Answer {
     /// SSRC and retransmission SSRC of what we are sent.
     pub video: Option<(u32, Option<u32>)>,
     pub audio: Option<u32>,
+    /// SSRC of the parity beside the video.
+    pub fec: Option<u32>,
 }
 
 impl Answer {
@@ -137,6 +146,8 @@ impl Answer {
             let mut ssrcs: Vec<u32> = section.lines().filter(|line| line.starts_with("a=ssrc:")).filter_map(ssrc_of).collect();
             ssrcs.dedup();
             if section.starts_with("video") {
+                answer.fec =
+                    section.lines().find_map(|line| line.strip_prefix("a=ssrc-group:FEC-FR ")?.split(' ').nth(1)?.trim().parse().ok());
                 answer.video = ssrcs.first().map(|first| (*first, ssrcs.get(1).copied()));
             } else if section.starts_with("audio") {
                 answer.audio = ssrcs.first().copied();

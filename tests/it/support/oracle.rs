@@ -10,7 +10,8 @@ use courtside::limits;
 use courtside::sfu::codec::MediaKind;
 use courtside::timeline::NtpTime;
 
-use super::offer::{Answer, OPUS_PT, RED_PT};
+use super::flexfec::Recovery;
+use super::offer::{Answer, FEC_PT, OPUS_PT, RED_PT};
 use super::wire::{self, Rtcp, Rtp, Unwrapper};
 
 /// A switch may move the timestamp by the time that passed and this much more.
@@ -230,6 +231,9 @@ impl Stretch {
 struct Track {
     ssrc: Option<u32>,
     rtx_ssrc: Option<u32>,
+    fec_ssrc: Option<u32>,
+    /// What was sent of it, to tell what its parity must be.
+    recovery: Recovery,
     unwrapper: Unwrapper,
     stretches: Vec<Stretch>,
     highest: i64,
@@ -257,6 +261,7 @@ pub(crate) struct Judge {
     pub video_packets: u64,
     pub audio_packets: u64,
     pub rtx_packets: u64,
+    pub parity_packets: u64,
     /// Packets of sound with earlier ones in them.
     pub redundant: u64,
     pub switches: u64,
@@ -274,7 +279,12 @@ pub(crate) struct Judge {
 
 impl Judge {
     pub(crate) fn new(name: String, worker: u8, answer: &Answer) -> Self {
-        let video = Track { ssrc: answer.video.map(|(ssrc, _)| ssrc), rtx_ssrc: answer.video.and_then(|(_, rtx)| rtx), ..Track::default() };
+        let video = Track {
+            ssrc: answer.video.map(|(ssrc, _)| ssrc),
+            rtx_ssrc: answer.video.and_then(|(_, rtx)| rtx),
+            fec_ssrc: answer.fec,
+            ..Track::default()
+        };
         let audio = Track { ssrc: answer.audio, ..Track::default() };
         Self { name, worker, video, audio, strict_holes: true, ..Self::default() }
     }
@@ -293,8 +303,13 @@ impl Judge {
             self.check_retransmission(&rtp, payload, ledger);
         } else if Some(rtp.ssrc) == self.video.ssrc {
             self.video_packets += 1;
+            self.video.recovery.handle_media(plain);
             self.first_video_at.get_or_insert(now);
             self.check_media(now, &rtp, payload, MediaKind::Video, ledger);
+        } else if Some(rtp.ssrc) == self.video.fec_ssrc {
+            self.parity_packets += 1;
+            assert_eq!(rtp.pt, FEC_PT);
+            self.video.recovery.check(self.video.ssrc.expect("it protects something"), payload);
         } else if Some(rtp.ssrc) == self.audio.ssrc {
             self.audio_packets += 1;
             if rtp.pt == RED_PT {

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::decoder::Decoder;
-use super::offer::{EXT_TRANSPORT_CC, OPUS_PT, RED_PT};
+use super::flexfec::Recovery;
+use super::offer::{Answer, EXT_TRANSPORT_CC, OPUS_PT, RED_PT};
 use super::oracle::Ledger;
-use super::wire::{self, Unwrapper};
+use super::wire::{self, Rtp, Unwrapper};
 
 const REPORTER: u32 = 0x00c0_ffee;
 /// A hole is younger than this when reordering may still fill it.
@@ -45,6 +46,10 @@ pub(crate) struct Receiver {
     pub repairs: bool,
     video_ssrc: Option<u32>,
     rtx_ssrc: Option<u32>,
+    fec_ssrc: Option<u32>,
+    recovery: Recovery,
+    /// Packets that parity brought back.
+    pub recovered: u64,
     unwrapper: Unwrapper,
     highest: Option<i64>,
     first: Option<i64>,
@@ -75,21 +80,24 @@ pub(crate) struct Receiver {
     origin: Instant,
     expected_before: i64,
     received_before: u64,
-    received: u64,
+    pub received: u64,
     /// Middle of the NTP time of the newest sender report of the video, and when it came.
     sender_report: Option<(u32, Instant)>,
 }
 
 impl Receiver {
-    pub(crate) fn new(now: Instant, video: Option<(u32, Option<u32>)>, reports: Reports) -> Self {
+    pub(crate) fn new(now: Instant, answer: &Answer, reports: Reports) -> Self {
         Self {
             reports,
             learns_round_trip: false,
             round_trip: None,
             asks_after: NACK_AFTER,
             repairs: true,
-            video_ssrc: video.map(|(ssrc, _)| ssrc),
-            rtx_ssrc: video.and_then(|(_, rtx)| rtx),
+            video_ssrc: answer.video.map(|(ssrc, _)| ssrc),
+            rtx_ssrc: answer.video.and_then(|(_, rtx)| rtx),
+            fec_ssrc: answer.fec,
+            recovery: Recovery::default(),
+            recovered: 0,
             unwrapper: Unwrapper::default(),
             highest: None,
             first: None,
@@ -160,16 +168,12 @@ impl Receiver {
         let payload = &plain[rtp.payload.clone()];
         if Some(rtp.ssrc) == self.video_ssrc {
             self.received += 1;
-            let seq = self.unwrapper.unwrap(rtp.seq);
-            if payload.is_empty() {
-                self.handle_number(now, seq);
-                return self.decoder.handle_empty(now, seq);
-            }
-            let published = ledger.find(payload, rtp.pt).expect("judged before");
-            let layer = ledger.stream(published.stream).layer.expect("video");
-            self.seen.push(Seen { at: now, layer, arrived: published.arrived });
-            self.handle_number(now, seq);
-            self.decoder.handle(now, seq, rtp.time, rtp.marker, published, ledger.stream(published.stream));
+            self.recovery.handle_media(plain);
+            self.handle_video(now, &rtp, payload, ledger);
+            self.handle_recovered(now, ledger);
+        } else if Some(rtp.ssrc) == self.fec_ssrc {
+            self.recovery.handle_parity(payload);
+            self.handle_recovered(now, ledger);
         } else if Some(rtp.ssrc) == self.rtx_ssrc {
             if let Some(seq) = self.unwrapper.peek(u16::from_be_bytes([payload[0], payload[1]]))
                 && self.missing.remove(&seq).is_some()
@@ -191,6 +195,32 @@ impl Receiver {
             self.pli_due = None;
         } else if self.pli_due.is_none() {
             self.pli_due = Some(self.pli_at.map_or(now, |at| now.max(at + PLI_AGAIN)));
+        }
+    }
+
+    fn handle_video(&mut self, now: Instant, rtp: &Rtp, payload: &[u8], ledger: &Ledger) {
+        let seq = self.unwrapper.unwrap(rtp.seq);
+        self.handle_number(now, seq);
+        if payload.is_empty() {
+            return self.decoder.handle_empty(now, seq);
+        }
+        let published = ledger.find(payload, rtp.pt).expect("judged before");
+        let stream = ledger.stream(published.stream);
+        self.seen.push(Seen { at: now, layer: stream.layer.expect("video"), arrived: published.arrived });
+        self.decoder.handle(now, seq, rtp.time, rtp.marker, published, stream);
+    }
+
+    fn handle_recovered(&mut self, now: Instant, ledger: &Ledger) {
+        while let Some(packet) = self.recovery.next() {
+            let rtp = wire::parse_rtp(&packet);
+            // It may have been sent again and come by that way.
+            if self.unwrapper.peek(rtp.seq).is_some_and(|seq| self.got.contains(&seq)) {
+                continue;
+            }
+            self.recovered += 1;
+            let payload = &packet[rtp.payload.clone()];
+            assert!(payload.is_empty() || ledger.find(payload, rtp.pt).is_some(), "what is brought back was published");
+            self.handle_video(now, &rtp, payload, ledger);
         }
     }
 

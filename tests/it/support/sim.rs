@@ -59,6 +59,8 @@ pub(crate) struct Viewer {
     pub reports: Reports,
     pub down: Path,
     pub up: Path,
+    /// Takes parity packets, as Chromium.
+    pub fec: bool,
     /// See [`Receiver::deaf_for`].
     pub deaf_for: Duration,
 }
@@ -72,6 +74,7 @@ impl Default for Viewer {
             reports: Reports::TransportFeedback,
             down: Path::default(),
             up: Path::default(),
+            fec: true,
             deaf_for: Duration::ZERO,
         }
     }
@@ -107,7 +110,7 @@ pub(crate) const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 pub(crate) struct Sim {
     pub now: Instant,
-    start: Instant,
+    pub start: Instant,
     pub engines: Vec<Engine>,
     pub seats: Vec<Seat>,
     pub events: Vec<(Instant, SfuEvent)>,
@@ -246,7 +249,7 @@ impl Sim {
         let answer = Answer::parse(&answer.sdp);
         let judge = Judge::new(client.name.clone(), worker, &answer);
         if client.encoder.is_none() {
-            client.receiver = Some(Receiver::new(self.now, answer.video, Reports::TransportFeedback));
+            client.receiver = Some(Receiver::new(self.now, &answer, Reports::TransportFeedback));
         }
         client.handle_answer(answer);
         self.seats.push(Seat { client, peer, broadcast, worker, judge, up: Link::new(paths.0), down: Link::new(paths.1), gone: None });
@@ -284,7 +287,7 @@ impl Sim {
 
     fn view_as(&mut self, broadcast: BroadcastId, viewer: &Viewer, permissions: Permissions) -> Result<Who, SfuError> {
         let client = self.client(format!("viewer {}", self.seats.len()), viewer.worker);
-        let offer = offer::view(&client.transport(), &viewer.codecs);
+        let offer = offer::view(&client.transport(), &viewer.codecs, viewer.fec);
         let request = AddPeer { broadcast, permissions, offer, choice: viewer.choice };
         let who = self.seat(client, broadcast, viewer.worker, request, (viewer.up, viewer.down))?;
         self.receiver_mut(who).reports = viewer.reports;

@@ -27,30 +27,41 @@ pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
 }
 
+/// The header extensions of a packet, by where their values stand.
+pub(crate) fn extension_ranges(packet: &[u8]) -> Vec<(u8, Range<usize>)> {
+    let mut found = Vec::new();
+    let start = 12 + 4 * usize::from(packet[0] & 15);
+    if packet[0] & 0x10 == 0 {
+        return found;
+    }
+    let profile = u16_at(packet, start);
+    let mut at = start + 4;
+    let end = at + 4 * usize::from(u16_at(packet, start + 2));
+    while at < end {
+        let (id, len, head) = match profile {
+            _ if packet[at] == 0 => {
+                at += 1;
+                continue;
+            }
+            0xbede => (packet[at] >> 4, usize::from(packet[at] & 15) + 1, 1),
+            0x1000..=0x100f => (packet[at], usize::from(packet[at + 1]), 2),
+            other => panic!("extension profile {other:#x}"),
+        };
+        found.push((id, at + head..at + head + len));
+        at += head + len;
+    }
+    assert!(at == end, "an element beyond its block");
+    found
+}
+
 /// Reads a packet in clear; what we are sent must be well-formed, so anything else panics.
 pub(crate) fn parse_rtp(packet: &[u8]) -> Rtp {
     assert_eq!(packet[0] >> 6, 2, "version");
     let mut at = 12 + 4 * usize::from(packet[0] & 15);
-    let mut extensions = Vec::new();
     if packet[0] & 0x10 != 0 {
-        let (profile, words) = (u16_at(packet, at), usize::from(u16_at(packet, at + 2)));
-        at += 4;
-        let mut body = &packet[at..at + 4 * words];
-        at += 4 * words;
-        while let Some(&first) = body.first() {
-            let (id, len, head) = match profile {
-                _ if first == 0 => {
-                    body = &body[1..];
-                    continue;
-                }
-                0xbede => (first >> 4, usize::from(first & 15) + 1, 1),
-                0x1000..=0x100f => (first, usize::from(body[1]), 2),
-                other => panic!("extension profile {other:#x}"),
-            };
-            extensions.push((id, body[head..head + len].to_vec()));
-            body = &body[head + len..];
-        }
+        at += 4 + 4 * usize::from(u16_at(packet, at + 2));
     }
+    let extensions = extension_ranges(packet).into_iter().map(|(id, range)| (id, packet[range].to_vec())).collect();
     let padding = if packet[0] & 0x20 != 0 { usize::from(packet[packet.len() - 1]) } else { 0 };
     Rtp {
         pt: packet[1] & 127,
