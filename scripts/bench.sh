@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
 # Measures a release build on this machine. `--json`: one object a line, as docs/benchmarks.md describes, which also says what each does.
 #
-#   scripts/bench.sh glass|join|loss|step|fairness|latency|soak|scaling|hostile|peers [--json] [options of the benchmark]
+#   scripts/bench.sh glass|join|loss|step|fairness|latency|soak|scaling|hostile|peers|forward [--json] [options of the benchmark]
 #   scripts/bench.sh fanout [options of the load generator] (--help lists them)
 #   scripts/bench.sh all [FOLDER]    everything, as JSON lines and plots in a folder; about an hour and a half
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-names='glass, join, loss, step, fairness, latency, soak, scaling, hostile, peers, fanout, all'
+names='glass, join, loss, step, fairness, latency, soak, scaling, hostile, peers, forward, fanout, all'
 name=${1:-}
 case $name in
   '' | -h | --help) sed -n '2,6p' "$0" | sed 's/^# \?//'; exit 0 ;;
   glass | join | loss | step) run=(node "tests/browser/bench/$name.mjs") browser=yes ;;
   # A peer that is measured beside us in the same run: Debian's Janus, without the service its package starts.
   fairness | latency | soak | scaling | hostile | peers) run=(node "tests/browser/bench/$name.mjs") browser=no ;;
-  fanout) run=() browser=no ;;
+  forward | fanout) run=() browser=no ;;
   all) run=() browser=yes ;;
   *) fail "there is no benchmark $name: $names" ;;
 esac
@@ -46,6 +46,7 @@ all() {
   one glass-vp8 glass --codec=VP8
   one join join --joins=12
   one join-40ms join --joins=12 --round-trip=40
+  one forward forward
   one fanout fanout --viewers 300
   one scaling scaling
   one latency latency
@@ -62,6 +63,9 @@ all() {
 if [ "$name" = all ]; then
   all "${1:-target/bench}"
   exit
+fi
+if [ "$name" = forward ]; then
+  exec cargo bench --quiet --bench forward -- "$@"
 fi
 [ "$name" = fanout ] || exec "${run[@]}" "$@"
 

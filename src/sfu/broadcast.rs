@@ -104,6 +104,14 @@ impl Broadcast {
         !self.subscribers.is_empty() || self.tracks.iter().any(|track| !track.downs.is_empty())
     }
 
+    /// Whether to ask the publisher for key frames now.
+    pub fn poll_keyframes(&mut self, now: Instant) -> bool {
+        let is_watched = self.is_watched();
+        let arriving = if is_watched { self.tracks[TrackSlot::MainVideo.index()].layers.as_slice() } else { &[] };
+        let watched = (0..).zip(arriving).filter(|(_, layer)| layer.is_active(now)).map(|(index, _)| index);
+        self.keyframes.poll(now, watched)
+    }
+
     /// Nobody is left and nobody is subscribed: it can be forgotten.
     pub fn is_abandoned(&self) -> bool {
         self.peers == 0 && self.subscribers.is_empty()

@@ -12,7 +12,8 @@ use crate::limits::{KEYFRAME_CADENCE, KEYFRAME_NEED_KEPT, KEYFRAME_REQUEST_INTER
 #[derive(Debug, Default)]
 pub struct KeyframeSchedule {
     asked_at: Option<Instant>,
-    arrived_at: Option<Instant>,
+    /// By layer: an encoder may make key frames of one layer alone, at every change of scene.
+    arrived_at: [Option<Instant>; LAYERS_MAX],
     /// By layer: a key frame on one layer does not help those who wait for another.
     needs: [Option<Need>; LAYERS_MAX],
 }
@@ -34,14 +35,16 @@ impl KeyframeSchedule {
 
     /// A key frame began on a layer. A need of that layer older than it is met.
     pub fn handle_keyframe(&mut self, now: Instant, layer: u8) {
-        self.arrived_at = Some(now);
+        if let Some(arrived_at) = self.arrived_at.get_mut(usize::from(layer)) {
+            *arrived_at = Some(now);
+        }
         if let Some(need) = self.needs.get_mut(usize::from(layer)) {
             *need = None;
         }
     }
 
-    /// Whether to ask now. `watched`: at least one viewer or tap is there.
-    pub fn poll(&mut self, now: Instant, watched: bool) -> bool {
+    /// Whether to ask now. `watched`: the layers that arrive, while at least one viewer or tap is there.
+    pub fn poll(&mut self, now: Instant, watched: impl Iterator<Item = u8>) -> bool {
         for need in &mut self.needs {
             *need = need.filter(|need| now.saturating_duration_since(need.repeated) < KEYFRAME_NEED_KEPT);
         }
@@ -53,17 +56,15 @@ impl KeyframeSchedule {
     }
 
     /// When [`Self::poll`] will next say yes, as things stand.
-    fn due_at(&self, watched: bool) -> Option<Instant> {
+    fn due_at(&self, watched: impl Iterator<Item = u8>) -> Option<Instant> {
         let earliest = self.asked_at.map(|asked| asked + KEYFRAME_REQUEST_INTERVAL_MIN);
         if let Some(needed) = self.needs.iter().flatten().map(|need| need.since).min() {
             return Some(earliest.map_or(needed, |earliest| earliest.max(needed)));
         }
-        if !watched {
-            return None;
-        }
-        // The cadence runs from the last key frame or request, whichever is later; encoders that pace themselves are left alone.
-        let last = self.asked_at.max(self.arrived_at)?;
-        Some(last + KEYFRAME_CADENCE)
+        // The cadence runs from a layer's last key frame or the last request, whichever is later; encoders that pace all of them are left alone.
+        // A layer that never had one is waited for, or needed by somebody.
+        let oldest = watched.filter_map(|layer| self.arrived_at.get(usize::from(layer)).copied().flatten()).min()?;
+        Some(self.asked_at.max(Some(oldest))? + KEYFRAME_CADENCE)
     }
 }
 
@@ -73,6 +74,29 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
+    const ALL: std::ops::Range<u8> = 0..3;
+
+    #[test]
+    fn a_layer_that_makes_its_own_key_frames_keeps_none_from_the_others() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut schedule = KeyframeSchedule::default();
+        (0..3).for_each(|layer| schedule.handle_keyframe(start, layer));
+        let mut asked = Vec::new();
+        for ms in (0..5000).step_by(10) {
+            if ms % 600 == 0 {
+                schedule.handle_keyframe(at(ms), 2);
+            }
+            if schedule.poll(at(ms), ALL) {
+                (0..3).for_each(|layer| schedule.handle_keyframe(at(ms + 50), layer));
+                asked.push(ms);
+            }
+        }
+        assert_eq!(asked, [2000, 4050]);
+        assert!(!schedule.poll(at(6150), 2..3), "those that are paused are not asked for");
+        assert!(schedule.poll(at(6150), ALL));
+    }
+
     #[test]
     fn needs_merge_into_one_request_per_interval() {
         let start = Instant::now();
@@ -81,7 +105,7 @@ mod tests {
         for ms in 0..1000 {
             let now = start + Duration::from_millis(ms);
             schedule.need(now, 0);
-            asked += u32::from(schedule.poll(now, true));
+            asked += u32::from(schedule.poll(now, ALL));
         }
         assert_eq!(asked, 2, "at 0 and 500 ms");
     }
@@ -92,9 +116,9 @@ mod tests {
         let mut schedule = KeyframeSchedule::default();
         schedule.handle_keyframe(start, 0);
         let later = start + KEYFRAME_CADENCE;
-        assert!(!schedule.poll(later, false));
-        assert!(schedule.poll(later, true));
-        assert!(!schedule.poll(later + Duration::from_millis(1), true));
+        assert!(!schedule.poll(later, 0..0));
+        assert!(schedule.poll(later, ALL));
+        assert!(!schedule.poll(later + Duration::from_millis(1), ALL));
     }
 
     #[test]
@@ -102,13 +126,13 @@ mod tests {
         let start = Instant::now();
         let mut schedule = KeyframeSchedule::default();
         schedule.need(start, 1);
-        assert!(schedule.poll(start, true));
-        assert!(schedule.poll(start + KEYFRAME_REQUEST_INTERVAL_MIN, true), "still needed, asked again");
+        assert!(schedule.poll(start, ALL));
+        assert!(schedule.poll(start + KEYFRAME_REQUEST_INTERVAL_MIN, ALL), "still needed, asked again");
         schedule.handle_keyframe(start + Duration::from_millis(600), 0);
         schedule.need(start + Duration::from_millis(900), 1);
-        assert!(schedule.poll(start + Duration::from_millis(1000), true), "another layer's key frame is no help");
+        assert!(schedule.poll(start + Duration::from_millis(1000), ALL), "another layer's key frame is no help");
         schedule.handle_keyframe(start + Duration::from_millis(1100), 1);
-        assert!(!schedule.poll(start + Duration::from_millis(1600), true));
+        assert!(!schedule.poll(start + Duration::from_millis(1600), ALL));
     }
 
     #[test]
@@ -116,7 +140,7 @@ mod tests {
         let start = Instant::now();
         let mut schedule = KeyframeSchedule::default();
         schedule.need(start, 2);
-        assert!(schedule.poll(start, true));
-        assert!(!schedule.poll(start + KEYFRAME_NEED_KEPT, true), "its viewer has left");
+        assert!(schedule.poll(start, ALL));
+        assert!(!schedule.poll(start + KEYFRAME_NEED_KEPT, ALL), "its viewer has left");
     }
 }

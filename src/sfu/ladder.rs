@@ -44,12 +44,15 @@ impl Offered {
 /// A fall-back must save at least this share of the bit rate: less is not worth half the frames.
 const FALL_BACK_SAVES_PERCENT: u64 = 20;
 
-/// What arrives of one stream, by its layers: bit rates and frame rates over intervals of a second.
+/// What arrives of one stream, by its layers: bit rates over two intervals of a second, which is the cadence of key frames, so that what is
+/// offered does not rise and fall with them; frame rates over one.
 #[derive(Debug, Default)]
 pub struct LayerMeter {
     since: Option<Instant>,
     bytes: [[u32; TEMPORAL_MAX]; SPATIAL_MAX],
     frames: u32,
+    /// Over the last full interval, and over that and the one before.
+    last_bps: [[u32; TEMPORAL_MAX]; SPATIAL_MAX],
     bitrate_bps: [[u32; TEMPORAL_MAX]; SPATIAL_MAX],
     frames_per_second: f32,
     /// When each spatial layer last came.
@@ -75,7 +78,11 @@ impl LayerMeter {
         let elapsed = now.saturating_duration_since(since);
         if elapsed >= Self::INTERVAL {
             let seconds = elapsed.as_secs_f32();
-            self.bitrate_bps = self.bytes.map(|row| row.map(|bytes| (bytes as f32 * 8.0 / seconds) as u32));
+            let before = std::mem::replace(&mut self.last_bps, self.bytes.map(|row| row.map(|bytes| (bytes as f32 * 8.0 / seconds) as u32)));
+            for ((mean, last), before) in self.bitrate_bps.iter_mut().flatten().zip(self.last_bps.as_flattened()).zip(before.as_flattened()) {
+                // What did not come before, or does not come any more, has no mean.
+                *mean = if *last == 0 || *before == 0 { *last } else { last / 2 + before / 2 };
+            }
             self.frames_per_second = self.frames as f32 / seconds;
             (self.since, self.bytes, self.frames) = (Some(now), Default::default(), 0);
         }
@@ -88,7 +95,7 @@ impl LayerMeter {
         }
     }
 
-    /// Bits per second up to a limit, over the last full interval.
+    /// Bits per second up to a limit, over the last two full intervals.
     pub fn bitrate_bps(&self, limit: Limit) -> u32 {
         let rows = self.bitrate_bps.iter().take(usize::from(limit.spatial) + 1);
         rows.flat_map(|row| row.iter().take(usize::from(limit.temporal) + 1)).sum()

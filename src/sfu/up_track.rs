@@ -71,7 +71,7 @@ impl Layer {
         self.ring.get(seq).or_else(|| self.group.get(seq))
     }
 
-    /// Bits per second over the last full interval.
+    /// Bits per second over the last two full intervals.
     pub fn bitrate_bps(&self) -> u32 {
         self.meter.bitrate_bps(Limit::NONE)
     }

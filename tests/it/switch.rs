@@ -85,6 +85,29 @@ fn a_narrow_path_gets_a_smaller_layer_and_a_wide_one_the_large_one_again() {
 }
 
 #[test]
+fn who_takes_no_retransmissions_climbs_by_trying_and_leaves_what_does_not_fit() {
+    let mut sim = Sim::new(6, 1);
+    let broadcast = sim.broadcast();
+    sim.publish(broadcast, Show::simulcast(Codec::Vp8));
+    let viewer = sim.view(broadcast, &Viewer { rtx: false, fec: false, down: Path::narrow(400_000), ..Viewer::default() });
+    let shows = |sim: &Sim, layer| sim.receiver(viewer).last_video().is_some_and(|seen| seen.layer == layer);
+    sim.run_ms(30_000);
+    let since = sim.now;
+    sim.run_ms(30_000);
+    let seen = &sim.receiver(viewer).seen;
+    let top = seen.iter().filter(|packet| packet.at > since && packet.layer == 2).count();
+    let all = seen.iter().filter(|packet| packet.at > since).count();
+    assert!(all > 500 && top * 5 < all, "{top} of {all}: tries that fail are rare and short");
+    sim.seats[viewer].down.path = Path::default();
+    let took = sim.run_until(90_000, |sim| shows(sim, 2));
+    sim.run_ms(5000);
+    assert!(shows(&sim, 2), "it stays, after {took:?}");
+    let [_, _, resent, ..] = sim.seats[viewer].judge.counts();
+    assert_eq!(resent, 0);
+    sim.finish();
+}
+
+#[test]
 fn a_layer_that_dies_is_replaced_and_taken_up_again() {
     let mut sim = Sim::new(6, 1);
     let broadcast = sim.broadcast();

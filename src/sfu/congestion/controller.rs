@@ -71,6 +71,8 @@ pub struct Controller {
     probe_padding: f64,
     /// Bytes sent when that was last counted.
     counted: u64,
+    /// The client takes what can fill up a probe.
+    has_padding: bool,
 }
 
 impl Default for Controller {
@@ -94,6 +96,7 @@ impl Default for Controller {
             padding: PADDING_AT_START,
             probe_padding: 0.0,
             counted: 0,
+            has_padding: true,
         }
     }
 }
@@ -102,7 +105,16 @@ impl Controller {
     /// What may be sent now.
     pub fn budget(&self, now: Instant) -> Budget {
         if self.estimator.has_feedback() {
-            Budget { estimate_bps: self.estimator.estimate_bps(), proven_bps: self.estimator.proven_bps(now) }
+            let measured = Budget { estimate_bps: self.estimator.estimate_bps(), proven_bps: self.estimator.proven_bps(now) };
+            if self.has_padding || measured.estimate_bps < f64::from(self.demand.current_bps) {
+                return measured;
+            }
+            // Nothing can be sent to find out what else would fit: that is tried, as where nothing is measured.
+            let tried = self.reported.budget(now, &self.demand);
+            Budget {
+                estimate_bps: measured.estimate_bps.max(tried.estimate_bps),
+                proven_bps: measured.proven_bps.max(tried.proven_bps),
+            }
         } else {
             self.reported.budget(now, &self.demand)
         }
@@ -152,8 +164,15 @@ impl Controller {
     pub fn set_demand(&mut self, now: Instant, demand: Demand, shared: &mut SharedPath) {
         if demand.current_bps != self.demand.current_bps {
             shared.handle_demand(self.demand.current_bps, demand.current_bps);
-            self.reported.handle_change(now);
             let before = self.demand.current_bps;
+            let [smaller, larger] = [before.min(demand.current_bps), before.max(demand.current_bps)].map(f64::from);
+            if larger > smaller * CLIMB_MIN {
+                self.reported.handle_change(now);
+                if !self.has_padding && before > 0 && demand.current_bps > before {
+                    // A try: what was measured so far is no argument against it.
+                    self.estimator.presume(now, larger * UP_MARGIN);
+                }
+            }
             if before == 0 && demand.next_bps.is_none() {
                 self.easing.handle_all_at_once();
             }
@@ -163,6 +182,11 @@ impl Controller {
             }
         }
         (self.demand, self.presumed) = (demand, false);
+    }
+
+    /// Whether the client takes retransmissions, which fill up probes.
+    pub fn set_has_padding(&mut self, has_padding: bool) {
+        self.has_padding = has_padding;
     }
 
     /// The viewer asks for as much as this: it is tried, unless it just failed.

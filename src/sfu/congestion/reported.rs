@@ -12,6 +12,7 @@ const LOSS_BAD: f64 = 0.10;
 const LOSS_CLEAN: f64 = 0.02;
 /// A clean path for this long is worth a try.
 const CLEAN_MIN: Duration = Duration::from_secs(3);
+const TRY_MARGIN: f64 = 1.1;
 /// Believed this long without a new one.
 const REMB_KEPT: Duration = Duration::from_secs(5);
 
@@ -50,7 +51,8 @@ impl ReportedPath {
 
     pub(super) fn budget(&self, now: Instant, demand: &Demand) -> Budget {
         let current = f64::from(demand.current_bps);
-        let next = demand.next_bps.map_or(current, f64::from) * UP_MARGIN;
+        // A little more, because layers' rates vary from one look to the next, and a try is a try.
+        let next = demand.next_bps.map_or(current, f64::from) * UP_MARGIN * TRY_MARGIN;
         let clean = self.clean_since.is_some_and(|since| now.saturating_duration_since(since) >= CLEAN_MIN);
         let remb = self.remb.filter(|(at, _)| elapsed(now, Some(*at)) < REMB_KEPT).map(|(_, bps)| bps);
         let bps = match remb {

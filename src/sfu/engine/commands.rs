@@ -285,6 +285,8 @@ impl Engine {
             kept.push(DownRef { slot, key: down_key, ssrc, drawn_height: None });
         }
         self.peers[key].downs = kept;
+        let has_padding = media.iter().any(|media| matches!(media.role, MediaRole::Down { rtx_ssrc: Some(_), .. }));
+        self.peers[key].controller.set_has_padding(has_padding);
         if self.peers[key].connected {
             if let Some(route) = self.route(key) {
                 self.follow_path(now, key, route.destination.address().ip());

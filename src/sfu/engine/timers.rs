@@ -121,9 +121,8 @@ impl Engine {
                 self.emit(SfuEvent::Speaking { peer, broadcast: id, speaking, level_dbov });
             }
             let broadcast = &mut self.broadcasts[key];
-            let watched = broadcast.is_watched();
             if let Some(publisher) = publisher
-                && broadcast.keyframes.poll(now, watched)
+                && broadcast.poll_keyframes(now)
             {
                 self.request_keyframes(publisher, wire);
             }

@@ -1,6 +1,6 @@
 // More viewers, and more workers: what a packet costs, and what a viewer costs in memory.
 //
-//   scaling.mjs [--json] [--few=100] [--many=1000] [--seconds=10] [--runs=3] [--sink-viewers=600] [--sink-packets=1200]
+//   scaling.mjs [--json] [--few=100] [--many=1000] [--seconds=10] [--runs=3] [--sink-viewers=600] [--sink-packets=6000]
 //
 // Two workers are compared with one while they send into sockets that nobody reads, so that what a reader costs on the same machine does not
 // count: the generator does nothing meanwhile but publish more than is wanted. It shares the cores with the workers, and the system decides.
@@ -12,7 +12,7 @@ const many = numberOption('many', 1_000);
 const seconds = numberOption('seconds', 10);
 const runs = numberOption('runs', 3);
 const sinkViewers = numberOption('sink-viewers', 600);
-const sinkPackets = numberOption('sink-packets', 1_200);
+const sinkPackets = numberOption('sink-packets', 6_000);
 const PACKETS = 60;
 
 /** The same load with few and with many viewers, on one fresh server: CPU per packet of each, and memory between them. */

@@ -58,10 +58,15 @@ pub(crate) fn publish(transport: &Transport<'_>, codec: Codec, streams: &Streams
     sdp + &format!("a=ssrc:{audio_ssrc} cname:sim\r\n")
 }
 
-pub(crate) fn view(transport: &Transport<'_>, codecs: &[Codec], fec: bool) -> String {
+/// `rtx`: takes retransmissions.
+pub(crate) fn view(transport: &Transport<'_>, codecs: &[Codec], rtx: bool, fec: bool) -> String {
     let mut sdp = session();
     video(&mut sdp, transport, "recvonly", codecs, fec);
     audio(&mut sdp, transport, "recvonly");
+    if !rtx {
+        // The payload types stay in the m-line without a meaning.
+        sdp = sdp.lines().filter(|line| !line.contains(" rtx/") && !line.contains(" apt=")).map(|line| format!("{line}\r\n")).collect();
+    }
     sdp
 }
 

@@ -59,6 +59,8 @@ pub(crate) struct Viewer {
     pub reports: Reports,
     pub down: Path,
     pub up: Path,
+    /// Takes retransmissions.
+    pub rtx: bool,
     /// Takes parity packets, as Chromium.
     pub fec: bool,
     /// See [`Receiver::deaf_for`].
@@ -74,6 +76,7 @@ impl Default for Viewer {
             reports: Reports::TransportFeedback,
             down: Path::default(),
             up: Path::default(),
+            rtx: true,
             fec: true,
             deaf_for: Duration::ZERO,
         }
@@ -287,7 +290,7 @@ impl Sim {
 
     fn view_as(&mut self, broadcast: BroadcastId, viewer: &Viewer, permissions: Permissions) -> Result<Who, SfuError> {
         let client = self.client(format!("viewer {}", self.seats.len()), viewer.worker);
-        let offer = offer::view(&client.transport(), &viewer.codecs, viewer.fec);
+        let offer = offer::view(&client.transport(), &viewer.codecs, viewer.rtx, viewer.fec);
         let request = AddPeer { broadcast, permissions, offer, choice: viewer.choice };
         let who = self.seat(client, broadcast, viewer.worker, request, (viewer.up, viewer.down))?;
         self.receiver_mut(who).reports = viewer.reports;
