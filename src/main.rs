@@ -9,8 +9,8 @@ use courtside::config::{Config, LogConfig, LogFormat};
 use courtside::demo;
 use courtside::ids::UserId;
 use courtside::selftest::{self, Finding};
-use courtside::server::{self, DATABASE_FILE, TOKEN_KEY_FILE};
-use courtside::store::{Role, Store, UserRecord};
+use courtside::server::{self, TOKEN_KEY_FILE};
+use courtside::store::{self, Role, Store, UserRecord};
 use courtside::telemetry;
 
 /// Wrong usage or configuration, as other programs have it.
@@ -50,6 +50,18 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             runtime.block_on(demo::run(options))?;
         }
         Command::Token(args) => println!("{}", mint(&args)?),
+        Command::Backup(args) => {
+            let database = server::database(args.database_url.as_deref(), &args.data_dir)?;
+            runtime.block_on(store::backup(&database, &args.file))?;
+            eprintln!("copied {database} to {}; {} is not in it: keep a copy of that too", args.file.display(), TOKEN_KEY_FILE);
+        }
+        Command::Restore(args) => {
+            let database = server::database(args.database_url.as_deref(), &args.data_dir)?;
+            match runtime.block_on(store::restore(&database, &args.file))? {
+                Some(replaced) => eprintln!("restored {database}; what was there before is {}", replaced.display()),
+                None => eprintln!("restored {database}"),
+            }
+        }
         Command::User(args) => println!("{}", runtime.block_on(add_user(&args))?),
     }
     // After a second signal something may still be under way: it is not waited for.
@@ -83,7 +95,7 @@ fn mint(args: &TokenArgs) -> anyhow::Result<String> {
 }
 
 async fn add_user(args: &UserArgs) -> anyhow::Result<String> {
-    let store = Store::open(&args.data_dir.join(DATABASE_FILE)).await?;
+    let store = Store::open(&server::database(args.database_url.as_deref(), &args.data_dir)?).await?;
     let tokens = Tokens::load_or_make(&args.data_dir.join(TOKEN_KEY_FILE))?;
     let roles = if args.operator { vec![Role::Operator] } else { Vec::new() };
     let user = UserRecord { id: UserId::random(&mut rand::rng()), name: args.name.clone(), roles, created_at_ms: unix_s() * 1000 };

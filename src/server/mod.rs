@@ -15,7 +15,7 @@ mod web;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -28,13 +28,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::accounts::{KeyError, Tokens};
 use crate::api;
-use crate::config::{Config, Tls};
+use crate::config::{Config, Secret, Tls};
 use crate::limits;
 use crate::selftest::{self, Finding};
 use crate::signaling::ice_servers::{IceServers, TurnRest};
 use crate::signaling::protocol::IceServer;
 use crate::signaling::{self, Live, LiveParts, Settings};
-use crate::store::{Store, StoreError};
+use crate::store::{Database, Store, StoreError};
 use crate::telemetry::Metrics;
 use connections::{Addresses, Connections};
 use health::Health;
@@ -55,6 +55,8 @@ pub enum ServerError {
     Host(Vec<Finding>),
     #[error("the data directory {} cannot be used: {source}", path.display())]
     DataDir { path: PathBuf, source: io::Error },
+    #[error("database_url must be {0}")]
+    DatabaseUrl(&'static str),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -105,7 +107,7 @@ impl Server {
         check_host(&config)?;
         let data_dir = &config.data_dir;
         std::fs::create_dir_all(data_dir).map_err(|source| ServerError::DataDir { path: data_dir.clone(), source })?;
-        let store = Store::open(&data_dir.join(DATABASE_FILE)).await?;
+        let store = Store::open(&database(config.database_url.as_ref().map(Secret::expose), data_dir)?).await?;
         let tokens = Tokens::load_or_make(&data_dir.join(TOKEN_KEY_FILE))?;
         let tls = tls::acceptor(&config.tls, data_dir)?;
         let is_tls = tls.is_some();
@@ -192,6 +194,17 @@ pub async fn run(config: Config, metrics: Metrics) -> Result<(), ServerError> {
         () = signals.next() => tracing::warn!("ended at once"),
     }
     Ok(())
+}
+
+/// The database that a URL names; without one SQLite in the data directory.
+///
+/// # Errors
+/// `DatabaseUrl`.
+pub fn database(url: Option<&str>, data_dir: &Path) -> Result<Database, ServerError> {
+    match url {
+        Some(url) => Database::parse(url).map_err(ServerError::DatabaseUrl),
+        None => Ok(Database::Sqlite(data_dir.join(DATABASE_FILE))),
+    }
 }
 
 fn base_url(address: SocketAddr, is_tls: bool) -> String {

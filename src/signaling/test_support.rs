@@ -60,7 +60,7 @@ impl Node {
 
     pub(crate) async fn start(open_publish: bool, open_view: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("test.db")).await.unwrap();
+        let store = Store::open_file(&dir.path().join("test.db")).await.unwrap();
         let (handle, events, sfu) = fake::start();
         let settings = Settings {
             open_publish,
