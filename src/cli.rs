@@ -47,7 +47,10 @@ pub struct UserArgs {
     pub data_dir: PathBuf,
     pub database_url: Option<String>,
     pub name: String,
+    /// With one, the user can sign in; the password is the first line of standard input.
+    pub email: Option<String>,
     pub operator: bool,
+    pub broadcaster: bool,
     pub ttl_s: u64,
 }
 
@@ -106,6 +109,8 @@ pub fn command() -> clap::Command {
                     .about("Create a user and print a token for it")
                     .arg(Arg::new("name").value_name("NAME").required(true).help("The name others see"))
                     .arg(Arg::new("operator").long("operator").action(ArgAction::SetTrue).help("May do everything on this installation"))
+                    .arg(Arg::new("broadcaster").long("broadcaster").action(ArgAction::SetTrue).help("May make broadcasts"))
+                    .arg(text("email", "ADDRESS", "Make an account that can sign in; its password is the first line of standard input"))
                     .arg(ttl("365d"))
                     .arg(data_dir_arg("Where the database and the signing key are"))
                     .arg(database_url_arg()),
@@ -216,7 +221,9 @@ pub fn parse_command_line(args: impl IntoIterator<Item = OsString>) -> Result<Co
                 data_dir: data_dir(matches),
                 database_url: string(matches, "database-url"),
                 name: string(matches, "name").expect("is required"),
+                email: string(matches, "email"),
                 operator: matches.get_flag("operator"),
+                broadcaster: matches.get_flag("broadcaster"),
                 ttl_s: ttl_s(matches),
             })
         }
@@ -313,8 +320,9 @@ mod tests {
 
     #[test]
     fn an_operator_is_added_by_name() {
-        let Command::User(args) = parse("courtside user add Ann --operator").unwrap() else { panic!("not user") };
-        assert!(args.operator);
+        let Command::User(args) = parse("courtside user add Ann --operator --email a@b.org").unwrap() else { panic!("not user") };
+        assert!(args.operator && !args.broadcaster);
+        assert_eq!(args.email.as_deref(), Some("a@b.org"));
         assert_eq!(args.name, "Ann");
     }
 

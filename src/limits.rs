@@ -43,8 +43,8 @@ pub const PICTURE_BYTES_MAX: usize = 128 * 1024;
 pub const ACCESS_TOKEN_TTL: Duration = Duration::from_secs(5 * 60);
 /// A device that does not come back for this long is signed out.
 pub const SIGN_IN_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
-/// The refresh token before the present one is still good for an access token this long: tabs that share the cookie refresh at once.
-pub const REFRESH_GRACE: Duration = Duration::from_secs(10);
+/// The refresh token before the present one is still answered this long: tabs that share the cookie refresh at once, and answers get lost.
+pub const REFRESH_GRACE: Duration = Duration::from_secs(30);
 /// Devices on which one person is signed in. More: the one used longest ago is signed out.
 pub const SIGN_INS_PER_USER_MAX: u32 = 20;
 /// Characters kept of what a browser calls itself.
@@ -72,6 +72,8 @@ pub const RATE_LETTER_PER_MAILBOX: (u32, Duration) = (3, Duration::from_secs(600
 pub const RATE_CODE: (u32, Duration) = (10, Duration::from_secs(6));
 pub const RATE_CONFIRMED: (u32, Duration) = (10, Duration::from_secs(20));
 pub const RATE_CHANGE: (u32, Duration) = (30, Duration::from_secs(2));
+/// A client that is told to come back is told to wait at least this long.
+pub const RETRY_AFTER_MIN: Duration = Duration::from_secs(1);
 /// Addresses, people and mailboxes counted at once, 16 bytes each. Full: newcomers are refused until somebody's allowance is whole again.
 pub const RATE_KEYS_MAX: usize = 100_000;
 
@@ -294,6 +296,8 @@ pub const ENDED_KEPT: Duration = Duration::from_secs(600);
 pub const IDLE_KEPT: Duration = Duration::from_secs(14 * 24 * 3600);
 /// How long a broadcast that was live when the server stopped waits for its publisher, who reconnects with back-off and jitter.
 pub const PUBLISHER_RETURN_AFTER_RESTART: Duration = Duration::from_secs(45);
+/// Moderators of one broadcast. Full: refused.
+pub const MODERATORS_MAX: usize = 100;
 /// Characters of a slug.
 pub const SLUG_MAX: usize = 64;
 /// Characters of a title. Longer: refused.

@@ -22,12 +22,14 @@ pub(crate) fn grants(policy: Policy, who: Option<&Claims>, broadcast: &Broadcast
 fn has(policy: Policy, who: Option<&Claims>, broadcast: &Broadcast, grant: Grant) -> bool {
     let is_theirs = who.is_some_and(|claims| claims.operator || broadcast.owner == Some(claims.sub));
     let is_granted = who.is_some_and(|claims| claims.grants.contains(&grant) && covers(claims, &broadcast.id.to_string(), &broadcast.slug));
+    let is_moderator = who.is_some_and(|claims| !claims.guest && broadcast.moderators().contains(&claims.sub));
+    let is_moderation = is_moderator && matches!(grant, Grant::View | Grant::Chat | Grant::Moderate);
     let is_open = match grant {
         Grant::View => policy.open_view,
         Grant::Publish => policy.open_publish && broadcast.owner.is_none(),
         Grant::Chat | Grant::Call | Grant::Moderate => false,
     };
-    is_theirs || is_granted || is_open
+    is_theirs || is_granted || is_moderation || is_open
 }
 
 /// Refuses unless `who` has `grant`; says whether a token would help.
@@ -39,10 +41,20 @@ pub(crate) fn demand(policy: Policy, who: Option<&Claims>, broadcast: &Broadcast
     }
 }
 
+/// Refuses all but the owner and operators.
+pub(crate) fn demand_ownership(who: Option<&Claims>, broadcast: &Broadcast) -> Result<(), Refusal> {
+    match who {
+        None => Err(Refusal::TokenNeeded),
+        Some(claims) if claims.operator || broadcast.owner == Some(claims.sub) => Ok(()),
+        Some(_) => Err(Refusal::NotYours),
+    }
+}
+
 /// Whether `who` may make a broadcast, under `slug` when one is asked for. A token for one broadcast makes only that one.
 pub(crate) fn demand_creation(policy: Policy, who: Option<&Claims>, slug: Option<&str>) -> Result<(), Refusal> {
     let is_granted = who.is_some_and(|claims| {
         claims.operator
+            || claims.broadcaster
             || claims.grants.contains(&Grant::Publish)
                 && claims.broadcast.as_deref().is_none_or(|only| slug.is_some_and(|slug| slug == only))
     });
@@ -77,6 +89,7 @@ mod tests {
             broadcast: broadcast.map(str::to_owned),
             grants: grants.to_vec(),
             operator: false,
+            broadcaster: false,
             guest: true,
         }
     }
@@ -109,6 +122,27 @@ mod tests {
         assert_eq!(demand_creation(CLOSED, Some(&by_slug), Some("final")), Ok(()));
         assert_eq!(demand_creation(CLOSED, Some(&by_slug), None), Err(Refusal::MayNotBroadcast));
         assert_eq!(demand_creation(CLOSED, None, None), Err(Refusal::TokenNeeded));
+    }
+
+    #[test]
+    fn a_moderator_moderates_one_broadcast_and_publishes_none() {
+        let mut moderated = broadcast(Some(1));
+        moderated.add_moderator(UserId::from_bits(5)).unwrap();
+        let account = Claims { guest: false, ..claims(5, &[], None) };
+        assert_eq!(grants(CLOSED, Some(&account), &moderated), [Grant::View, Grant::Chat, Grant::Moderate]);
+        assert_eq!(grants(CLOSED, Some(&account), &broadcast(Some(1))), []);
+        assert_eq!(grants(CLOSED, Some(&claims(5, &[], None)), &moderated), [], "a guest is not the account of that id");
+        assert_eq!(demand_ownership(Some(&account), &moderated), Err(Refusal::NotYours));
+        assert!(moderated.remove_moderator(UserId::from_bits(5)));
+        assert_eq!(grants(CLOSED, Some(&account), &moderated), []);
+    }
+
+    #[test]
+    fn a_broadcaster_makes_broadcasts_and_has_no_say_on_those_of_others() {
+        let broadcaster = Claims { broadcaster: true, guest: false, ..claims(5, &[], None) };
+        assert_eq!(demand_creation(CLOSED, Some(&broadcaster), Some("derby")), Ok(()));
+        assert_eq!(grants(CLOSED, Some(&broadcaster), &broadcast(Some(1))), []);
+        assert_eq!(grants(CLOSED, Some(&broadcaster), &broadcast(Some(5))).len(), 5);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use axum::body::Bytes;
 use super::details::Details;
 use crate::ids::{BroadcastId, PeerId, UserId};
 use crate::limits::{
-    ENDED_KEPT, IDLE_KEPT, LAYER_RATES_ANNOUNCE_INTERVAL, PUBLISHER_RETURN_AFTER_RESTART, PUBLISHER_RETURN_WINDOW,
+    ENDED_KEPT, IDLE_KEPT, LAYER_RATES_ANNOUNCE_INTERVAL, MODERATORS_MAX, PUBLISHER_RETURN_AFTER_RESTART, PUBLISHER_RETURN_WINDOW,
     VIEWERS_ANNOUNCE_INTERVAL,
 };
 use crate::sfu::codec::{Codec, MediaKind};
@@ -274,6 +274,25 @@ impl Broadcast {
 
     pub(crate) const fn poster_version(&self) -> u32 {
         self.poster_version
+    }
+
+    pub(crate) const fn moderators(&self) -> &BTreeSet<UserId> {
+        &self.moderators
+    }
+
+    pub(crate) fn add_moderator(&mut self, user: UserId) -> Result<(), Refusal> {
+        if self.moderators.len() >= MODERATORS_MAX && !self.moderators.contains(&user) {
+            return Err(Refusal::Full("moderators of this broadcast"));
+        }
+        self.changed.record |= self.moderators.insert(user);
+        Ok(())
+    }
+
+    /// `false`: they were none.
+    pub(crate) fn remove_moderator(&mut self, user: UserId) -> bool {
+        let was_one = self.moderators.remove(&user);
+        self.changed.record |= was_one;
+        was_one
     }
 
     /// Reserves the publisher's place for one attempt. The peer that must be removed first is returned: the same credential takes over.
