@@ -14,6 +14,8 @@ pub const STORE_READERS: u32 = 4;
 pub const STORE_CONNECTIONS: u32 = 16;
 /// How long a statement waits for one of them, and the start for the first. Longer: it fails.
 pub const STORE_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long PostgreSQL works on one statement. Longer: it is cancelled and fails.
+pub const STORE_STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Broadcasts in one person's export, the most recent first. More: left out.
 pub const BROADCASTS_EXPORTED_MAX: u32 = 10_000;
 /// Guests who have become accounts within the life of a guest token: their old tokens are refused from memory, 16 bytes each. More: the

@@ -73,4 +73,6 @@ pub fn router(live: Live) -> Router {
 #[cfg(test)]
 mod account_tests;
 #[cfg(test)]
+mod openapi_tests;
+#[cfg(test)]
 mod tests;

@@ -20,9 +20,9 @@ pub(crate) fn grants(policy: Policy, who: Option<&Claims>, broadcast: &Broadcast
 }
 
 fn has(policy: Policy, who: Option<&Claims>, broadcast: &Broadcast, grant: Grant) -> bool {
-    let is_theirs = who.is_some_and(|claims| claims.operator || broadcast.owner == Some(claims.sub));
-    let is_granted = who.is_some_and(|claims| claims.grants.contains(&grant) && covers(claims, &broadcast.id.to_string(), &broadcast.slug));
-    let is_moderator = who.is_some_and(|claims| !claims.guest && broadcast.moderators().contains(&claims.sub));
+    let is_theirs = who.is_some_and(|claims| owns(claims, broadcast));
+    let is_granted = who.is_some_and(|claims| claims.grants.contains(&grant) && covers(claims, broadcast));
+    let is_moderator = who.is_some_and(|claims| !claims.guest && broadcast.moderators().contains(&claims.sub) && covers(claims, broadcast));
     let is_moderation = is_moderator && matches!(grant, Grant::View | Grant::Chat | Grant::Moderate);
     let is_open = match grant {
         Grant::View => policy.open_view,
@@ -45,7 +45,7 @@ pub(crate) fn demand(policy: Policy, who: Option<&Claims>, broadcast: &Broadcast
 pub(crate) fn demand_ownership(who: Option<&Claims>, broadcast: &Broadcast) -> Result<(), Refusal> {
     match who {
         None => Err(Refusal::TokenNeeded),
-        Some(claims) if claims.operator || broadcast.owner == Some(claims.sub) => Ok(()),
+        Some(claims) if owns(claims, broadcast) => Ok(()),
         Some(_) => Err(Refusal::NotYours),
     }
 }
@@ -70,8 +70,13 @@ pub(crate) fn credential(who: Option<&Claims>) -> Credential {
     who.map_or(Credential::Anonymous, |claims| Credential::User(claims.sub))
 }
 
-fn covers(claims: &Claims, id: &str, slug: &str) -> bool {
-    claims.broadcast.as_deref().is_none_or(|only| only == id || only == slug)
+/// A token for one broadcast, which its owner may have handed to a camera crew, is not the owner on another.
+fn owns(claims: &Claims, broadcast: &Broadcast) -> bool {
+    claims.operator || broadcast.owner == Some(claims.sub) && covers(claims, broadcast)
+}
+
+fn covers(claims: &Claims, broadcast: &Broadcast) -> bool {
+    claims.broadcast.as_deref().is_none_or(|only| only == broadcast.slug || only == broadcast.id.to_string())
 }
 
 #[cfg(test)]
@@ -119,6 +124,8 @@ mod tests {
         assert_eq!(grants(CLOSED, Some(&by_slug), &broadcast(None)), [Grant::View, Grant::Publish]);
         assert_eq!(grants(CLOSED, Some(&by_id), &broadcast(None)), [Grant::View]);
         assert_eq!(grants(CLOSED, Some(&elsewhere), &broadcast(None)), []);
+        assert_eq!(grants(CLOSED, Some(&elsewhere), &broadcast(Some(3))), [], "although its bearer owns that one too");
+        assert_eq!(grants(CLOSED, Some(&by_slug), &broadcast(Some(3))).len(), 5);
         assert_eq!(demand_creation(CLOSED, Some(&by_slug), Some("final")), Ok(()));
         assert_eq!(demand_creation(CLOSED, Some(&by_slug), None), Err(Refusal::MayNotBroadcast));
         assert_eq!(demand_creation(CLOSED, None, None), Err(Refusal::TokenNeeded));
