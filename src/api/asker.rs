@@ -107,8 +107,8 @@ fn behind_proxy(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     if !peer.is_loopback() {
         return peer;
     }
-    let lists = headers.get_all(FORWARDED_FOR).into_iter().filter_map(|value| value.to_str().ok());
-    lists.last().and_then(|list| list.rsplit(',').next()).and_then(|last| last.trim().parse().ok()).unwrap_or(peer)
+    let mut lists = headers.get_all(FORWARDED_FOR).into_iter().filter_map(|value| value.to_str().ok());
+    lists.next_back().and_then(|list| list.rsplit(',').next()).and_then(|last| last.trim().parse().ok()).unwrap_or(peer)
 }
 
 /// Refuses what another site made somebody's browser send (CSRF). Two locks besides the cookie's `SameSite=Strict`: a header that other
