@@ -19,6 +19,8 @@ done
 need_toolchains
 # The demo's tests encode a little of its match.
 need ffmpeg ffmpeg
+# The store's tests start a private PostgreSQL, whose programs Debian keeps out of the path.
+compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need initdb postgresql
 if [ $browser = yes ]; then
   need chromium chromium
   need firefox-esr firefox-esr

@@ -19,6 +19,16 @@ pub enum Command {
     Demo(DemoOptions),
     Token(TokenArgs),
     User(UserArgs),
+    Backup(CopyArgs),
+    Restore(CopyArgs),
+}
+
+/// `courtside backup` and `courtside restore`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyArgs {
+    pub data_dir: PathBuf,
+    pub database_url: Option<String>,
+    pub file: PathBuf,
 }
 
 /// `courtside token`.
@@ -35,8 +45,12 @@ pub struct TokenArgs {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserArgs {
     pub data_dir: PathBuf,
+    pub database_url: Option<String>,
     pub name: String,
+    /// With one, the user can sign in; the password is the first line of standard input.
+    pub email: Option<String>,
     pub operator: bool,
+    pub broadcaster: bool,
     pub ttl_s: u64,
 }
 
@@ -95,10 +109,20 @@ pub fn command() -> clap::Command {
                     .about("Create a user and print a token for it")
                     .arg(Arg::new("name").value_name("NAME").required(true).help("The name others see"))
                     .arg(Arg::new("operator").long("operator").action(ArgAction::SetTrue).help("May do everything on this installation"))
+                    .arg(Arg::new("broadcaster").long("broadcaster").action(ArgAction::SetTrue).help("May make broadcasts"))
+                    .arg(text("email", "ADDRESS", "Make an account that can sign in; its password is the first line of standard input"))
                     .arg(ttl("365d"))
-                    .arg(data_dir_arg("Where the database and the signing key are")),
+                    .arg(data_dir_arg("Where the database and the signing key are"))
+                    .arg(database_url_arg()),
             ),
         )
+        .subcommand(copy_command("backup", "Copy the database to a file, also while the server runs", "The file to make"))
+        .subcommand(copy_command("restore", "Put a backup in the place of the database, while the server does not run", "The backup"))
+}
+
+fn copy_command(name: &'static str, about: &'static str, file: &'static str) -> clap::Command {
+    let file = Arg::new("file").value_name("FILE").required(true).value_parser(value_parser!(PathBuf)).help(file);
+    clap::Command::new(name).about(about).arg(file).arg(data_dir_arg("Where the database is")).arg(database_url_arg())
 }
 
 fn key_arg(key: &Key) -> Arg {
@@ -109,7 +133,7 @@ fn key_arg(key: &Key) -> Arg {
     // Values stay texts here, so that all wrong ones are reported together.
     let arg = arg.allow_negative_numbers(true);
     match key.kind {
-        Kind::One => arg.action(ArgAction::Set).hide_env_values(key.toml == "turn_secret"),
+        Kind::One => arg.action(ArgAction::Set).hide_env_values(key.is_secret()),
         Kind::Many => arg.action(ArgAction::Append).value_delimiter(','),
         Kind::Switch => arg.action(ArgAction::Set).num_args(0..=1).require_equals(true).default_missing_value("true"),
     }
@@ -136,6 +160,11 @@ fn data_dir_arg(help: &'static str) -> Arg {
         .default_value(DATA_DIR_DEFAULT)
         .value_parser(value_parser!(PathBuf))
         .help(help)
+}
+
+fn database_url_arg() -> Arg {
+    let key = KEYS.iter().find(|key| key.toml == "database_url").expect("is in the table");
+    Arg::new("database-url").long(key.flag).env(key.env).hide_env_values(true).value_name(key.value).help(key.help)
 }
 
 fn ttl(default: &'static str) -> Arg {
@@ -169,6 +198,11 @@ pub fn parse_command_line(args: impl IntoIterator<Item = OsString>) -> Result<Co
     let matches = command().try_get_matches_from(args)?;
     let string = |matches: &ArgMatches, name: &str| matches.get_one::<String>(name).cloned();
     let data_dir = |matches: &ArgMatches| matches.get_one::<PathBuf>("data-dir").cloned().expect("has a default");
+    let copy_args = |matches: &ArgMatches| CopyArgs {
+        data_dir: data_dir(matches),
+        database_url: string(matches, "database-url"),
+        file: matches.get_one::<PathBuf>("file").cloned().expect("is required"),
+    };
     let ttl_s = |matches: &ArgMatches| matches.get_one::<u64>("ttl").copied().expect("has a default");
     Ok(match matches.subcommand().expect("a sub-command is required") {
         ("serve", matches) => Command::Serve(configuration(matches)?),
@@ -185,11 +219,16 @@ pub fn parse_command_line(args: impl IntoIterator<Item = OsString>) -> Result<Co
             let (_, matches) = matches.subcommand().expect("a sub-command is required");
             Command::User(UserArgs {
                 data_dir: data_dir(matches),
+                database_url: string(matches, "database-url"),
                 name: string(matches, "name").expect("is required"),
+                email: string(matches, "email"),
                 operator: matches.get_flag("operator"),
+                broadcaster: matches.get_flag("broadcaster"),
                 ttl_s: ttl_s(matches),
             })
         }
+        ("backup", matches) => Command::Backup(copy_args(matches)),
+        ("restore", matches) => Command::Restore(copy_args(matches)),
         (other, _) => unreachable!("clap knows no sub-command {other}"),
     })
 }
@@ -281,8 +320,17 @@ mod tests {
 
     #[test]
     fn an_operator_is_added_by_name() {
-        let Command::User(args) = parse("courtside user add Ann --operator").unwrap() else { panic!("not user") };
-        assert!(args.operator);
+        let Command::User(args) = parse("courtside user add Ann --operator --email a@b.org").unwrap() else { panic!("not user") };
+        assert!(args.operator && !args.broadcaster);
+        assert_eq!(args.email.as_deref(), Some("a@b.org"));
         assert_eq!(args.name, "Ann");
+    }
+
+    #[test]
+    fn backups_are_of_the_database_that_a_url_names() {
+        let Command::Backup(args) = parse("courtside backup monday.db --database-url sqlite:x.db").unwrap() else { panic!("not backup") };
+        assert_eq!((args.file.to_str(), args.database_url.as_deref()), (Some("monday.db"), Some("sqlite:x.db")));
+        assert!(matches!(parse("courtside restore monday.db"), Ok(Command::Restore(_))));
+        assert!(parse("courtside backup").is_err());
     }
 }

@@ -104,6 +104,10 @@ id!(
     SessionId
 );
 id!(
+    /// One device on which a person is signed in.
+    SignInId
+);
+id!(
     /// A point on a broadcast's timeline that the broadcaster has marked.
     MarkerId
 );

@@ -35,6 +35,7 @@ pub fn new_guest(rng: &mut impl Rng, now_unix_s: u64) -> Claims {
         broadcast: None,
         grants: Vec::new(),
         operator: false,
+        broadcaster: false,
         guest: true,
     }
 }

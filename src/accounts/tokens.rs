@@ -3,19 +3,25 @@
 //! A token is both identity (`sub`, `name`) and capability (`grants`, perhaps for one `broadcast` only). Nothing here reads a clock.
 //! Invariant: only HS256 is ever accepted, whatever the token's header says.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::sync::{Arc, RwLock};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use ring::hmac;
 use ring::rand::SecureRandom;
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::Grant;
 use crate::ids::UserId;
-use crate::limits::TOKEN_BYTES_MAX;
+use crate::limits::{CLAIMED_GUESTS_MAX, TOKEN_BYTES_MAX};
 use crate::store::secret_file;
 
+const NEVER_POISONED: &str = "no panic happens while the lock is held";
 /// HS256 wants a key at least as long as its hash (RFC 7518 section 3.2).
 const KEY_LEN: usize = 32;
 
@@ -36,9 +42,19 @@ pub struct Claims {
     /// May do everything on this installation.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub operator: bool,
+    /// May make broadcasts also where not everybody may.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub broadcaster: bool,
     /// An identity that nobody has claimed with an account.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub guest: bool,
+}
+
+impl Claims {
+    /// Whether they name a guest and no more: proof of who the guest is, unlike a capability that a guest may have handed on.
+    pub fn is_guest_identity(&self) -> bool {
+        self.guest && self.grants.is_empty() && self.broadcast.is_none()
+    }
 }
 
 /// Why a token is not accepted.
@@ -67,6 +83,10 @@ pub struct Tokens {
     encoding: EncodingKey,
     decoding: DecodingKey,
     validation: Validation,
+    /// For [`Self::successor`].
+    succession: hmac::Key,
+    /// Guests who have become accounts, and when (ms): their guest tokens are void. At most `limits::CLAIMED_GUESTS_MAX`.
+    claimed: Arc<RwLock<HashMap<UserId, u64>>>,
 }
 
 impl fmt::Debug for Tokens {
@@ -99,7 +119,13 @@ impl Tokens {
         // The caller's `now` decides, in `verify`.
         validation.validate_exp = false;
         validation.required_spec_claims.clear();
-        Self { encoding: EncodingKey::from_secret(key), decoding: DecodingKey::from_secret(key), validation }
+        Self {
+            encoding: EncodingKey::from_secret(key),
+            decoding: DecodingKey::from_secret(key),
+            validation,
+            succession: hmac::Key::new(hmac::HMAC_SHA256, key),
+            claimed: Arc::default(),
+        }
     }
 
     /// Checks a token and reads it.
@@ -111,6 +137,9 @@ impl Tokens {
             return Err(TokenError::Invalid);
         }
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).map_err(|_| TokenError::Invalid)?.claims;
+        if claims.is_guest_identity() && self.claimed.read().expect(NEVER_POISONED).contains_key(&claims.sub) {
+            return Err(TokenError::Invalid);
+        }
         if now_unix_s >= claims.exp { Err(TokenError::Expired) } else { Ok(claims) }
     }
 
@@ -118,6 +147,25 @@ impl Tokens {
     pub fn mint(&self, claims: &Claims) -> String {
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &self.encoding)
             .expect("claims are plain JSON and HS256 takes any key: signing cannot fail")
+    }
+
+    /// The one secret that follows another: whoever asks again is given the same, and nobody can compute it without the key.
+    pub(super) fn successor(&self, secret: &str) -> String {
+        let text = format!("refresh token after {secret}");
+        URL_SAFE_NO_PAD.encode(hmac::sign(&self.succession, text.as_bytes()))
+    }
+
+    /// A guest has become an account: from now on nobody is that person by a guest token.
+    pub(super) fn claim(&self, guest: UserId, at_ms: u64) {
+        let mut claimed = self.claimed.write().expect(NEVER_POISONED);
+        if claimed.len() < CLAIMED_GUESTS_MAX as usize {
+            claimed.insert(guest, at_ms);
+        }
+    }
+
+    /// Forgets guests whose last token has expired by itself.
+    pub(super) fn forget_claims_before(&self, ms: u64) {
+        self.claimed.write().expect(NEVER_POISONED).retain(|_, at_ms| *at_ms >= ms);
     }
 }
 
@@ -135,6 +183,7 @@ mod tests {
             broadcast: Some("final".to_owned()),
             grants: vec![Grant::View, Grant::Publish],
             operator: false,
+            broadcaster: false,
             guest: false,
         }
     }
@@ -159,6 +208,29 @@ mod tests {
         }
         assert_eq!(tokens.verify("", NOW), Err(TokenError::Invalid));
         assert_eq!(tokens.verify(&"x".repeat(TOKEN_BYTES_MAX + 1), NOW), Err(TokenError::Invalid));
+    }
+
+    #[test]
+    fn a_guest_who_has_an_account_is_nobody_by_guest_token_and_keeps_capabilities() {
+        let tokens = Tokens::with_key(&[1; 32]);
+        let identity = Claims { grants: vec![], broadcast: None, guest: true, ..claims() };
+        let capability = Claims { guest: true, ..claims() };
+        let (identity_token, capability_token) = (tokens.mint(&identity), tokens.mint(&capability));
+        assert_eq!(tokens.verify(&identity_token, NOW), Ok(identity.clone()));
+        tokens.claim(identity.sub, 1_000);
+        assert_eq!(tokens.clone().verify(&identity_token, NOW), Err(TokenError::Invalid));
+        assert_eq!(tokens.verify(&capability_token, NOW), Ok(capability));
+        tokens.forget_claims_before(1_001);
+        assert_eq!(tokens.verify(&identity_token, NOW), Ok(identity));
+    }
+
+    #[test]
+    fn a_secret_has_one_successor_which_is_not_itself_and_needs_the_key() {
+        let tokens = Tokens::with_key(&[1; 32]);
+        assert_eq!(tokens.successor("a"), tokens.successor("a"));
+        assert_ne!(tokens.successor("a"), "a");
+        assert_ne!(tokens.successor("a"), tokens.successor("b"));
+        assert_ne!(tokens.successor("a"), Tokens::with_key(&[2; 32]).successor("a"));
     }
 
     #[test]

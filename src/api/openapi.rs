@@ -1,5 +1,7 @@
 //! The OpenAPI 3.1 description of `/api/v1`, WHIP and WHEP, written by hand; a test holds it to the routes.
 
+mod accounts;
+
 use axum::Json;
 use serde_json::{Value, json};
 
@@ -19,16 +21,28 @@ pub(super) fn document() -> Value {
         },
         "servers": [{ "url": "/" }],
         "security": [{}, { "bearer": [] }],
-        "paths": paths(),
+        "paths": joined(paths(), accounts::paths()),
         "components": {
-            "securitySchemes": { "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" } },
+            "securitySchemes": joined(
+                json!({ "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" } }),
+                accounts::security_schemes(),
+            ),
             "parameters": {
                 "broadcast": path_parameter("broadcast", "Id or slug of a broadcast."),
-                "session": path_parameter("session", "Id of a media session.")
+                "session": path_parameter("session", "Id of a media session."),
+                "user": path_parameter("user", "Id of a person.")
             },
-            "schemas": schemas()
+            "schemas": joined(schemas(), accounts::schemas())
         }
     })
+}
+
+/// Two objects as one; neither has a key of the other.
+fn joined(mut one: Value, other: Value) -> Value {
+    if let (Value::Object(one), Value::Object(other)) = (&mut one, other) {
+        one.extend(other);
+    }
+    one
 }
 
 fn paths() -> Value {
@@ -93,7 +107,7 @@ fn paths() -> Value {
         },
         "/whip/{broadcast}": {
             "parameters": broadcast,
-            "post": sdp_offer("Publish (WHIP, RFC 9725). A free slug becomes a broadcast where the bearer may make one.")
+            "post": sdp_offer("Publish (WHIP, RFC 9725), with a token or a stream key. A free slug becomes a broadcast where the bearer may make one.")
         },
         "/whip/{broadcast}/{session}": sdp_session(),
         "/whep/{broadcast}": {

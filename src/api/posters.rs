@@ -11,8 +11,8 @@ use crate::signaling::http::{bearer, read_body};
 use crate::signaling::refusal::Refusal;
 
 /// Each version is a picture of its own, so an address that names its version never goes stale.
-const FOREVER: &str = "public, max-age=31536000, immutable";
-const CHECK_FIRST: &str = "public, no-cache";
+pub(super) const FOREVER: &str = "public, max-age=31536000, immutable";
+pub(super) const CHECK_FIRST: &str = "public, no-cache";
 
 pub(super) async fn get(
     State(live): State<Live>,

@@ -134,7 +134,8 @@ async fn every_described_route_exists_and_every_reference_leads_somewhere() {
     let node = Node::open().await;
     let document = openapi::document();
     for (path, item) in document["paths"].as_object().unwrap() {
-        let path = path.replace("{broadcast}", "none").replace("{session}", "none").replace("{marker}", "none");
+        let parameters = ["{broadcast}", "{session}", "{marker}", "{user}", "{device}"];
+        let path = parameters.iter().fold(path.clone(), |path, parameter| path.replace(parameter, "none"));
         for method in ["get", "post", "put", "patch", "delete"] {
             let is_described = item.get(method).is_some();
             let status = node.ask(method.to_uppercase().parse().unwrap(), &path, &[], "").await.status;

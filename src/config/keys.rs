@@ -16,6 +16,13 @@ pub struct Key {
     pub help: &'static str,
 }
 
+impl Key {
+    /// Whether values are shown to nobody.
+    pub fn is_secret(&self) -> bool {
+        matches!(self.toml, "turn_secret" | "database_url" | "smtp_url")
+    }
+}
+
 /// How many values a key takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -58,6 +65,14 @@ keys! {
         "HTTP connections from one address (IPv6: one /64). Default: 512, and no limit for loopback addresses.";
     data_dir "data-dir" "COURTSIDE_DATA_DIR" "DIR" One Some(".data"),
         "Database, signing key and certificates live here.";
+    database_url "database-url" "COURTSIDE_DATABASE_URL" "URL" One None,
+        "Where accounts and broadcasts are kept: `sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. Default: SQLite in the data directory.";
+    open_sign_up "open-sign-up" "COURTSIDE_OPEN_SIGN_UP" "BOOL" Switch Some("true"),
+        "Anybody may make an account.";
+    smtp_url "smtp-url" "COURTSIDE_SMTP_URL" "URL" One None,
+        "Mail server for letters to account holders: `smtps://USER:PASSWORD@HOST:PORT`, or `smtp://…?tls=required` for STARTTLS. Default: letters are written to the log.";
+    mail_from "mail-from" "COURTSIDE_MAIL_FROM" "ADDRESS" One None,
+        "Sender of those letters, such as `Courtside <no-reply@sport.example.org>`. Needed with `smtp_url`.";
     open_publish "open-publish" "COURTSIDE_OPEN_PUBLISH" "BOOL" Switch Some("false"),
         "Anybody may go live without a token.";
     open_view "open-view" "COURTSIDE_OPEN_VIEW" "BOOL" Switch Some("true"),

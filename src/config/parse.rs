@@ -78,6 +78,26 @@ pub(super) fn origin(text: &str) -> Result<String, Expected> {
     }
 }
 
+/// A database URL; what follows the scheme is read by the store.
+pub(super) fn database_url(text: &str) -> Result<String, Expected> {
+    let has_scheme = ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme));
+    if has_scheme { Ok(text.to_owned()) } else { Err("sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE") }
+}
+
+pub(super) fn smtp_url(text: &str) -> Result<String, Expected> {
+    match lettre::AsyncSmtpTransport::<lettre::Tokio1Executor>::from_url(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("smtps://USER:PASSWORD@HOST:PORT or smtp://USER:PASSWORD@HOST:PORT?tls=required"),
+    }
+}
+
+pub(super) fn mailbox(text: &str) -> Result<String, Expected> {
+    match text.parse::<lettre::message::Mailbox>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("an e-mail address, such as no-reply@example.org or Courtside <no-reply@example.org>"),
+    }
+}
+
 pub(super) fn secret(text: &str) -> Result<String, Expected> {
     if text.len() < 8 { Err("at least 8 characters") } else { Ok(text.to_owned()) }
 }

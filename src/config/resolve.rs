@@ -32,6 +32,12 @@ pub struct Config {
     /// `None`: the default bound, and none for loopback.
     pub connections_per_address: Option<u32>,
     pub data_dir: PathBuf,
+    /// `None`: SQLite in the data directory. A secret because it may have a password.
+    pub database_url: Option<Secret>,
+    /// Anybody may make an account.
+    pub open_sign_up: bool,
+    /// `None`: letters are written to the log.
+    pub mail: Option<MailConfig>,
     pub open_publish: bool,
     pub open_view: bool,
     pub tls: Tls,
@@ -53,6 +59,14 @@ pub enum Tls {
     SelfSigned {
         sans: Vec<String>,
     },
+}
+
+/// How letters are sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailConfig {
+    pub smtp_url: Secret,
+    /// A mailbox: an address, perhaps with a name.
+    pub from: String,
 }
 
 /// What is logged and how.
@@ -134,6 +148,9 @@ impl Config {
         let max_viewers = read.one("max_viewers", parse::count);
         let connections_per_address = read.optional("connections_per_address", parse::count);
         let data_dir = read.one("data_dir", parse::path);
+        let database_url = read.optional("database_url", parse::database_url).map(Secret);
+        let open_sign_up = read.one("open_sign_up", parse::switch);
+        let mail = read.mail();
         let open_publish = read.one("open_publish", parse::switch);
         let open_view = read.one("open_view", parse::switch);
         let tls = read.tls();
@@ -183,8 +200,8 @@ impl Config {
         let (Some(listen), Some(media_port), Some(max_viewers), Some(data_dir)) = (listen, media_port, max_viewers, data_dir) else {
             return Err(ConfigErrors(read.problems));
         };
-        let switches = (media_tcp, open_publish, open_view);
-        let ((Some(media_tcp), Some(open_publish), Some(open_view)), Some(tls), Some(filter), Some(format)) =
+        let switches = (media_tcp, open_publish, open_view, open_sign_up);
+        let ((Some(media_tcp), Some(open_publish), Some(open_view), Some(open_sign_up)), Some(tls), Some(filter), Some(format)) =
             (switches, tls, filter, format)
         else {
             return Err(ConfigErrors(read.problems));
@@ -205,6 +222,9 @@ impl Config {
             max_viewers,
             connections_per_address,
             data_dir,
+            database_url,
+            open_sign_up,
+            mail,
             open_publish,
             open_view,
             tls,
@@ -284,9 +304,22 @@ impl Reader<'_> {
         }
     }
 
+    fn mail(&mut self) -> Option<MailConfig> {
+        let smtp_url = self.optional("smtp_url", parse::smtp_url);
+        let from = self.optional("mail_from", parse::mailbox);
+        match (smtp_url, from) {
+            (Some(smtp_url), Some(from)) => Some(MailConfig { smtp_url: Secret(smtp_url), from }),
+            (Some(_), None) if self.raw.get("mail_from").is_none() => {
+                self.missing("mail_from", "must be set together with `smtp_url`");
+                None
+            }
+            _ => None,
+        }
+    }
+
     fn refuse(&mut self, toml: &'static str, origin: &Origin, text: &str, expected: Expected) {
         // A mistyped secret is still nearly the secret.
-        let shown = if toml == "turn_secret" { "the value given".to_owned() } else { format!("`{text}`") };
+        let shown = if key(toml).is_secret() { "the value given".to_owned() } else { format!("`{text}`") };
         self.problems.push(Problem {
             key: toml.to_owned(),
             origin: Some(origin.clone()),
@@ -400,6 +433,24 @@ mod tests {
         let config = from_toml("tls_self_signed = true\ntls_san = ['Example.org', '10.0.0.1']").unwrap();
         assert_eq!(config.tls, Tls::SelfSigned { sans: vec!["example.org".into(), "10.0.0.1".into()] });
         assert!(from_toml("tls_self_signed = true\ntls_cert = 'a'\ntls_key = 'b'").is_err());
+    }
+
+    #[test]
+    fn databases_and_mail_servers_are_checked_and_their_passwords_hidden() {
+        let config =
+            from_toml("database_url = 'postgres://u:hunter2@db/x'\nsmtp_url = 'smtps://u:hunter2@mail'\nmail_from = 'A <a@b.org>'")
+                .unwrap();
+        assert!(!format!("{config:?}").contains("hunter2"));
+        assert_eq!(config.mail.unwrap().smtp_url.expose(), "smtps://u:hunter2@mail");
+        let text = from_toml("database_url = 'mysql://u:hunter2@db/x'\nsmtp_url = 'mail:hunter2@x'\nmail_from = 'nobody'")
+            .unwrap_err()
+            .to_string();
+        for key in ["database_url", "smtp_url", "mail_from (test.toml): `nobody`"] {
+            assert!(text.contains(key), "{text}");
+        }
+        assert!(!text.contains("hunter2"), "{text}");
+        let text = from_toml("smtp_url = 'smtp://mail?tls=required'").unwrap_err().to_string();
+        assert!(text.contains("mail_from: must be set together"), "{text}");
     }
 
     #[test]

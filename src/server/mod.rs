@@ -15,7 +15,7 @@ mod web;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,15 +26,15 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::accounts::{KeyError, Tokens};
+use crate::accounts::{AccountSettings, Accounts, AccountsStartError, KeyError, MailSettings, Tokens};
 use crate::api;
-use crate::config::{Config, Tls};
+use crate::config::{Config, Secret, Tls};
 use crate::limits;
 use crate::selftest::{self, Finding};
 use crate::signaling::ice_servers::{IceServers, TurnRest};
 use crate::signaling::protocol::IceServer;
 use crate::signaling::{self, Live, LiveParts, Settings};
-use crate::store::{Store, StoreError};
+use crate::store::{Database, Store, StoreError};
 use crate::telemetry::Metrics;
 use connections::{Addresses, Connections};
 use health::Health;
@@ -55,6 +55,10 @@ pub enum ServerError {
     Host(Vec<Finding>),
     #[error("the data directory {} cannot be used: {source}", path.display())]
     DataDir { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Accounts(#[from] AccountsStartError),
+    #[error("database_url must be {0}")]
+    DatabaseUrl(&'static str),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -87,6 +91,7 @@ struct Parts {
     stop_background: CancellationToken,
     live: Live,
     media: MediaPlane,
+    accounts: Accounts,
     store: Store,
 }
 
@@ -105,7 +110,7 @@ impl Server {
         check_host(&config)?;
         let data_dir = &config.data_dir;
         std::fs::create_dir_all(data_dir).map_err(|source| ServerError::DataDir { path: data_dir.clone(), source })?;
-        let store = Store::open(&data_dir.join(DATABASE_FILE)).await?;
+        let store = Store::open(&database(config.database_url.as_ref().map(Secret::expose), data_dir)?).await?;
         let tokens = Tokens::load_or_make(&data_dir.join(TOKEN_KEY_FILE))?;
         let tls = tls::acceptor(&config.tls, data_dir)?;
         let is_tls = tls.is_some();
@@ -117,7 +122,9 @@ impl Server {
         let address = listener.local_addr().map_err(listen_failed)?;
         let (media, sfu, events) = MediaPlane::start(&config)?;
         let settings = settings(&config, address, is_tls);
-        let live = Live::start(LiveParts { sfu, events, tokens, store: store.clone(), settings }).await?;
+        let desk = account_settings(&config, &settings);
+        let accounts = Accounts::start(store.clone(), tokens.clone(), desk, unix_ms()).await?;
+        let live = Live::start(LiveParts { sfu, events, tokens, accounts: accounts.clone(), store: store.clone(), settings }).await?;
 
         let stopping = Arc::new(AtomicBool::new(false));
         let health = Health {
@@ -135,7 +142,8 @@ impl Server {
 
         let (background, stop_background) = (TaskTracker::new(), CancellationToken::new());
         background.spawn(stop_background.clone().run_until_cancelled_owned(upkeep(metrics)));
-        let parts = Parts { connections, stopping, background, stop_background, live, media, store };
+        background.spawn(stop_background.clone().run_until_cancelled_owned(accounts_upkeep(accounts.clone())));
+        let parts = Parts { connections, stopping, background, stop_background, live, media, accounts, store };
         Ok(Self { address, is_tls, accepting, parts })
     }
 
@@ -156,7 +164,7 @@ impl Server {
 
     /// Stops in order: not ready, accept no more, tell clients, drain, close media, close the store.
     pub async fn stop(self) {
-        let Parts { connections, stopping, background, stop_background, live, media, store } = self.parts;
+        let Parts { connections, stopping, background, stop_background, live, media, accounts, store } = self.parts;
         stopping.store(true, Ordering::Relaxed);
         connections.stop_accepting();
         if let Err(error) = self.accepting.await {
@@ -173,6 +181,7 @@ impl Server {
         stop_background.cancel();
         background.close();
         background.wait().await;
+        accounts.shutdown().await;
         store.close().await;
     }
 }
@@ -192,6 +201,17 @@ pub async fn run(config: Config, metrics: Metrics) -> Result<(), ServerError> {
         () = signals.next() => tracing::warn!("ended at once"),
     }
     Ok(())
+}
+
+/// The database that a URL names; without one SQLite in the data directory.
+///
+/// # Errors
+/// `DatabaseUrl`.
+pub fn database(url: Option<&str>, data_dir: &Path) -> Result<Database, ServerError> {
+    match url {
+        Some(url) => Database::parse(url).map_err(ServerError::DatabaseUrl),
+        None => Ok(Database::Sqlite(data_dir.join(DATABASE_FILE))),
+    }
 }
 
 fn base_url(address: SocketAddr, is_tls: bool) -> String {
@@ -217,6 +237,15 @@ fn settings(config: &Config, address: SocketAddr, is_tls: bool) -> Settings {
     }
 }
 
+fn account_settings(config: &Config, settings: &Settings) -> AccountSettings {
+    let mail = config.mail.as_ref();
+    AccountSettings {
+        open_sign_up: config.open_sign_up,
+        public_base_url: settings.public_base_url.clone(),
+        mail: mail.map(|mail| MailSettings { smtp_url: mail.smtp_url.expose().to_owned(), from: mail.from.clone() }),
+    }
+}
+
 fn check_host(config: &Config) -> Result<(), ServerError> {
     let findings = selftest::judge(config, &selftest::probe(config));
     let (errors, warnings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|finding| matches!(finding, Finding::Error(_)));
@@ -231,5 +260,22 @@ async fn upkeep(metrics: Metrics) {
     loop {
         ticks.tick().await;
         metrics.upkeep();
+    }
+}
+
+/// The wall clock.
+#[expect(clippy::disallowed_methods, reason = "a shell: the account desk is told the time")]
+fn unix_ms() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+async fn accounts_upkeep(accounts: Accounts) {
+    let mut ticks = tokio::time::interval(limits::ACCOUNTS_UPKEEP_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = accounts.upkeep(unix_ms()).await {
+            tracing::warn!(%error, "what has expired could not be removed; another attempt follows");
+        }
     }
 }

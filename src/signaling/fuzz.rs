@@ -25,6 +25,7 @@ pub fn fuzz_conversation(epoch: Instant, bytes: &[u8]) {
         broadcast: None,
         grants: vec![Grant::View, Grant::Publish],
         operator: false,
+        broadcaster: false,
         guest: true,
     };
     let tokens = Tokens::with_key(&[3; 32]);

@@ -54,6 +54,7 @@ mod tests {
             broadcast: None,
             grants: vec![],
             operator: false,
+            broadcaster: false,
             guest: true,
         }
     }

@@ -10,9 +10,10 @@ use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
 use super::live::Live;
+use super::now::Now;
 use super::refusal::Refusal;
 use super::rest::Problem;
-use crate::accounts::Claims;
+use crate::accounts::{AccountError, Claims, STREAM_KEY_PREFIX};
 use crate::limits::{JSON_BODY_BYTES_MAX, REFUSED_BODY_BYTES_MAX};
 
 impl IntoResponse for Refusal {
@@ -37,7 +38,7 @@ impl IntoResponse for Refusal {
         if status == StatusCode::UNAUTHORIZED {
             // RFC 6750 section 3: a request without a token is told no more than that one is needed.
             let challenge = match self {
-                Self::TokenNeeded => "Bearer",
+                Self::TokenNeeded | Self::WrongCredentials | Self::SignInEnded => "Bearer",
                 _ => "Bearer error=\"invalid_token\"",
             };
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
@@ -51,13 +52,43 @@ impl IntoResponse for Refusal {
 /// # Errors
 /// `InvalidToken`, `TokenExpired`.
 pub(crate) fn bearer(live: &Live, headers: &HeaderMap) -> Result<Option<Claims>, Refusal> {
+    live.identify(bearer_text(headers)?)
+}
+
+/// As [`bearer`], and needed.
+///
+/// # Errors
+/// Also `TokenNeeded`.
+pub(crate) fn needed_bearer(live: &Live, headers: &HeaderMap) -> Result<Claims, Refusal> {
+    bearer(live, headers)?.ok_or(Refusal::TokenNeeded)
+}
+
+/// As [`bearer`], and stream keys too: for those who publish over WHIP.
+///
+/// # Errors
+/// Also `StoreUnavailable`.
+pub(crate) async fn publishing_bearer(live: &Live, headers: &HeaderMap) -> Result<Option<Claims>, Refusal> {
+    match bearer_text(headers)? {
+        Some(key) if key.starts_with(STREAM_KEY_PREFIX) => {
+            let now_ms = Now::read().unix_ms as u64;
+            let bearer = live.accounts().bearer_of_stream_key(key, now_ms).await;
+            bearer.map(Some).map_err(|error| match error {
+                AccountError::NotFound(_) => Refusal::InvalidToken,
+                other => other.into(),
+            })
+        }
+        token => live.identify(token),
+    }
+}
+
+fn bearer_text(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let text = value.to_str().map_err(|_| Refusal::InvalidToken)?;
     let (scheme, token) = text.split_once(' ').ok_or(Refusal::InvalidToken)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Refusal::InvalidToken);
     }
-    live.identify(Some(token.trim()))
+    Ok(Some(token.trim()))
 }
 
 /// The media type of the body, lower case and without parameters.
@@ -99,13 +130,15 @@ pub(crate) async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Bo
     serde_json::from_slice(&bytes).map_err(|error| Refusal::MalformedMessage(error.to_string()))
 }
 
-/// Lets pages of any origin call: every capability is a bearer token, no cookie is ever read.
+/// Lets pages of any origin call: every capability is a bearer token. The one cookie is read only together with the header
+/// `X-Courtside`, which is not among those allowed here.
 pub(crate) async fn allow_any_origin(request: Request, next: Next) -> Response {
     let is_preflight = request.method() == Method::OPTIONS;
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    const EXPOSED: &str = "location, etag, link, retry-after, accept-post, accept-patch, www-authenticate";
+    const EXPOSED: &str = "location, etag, link, retry-after, accept-post, accept-patch, www-authenticate, \
+        ratelimit-limit, ratelimit-remaining, ratelimit-reset";
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
     if is_preflight {
         const METHODS: &str = "GET, POST, PUT, PATCH, DELETE, OPTIONS";

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::http::{bearer, media_type, read_body};
+use super::http::{bearer, media_type, publishing_bearer, read_body};
 use super::live::{Answered, Credential, HttpPeer, Live};
 use super::now::Now;
 use super::protocol::{IceServer, Intent};
@@ -51,7 +51,7 @@ pub(super) fn created(live: &Live, endpoint: &'static str, name: &str, answered:
 
 /// PATCH: trickle, or an ICE restart.
 pub(super) async fn patch(live: &Live, intent: Intent, peer: &str, headers: &HeaderMap, body: Body) -> Result<Response, Refusal> {
-    let (peer, entry) = authorized(live, intent, peer, headers)?;
+    let (peer, entry) = authorized(live, intent, peer, headers).await?;
     if media_type(headers) != SDP_FRAGMENT {
         return Err(Refusal::UnsupportedMediaType(SDP_FRAGMENT));
     }
@@ -79,16 +79,19 @@ pub(super) async fn patch(live: &Live, intent: Intent, peer: &str, headers: &Hea
 }
 
 /// DELETE: the peer goes.
-pub(super) fn delete(live: &Live, intent: Intent, peer: &str, headers: &HeaderMap) -> Result<Response, Refusal> {
-    let (peer, _) = authorized(live, intent, peer, headers)?;
+pub(super) async fn delete(live: &Live, intent: Intent, peer: &str, headers: &HeaderMap) -> Result<Response, Refusal> {
+    let (peer, _) = authorized(live, intent, peer, headers).await?;
     live.remove_peer(peer);
     Ok(StatusCode::OK.into_response())
 }
 
-fn authorized(live: &Live, intent: Intent, peer: &str, headers: &HeaderMap) -> Result<(PeerId, HttpPeer), Refusal> {
+async fn authorized(live: &Live, intent: Intent, peer: &str, headers: &HeaderMap) -> Result<(PeerId, HttpPeer), Refusal> {
     let unknown = || Refusal::NotFound("media session");
     let peer = peer.parse::<PeerId>().map_err(|_| unknown())?;
-    let claims = bearer(live, headers)?;
+    let claims = match intent {
+        Intent::Publish => publishing_bearer(live, headers).await?,
+        Intent::View => bearer(live, headers)?,
+    };
     let entry = live.http_peer(peer, intent).ok_or_else(unknown)?;
     match (entry.credential, claims) {
         (Credential::Anonymous, _) => Ok((peer, entry)),

@@ -22,7 +22,7 @@ pub mod fuzz;
 mod hello;
 pub(crate) mod http;
 mod media_session;
-mod now;
+pub(crate) mod now;
 mod outbox;
 mod rate;
 mod sdpfrag;

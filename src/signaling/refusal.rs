@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::{Method, StatusCode};
 
 use super::protocol::{ErrorCode, ErrorView, Grant};
-use crate::accounts::TokenError;
+use crate::accounts::{AccountError, TokenError};
 use crate::sfu::handle::SfuError;
 
 /// A refusal; a variant per thing that the client does differently.
@@ -67,6 +67,26 @@ pub enum Refusal {
     PreconditionRequired,
     #[error("the ETag of the session is another one")]
     PreconditionFailed,
+    #[error("accounts are made by the operator here")]
+    SignUpClosed,
+    #[error("the e-mail address or the password is wrong")]
+    WrongCredentials,
+    #[error("you are signed out")]
+    SignInEnded,
+    #[error("this needs an account")]
+    AccountNeeded,
+    #[error("you have an account already")]
+    AccountExists,
+    #[error("another account has this name")]
+    NameTaken,
+    #[error("another account has this e-mail address")]
+    EmailTaken,
+    #[error("this is for pages of this server: send the header X-Courtside")]
+    CrossSite,
+    #[error("only operators may do this")]
+    OperatorsOnly,
+    #[error("the database does not answer")]
+    StoreUnavailable,
     #[error("the server is shutting down")]
     ShuttingDown,
     #[error("the media plane does not answer")]
@@ -94,12 +114,26 @@ impl Refusal {
             Self::NotJoined => ErrorCode::NotJoined,
             Self::InvalidToken => ErrorCode::InvalidToken,
             Self::TokenExpired => ErrorCode::TokenExpired,
-            Self::TokenNeeded | Self::Forbidden(_) | Self::MayNotBroadcast | Self::NotYours => ErrorCode::Forbidden,
+            Self::TokenNeeded
+            | Self::Forbidden(_)
+            | Self::MayNotBroadcast
+            | Self::NotYours
+            | Self::SignUpClosed
+            | Self::AccountNeeded
+            | Self::CrossSite
+            | Self::OperatorsOnly => ErrorCode::Forbidden,
+            Self::WrongCredentials => ErrorCode::WrongCredentials,
+            Self::SignInEnded => ErrorCode::SignInEnded,
+            Self::NameTaken => ErrorCode::NameTaken,
+            Self::EmailTaken => ErrorCode::EmailTaken,
             Self::NotFound(_) => ErrorCode::NotFound,
             Self::Ended => ErrorCode::Ended,
-            Self::NotLive | Self::SlugTaken | Self::Superseded | Self::PreconditionRequired | Self::PreconditionFailed => {
-                ErrorCode::Conflict
-            }
+            Self::NotLive
+            | Self::SlugTaken
+            | Self::Superseded
+            | Self::AccountExists
+            | Self::PreconditionRequired
+            | Self::PreconditionFailed => ErrorCode::Conflict,
             Self::PublisherPresent => ErrorCode::PublisherPresent,
             Self::MalformedSdp(_) => ErrorCode::MalformedSdp,
             Self::UnacceptableSdp(_) => ErrorCode::UnacceptableSdp,
@@ -108,7 +142,7 @@ impl Refusal {
             Self::RateLimited => ErrorCode::RateLimited,
             Self::Full(_) => ErrorCode::Full,
             Self::ShuttingDown => ErrorCode::ShuttingDown,
-            Self::Unavailable => ErrorCode::Unavailable,
+            Self::Unavailable | Self::StoreUnavailable => ErrorCode::Unavailable,
         }
     }
 
@@ -122,11 +156,25 @@ impl Refusal {
             | Self::HelloTwice
             | Self::NotJoined
             | Self::MalformedSdp(_) => StatusCode::BAD_REQUEST,
-            Self::TokenNeeded | Self::InvalidToken | Self::TokenExpired => StatusCode::UNAUTHORIZED,
-            Self::Forbidden(_) | Self::MayNotBroadcast | Self::NotYours => StatusCode::FORBIDDEN,
+            Self::TokenNeeded | Self::InvalidToken | Self::TokenExpired | Self::WrongCredentials | Self::SignInEnded => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::Forbidden(_)
+            | Self::MayNotBroadcast
+            | Self::NotYours
+            | Self::SignUpClosed
+            | Self::AccountNeeded
+            | Self::CrossSite
+            | Self::OperatorsOnly => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Ended => StatusCode::GONE,
-            Self::NotLive | Self::SlugTaken | Self::PublisherPresent | Self::Superseded => StatusCode::CONFLICT,
+            Self::NotLive
+            | Self::SlugTaken
+            | Self::PublisherPresent
+            | Self::Superseded
+            | Self::AccountExists
+            | Self::NameTaken
+            | Self::EmailTaken => StatusCode::CONFLICT,
             Self::UnacceptableSdp(_) | Self::InvalidValue { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
@@ -134,13 +182,22 @@ impl Refusal {
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
-            Self::Full(_) | Self::ShuttingDown | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Full(_) | Self::ShuttingDown | Self::Unavailable | Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
     /// Whether the same request may succeed later.
     pub const fn retryable(&self) -> bool {
-        matches!(self, Self::NotLive | Self::PublisherPresent | Self::RateLimited | Self::Full(_) | Self::ShuttingDown | Self::Unavailable)
+        matches!(
+            self,
+            Self::NotLive
+                | Self::PublisherPresent
+                | Self::RateLimited
+                | Self::Full(_)
+                | Self::ShuttingDown
+                | Self::Unavailable
+                | Self::StoreUnavailable
+        )
     }
 
     /// When to try again, for `Retry-After`.
@@ -171,6 +228,27 @@ impl From<TokenError> for Refusal {
         match error {
             TokenError::Invalid => Self::InvalidToken,
             TokenError::Expired => Self::TokenExpired,
+        }
+    }
+}
+
+impl From<AccountError> for Refusal {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::SignUpClosed => Self::SignUpClosed,
+            AccountError::WrongCredentials => Self::WrongCredentials,
+            AccountError::SignInEnded => Self::SignInEnded,
+            AccountError::NoAccount => Self::AccountNeeded,
+            AccountError::AccountExists => Self::AccountExists,
+            AccountError::NameTaken => Self::NameTaken,
+            AccountError::EmailTaken => Self::EmailTaken,
+            AccountError::InvalidValue { field, rule } => Self::InvalidValue { field, rule },
+            AccountError::NotFound(what) => Self::NotFound(what),
+            AccountError::Busy(_) => Self::Full("too many passwords are being checked"),
+            AccountError::Store(error) => {
+                tracing::error!(%error, "an account could not be read or written");
+                Self::StoreUnavailable
+            }
         }
     }
 }

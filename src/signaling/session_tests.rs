@@ -20,6 +20,7 @@ fn claims() -> Claims {
         broadcast: None,
         grants: Vec::new(),
         operator: false,
+        broadcaster: false,
         guest: true,
     }
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use tokio::sync::mpsc;
 use tower::ServiceExt;
 
 use super::live::{Live, LiveParts};
 use super::settings::Settings;
-use crate::accounts::{Claims, Grant, Tokens};
+use crate::accounts::{Accounts, Claims, Grant, Letter, Tokens};
 use crate::ids::{BroadcastId, PeerId, UserId};
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::fake::{self, FakeSfu};
@@ -23,6 +24,8 @@ pub(crate) struct Node {
     pub(crate) live: Live,
     pub(crate) sfu: FakeSfu,
     pub(crate) router: Router,
+    /// What people were sent.
+    pub(crate) letters: mpsc::Receiver<Letter>,
     _dir: Arc<tempfile::TempDir>,
 }
 
@@ -60,7 +63,7 @@ impl Node {
 
     pub(crate) async fn start(open_publish: bool, open_view: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("test.db")).await.unwrap();
+        let store = Store::open_file(&dir.path().join("test.db")).await.unwrap();
         let (handle, events, sfu) = fake::start();
         let settings = Settings {
             open_publish,
@@ -69,10 +72,12 @@ impl Node {
             ice_servers: Default::default(),
             public_base_url: "http://test".to_owned(),
         };
-        let parts = LiveParts { sfu: handle, events, tokens: Tokens::with_key(&[9; 32]), store, settings };
+        let tokens = Tokens::with_key(&[9; 32]);
+        let (accounts, letters) = Accounts::for_tests(store.clone(), tokens.clone(), true);
+        let parts = LiveParts { sfu: handle, events, tokens, accounts, store, settings };
         let live = Live::start(parts).await.unwrap();
         let router = super::router(live.clone()).merge(crate::api::router(live.clone()));
-        Self { live, sfu, router, _dir: Arc::new(dir) }
+        Self { live, sfu, router, letters, _dir: Arc::new(dir) }
     }
 
     /// A token of user `sub`.
@@ -84,6 +89,7 @@ impl Node {
             broadcast: None,
             grants: grants.to_vec(),
             operator,
+            broadcaster: false,
             guest: !operator,
         })
     }

@@ -4,8 +4,10 @@
 use ts_rs::TS;
 
 use super::protocol::*;
+use super::rest::accounts::*;
 use super::rest::{BroadcastList, CreatedBroadcast, Me, NewBroadcast, NewMarker, Problem};
 use crate::sfu::codec::{Codec, MediaKind};
+use crate::store::Role;
 
 const HEAD: &str = "// Generated from src/signaling/{protocol,rest}.rs; do not edit.\n\
     // Regenerate: UPDATE_GOLDEN=1 cargo test --lib signaling::typescript\n";
@@ -58,6 +60,27 @@ fn generate() -> String {
     declare::<Me>(&mut out);
     declare::<Problem>(&mut out);
     declare::<MediaKind>(&mut out);
+    declare::<Role>(&mut out);
+    declare::<NewAccount>(&mut out);
+    declare::<Credentials>(&mut out);
+    declare::<SignedIn>(&mut out);
+    declare::<Account>(&mut out);
+    declare::<Person>(&mut out);
+    declare::<AccountChanges>(&mut out);
+    declare::<NewEmail>(&mut out);
+    declare::<PasswordChange>(&mut out);
+    declare::<Confirmation>(&mut out);
+    declare::<EmailCode>(&mut out);
+    declare::<ForgottenPassword>(&mut out);
+    declare::<PasswordReset>(&mut out);
+    declare::<Device>(&mut out);
+    declare::<DeviceList>(&mut out);
+    declare::<StreamKey>(&mut out);
+    declare::<ModeratorList>(&mut out);
+    declare::<Roles>(&mut out);
+    declare::<AccountExport>(&mut out);
+    declare::<ExportedPicture>(&mut out);
+    declare::<ExportedBroadcast>(&mut out);
     out
 }
 

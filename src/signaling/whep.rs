@@ -38,5 +38,5 @@ async fn patch(
 }
 
 async fn delete(State(live): State<Live>, Path((_, peer)): Path<(String, String)>, headers: HeaderMap) -> Result<Response, Refusal> {
-    media_session::delete(&live, Intent::View, &peer, &headers)
+    media_session::delete(&live, Intent::View, &peer, &headers).await
 }

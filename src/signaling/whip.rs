@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderName};
 use axum::response::Response;
 use axum::routing::post;
 
-use super::http::{accepts, bearer};
+use super::http::{accepts, publishing_bearer};
 use super::live::{Live, Who};
 use super::media_session::{self, SDP, SDP_FRAGMENT};
 use super::protocol::Intent;
@@ -22,7 +22,7 @@ pub(super) fn router() -> Router<Live> {
 }
 
 async fn publish(State(live): State<Live>, Path(name): Path<String>, headers: HeaderMap, body: Body) -> Result<Response, Refusal> {
-    let who = Who { claims: bearer(&live, &headers)?, session: None };
+    let who = Who { claims: publishing_bearer(&live, &headers).await?, session: None };
     let offer = media_session::read_offer(&headers, body).await?;
     let answered = live.publish(who, name.clone(), offer, true).await?;
     Ok(media_session::created(&live, "whip", &name, answered))
@@ -38,5 +38,5 @@ async fn patch(
 }
 
 async fn delete(State(live): State<Live>, Path((_, peer)): Path<(String, String)>, headers: HeaderMap) -> Result<Response, Refusal> {
-    media_session::delete(&live, Intent::Publish, &peer, &headers)
+    media_session::delete(&live, Intent::Publish, &peer, &headers).await
 }

@@ -100,6 +100,15 @@ metric_names! {
     SIGNALING_BROADCASTS "courtside_signaling_broadcasts" Gauge, Count [] "Broadcasts in memory, those that ended recently included.";
     SIGNALING_ON_AIR "courtside_signaling_broadcasts_on_air" Gauge, Count [] "Broadcasts that are live or wait for their publisher's return.";
     SIGNALING_VIEWERS "courtside_signaling_viewers" Gauge, Count [] "People watching now, over all broadcasts.";
+    // Accounts
+    ACCOUNTS_SIGN_INS "courtside_accounts_sign_ins_total" Counter, Count ["result"] "Attempts to sign in, by result: ok, wrong.";
+    ACCOUNTS_SIGN_UPS "courtside_accounts_sign_ups_total" Counter, Count [] "Accounts made.";
+    ACCOUNTS_TOKENS_REUSED "courtside_accounts_refresh_tokens_reused_total" Counter, Count []
+        "Refresh tokens that came a second time; the device they belong to was signed out.";
+    ACCOUNTS_PASSWORDS_REFUSED "courtside_accounts_passwords_refused_total" Counter, Count [] "Passwords not checked because too many were waiting.";
+    ACCOUNTS_RATE_LIMITED "courtside_accounts_rate_limited_total" Counter, Count ["kind"]
+        "Requests refused for their rate: sign_up, sign_in, refresh, letter, code, confirmed, change.";
+    ACCOUNTS_LETTERS "courtside_accounts_letters_total" Counter, Count ["result"] "Letters, by result: sent, logged, failed, dropped.";
     // What clients report about themselves
     CLIENT_FIRST_FRAME "courtside_client_first_frame_milliseconds" Histogram(Milliseconds), Milliseconds [] "From click to first frame, as clients report.";
     CLIENT_LATENCY "courtside_client_latency_milliseconds" Histogram(Milliseconds), Milliseconds [] "Server clock minus media time on screen, as clients report.";

@@ -12,7 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("timeline", &[]),
     ("sfu", &["telemetry"]),
     ("store", &[]),
-    ("accounts", &["store"]),
+    ("accounts", &["store", "telemetry"]),
     ("config", &[]),
     ("telemetry", &["config"]),
     ("selftest", &["config"]),

@@ -289,7 +289,7 @@ retryable: boolean };
 /**
  * Stable error codes. Adding one is compatible, changing one is not.
  */
-export type ErrorCode = "unsupported_protocol" | "unknown_message" | "malformed_message" | "hello_first" | "not_joined" | "invalid_token" | "token_expired" | "forbidden" | "not_found" | "ended" | "conflict" | "publisher_present" | "malformed_sdp" | "unacceptable_sdp" | "invalid_value" | "too_large" | "rate_limited" | "full" | "shutting_down" | "unavailable" | "internal";
+export type ErrorCode = "unsupported_protocol" | "unknown_message" | "malformed_message" | "hello_first" | "not_joined" | "invalid_token" | "token_expired" | "wrong_credentials" | "sign_in_ended" | "forbidden" | "not_found" | "ended" | "conflict" | "name_taken" | "email_taken" | "publisher_present" | "malformed_sdp" | "unacceptable_sdp" | "invalid_value" | "too_large" | "rate_limited" | "full" | "shutting_down" | "unavailable" | "internal";
 
 export type ByeReason = "shutting_down" | "slow_consumer" | "hello_timeout" | "ping_timeout" | "protocol_error" | "replaced";
 
@@ -392,3 +392,132 @@ code: ErrorCode, retryable: boolean };
  * Audio or video.
  */
 export type MediaKind = "audio" | "video";
+
+/**
+ * What a user may do on this installation beyond what everybody may; everybody is a viewer. Who moderates is said by each broadcast.
+ */
+export type Role = "broadcaster" | "operator";
+
+/**
+ * Body of `POST /api/v1/auth/sign-up`.
+ */
+export type NewAccount = { 
+/**
+ * 1 to 40 characters; no two accounts have the same.
+ */
+name: string, email: string,
+/**
+ * 8 to 256 characters.
+ */
+password: string };
+
+/**
+ * Body of `POST /api/v1/auth/sign-in`.
+ */
+export type Credentials = { email: string, password: string };
+
+/**
+ * A device is signed in; its refresh token is in the cookie that came with this.
+ */
+export type SignedIn = { account: Account,
+/**
+ * The access token, for `Authorization` and `hello`.
+ */
+token: string,
+/**
+ * When it expires, ms since the Unix epoch: refresh before.
+ */
+expires_at_ms: number };
+
+/**
+ * What a person sees of their own account.
+ */
+export type Account = { id: string, name: string, email: string, email_verified: boolean, roles: Array<Role>,
+/**
+ * 0: there has never been a picture.
+ */
+picture_version: number, created_at_ms: number };
+
+/**
+ * What everybody sees of a person.
+ */
+export type Person = { id: string, name: string, picture_version: number };
+
+/**
+ * Body of `PATCH /api/v1/me/account`.
+ */
+export type AccountChanges = { name?: string };
+
+/**
+ * Body of `PUT /api/v1/me/account/email`.
+ */
+export type NewEmail = { email: string, password: string };
+
+/**
+ * Body of `PUT /api/v1/me/account/password`.
+ */
+export type PasswordChange = { current: string, new: string };
+
+/**
+ * Body of `DELETE /api/v1/me/account`.
+ */
+export type Confirmation = { password: string };
+
+/**
+ * Body of `POST /api/v1/auth/verify-email`.
+ */
+export type EmailCode = { code: string };
+
+/**
+ * Body of `POST /api/v1/auth/forgot-password`.
+ */
+export type ForgottenPassword = { email: string };
+
+/**
+ * Body of `POST /api/v1/auth/reset-password`.
+ */
+export type PasswordReset = { code: string, password: string };
+
+/**
+ * A device on which the person is signed in.
+ */
+export type Device = { id: string,
+/**
+ * What its browser calls itself.
+ */
+name: string, signed_in_at_ms: number, seen_at_ms: number };
+
+/**
+ * Answer to `GET /api/v1/me/devices`: the last seen first.
+ */
+export type DeviceList = { devices: Array<Device> };
+
+/**
+ * The person's stream key. The key itself is only in the answer that made it.
+ */
+export type StreamKey = { key?: string, created_at_ms: number, used_at_ms?: number };
+
+/**
+ * Answer to `GET /api/v1/broadcasts/{broadcast}/moderators`.
+ */
+export type ModeratorList = { moderators: Array<string> };
+
+/**
+ * Body of `PUT /api/v1/users/{user}/roles`.
+ */
+export type Roles = { roles: Array<Role> };
+
+/**
+ * Answer to `GET /api/v1/me/account/export`: everything that is kept of a person.
+ */
+export type AccountExport = { account: Account, picture?: ExportedPicture, devices: Array<Device>, stream_key?: StreamKey, broadcasts: Array<ExportedBroadcast> };
+
+/**
+ * A picture in an export.
+ */
+export type ExportedPicture = { content_type: string, base64: string };
+
+/**
+ * A broadcast in its owner's export.
+ */
+export type ExportedBroadcast = { id: string, slug: string, title: string, created_at_ms: number, started_at_ms?: number, ended_at_ms?: number, viewers_peak: number };

@@ -20,14 +20,16 @@ pub(crate) fn grants(policy: Policy, who: Option<&Claims>, broadcast: &Broadcast
 }
 
 fn has(policy: Policy, who: Option<&Claims>, broadcast: &Broadcast, grant: Grant) -> bool {
-    let is_theirs = who.is_some_and(|claims| claims.operator || broadcast.owner == Some(claims.sub));
-    let is_granted = who.is_some_and(|claims| claims.grants.contains(&grant) && covers(claims, &broadcast.id.to_string(), &broadcast.slug));
+    let is_theirs = who.is_some_and(|claims| owns(claims, broadcast));
+    let is_granted = who.is_some_and(|claims| claims.grants.contains(&grant) && covers(claims, broadcast));
+    let is_moderator = who.is_some_and(|claims| !claims.guest && broadcast.moderators().contains(&claims.sub) && covers(claims, broadcast));
+    let is_moderation = is_moderator && matches!(grant, Grant::View | Grant::Chat | Grant::Moderate);
     let is_open = match grant {
         Grant::View => policy.open_view,
         Grant::Publish => policy.open_publish && broadcast.owner.is_none(),
         Grant::Chat | Grant::Call | Grant::Moderate => false,
     };
-    is_theirs || is_granted || is_open
+    is_theirs || is_granted || is_moderation || is_open
 }
 
 /// Refuses unless `who` has `grant`; says whether a token would help.
@@ -39,10 +41,20 @@ pub(crate) fn demand(policy: Policy, who: Option<&Claims>, broadcast: &Broadcast
     }
 }
 
+/// Refuses all but the owner and operators.
+pub(crate) fn demand_ownership(who: Option<&Claims>, broadcast: &Broadcast) -> Result<(), Refusal> {
+    match who {
+        None => Err(Refusal::TokenNeeded),
+        Some(claims) if owns(claims, broadcast) => Ok(()),
+        Some(_) => Err(Refusal::NotYours),
+    }
+}
+
 /// Whether `who` may make a broadcast, under `slug` when one is asked for. A token for one broadcast makes only that one.
 pub(crate) fn demand_creation(policy: Policy, who: Option<&Claims>, slug: Option<&str>) -> Result<(), Refusal> {
     let is_granted = who.is_some_and(|claims| {
         claims.operator
+            || claims.broadcaster
             || claims.grants.contains(&Grant::Publish)
                 && claims.broadcast.as_deref().is_none_or(|only| slug.is_some_and(|slug| slug == only))
     });
@@ -58,8 +70,13 @@ pub(crate) fn credential(who: Option<&Claims>) -> Credential {
     who.map_or(Credential::Anonymous, |claims| Credential::User(claims.sub))
 }
 
-fn covers(claims: &Claims, id: &str, slug: &str) -> bool {
-    claims.broadcast.as_deref().is_none_or(|only| only == id || only == slug)
+/// A token for one broadcast, which its owner may have handed to a camera crew, is not the owner on another.
+fn owns(claims: &Claims, broadcast: &Broadcast) -> bool {
+    claims.operator || broadcast.owner == Some(claims.sub) && covers(claims, broadcast)
+}
+
+fn covers(claims: &Claims, broadcast: &Broadcast) -> bool {
+    claims.broadcast.as_deref().is_none_or(|only| only == broadcast.slug || only == broadcast.id.to_string())
 }
 
 #[cfg(test)]
@@ -77,6 +94,7 @@ mod tests {
             broadcast: broadcast.map(str::to_owned),
             grants: grants.to_vec(),
             operator: false,
+            broadcaster: false,
             guest: true,
         }
     }
@@ -106,9 +124,32 @@ mod tests {
         assert_eq!(grants(CLOSED, Some(&by_slug), &broadcast(None)), [Grant::View, Grant::Publish]);
         assert_eq!(grants(CLOSED, Some(&by_id), &broadcast(None)), [Grant::View]);
         assert_eq!(grants(CLOSED, Some(&elsewhere), &broadcast(None)), []);
+        assert_eq!(grants(CLOSED, Some(&elsewhere), &broadcast(Some(3))), [], "although its bearer owns that one too");
+        assert_eq!(grants(CLOSED, Some(&by_slug), &broadcast(Some(3))).len(), 5);
         assert_eq!(demand_creation(CLOSED, Some(&by_slug), Some("final")), Ok(()));
         assert_eq!(demand_creation(CLOSED, Some(&by_slug), None), Err(Refusal::MayNotBroadcast));
         assert_eq!(demand_creation(CLOSED, None, None), Err(Refusal::TokenNeeded));
+    }
+
+    #[test]
+    fn a_moderator_moderates_one_broadcast_and_publishes_none() {
+        let mut moderated = broadcast(Some(1));
+        moderated.add_moderator(UserId::from_bits(5)).unwrap();
+        let account = Claims { guest: false, ..claims(5, &[], None) };
+        assert_eq!(grants(CLOSED, Some(&account), &moderated), [Grant::View, Grant::Chat, Grant::Moderate]);
+        assert_eq!(grants(CLOSED, Some(&account), &broadcast(Some(1))), []);
+        assert_eq!(grants(CLOSED, Some(&claims(5, &[], None)), &moderated), [], "a guest is not the account of that id");
+        assert_eq!(demand_ownership(Some(&account), &moderated), Err(Refusal::NotYours));
+        assert!(moderated.remove_moderator(UserId::from_bits(5)));
+        assert_eq!(grants(CLOSED, Some(&account), &moderated), []);
+    }
+
+    #[test]
+    fn a_broadcaster_makes_broadcasts_and_has_no_say_on_those_of_others() {
+        let broadcaster = Claims { broadcaster: true, guest: false, ..claims(5, &[], None) };
+        assert_eq!(demand_creation(CLOSED, Some(&broadcaster), Some("derby")), Ok(()));
+        assert_eq!(grants(CLOSED, Some(&broadcaster), &broadcast(Some(1))), []);
+        assert_eq!(grants(CLOSED, Some(&broadcaster), &broadcast(Some(5))).len(), 5);
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! Invariants: `ended` is final; at most one publisher holds the place, joining or present; a publisher that was superseded never
 //! gets it back by a late answer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
 use axum::body::Bytes;
@@ -18,7 +18,7 @@ use axum::body::Bytes;
 use super::details::Details;
 use crate::ids::{BroadcastId, PeerId, UserId};
 use crate::limits::{
-    ENDED_KEPT, IDLE_KEPT, LAYER_RATES_ANNOUNCE_INTERVAL, PUBLISHER_RETURN_AFTER_RESTART, PUBLISHER_RETURN_WINDOW,
+    ENDED_KEPT, IDLE_KEPT, LAYER_RATES_ANNOUNCE_INTERVAL, MODERATORS_MAX, PUBLISHER_RETURN_AFTER_RESTART, PUBLISHER_RETURN_WINDOW,
     VIEWERS_ANNOUNCE_INTERVAL,
 };
 use crate::sfu::codec::{Codec, MediaKind};
@@ -105,6 +105,8 @@ pub(crate) struct Broadcast {
     pub(crate) id: BroadcastId,
     pub(crate) slug: String,
     pub(crate) owner: Option<UserId>,
+    /// Who moderates it besides the owner.
+    moderators: BTreeSet<UserId>,
     title: String,
     pub(crate) visibility: Visibility,
     created_at_ms: f64,
@@ -136,6 +138,7 @@ impl Broadcast {
             id,
             slug,
             owner,
+            moderators: BTreeSet::new(),
             title,
             visibility,
             created_at_ms: now.unix_ms.floor(),
@@ -166,6 +169,7 @@ impl Broadcast {
         broadcast.started_at_ms = record.started_at_ms.map(|at| at as f64);
         broadcast.ended_at_ms = record.ended_at_ms.map(|at| at as f64);
         broadcast.viewers_peak = record.viewers_peak;
+        broadcast.moderators = record.moderators.into_iter().collect();
         // Written by us; a text that cannot be read any more costs the details, not the broadcast.
         broadcast.details = serde_json::from_str(&record.details_json).unwrap_or_default();
         broadcast.phase = match record.state {
@@ -192,6 +196,7 @@ impl Broadcast {
             visibility: self.visibility,
             state: self.state(),
             owner: self.owner,
+            moderators: self.moderators.iter().copied().collect(),
             created_at_ms: self.created_at_ms as u64,
             started_at_ms: self.started_at_ms.map(|at| at as u64),
             ended_at_ms: self.ended_at_ms.map(|at| at as u64),
@@ -269,6 +274,25 @@ impl Broadcast {
 
     pub(crate) const fn poster_version(&self) -> u32 {
         self.poster_version
+    }
+
+    pub(crate) const fn moderators(&self) -> &BTreeSet<UserId> {
+        &self.moderators
+    }
+
+    pub(crate) fn add_moderator(&mut self, user: UserId) -> Result<(), Refusal> {
+        if self.moderators.len() >= MODERATORS_MAX && !self.moderators.contains(&user) {
+            return Err(Refusal::Full("moderators of this broadcast"));
+        }
+        self.changed.record |= self.moderators.insert(user);
+        Ok(())
+    }
+
+    /// `false`: they were none.
+    pub(crate) fn remove_moderator(&mut self, user: UserId) -> bool {
+        let was_one = self.moderators.remove(&user);
+        self.changed.record |= was_one;
+        was_one
     }
 
     /// Reserves the publisher's place for one attempt. The peer that must be removed first is returned: the same credential takes over.

@@ -5,6 +5,7 @@
 //! to the last that did; every mutation is followed by `settle`, which keeps timers and effects true.
 
 mod admission;
+mod moderators;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, VecDeque};

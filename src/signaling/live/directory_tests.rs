@@ -21,6 +21,7 @@ fn claims(sub: u64) -> Claims {
         broadcast: None,
         grants: Vec::new(),
         operator: false,
+        broadcaster: false,
         guest: true,
     }
 }

@@ -34,7 +34,7 @@ use super::now::Now;
 use super::protocol::ServerMessage;
 use super::refusal::Refusal;
 use super::settings::Settings;
-use crate::accounts::{Claims, Tokens};
+use crate::accounts::{Accounts, Claims, Tokens};
 use crate::ids::{BroadcastId, PeerId};
 use crate::limits::NEWS_QUEUE;
 use crate::sfu::handle::{SfuEvents, SfuHandle};
@@ -43,6 +43,7 @@ use crate::store::Store;
 pub(crate) use self::broadcast::{Credential, Poster};
 pub(crate) use self::directory::{JoinAs, Joined, Told, gone_word};
 pub(crate) use self::media::{Answered, HttpPeer, Who};
+pub(crate) use self::resources::picture_type;
 pub(crate) use self::sessions::{Mail, Mailbox, Parked};
 pub(crate) use self::tasks::until;
 
@@ -52,6 +53,7 @@ pub struct LiveParts {
     pub sfu: SfuHandle,
     pub events: SfuEvents,
     pub tokens: Tokens,
+    pub accounts: Accounts,
     pub store: Store,
     pub settings: Settings,
 }
@@ -83,6 +85,7 @@ struct Shared {
     state: Mutex<State>,
     sfu: SfuHandle,
     tokens: Tokens,
+    accounts: Accounts,
     store: Store,
     settings: Settings,
     /// The earliest deadline may have moved.
@@ -109,7 +112,7 @@ impl Live {
     /// # Errors
     /// When the store cannot be read.
     pub async fn start(parts: LiveParts) -> Result<Self, crate::store::StoreError> {
-        let LiveParts { sfu, events, tokens, store, settings } = parts;
+        let LiveParts { sfu, events, tokens, accounts, store, settings } = parts;
         let now = Now::read();
         let records = store.load_broadcasts(now.unix_ms as u64).await?;
         let mut directory =
@@ -127,6 +130,7 @@ impl Live {
             state: Mutex::new(state),
             sfu,
             tokens,
+            accounts,
             store,
             settings,
             deadline_moved: Notify::new(),
@@ -171,6 +175,10 @@ impl Live {
 
     pub(crate) fn tokens(&self) -> &Tokens {
         &self.shared.tokens
+    }
+
+    pub(crate) fn accounts(&self) -> &Accounts {
+        &self.shared.accounts
     }
 
     /// Cancelled when shutdown begins.

@@ -4,7 +4,7 @@ use axum::body::Bytes;
 
 use super::{Live, Poster};
 use crate::accounts::{Claims, Grant, new_guest};
-use crate::ids::{BroadcastId, MarkerId};
+use crate::ids::{BroadcastId, MarkerId, UserId};
 use crate::limits::{IDENTITY_RENEWED_BEFORE, PUBLISH_TOKEN_TTL};
 use crate::signaling::now::Now;
 use crate::signaling::protocol::{BroadcastChanges, BroadcastView, Marker, UserView};
@@ -39,6 +39,7 @@ impl Live {
             broadcast: Some(id.to_string()),
             grants: vec![Grant::View, Grant::Publish, Grant::Chat, Grant::Call, Grant::Moderate],
             operator: false,
+            broadcaster: false,
             guest: owner.guest,
         };
         tracing::info!(broadcast = %id, slug = broadcast.slug, "broadcast made");
@@ -72,6 +73,26 @@ impl Live {
         Ok(view)
     }
 
+    /// Ends every running broadcast of a person who leaves for good.
+    pub(crate) fn end_all_of(&self, owner: &Claims) {
+        for id in self.with_state(|state| state.directory.running_of(owner.sub)) {
+            // One that has ended meanwhile, by itself or by command, is what is wanted.
+            drop(self.end(Some(owner), &id.to_string()));
+        }
+    }
+
+    pub(crate) fn moderators(&self, who: Option<&Claims>, name: &str) -> Result<Vec<UserId>, Refusal> {
+        self.with_state(|state| state.directory.moderators(name, who))
+    }
+
+    pub(crate) fn add_moderator(&self, who: Option<&Claims>, name: &str, user: UserId) -> Result<(), Refusal> {
+        self.decide(|now, state| state.directory.add_moderator(now, name, who, user))
+    }
+
+    pub(crate) fn remove_moderator(&self, who: Option<&Claims>, name: &str, user: UserId) -> Result<(), Refusal> {
+        self.decide(|now, state| state.directory.remove_moderator(now, name, who, user))
+    }
+
     /// Refuses those who may not publish a broadcast, before anything large is read from them.
     pub(crate) fn may_publish(&self, who: Option<&Claims>, name: &str) -> Result<(), Refusal> {
         self.with_state(|state| state.directory.find_for(name, who, Grant::Publish).map(drop))
@@ -100,7 +121,7 @@ impl Live {
         Me {
             user: UserView { id: claims.sub, name: claims.name.clone(), guest: claims.guest },
             operator: claims.operator,
-            may_broadcast: self.settings().open_publish || claims.operator || claims.grants.contains(&Grant::Publish),
+            may_broadcast: self.settings().open_publish || claims.operator || claims.broadcaster || claims.grants.contains(&Grant::Publish),
             token,
         }
     }
@@ -116,7 +137,7 @@ impl Live {
                 (guest, Some(token))
             }
             // Only plain guest identities renew themselves: a capability that expires is meant to.
-            Some(claims) if claims.guest && claims.grants.is_empty() && claims.broadcast.is_none() && renewed(claims.exp) => {
+            Some(claims) if claims.is_guest_identity() && renewed(claims.exp) => {
                 let claims = Claims { exp: now_s + crate::accounts::GUEST_TOKEN_TTL.as_secs(), ..claims };
                 let token = self.tokens().mint(&claims);
                 (claims, Some(token))
@@ -127,7 +148,7 @@ impl Live {
 }
 
 /// By the first bytes: what the client says about them does not matter.
-fn picture_type(bytes: &[u8]) -> Option<&'static str> {
+pub(crate) fn picture_type(bytes: &[u8]) -> Option<&'static str> {
     if bytes.starts_with(&[0xff, 0xd8, 0xff]) {
         Some("image/jpeg")
     } else if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {

@@ -103,6 +103,7 @@ impl House {
             broadcast: broadcast.map(str::to_owned),
             grants: grants.to_vec(),
             operator: false,
+            broadcaster: false,
             guest: false,
         };
         Tokens::load_or_make(&self.data_dir.path().join(TOKEN_KEY_FILE)).unwrap().mint(&claims)

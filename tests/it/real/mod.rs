@@ -5,6 +5,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "real time")]
 
+mod accounts;
 mod client;
 mod hostile;
 mod house;

@@ -19,7 +19,7 @@ use super::socket::Socket;
 use super::statuses::{VIEW_OFFER, refused};
 
 /// Without what the tester's own environment says.
-fn courtside() -> Command {
+pub(super) fn courtside() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_courtside"));
     command.env_clear();
     command
@@ -33,18 +33,18 @@ fn printed(house: &House, args: &[&str]) -> String {
 }
 
 /// `courtside serve`.
-struct Program {
+pub(super) struct Program {
     child: Child,
     log: mpsc::UnboundedReceiver<String>,
 }
 
 impl Program {
-    async fn serve(args: &[&str]) -> (Self, House) {
+    pub(super) async fn serve(args: &[&str]) -> (Self, House) {
         let data_dir = Arc::new(tempfile::tempdir().unwrap());
         Self::serve_on(data_dir, args).await
     }
 
-    async fn serve_on(data_dir: Arc<TempDir>, args: &[&str]) -> (Self, House) {
+    pub(super) async fn serve_on(data_dir: Arc<TempDir>, args: &[&str]) -> (Self, House) {
         let ours = ["serve", "--listen", "127.0.0.1:0", "--media-ip", "127.0.0.1", "--media-port", "0", "--workers", "1"];
         let mut command = courtside();
         command.args(ours).args(["--log-format", "json", "--data-dir"]).arg(data_dir.path()).args(args);
@@ -60,7 +60,7 @@ impl Program {
     }
 
     /// Waits for the line of the log with this message.
-    async fn says(&mut self, message: &str) -> Value {
+    pub(super) async fn says(&mut self, message: &str) -> Value {
         within(message, async {
             loop {
                 let line = self.log.recv().await.unwrap_or_else(|| panic!("it ended before it said {message:?}"));
@@ -73,11 +73,11 @@ impl Program {
         .await
     }
 
-    fn signal(&self) {
+    pub(super) fn signal(&self) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
     }
 
-    async fn ended(mut self) -> ExitStatus {
+    pub(super) async fn ended(mut self) -> ExitStatus {
         within("its end", tokio::task::spawn_blocking(move || self.child.wait())).await.unwrap().unwrap()
     }
 }

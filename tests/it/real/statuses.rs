@@ -59,6 +59,7 @@ async fn publishing_needs_a_good_token_where_it_is_closed() {
         broadcast: None,
         grants: vec![Grant::Publish],
         operator: true,
+        broadcaster: false,
         guest: false,
     };
     let forged = Tokens::with_key(&[9; 32]).mint(&claims);

@@ -1,9 +1,11 @@
 //! The JSON shapes that only the REST interface (`/api/v1`) has; those it shares with the WebSocket are in [`super::protocol`].
 
+pub mod accounts;
+
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::protocol::{BroadcastView, ErrorCode, MarkerKind, UserView, Visibility};
+use crate::signaling::protocol::{BroadcastView, ErrorCode, MarkerKind, UserView, Visibility};
 
 /// Body of `POST /api/v1/broadcasts`. Everything may be left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
