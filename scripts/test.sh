@@ -19,6 +19,8 @@ done
 need_toolchains
 # The demo's tests encode a little of its match.
 need ffmpeg ffmpeg
+# The bus of several nodes is tested on servers of its own.
+need redis-server redis-server
 if [ $browser = yes ]; then
   need chromium chromium
   need firefox-esr firefox-esr

@@ -328,6 +328,27 @@ pub const LIST_MAX: usize = 200;
 /// TURN REST credentials are good for this long.
 pub const TURN_CREDENTIAL_TTL: Duration = Duration::from_secs(6 * 3600);
 
+// ---- Social plane: the bus ----
+
+/// Messages of one topic that a subscriber may lag behind: a second of fifty nodes' batches. More: the oldest are missed, and the log mends it.
+pub const BUS_TOPIC_QUEUE: usize = 1024;
+/// One call to the bus takes at most this. Longer: unavailable.
+pub const BUS_ANSWER_MAX: Duration = Duration::from_millis(1500);
+/// A lease ends this long after it was last renewed ...
+pub const LEASE_TTL: Duration = Duration::from_secs(3);
+/// ... and is renewed, or tried for, this often: with a second for the new home to read what is kept, chat is back within 5 s.
+pub const LEASE_RENEW_INTERVAL: Duration = Duration::from_millis(750);
+/// A node says this often that it lives ...
+pub const NODE_HEARTBEAT: Duration = Duration::from_secs(5);
+/// ... and is taken for dead after this long: three heartbeats.
+pub const NODE_EXPIRY: Duration = Duration::from_secs(15);
+/// Logs, snapshots and epochs of a broadcast that nobody touches are kept this long, so that chat survives a restart of everything.
+pub const BUS_KEPT: Duration = Duration::from_secs(24 * 3600);
+/// How often the Redis bus looks for topics that nobody follows any more, and mends subscriptions after a disconnection ...
+pub const BUS_UPKEEP_INTERVAL: Duration = Duration::from_millis(500);
+/// ... for this long: a cluster needs some seconds to agree on who has a slot.
+pub const BUS_MENDING: Duration = Duration::from_secs(15);
+
 // ---- Media plane: forwarding ----
 
 /// Packets kept per layer, for retransmission and for newcomers: the largest group and a second of 5 Mbit/s behind it, so that what was
