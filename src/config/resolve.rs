@@ -38,6 +38,8 @@ pub struct Config {
     /// STUN and TURN URLs.
     pub ice_servers: Vec<String>,
     pub turn_secret: Option<Secret>,
+    /// Empty: this node is alone. One: a server. Several: a cluster. URLs may contain passwords.
+    pub redis: Vec<Secret>,
     pub log: LogConfig,
 }
 
@@ -139,6 +141,7 @@ impl Config {
         let tls = read.tls();
         let ice_servers = read.many("ice_server", parse::ice_url);
         let turn_secret = read.optional("turn_secret", parse::secret).map(Secret);
+        let redis = read.many("redis", parse::redis_url).into_iter().map(Secret).collect();
         let filter = read.one("log", parse::filter);
         let format = read.one("log_format", |text| match text {
             "text" => Ok(LogFormat::Text),
@@ -210,6 +213,7 @@ impl Config {
             tls,
             ice_servers,
             turn_secret,
+            redis,
             log: LogConfig { filter, format },
         })
     }
@@ -286,7 +290,7 @@ impl Reader<'_> {
 
     fn refuse(&mut self, toml: &'static str, origin: &Origin, text: &str, expected: Expected) {
         // A mistyped secret is still nearly the secret.
-        let shown = if toml == "turn_secret" { "the value given".to_owned() } else { format!("`{text}`") };
+        let shown = if matches!(toml, "turn_secret" | "redis") { "the value given".to_owned() } else { format!("`{text}`") };
         self.problems.push(Problem {
             key: toml.to_owned(),
             origin: Some(origin.clone()),

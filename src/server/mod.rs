@@ -29,11 +29,17 @@ use tokio_util::task::TaskTracker;
 use crate::accounts::{KeyError, Tokens};
 use crate::api;
 use crate::config::{Config, Tls};
+use crate::ids::NodeId;
 use crate::limits;
 use crate::selftest::{self, Finding};
 use crate::signaling::ice_servers::{IceServers, TurnRest};
 use crate::signaling::protocol::IceServer;
 use crate::signaling::{self, Live, LiveParts, Settings};
+use crate::social::archive::{MemoryArchive, MemoryRelations};
+use crate::social::bus::memory::MemoryBus;
+use crate::social::bus::redis::RedisBus;
+use crate::social::bus::{Bus, BusError};
+use crate::social::{Social, SocialParts};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use connections::{Addresses, Connections};
@@ -63,6 +69,8 @@ pub enum ServerError {
     Tls(#[from] TlsError),
     #[error(transparent)]
     Media(#[from] MediaError),
+    #[error("redis: {0}")]
+    Bus(#[from] BusError),
     #[error("listen: {address} cannot be bound: {source}")]
     Listen { address: SocketAddr, source: io::Error },
 }
@@ -86,6 +94,7 @@ struct Parts {
     background: TaskTracker,
     stop_background: CancellationToken,
     live: Live,
+    social: Social,
     media: MediaPlane,
     store: Store,
 }
@@ -117,7 +126,8 @@ impl Server {
         let address = listener.local_addr().map_err(listen_failed)?;
         let (media, sfu, events) = MediaPlane::start(&config)?;
         let settings = settings(&config, address, is_tls);
-        let live = Live::start(LiveParts { sfu, events, tokens, store: store.clone(), settings }).await?;
+        let social = start_social(&config).await?;
+        let live = Live::start(LiveParts { sfu, events, tokens, store: store.clone(), social: social.clone(), settings }).await?;
 
         let stopping = Arc::new(AtomicBool::new(false));
         let health = Health {
@@ -135,7 +145,7 @@ impl Server {
 
         let (background, stop_background) = (TaskTracker::new(), CancellationToken::new());
         background.spawn(stop_background.clone().run_until_cancelled_owned(upkeep(metrics)));
-        let parts = Parts { connections, stopping, background, stop_background, live, media, store };
+        let parts = Parts { connections, stopping, background, stop_background, live, social, media, store };
         Ok(Self { address, is_tls, accepting, parts })
     }
 
@@ -156,7 +166,7 @@ impl Server {
 
     /// Stops in order: not ready, accept no more, tell clients, drain, close media, close the store.
     pub async fn stop(self) {
-        let Parts { connections, stopping, background, stop_background, live, media, store } = self.parts;
+        let Parts { connections, stopping, background, stop_background, live, social, media, store } = self.parts;
         stopping.store(true, Ordering::Relaxed);
         connections.stop_accepting();
         if let Err(error) = self.accepting.await {
@@ -164,6 +174,10 @@ impl Server {
         }
         if timeout(limits::DRAIN_TIMEOUT, live.shutdown()).await.is_err() {
             tracing::warn!("some sessions did not end by themselves");
+        }
+        // Gives its leases back, so that another node takes its chats over at once.
+        if timeout(limits::DRAIN_TIMEOUT, social.shutdown()).await.is_err() {
+            tracing::warn!("some chats did not end by themselves");
         }
         let cut = connections.drain(limits::DRAIN_TIMEOUT).await;
         if cut > 0 {
@@ -192,6 +206,19 @@ pub async fn run(config: Config, metrics: Metrics) -> Result<(), ServerError> {
         () = signals.next() => tracing::warn!("ended at once"),
     }
     Ok(())
+}
+
+/// On Redis where it is configured, else by itself.
+async fn start_social(config: &Config) -> Result<Social, BusError> {
+    let urls: Vec<String> = config.redis.iter().map(|url| url.expose().to_owned()).collect();
+    let bus: Arc<dyn Bus> = if urls.is_empty() { Arc::new(MemoryBus::default()) } else { Arc::new(RedisBus::connect(&urls).await?) };
+    Ok(Social::start(SocialParts {
+        bus,
+        node: NodeId::random(&mut rand::rng()),
+        archive: Arc::new(MemoryArchive::default()),
+        relations: Arc::new(MemoryRelations::default()),
+        encode: signaling::encode_chat,
+    }))
 }
 
 fn base_url(address: SocketAddr, is_tls: bool) -> String {

@@ -23,9 +23,10 @@ fn has(policy: Policy, who: Option<&Claims>, broadcast: &Broadcast, grant: Grant
     let is_theirs = who.is_some_and(|claims| claims.operator || broadcast.owner == Some(claims.sub));
     let is_granted = who.is_some_and(|claims| claims.grants.contains(&grant) && covers(claims, &broadcast.id.to_string(), &broadcast.slug));
     let is_open = match grant {
-        Grant::View => policy.open_view,
+        // Who may write, and how much, the chat itself decides further.
+        Grant::View | Grant::Chat => policy.open_view,
         Grant::Publish => policy.open_publish && broadcast.owner.is_none(),
-        Grant::Chat | Grant::Call | Grant::Moderate => false,
+        Grant::Call | Grant::Moderate => false,
     };
     is_theirs || is_granted || is_open
 }

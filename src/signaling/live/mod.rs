@@ -38,6 +38,7 @@ use crate::accounts::{Claims, Tokens};
 use crate::ids::{BroadcastId, PeerId};
 use crate::limits::NEWS_QUEUE;
 use crate::sfu::handle::{SfuEvents, SfuHandle};
+use crate::social::Social;
 use crate::store::Store;
 
 pub(crate) use self::broadcast::{Credential, Poster};
@@ -53,6 +54,7 @@ pub struct LiveParts {
     pub events: SfuEvents,
     pub tokens: Tokens,
     pub store: Store,
+    pub social: Social,
     pub settings: Settings,
 }
 
@@ -84,6 +86,7 @@ struct Shared {
     sfu: SfuHandle,
     tokens: Tokens,
     store: Store,
+    social: Social,
     settings: Settings,
     /// The earliest deadline may have moved.
     deadline_moved: Notify,
@@ -109,7 +112,7 @@ impl Live {
     /// # Errors
     /// When the store cannot be read.
     pub async fn start(parts: LiveParts) -> Result<Self, crate::store::StoreError> {
-        let LiveParts { sfu, events, tokens, store, settings } = parts;
+        let LiveParts { sfu, events, tokens, store, social, settings } = parts;
         let now = Now::read();
         let records = store.load_broadcasts(now.unix_ms as u64).await?;
         let mut directory =
@@ -128,6 +131,7 @@ impl Live {
             sfu,
             tokens,
             store,
+            social,
             settings,
             deadline_moved: Notify::new(),
             chores_waiting: Notify::new(),
@@ -167,6 +171,10 @@ impl Live {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.shared.settings
+    }
+
+    pub(crate) fn social(&self) -> &Social {
+        &self.shared.social
     }
 
     pub(crate) fn tokens(&self) -> &Tokens {

@@ -7,7 +7,8 @@ export type FailureCode = ErrorCode | 'disconnected' | 'timeout';
 const SERVER_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   'unsupported_protocol', 'unknown_message', 'malformed_message', 'hello_first', 'not_joined', 'invalid_token', 'token_expired',
   'forbidden', 'not_found', 'ended', 'conflict', 'publisher_present', 'malformed_sdp', 'unacceptable_sdp', 'invalid_value', 'too_large',
-  'rate_limited', 'full', 'shutting_down', 'unavailable', 'internal',
+  'rate_limited', 'full', 'shutting_down', 'unavailable', 'internal', 'slow_down', 'timed_out', 'banned',
+  'chat_restricted', 'filtered',
 ]);
 
 /** A request that was not carried out. `retryable`: the same request may succeed later. */
