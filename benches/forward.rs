@@ -69,7 +69,8 @@ fn main() {
     }
     let ratio = at(&mut ratios, 0.5);
     let is_met = ratio <= AIM;
-    let conditions = format!("{viewers} viewers, frames of {RUN} packets of {PAYLOAD} bytes, loopback, {BLOCKS} blocks of {FRAMES} frames each");
+    let conditions =
+        format!("{viewers} viewers, frames of {RUN} packets of {PAYLOAD} bytes, loopback, {BLOCKS} blocks of {FRAMES} frames each");
     let rows = [
         ("forward_path_in_floors", ratio, "x", Some(AIM)),
         ("forward_path_in_floors_p10", at(&mut ratios, 0.1), "x", None),
@@ -178,7 +179,13 @@ impl Bench {
             let keys = SrtpKeys::of_server(profile, &material).expect("as long as it must be");
             let route = Route { destination: Remote::Udp(address), source: None };
             egress.push(Egress { ready: Some(ReadyEgress { route, sealer: SrtpOutbound::new(&keys) }), ..Egress::default() });
-            let codec = NegotiatedCodec { codec: Codec::H264, pt: Pt(102), rtx_pt: Some(Pt(103)), red_pt: None, profile: NegotiatedProfile::Unspecified };
+            let codec = NegotiatedCodec {
+                codec: Codec::H264,
+                pt: Pt(102),
+                rtx_pt: Some(Pt(103)),
+                red_pt: None,
+                profile: NegotiatedProfile::Unspecified,
+            };
             let mid = Mid::new(b"0").expect("short");
             let (ssrc, rtx_ssrc) = (Ssrc(2 * peer as u32 + 1), Some(Ssrc(2 * peer as u32 + 2)));
             let mut down = DownTrack::new(peer, mid, MediaKind::Video, ssrc, rtx_ssrc, vec![codec], extensions, 1);

@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
 # Builds Courtside if need be and runs it on this machine, with a demo match to watch. Ctrl-C stops everything.
 #
-#   scripts/run.sh [--port PORT] [--media-port PORT] [--data-dir DIR] [--no-demo] [further options of `courtside serve`]
+#   scripts/run.sh [--port PORT] [--media-port PORT] [--data-dir DIR] [--no-demo] [--redis] [further options of `courtside serve`]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-port=7880 media_port=7900 data_dir=.data demo=yes
+port=7880 media_port=7900 data_dir=.data demo=yes redis=no
 extra=()
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help) sed -n '2,4p' "$0" | sed 's/^# \?//'; exit 0 ;;
     --no-demo) demo=no ;;
+    # Chats over a private Redis of its own, as with several nodes.
+    --redis) redis=yes ;;
     --port | --media-port | --data-dir)
       [ $# -gt 1 ] || fail "$1 needs a value"
       case $1 in --port) port=$2 ;; --media-port) media_port=$2 ;; --data-dir) data_dir=$2 ;; esac
@@ -32,18 +34,19 @@ fi
 
 need_toolchains
 [ $demo = no ] || need ffmpeg ffmpeg
+[ $redis = no ] || need redis-server redis-server
 install_missing
 build_web_client
 [ -x target/release/courtside ] || say "building the server (the first time takes some minutes)"
 cargo build --release --quiet --bin courtside
 
 mkdir -p "$data_dir"
-server='' publisher=''
+server='' publisher='' bus=''
 stop() {
   trap - EXIT
   trap '' INT TERM
   # The publisher first, so that the server sees it leave.
-  for pid in $publisher $server; do
+  for pid in $publisher $server $bus; do
     kill -TERM "$pid" 2>/dev/null || true
     wait "$pid" 2>/dev/null || true
   done
@@ -57,6 +60,18 @@ get() {
 }
 answers() { [[ $(get /readyz) == 'HTTP/1.1 200 '* ]]; }
 on_air() { [[ $(get /api/v1/broadcasts) == *'"state":"live"'* ]]; }
+
+if [ $redis = yes ]; then
+  redis_port=$((port + 1))
+  setsid redis-server --port "$redis_port" --bind 127.0.0.1 --dir "$(realpath "$data_dir")" --appendonly yes >"$data_dir/redis.log" 2>&1 &
+  bus=$!
+  for _ in $(seq 50); do
+    (exec 3<>"/dev/tcp/127.0.0.1/$redis_port") 2>/dev/null && break
+    kill -0 "$bus" 2>/dev/null || { tail -n 5 "$data_dir/redis.log" >&2; bus=''; fail "redis-server did not start"; }
+    sleep 0.1
+  done
+  extra+=(--redis "redis://127.0.0.1:$redis_port")
+fi
 
 # In sessions of their own, so that Ctrl-C reaches this script alone and the order of stopping is ours.
 setsid target/release/courtside serve --listen "127.0.0.1:$port" --media-port "$media_port" --data-dir "$data_dir" --open-publish \

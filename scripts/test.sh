@@ -21,6 +21,8 @@ need_toolchains
 need ffmpeg ffmpeg
 # The store's tests start a private PostgreSQL, whose programs Debian keeps out of the path.
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need initdb postgresql
+# The bus of several nodes is tested on servers of its own.
+need redis-server redis-server
 if [ $browser = yes ]; then
   need chromium chromium
   need firefox-esr firefox-esr

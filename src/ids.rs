@@ -112,6 +112,11 @@ id!(
     MarkerId
 );
 
+id!(
+    /// One process. New at each start, so that what an earlier run of the same machine said is nobody's.
+    NodeId
+);
+
 impl PeerId {
     /// A new identifier for a peer that lives on worker `worker`.
     pub fn on_worker(worker: u8, rng: &mut impl rand::Rng) -> Self {

@@ -17,5 +17,6 @@ pub mod loadgen;
 pub mod selftest;
 pub mod server;
 pub mod signaling;
+pub mod social;
 pub mod store;
 pub mod telemetry;

@@ -19,7 +19,7 @@ pub struct Key {
 impl Key {
     /// Whether values are shown to nobody.
     pub fn is_secret(&self) -> bool {
-        matches!(self.toml, "turn_secret" | "database_url" | "smtp_url")
+        matches!(self.toml, "turn_secret" | "database_url" | "smtp_url" | "redis")
     }
 }
 
@@ -89,6 +89,8 @@ keys! {
         "STUN and TURN servers named to browsers: stun:, stuns:, turn: or turns: URLs.";
     turn_secret "turn-secret" "COURTSIDE_TURN_SECRET" "SECRET" One None,
         "Secret shared with the TURN servers, from which short-lived credentials are made.";
+    redis "redis" "COURTSIDE_REDIS" "URL" Many None,
+        "Redis 7 or newer, over which several nodes share chats, reactions and viewer counts. One URL: one server; several: nodes of one cluster. Default: none, this node is alone.";
     log "log" "COURTSIDE_LOG" "FILTER" One Some("info"),
         "What is logged: a level, or a tracing filter such as `info,courtside::sfu=debug`.";
     log_format "log-format" "COURTSIDE_LOG_FORMAT" "FORMAT" One Some("text"),

@@ -68,6 +68,15 @@ pub(super) fn ice_url(text: &str) -> Result<String, Expected> {
     }
 }
 
+/// One server of Redis, without TLS: it belongs on a private network.
+pub(super) fn redis_url(text: &str) -> Result<String, Expected> {
+    let rest = text.strip_prefix("redis://").unwrap_or_default();
+    if rest.is_empty() || rest.starts_with('/') || rest.contains(char::is_whitespace) {
+        return Err("a Redis URL, such as redis://127.0.0.1:6379 or redis://user:password@10.0.0.7:6379");
+    }
+    Ok(text.to_owned())
+}
+
 /// An origin: scheme, host and perhaps a port.
 pub(super) fn origin(text: &str) -> Result<String, Expected> {
     let text = text.trim_end_matches('/');

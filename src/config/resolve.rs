@@ -44,6 +44,8 @@ pub struct Config {
     /// STUN and TURN URLs.
     pub ice_servers: Vec<String>,
     pub turn_secret: Option<Secret>,
+    /// Empty: this node is alone. One: a server. Several: a cluster. URLs may contain passwords.
+    pub redis: Vec<Secret>,
     pub log: LogConfig,
 }
 
@@ -156,6 +158,7 @@ impl Config {
         let tls = read.tls();
         let ice_servers = read.many("ice_server", parse::ice_url);
         let turn_secret = read.optional("turn_secret", parse::secret).map(Secret);
+        let redis = read.many("redis", parse::redis_url).into_iter().map(Secret).collect();
         let filter = read.one("log", parse::filter);
         let format = read.one("log_format", |text| match text {
             "text" => Ok(LogFormat::Text),
@@ -230,6 +233,7 @@ impl Config {
             tls,
             ice_servers,
             turn_secret,
+            redis,
             log: LogConfig { filter, format },
         })
     }

@@ -29,11 +29,17 @@ use tokio_util::task::TaskTracker;
 use crate::accounts::{AccountSettings, Accounts, AccountsStartError, KeyError, MailSettings, Tokens};
 use crate::api;
 use crate::config::{Config, Secret, Tls};
+use crate::ids::NodeId;
 use crate::limits;
 use crate::selftest::{self, Finding};
 use crate::signaling::ice_servers::{IceServers, TurnRest};
 use crate::signaling::protocol::IceServer;
 use crate::signaling::{self, Live, LiveParts, Settings};
+use crate::social::archive::{MemoryArchive, MemoryRelations};
+use crate::social::bus::memory::MemoryBus;
+use crate::social::bus::redis::RedisBus;
+use crate::social::bus::{Bus, BusError};
+use crate::social::{Social, SocialParts};
 use crate::store::{Database, Store, StoreError};
 use crate::telemetry::Metrics;
 use connections::{Addresses, Connections};
@@ -67,6 +73,8 @@ pub enum ServerError {
     Tls(#[from] TlsError),
     #[error(transparent)]
     Media(#[from] MediaError),
+    #[error("redis: {0}")]
+    Bus(#[from] BusError),
     #[error("listen: {address} cannot be bound: {source}")]
     Listen { address: SocketAddr, source: io::Error },
 }
@@ -90,6 +98,7 @@ struct Parts {
     background: TaskTracker,
     stop_background: CancellationToken,
     live: Live,
+    social: Social,
     media: MediaPlane,
     accounts: Accounts,
     store: Store,
@@ -124,7 +133,9 @@ impl Server {
         let settings = settings(&config, address, is_tls);
         let desk = account_settings(&config, &settings);
         let accounts = Accounts::start(store.clone(), tokens.clone(), desk, unix_ms()).await?;
-        let live = Live::start(LiveParts { sfu, events, tokens, accounts: accounts.clone(), store: store.clone(), settings }).await?;
+        let social = start_social(&config).await?;
+        let parts = LiveParts { sfu, events, tokens, accounts: accounts.clone(), store: store.clone(), social: social.clone(), settings };
+        let live = Live::start(parts).await?;
 
         let stopping = Arc::new(AtomicBool::new(false));
         let health = Health {
@@ -143,7 +154,7 @@ impl Server {
         let (background, stop_background) = (TaskTracker::new(), CancellationToken::new());
         background.spawn(stop_background.clone().run_until_cancelled_owned(upkeep(metrics)));
         background.spawn(stop_background.clone().run_until_cancelled_owned(accounts_upkeep(accounts.clone())));
-        let parts = Parts { connections, stopping, background, stop_background, live, media, accounts, store };
+        let parts = Parts { connections, stopping, background, stop_background, live, social, media, accounts, store };
         Ok(Self { address, is_tls, accepting, parts })
     }
 
@@ -164,7 +175,7 @@ impl Server {
 
     /// Stops in order: not ready, accept no more, tell clients, drain, close media, close the store.
     pub async fn stop(self) {
-        let Parts { connections, stopping, background, stop_background, live, media, accounts, store } = self.parts;
+        let Parts { connections, stopping, background, stop_background, live, social, media, accounts, store } = self.parts;
         stopping.store(true, Ordering::Relaxed);
         connections.stop_accepting();
         if let Err(error) = self.accepting.await {
@@ -172,6 +183,10 @@ impl Server {
         }
         if timeout(limits::DRAIN_TIMEOUT, live.shutdown()).await.is_err() {
             tracing::warn!("some sessions did not end by themselves");
+        }
+        // Gives its leases back, so that another node takes its chats over at once.
+        if timeout(limits::DRAIN_TIMEOUT, social.shutdown()).await.is_err() {
+            tracing::warn!("some chats did not end by themselves");
         }
         let cut = connections.drain(limits::DRAIN_TIMEOUT).await;
         if cut > 0 {
@@ -212,6 +227,19 @@ pub fn database(url: Option<&str>, data_dir: &Path) -> Result<Database, ServerEr
         Some(url) => Database::parse(url).map_err(ServerError::DatabaseUrl),
         None => Ok(Database::Sqlite(data_dir.join(DATABASE_FILE))),
     }
+}
+
+/// On Redis where it is configured, else by itself.
+async fn start_social(config: &Config) -> Result<Social, BusError> {
+    let urls: Vec<String> = config.redis.iter().map(|url| url.expose().to_owned()).collect();
+    let bus: Arc<dyn Bus> = if urls.is_empty() { Arc::new(MemoryBus::default()) } else { Arc::new(RedisBus::connect(&urls).await?) };
+    Ok(Social::start(SocialParts {
+        bus,
+        node: NodeId::random(&mut rand::rng()),
+        archive: Arc::new(MemoryArchive::default()),
+        relations: Arc::new(MemoryRelations::default()),
+        encode: signaling::encode_chat,
+    }))
 }
 
 fn base_url(address: SocketAddr, is_tls: bool) -> String {

@@ -78,8 +78,10 @@ impl LayerMeter {
         let elapsed = now.saturating_duration_since(since);
         if elapsed >= Self::INTERVAL {
             let seconds = elapsed.as_secs_f32();
-            let before = std::mem::replace(&mut self.last_bps, self.bytes.map(|row| row.map(|bytes| (bytes as f32 * 8.0 / seconds) as u32)));
-            for ((mean, last), before) in self.bitrate_bps.iter_mut().flatten().zip(self.last_bps.as_flattened()).zip(before.as_flattened()) {
+            let before =
+                std::mem::replace(&mut self.last_bps, self.bytes.map(|row| row.map(|bytes| (bytes as f32 * 8.0 / seconds) as u32)));
+            for ((mean, last), before) in self.bitrate_bps.iter_mut().flatten().zip(self.last_bps.as_flattened()).zip(before.as_flattened())
+            {
                 // What did not come before, or does not come any more, has no mean.
                 *mean = if *last == 0 || *before == 0 { *last } else { last / 2 + before / 2 };
             }

@@ -1,13 +1,23 @@
 //! Carries a session's commands out on the live registry. Each gives at most one outcome.
 
 use super::live::{Answered, Live, News, Who};
-use super::protocol::Intent;
+use super::protocol::{Intent, Tap};
 use super::refusal::Refusal;
 use super::rest::NewMarker;
 use super::session::{Command, Negotiated, Outcome, Session};
+use crate::social::Seat;
 
-/// Does what the session asked for. `news` follows the joined broadcast.
-pub(crate) async fn execute(live: &Live, session: &Session, news: &mut Option<News>, command: Command) -> Option<Outcome> {
+/// What a connection follows.
+#[derive(Debug, Default)]
+pub(crate) struct Followed {
+    /// Of the joined broadcast.
+    pub(crate) news: Option<News>,
+    /// In its chat.
+    pub(crate) seat: Option<Seat>,
+}
+
+/// Does what the session asked for.
+pub(crate) async fn execute(live: &Live, session: &Session, followed: &mut Followed, command: Command) -> Option<Outcome> {
     let done = |id: u32, result: Result<(), Refusal>| Some(Outcome::Done { id, result });
     let who = Some(session.claims());
     match command {
@@ -15,13 +25,13 @@ pub(crate) async fn execute(live: &Live, session: &Session, news: &mut Option<Ne
             let result = live.identify(token.as_deref()).and_then(|claims| {
                 let claims = claims.unwrap_or_else(|| session.identity().clone());
                 let (joined, receiver) = live.join(session.id, &broadcast, &claims, join_as)?;
-                *news = Some(receiver);
+                *followed = Followed { news: Some(receiver), seat: None };
                 Ok((joined, claims))
             });
             Some(Outcome::Joined { id, result })
         }
         Command::Leave { id } => {
-            *news = None;
+            *followed = Followed::default();
             live.leave(session.id);
             done(id, Ok(()))
         }
@@ -62,5 +72,35 @@ pub(crate) async fn execute(live: &Live, session: &Session, news: &mut Option<Ne
         }
         Command::Unmark { id, broadcast, marker } => done(id, live.unmark(who, &broadcast.to_string(), marker)),
         Command::End { id, broadcast } => done(id, live.end(who, &broadcast.to_string()).map(drop)),
+        Command::EnterChat { id, broadcast, role, since } => {
+            // The seat before this one first, so that nobody sits twice.
+            followed.seat = None;
+            let result = live.social().enter(broadcast, session.claims().sub, since).await.map_err(Refusal::from).map(|(seat, history)| {
+                followed.seat = Some(seat);
+                history
+            });
+            Some(Outcome::EnteredChat { id, role, result })
+        }
+        Command::LeaveChat { id } => {
+            followed.seat = None;
+            done(id, Ok(()))
+        }
+        Command::AskChat { id, author, ask } => match &followed.seat {
+            None => done(id, Err(Refusal::NotInChat)),
+            Some(seat) => seat.ask(id, author, ask).await.err().and_then(|refusal| done(id, Err(refusal.into()))),
+        },
+        Command::ViewChat { id, view } => match &mut followed.seat {
+            None => done(id, Err(Refusal::NotInChat)),
+            Some(seat) => {
+                seat.view(view);
+                done(id, Ok(()))
+            }
+        },
+        Command::React { taps, media_time_ms } => {
+            if let Some(seat) = &followed.seat {
+                taps.into_iter().for_each(|Tap { kind, count }| seat.react(kind, count, media_time_ms));
+            }
+            None
+        }
     }
 }

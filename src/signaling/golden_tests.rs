@@ -12,10 +12,13 @@ use super::protocol::*;
 use super::ws::CLIENT_MESSAGE_TYPES;
 use crate::ids::{BroadcastId, MarkerId, PeerId, SessionId, UserId};
 use crate::sfu::codec::{Codec, MediaKind};
+use crate::social::clock::UnixMs;
 
 const PEER: PeerId = PeerId::from_bits(0x0123_4567_89ab_cdef);
 const MARKER: MarkerId = MarkerId::from_bits(0x1122_3344_5566_7788);
 const MEDIA_MS: f64 = 1_795_230_000_250.0;
+
+const SAID: MessageId = MessageId { epoch: 1_795_230_000_000, seq: 17 };
 
 fn text(text: &str) -> String {
     text.to_owned()
@@ -53,7 +56,67 @@ fn client_messages() -> Vec<ClientMessage> {
         ClientMessage::Mark { id: 9, kind: MarkerKind::Goal, label: text("1:0 Kofi"), media_time_ms: Some(MEDIA_MS) },
         ClientMessage::Unmark { id: 10, marker: MARKER },
         ClientMessage::EndBroadcast { id: 11 },
+        ClientMessage::EnterChat { id: 12, since: Some(SAID) },
+        ClientMessage::LeaveChat { id: 13 },
+        ClientMessage::Say {
+            id: 14,
+            nonce: 4_503_599_627_370_497,
+            text: text("what a save, @Ann"),
+            reply_to: Some(SAID),
+            mentions: vec![UserId::from_bits(9)],
+            media_time_ms: Some(MEDIA_MS),
+        },
+        ClientMessage::ChangeChat {
+            id: 15,
+            change: ChatChange::Restrain { user: UserId::from_bits(9), restraint: Restraint::TimeOut { seconds: 600 } },
+        },
+        ClientMessage::React { taps: vec![Tap { kind: ReactionKind::Goal, count: 7 }], media_time_ms: Some(MEDIA_MS) },
     ]
+}
+
+fn chat_message() -> ChatMessage {
+    let author = ChatAuthor { id: UserId::from_bits(9), name: text("Quiet Otter 42"), role: ChatRole::Viewer, guest: true };
+    ChatMessage {
+        id: SAID,
+        author,
+        text: text("what a save"),
+        sent_at_ms: UnixMs(1_795_230_000_900),
+        media_time_ms: Some(MEDIA_MS),
+        reply_to: Some(ReplyTo {
+            id: MessageId { seq: 16, ..SAID },
+            author: UserId::from_bits(8),
+            name: text("Ann"),
+            excerpt: text("who plays?"),
+        }),
+        mentions: vec![UserId::from_bits(8)],
+        edited: true,
+    }
+}
+
+fn chat_history() -> ChatHistory {
+    ChatHistory {
+        messages: vec![chat_message()],
+        gap: true,
+        modes: ChatModes { slow_s: 30, audience: Audience::Accounts, emote_only: false },
+        pinned: Some(chat_message()),
+        reactions: vec![ReactionCount { kind: ReactionKind::Heart, count: 1234 }],
+    }
+}
+
+fn chat_frame() -> ChatFrame {
+    ChatFrame {
+        events: vec![
+            ChatEvent::Said { message: chat_message() },
+            ChatEvent::Edited { message: SAID, text: text("what a save!") },
+            ChatEvent::Deleted { message: SAID },
+            ChatEvent::Pinned { message: None },
+            ChatEvent::Modes { modes: ChatModes::default() },
+            ChatEvent::Cleared { user: UserId::from_bits(9) },
+        ],
+        hidden: 12,
+        reactions: vec![ReactionCount { kind: ReactionKind::Goal, count: 70 }],
+        viewers: Some(ViewerCount { count: 1230, peak: 1450 }),
+    }
 }
 
 fn layer() -> LayerView {
@@ -128,9 +191,18 @@ fn server_messages() -> Vec<ServerMessage> {
         ServerMessage::Unwatched { peer: PEER, rids: vec![text("m"), text("h")] },
         ServerMessage::PublisherRefused { peer: PEER, code: text("b_frames"), message: text("Set B-frames to 0.") },
         ServerMessage::Stats { peer: PEER, stats },
+        ServerMessage::ChatEntered { id: 12, history: chat_history(), role: Some(ChatRole::Moderator) },
+        ServerMessage::Said { id: 14, message: SAID },
+        ServerMessage::Chat { frame: chat_frame() },
+        ServerMessage::ChatResync { history: chat_history() },
         ServerMessage::Error {
             id: Some(4),
-            error: ErrorView { code: ErrorCode::NotJoined, message: text("join a broadcast first"), retryable: false },
+            error: ErrorView {
+                code: ErrorCode::NotJoined,
+                message: text("join a broadcast first"),
+                retryable: false,
+                retry_after_ms: None,
+            },
         },
         ServerMessage::Bye {
             reason: ByeReason::ShuttingDown,

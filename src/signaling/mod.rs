@@ -41,6 +41,11 @@ mod typescript;
 pub use live::{Live, LiveParts};
 pub use settings::Settings;
 
+/// A frame of a chat as clients read it, for the social plane's encoder.
+pub fn encode_chat(frame: &protocol::ChatFrame) -> crate::social::Text {
+    ws::encode_chat(frame)
+}
+
 /// `/v1/ws`, `/whip` and `/whep`.
 pub fn router(live: Live) -> axum::Router {
     let media = whip::router()

@@ -3,10 +3,12 @@
 //! Full means that the client does not read: the session says `bye slow_consumer` and the connection ends. Nothing here waits for a
 //! client longer than `limits::WRITE_TIMEOUT`.
 
+use std::sync::Arc;
+
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes};
 use futures_util::{Sink, SinkExt};
 use metrics::counter;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::live::encode;
@@ -18,6 +20,7 @@ use crate::telemetry::{SIGNALING_BYES, SIGNALING_MESSAGES_SENT};
 #[derive(Debug)]
 pub(crate) struct Outbox {
     queue: mpsc::Sender<Utf8Bytes>,
+    taken: Arc<Notify>,
     farewell: oneshot::Sender<ByeReason>,
 }
 
@@ -34,6 +37,7 @@ pub(crate) enum PushError {
 #[derive(Debug)]
 pub(crate) struct Writer {
     queue: mpsc::Receiver<Utf8Bytes>,
+    taken: Arc<Notify>,
     farewell: oneshot::Receiver<ByeReason>,
 }
 
@@ -41,7 +45,8 @@ pub(crate) struct Writer {
 pub(crate) fn open() -> (Outbox, Writer) {
     let (queue, waiting) = mpsc::channel(OUTBOX_MESSAGES);
     let (farewell, told) = oneshot::channel();
-    (Outbox { queue, farewell }, Writer { queue: waiting, farewell: told })
+    let taken = Arc::new(Notify::new());
+    (Outbox { queue, taken: Arc::clone(&taken), farewell }, Writer { queue: waiting, taken, farewell: told })
 }
 
 impl Outbox {
@@ -55,6 +60,13 @@ impl Outbox {
             mpsc::error::TrySendError::Full(_) => PushError::Full,
             mpsc::error::TrySendError::Closed(_) => PushError::Broken,
         })
+    }
+
+    /// When at most so many messages wait. One caller at a time; cancelling loses nothing.
+    pub(crate) async fn drained_to(&self, most: usize) {
+        while self.queue.max_capacity() - self.queue.capacity() > most && !self.queue.is_closed() {
+            self.taken.notified().await;
+        }
     }
 
     /// Last words, after what is queued already.
@@ -79,6 +91,7 @@ impl Writer {
                 text = self.queue.recv() => text,
             };
             let Some(text) = text else { return };
+            self.taken.notify_one();
             counter!(SIGNALING_MESSAGES_SENT).increment(1);
             tokio::select! {
                 written = timeout(WRITE_TIMEOUT, sink.send(Message::Text(text))) => {
@@ -167,6 +180,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_waits_for_room_goes_on_when_the_client_has_read() {
+        let (outbox, writer) = open();
+        (0..10).for_each(|_| outbox.push("x".into()).unwrap());
+        let (sink, written) = futures_channel();
+        tokio::select! {
+            () = outbox.drained_to(4) => {}
+            () = writer.run(sink) => panic!("the writer goes on"),
+        }
+        assert!(written.lock().unwrap().len() >= 5);
+    }
+
+    #[tokio::test]
     async fn bye_comes_after_what_was_queued_and_before_the_close() {
         let (outbox, writer) = open();
         let (sink, written) = futures_channel();
@@ -179,7 +204,7 @@ mod tests {
         assert!(matches!(&written[2], Message::Close(Some(frame)) if frame.code == 1001));
     }
 
-    type Written = std::sync::Arc<std::sync::Mutex<Vec<Message>>>;
+    type Written = Arc<std::sync::Mutex<Vec<Message>>>;
 
     fn futures_channel() -> (impl Sink<Message, Error = std::convert::Infallible> + Unpin, Written) {
         let written = Written::default();

@@ -4,12 +4,23 @@
 //! repeats it. Unknown fields are ignored in both directions, unknown message types get `unknown_message`. A change here also edits
 //! `web-client/src/protocol.ts` (generated), `tests/golden/signaling/` and `docs/protocol.md`, in the same commit.
 
+mod broadcast;
+
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+pub use self::broadcast::{
+    BroadcastChanges, BroadcastView, ClockChange, LayerView, Marker, MarkerKind, MatchClock, Score, ScoreChange, Team, Teams,
+};
 pub use crate::accounts::Grant;
-use crate::ids::{BroadcastId, MarkerId, PeerId, SessionId, UserId};
+use crate::ids::{MarkerId, PeerId, SessionId, UserId};
 use crate::sfu::codec::{Codec, MediaKind};
+pub use crate::social::chat::{
+    Audience, ChatAuthor, ChatEvent, ChatHistory, ChatMessage, ChatModes, ChatRole, MessageId, ReplyTo, Restraint,
+};
+pub use crate::social::presence::ViewerCount;
+pub use crate::social::reactions::{ReactionCount, ReactionKind};
+pub use crate::social::{ChatFrame, ChatView};
 pub use crate::store::{BroadcastState, Visibility};
 
 /// Version of this protocol. A server refuses any other with `unsupported_protocol` and names the one it speaks.
@@ -120,6 +131,89 @@ pub enum ClientMessage {
     },
     /// Ends the broadcast for good (needs the publish grant).
     EndBroadcast { id: u32 },
+    /// Takes a seat in the chat of the joined broadcast (needs the chat grant to write, none to read).
+    EnterChat {
+        id: u32,
+        /// The last message that this client has; without it, what is kept is sent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional, type = "string")]
+        since: Option<MessageId>,
+    },
+    /// Gives the seat back.
+    LeaveChat { id: u32 },
+    /// Says something in the chat.
+    Say {
+        id: u32,
+        /// Drawn by the client for this message, at most 2^53; the same one when it is sent again, so that it is said once.
+        #[ts(type = "number")]
+        nonce: u64,
+        /// At most 500 characters.
+        text: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional, type = "string")]
+        reply_to: Option<MessageId>,
+        /// At most 5.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[ts(as = "Option<Vec<String>>", optional)]
+        mentions: Vec<UserId>,
+        /// The media time on the sender's screen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        media_time_ms: Option<f64>,
+    },
+    /// Changes something in the chat.
+    ChangeChat { id: u32, change: ChatChange },
+    /// Throws reactions at the screen.
+    React {
+        taps: Vec<Tap>,
+        /// The media time on the sender's screen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        media_time_ms: Option<f64>,
+    },
+}
+
+/// What somebody changes in the chat.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum ChatChange {
+    /// One's own message, for five minutes.
+    Edit {
+        #[ts(type = "string")]
+        message: MessageId,
+        text: String,
+    },
+    /// One's own message; moderators anybody's.
+    Delete {
+        #[ts(type = "string")]
+        message: MessageId,
+    },
+    /// Moderators. Without a message nothing is pinned any more.
+    Pin {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional, type = "string")]
+        message: Option<MessageId>,
+    },
+    /// Moderators.
+    Modes { modes: ChatModes },
+    /// Moderators.
+    Restrain {
+        #[ts(type = "string")]
+        user: UserId,
+        restraint: Restraint,
+    },
+    /// Moderators: the whole list of words that may not be said; `word*` is every word that begins so.
+    Words { words: Vec<String> },
+    /// How much of a busy chat this client wants to see.
+    View { view: ChatView },
+}
+
+/// Taps of one kind since the last message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Tap {
+    pub kind: ReactionKind,
+    /// At most 20; more are not counted.
+    pub count: u32,
 }
 
 /// From server to client.
@@ -250,6 +344,29 @@ pub enum ServerMessage {
         peer: PeerId,
         stats: StatsView,
     },
+    /// Answer to `enter_chat`.
+    ChatEntered {
+        id: u32,
+        history: ChatHistory,
+        /// What this client is here; absent: it may read only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        role: Option<ChatRole>,
+    },
+    /// Answer to `say`: it is in the chat under this id. In a busy chat it may not come back in a `chat` message.
+    Said {
+        id: u32,
+        #[ts(type = "string")]
+        message: MessageId,
+    },
+    /// What happened in the chat. A message that you know already is to be ignored.
+    Chat {
+        frame: ChatFrame,
+    },
+    /// This client has read too slowly: the chat as it is now, instead of what it missed.
+    ChatResync {
+        history: ChatHistory,
+    },
     /// A request failed, or (without `id`) the connection did something wrong.
     Error {
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -324,155 +441,6 @@ pub struct IceServer {
     pub credential: Option<String>,
 }
 
-/// A broadcast as everybody sees it: in REST answers and in `joined` / `broadcast`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-pub struct BroadcastView {
-    #[ts(type = "string")]
-    pub id: BroadcastId,
-    /// The name in the URL: 1 to 64 of `a-z 0-9 -`.
-    pub slug: String,
-    pub title: String,
-    pub visibility: Visibility,
-    pub state: BroadcastState,
-    /// Wall clock, ms since the Unix epoch.
-    pub created_at_ms: f64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub started_at_ms: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub ended_at_ms: Option<f64>,
-    pub viewers: u32,
-    pub viewers_peak: u32,
-    /// The picture's codec once known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub video_codec: Option<Codec>,
-    pub has_audio: bool,
-    /// `/api/v1/broadcasts/{id}/poster?v=N` exists when not 0; N changes with each new poster.
-    pub poster_version: u32,
-    pub layers: Vec<LayerView>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub teams: Option<Teams>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub score: Option<Score>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub clock: Option<MatchClock>,
-    pub markers: Vec<Marker>,
-}
-
-/// One simulcast layer as it arrives at the server.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-pub struct LayerView {
-    /// 0 = smallest.
-    pub spatial: u8,
-    /// Pixels; 0 until known.
-    pub width: u16,
-    pub height: u16,
-    pub bitrate_bps: u32,
-    pub frames_per_second: f32,
-    pub active: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-pub struct Teams {
-    pub home: Team,
-    pub away: Team,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-pub struct Team {
-    /// At most 40 characters.
-    pub name: String,
-    /// At most 4 characters, for the score graphic.
-    pub short: String,
-    /// `#rrggbb`, for the crest only.
-    pub color: String,
-}
-
-/// With the media time at which it became true, so that nobody learns of a goal before seeing it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
-pub struct Score {
-    pub home: u16,
-    pub away: u16,
-    pub at_media_ms: f64,
-}
-
-/// The match clock: `elapsed_ms` at media time `at_media_ms`, going on from there while `running`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-pub struct MatchClock {
-    pub running: bool,
-    pub elapsed_ms: f64,
-    pub at_media_ms: f64,
-    /// "2nd half", "Q4" ... at most 16 characters.
-    pub period: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
-#[serde(rename_all = "snake_case")]
-pub enum MarkerKind {
-    Goal,
-    Card,
-    Chance,
-    Period,
-    Other,
-}
-
-/// A marked moment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-pub struct Marker {
-    #[ts(type = "string")]
-    pub id: MarkerId,
-    pub kind: MarkerKind,
-    /// At most 80 characters.
-    pub label: String,
-    pub media_time_ms: f64,
-}
-
-/// Changes to a broadcast. An absent field stays as it is; `null` clears what can be cleared.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
-pub struct BroadcastChanges {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub title: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub visibility: Option<Visibility>,
-    #[serde(default, with = "double_option", skip_serializing_if = "Option::is_none")]
-    #[ts(optional, type = "Teams | null")]
-    pub teams: Option<Option<Teams>>,
-    #[serde(default, with = "double_option", skip_serializing_if = "Option::is_none")]
-    #[ts(optional, type = "ScoreChange | null")]
-    pub score: Option<Option<ScoreChange>>,
-    #[serde(default, with = "double_option", skip_serializing_if = "Option::is_none")]
-    #[ts(optional, type = "ClockChange | null")]
-    pub clock: Option<Option<ClockChange>>,
-}
-
-/// `at_media_ms` absent: now, at the live edge.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
-pub struct ScoreChange {
-    pub home: u16,
-    pub away: u16,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub at_media_ms: Option<f64>,
-}
-
-/// `at_media_ms` absent: now, at the live edge.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-pub struct ClockChange {
-    pub running: bool,
-    pub elapsed_ms: f64,
-    pub period: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub at_media_ms: Option<f64>,
-}
-
 /// What a client measured about its own playback.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
 pub struct PlaybackReport {
@@ -526,6 +494,10 @@ pub struct ErrorView {
     pub message: String,
     /// Whether the same request may succeed later.
     pub retryable: bool,
+    /// Where it is known, when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub retry_after_ms: Option<u32>,
 }
 
 /// Stable error codes. Adding one is compatible, changing one is not.
@@ -557,6 +529,15 @@ pub enum ErrorCode {
     ShuttingDown,
     Unavailable,
     Internal,
+    /// Slow mode, or too many messages of one person.
+    SlowDown,
+    /// A moderator has silenced this person for a while.
+    TimedOut,
+    Banned,
+    /// The chat is for others just now: accounts, followers, friends, emoji.
+    ChatRestricted,
+    /// The filter refuses the message.
+    Filtered,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
@@ -569,20 +550,4 @@ pub enum ByeReason {
     ProtocolError,
     /// Another connection resumed this session.
     Replaced,
-}
-
-/// `Option<Option<T>>`: absent, `null` or a value.
-mod double_option {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(super) fn serialize<T: Serialize, S: Serializer>(value: &Option<Option<T>>, serializer: S) -> Result<S::Ok, S::Error> {
-        match value {
-            Some(inner) => inner.serialize(serializer),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
-        Option::<T>::deserialize(deserializer).map(Some)
-    }
 }

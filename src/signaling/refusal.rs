@@ -7,6 +7,8 @@ use axum::http::{Method, StatusCode};
 use super::protocol::{ErrorCode, ErrorView, Grant};
 use crate::accounts::{AccountError, TokenError};
 use crate::sfu::handle::SfuError;
+use crate::social::bus::BusError;
+use crate::social::chat::ChatRefusal;
 
 /// A refusal; a variant per thing that the client does differently.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -91,6 +93,10 @@ pub enum Refusal {
     ShuttingDown,
     #[error("the media plane does not answer")]
     Unavailable,
+    #[error("enter the chat first")]
+    NotInChat,
+    #[error(transparent)]
+    Chat(#[from] ChatRefusal),
 }
 
 const fn grant_word(grant: Grant) -> &'static str {
@@ -111,7 +117,8 @@ impl Refusal {
             Self::UnknownMessage(_) | Self::MethodNotAllowed(_) => ErrorCode::UnknownMessage,
             Self::MalformedMessage(_) | Self::HelloTwice => ErrorCode::MalformedMessage,
             Self::HelloFirst => ErrorCode::HelloFirst,
-            Self::NotJoined => ErrorCode::NotJoined,
+            Self::NotJoined | Self::NotInChat => ErrorCode::NotJoined,
+            Self::Chat(refusal) => chat_code(*refusal),
             Self::InvalidToken => ErrorCode::InvalidToken,
             Self::TokenExpired => ErrorCode::TokenExpired,
             Self::TokenNeeded
@@ -155,6 +162,7 @@ impl Refusal {
             | Self::HelloFirst
             | Self::HelloTwice
             | Self::NotJoined
+            | Self::NotInChat
             | Self::MalformedSdp(_) => StatusCode::BAD_REQUEST,
             Self::TokenNeeded | Self::InvalidToken | Self::TokenExpired | Self::WrongCredentials | Self::SignInEnded => {
                 StatusCode::UNAUTHORIZED
@@ -183,6 +191,27 @@ impl Refusal {
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::Full(_) | Self::ShuttingDown | Self::Unavailable | Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Chat(ChatRefusal::NoMessage) => StatusCode::NOT_FOUND,
+            Self::Chat(ChatRefusal::Slow { .. }) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Chat(ChatRefusal::Unavailable | ChatRefusal::Full) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Chat(
+                ChatRefusal::Empty
+                | ChatRefusal::TooLong
+                | ChatRefusal::TooManyMentions
+                | ChatRefusal::EditedTooLate
+                | ChatRefusal::Filtered { .. },
+            ) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Chat(
+                ChatRefusal::AccountsOnly
+                | ChatRefusal::FollowersOnly
+                | ChatRefusal::FriendsOnly
+                | ChatRefusal::EmoteOnly
+                | ChatRefusal::TimedOut { .. }
+                | ChatRefusal::Banned
+                | ChatRefusal::NotYours
+                | ChatRefusal::NotModerator
+                | ChatRefusal::Protected,
+            ) => StatusCode::FORBIDDEN,
         }
     }
 
@@ -197,6 +226,7 @@ impl Refusal {
                 | Self::ShuttingDown
                 | Self::Unavailable
                 | Self::StoreUnavailable
+                | Self::Chat(ChatRefusal::Slow { .. } | ChatRefusal::TimedOut { .. } | ChatRefusal::Unavailable)
         )
     }
 
@@ -211,7 +241,38 @@ impl Refusal {
     /// As clients see it over WebSocket, counted.
     pub fn to_view(&self) -> ErrorView {
         self.count();
-        ErrorView { code: self.code(), message: self.to_string(), retryable: self.retryable() }
+        let retry_after_ms = match self {
+            Self::Chat(ChatRefusal::Slow { wait_ms } | ChatRefusal::TimedOut { wait_ms }) => {
+                Some(u32::try_from(*wait_ms).unwrap_or(u32::MAX))
+            }
+            _ => None,
+        };
+        ErrorView { code: self.code(), message: self.to_string(), retryable: self.retryable(), retry_after_ms }
+    }
+}
+
+const fn chat_code(refusal: ChatRefusal) -> ErrorCode {
+    match refusal {
+        ChatRefusal::Empty | ChatRefusal::TooLong | ChatRefusal::TooManyMentions | ChatRefusal::EditedTooLate => ErrorCode::InvalidValue,
+        ChatRefusal::Slow { .. } => ErrorCode::SlowDown,
+        ChatRefusal::AccountsOnly | ChatRefusal::FollowersOnly | ChatRefusal::FriendsOnly | ChatRefusal::EmoteOnly => {
+            ErrorCode::ChatRestricted
+        }
+        ChatRefusal::TimedOut { .. } => ErrorCode::TimedOut,
+        ChatRefusal::Banned => ErrorCode::Banned,
+        ChatRefusal::Filtered { .. } => ErrorCode::Filtered,
+        ChatRefusal::NoMessage => ErrorCode::NotFound,
+        ChatRefusal::NotYours | ChatRefusal::NotModerator | ChatRefusal::Protected => ErrorCode::Forbidden,
+        ChatRefusal::Full => ErrorCode::Full,
+        ChatRefusal::Unavailable => ErrorCode::Unavailable,
+    }
+}
+
+impl From<BusError> for Refusal {
+    fn from(error: BusError) -> Self {
+        match error {
+            BusError::Superseded | BusError::Unavailable(_) => Self::Chat(ChatRefusal::Unavailable),
+        }
     }
 }
 

@@ -9,18 +9,19 @@ use std::time::Instant;
 use super::live::{JoinAs, Joined, Told};
 use super::now::Now;
 use super::protocol::{
-    BroadcastChanges, ByeReason, ClientMessage, Grant, Intent, MarkerKind, PeerState, PlaybackReport, QualityChoice, ServerMessage, Slot,
-    StatsView, UserView,
+    BroadcastChanges, ByeReason, ChatAuthor, ChatChange, ChatHistory, ChatRole, ChatView, ClientMessage, Grant, Intent, MarkerKind,
+    MessageId, PeerState, PlaybackReport, QualityChoice, ReactionKind, ServerMessage, Slot, StatsView, Tap, UserView,
 };
 use super::rate::TokenBucket;
 use super::refusal::Refusal;
 use crate::accounts::Claims;
 use crate::ids::{BroadcastId, MarkerId, PeerId, SessionId};
 use crate::limits::{
-    CLIENT_MESSAGE_BURST, CLIENT_MESSAGE_INTERVAL, CLIENT_OFFENCE_FORGIVEN_AFTER, CLIENT_OFFENCES_MAX, PEERS_PER_SESSION_MAX, PING_TIMEOUT,
-    REPORT_BURST, REPORT_INTERVAL, SDP_BYTES_MAX, STATS_INTERVAL,
+    CLIENT_MESSAGE_BURST, CLIENT_MESSAGE_INTERVAL, CLIENT_OFFENCE_FORGIVEN_AFTER, CLIENT_OFFENCES_MAX, MEDIA_TIME_FUTURE_MAX_MS,
+    MEDIA_TIME_PAST_MAX_MS, PEERS_PER_SESSION_MAX, PING_TIMEOUT, REPORT_BURST, REPORT_INTERVAL, SDP_BYTES_MAX, STATS_INTERVAL,
 };
 use crate::sfu::handle::{LayerChoice, PeerStats, PublisherProblem, SfuEvent};
+use crate::social::chat::{Answer, Ask};
 
 /// What the shell must do, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,6 +101,30 @@ pub(crate) enum Command {
         id: u32,
         broadcast: BroadcastId,
     },
+    EnterChat {
+        id: u32,
+        broadcast: BroadcastId,
+        role: Option<ChatRole>,
+        since: Option<MessageId>,
+    },
+    LeaveChat {
+        id: u32,
+    },
+    /// Answered later, by [`Session::handle_chat_answer`].
+    AskChat {
+        id: u32,
+        author: ChatAuthor,
+        ask: Ask,
+    },
+    ViewChat {
+        id: u32,
+        view: ChatView,
+    },
+    /// Nobody waits for this.
+    React {
+        taps: Vec<Tap>,
+        media_time_ms: Option<f64>,
+    },
 }
 
 /// An answer and what its receiving m-lines carry.
@@ -132,6 +157,11 @@ pub(crate) enum Outcome {
     Stats {
         peer: PeerId,
         result: Result<PeerStats, Refusal>,
+    },
+    EnteredChat {
+        id: u32,
+        role: Option<ChatRole>,
+        result: Result<ChatHistory, Refusal>,
     },
 }
 
@@ -299,6 +329,34 @@ impl Session {
             }
             ClientMessage::Unmark { id, marker } => Command::Unmark { id, broadcast: self.demand_grant(Grant::Publish)?, marker },
             ClientMessage::EndBroadcast { id } => Command::End { id, broadcast: self.demand_grant(Grant::Publish)? },
+            ClientMessage::EnterChat { id, since } => {
+                let broadcast = self.broadcast().ok_or(Refusal::NotJoined)?;
+                Command::EnterChat { id, broadcast, role: self.chat_role(), since }
+            }
+            ClientMessage::LeaveChat { id } => Command::LeaveChat { id },
+            ClientMessage::Say { id, nonce, text, reply_to, mentions, media_time_ms } => {
+                let ask = Ask::Say { nonce, text, reply_to, mentions, media_time_ms: checked_media_time(now, media_time_ms)? };
+                Command::AskChat { id, author: self.demand_author()?, ask }
+            }
+            ClientMessage::ChangeChat { id, change } => {
+                let ask = match change {
+                    ChatChange::View { view } => return Ok(vec![Action::Command(Command::ViewChat { id, view })]),
+                    ChatChange::Edit { message, text } => Ask::Edit { message, text },
+                    ChatChange::Delete { message } => Ask::Delete { message },
+                    ChatChange::Pin { message } => Ask::Pin { message },
+                    ChatChange::Modes { modes } => Ask::SetModes { modes },
+                    ChatChange::Restrain { user, restraint } => Ask::Restrain { user, restraint },
+                    ChatChange::Words { words } => Ask::SetWords { words },
+                };
+                Command::AskChat { id, author: self.demand_author()?, ask }
+            }
+            ClientMessage::React { taps, media_time_ms } => {
+                self.demand_author()?;
+                if taps.len() > ReactionKind::ALL.len() {
+                    return Err(Refusal::InvalidValue { field: "taps", rule: "at most one of each kind" });
+                }
+                Command::React { taps, media_time_ms: checked_media_time(now, media_time_ms)? }
+            }
         };
         Ok(vec![Action::Command(command)])
     }
@@ -331,10 +389,40 @@ impl Session {
             // The peer of a stats reader may just have gone: its `peer_state` says so.
             Outcome::Stats { peer, result } => result.map(|stats| self.stats(now, peer, stats)).unwrap_or_default(),
             Outcome::Done { id, result: Ok(()) } => vec![Action::Send(ServerMessage::Done { id })],
+            Outcome::EnteredChat { id, role, result: Ok(history) } => vec![Action::Send(ServerMessage::ChatEntered { id, history, role })],
             Outcome::Joined { id, result: Err(refusal) }
+            | Outcome::EnteredChat { id, result: Err(refusal), .. }
             | Outcome::Answered { id, result: Err(refusal), .. }
             | Outcome::Done { id, result: Err(refusal) } => vec![Action::Send(error(Some(id), &refusal))],
         }
+    }
+
+    /// The chat has decided about a request.
+    pub(crate) fn handle_chat_answer(id: u32, answer: Answer) -> ServerMessage {
+        match answer {
+            Ok(Some(message)) => ServerMessage::Said { id, message },
+            Ok(None) => ServerMessage::Done { id },
+            Err(refusal) => error(Some(id), &refusal.into()),
+        }
+    }
+
+    /// What this person is in the chat of the joined broadcast; nothing when they may only read.
+    fn chat_role(&self) -> Option<ChatRole> {
+        let grants = &self.place.as_ref()?.grants;
+        let has = |grant: Grant| grants.contains(&grant);
+        match (has(Grant::Publish), has(Grant::Moderate), has(Grant::Chat)) {
+            (true, true, _) => Some(ChatRole::Broadcaster),
+            (_, true, _) => Some(ChatRole::Moderator),
+            (_, false, true) => Some(ChatRole::Viewer),
+            (_, false, false) => None,
+        }
+    }
+
+    fn demand_author(&self) -> Result<ChatAuthor, Refusal> {
+        self.place.as_ref().ok_or(Refusal::NotJoined)?;
+        let role = self.chat_role().ok_or(Refusal::Forbidden(Grant::Chat))?;
+        let claims = self.claims();
+        Ok(ChatAuthor { id: claims.sub, name: claims.name.clone(), role, guest: claims.guest })
     }
 
     /// News of one of its peers.
@@ -425,6 +513,15 @@ impl Session {
     }
 }
 
+/// Media times may be as far from the server's clock as anywhere else.
+fn checked_media_time(now: Now, media_time_ms: Option<f64>) -> Result<Option<f64>, Refusal> {
+    let is_near = |time: f64| time >= now.unix_ms - MEDIA_TIME_PAST_MAX_MS && time <= now.unix_ms + MEDIA_TIME_FUTURE_MAX_MS;
+    match media_time_ms {
+        Some(time) if !is_near(time) => Err(Refusal::InvalidValue { field: "media_time_ms", rule: "near the live edge" }),
+        other => Ok(other),
+    }
+}
+
 /// An error as a message.
 pub(crate) fn error(id: Option<u32>, refusal: &Refusal) -> ServerMessage {
     ServerMessage::Error { id, error: refusal.to_view() }
@@ -469,9 +566,11 @@ fn stats_view(now: Instant, stats: &PeerStats, last: Option<&(Instant, PeerStats
 
 const fn request_id(message: &ClientMessage) -> Option<u32> {
     match message {
-        ClientMessage::Hello { .. } | ClientMessage::Candidate { .. } | ClientMessage::ViewSize { .. } | ClientMessage::Report { .. } => {
-            None
-        }
+        ClientMessage::Hello { .. }
+        | ClientMessage::Candidate { .. }
+        | ClientMessage::ViewSize { .. }
+        | ClientMessage::Report { .. }
+        | ClientMessage::React { .. } => None,
         ClientMessage::Ping { id, .. }
         | ClientMessage::Join { id, .. }
         | ClientMessage::Leave { id }
@@ -482,7 +581,11 @@ const fn request_id(message: &ClientMessage) -> Option<u32> {
         | ClientMessage::UpdateBroadcast { id, .. }
         | ClientMessage::Mark { id, .. }
         | ClientMessage::Unmark { id, .. }
-        | ClientMessage::EndBroadcast { id } => Some(*id),
+        | ClientMessage::EndBroadcast { id }
+        | ClientMessage::EnterChat { id, .. }
+        | ClientMessage::LeaveChat { id }
+        | ClientMessage::Say { id, .. }
+        | ClientMessage::ChangeChat { id, .. } => Some(*id),
     }
 }
 

@@ -321,3 +321,57 @@ fn resuming_tells_of_the_peers_that_did_not_survive() {
     assert!(matches!(&actions[..], [Action::Send(ServerMessage::PeerState { peer, .. })] if peer.to_bits() == 9));
     assert!(talk.session.wake_at() > later.instant);
 }
+
+#[test]
+fn what_somebody_is_in_the_chat_follows_from_their_grants() {
+    let role = |grants: &[Grant]| {
+        let mut talk = Talk::joined(grants);
+        match talk.say(ClientMessage::EnterChat { id: 5, since: None }).as_slice() {
+            [Action::Command(Command::EnterChat { id: 5, broadcast: BROADCAST, role, since: None })] => *role,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(role(&[Grant::View]), None);
+    assert_eq!(role(&[Grant::View, Grant::Chat]), Some(ChatRole::Viewer));
+    assert_eq!(role(&[Grant::View, Grant::Publish, Grant::Chat]), Some(ChatRole::Viewer), "where anybody publishes nobody is special");
+    assert_eq!(role(&[Grant::View, Grant::Moderate]), Some(ChatRole::Moderator));
+    assert_eq!(role(&[Grant::View, Grant::Publish, Grant::Moderate]), Some(ChatRole::Broadcaster));
+    let outside = Talk::new().say(ClientMessage::EnterChat { id: 5, since: None });
+    assert_eq!(error_code(&outside), Some((Some(5), ErrorCode::NotJoined)));
+}
+
+#[test]
+fn who_says_something_is_named_by_their_token_and_the_moment_must_be_near() {
+    let mut talk = Talk::joined(&[Grant::View, Grant::Chat]);
+    let now_ms = talk.now.unix_ms;
+    let say = |media_time_ms| ClientMessage::Say {
+        id: 6,
+        nonce: 1,
+        text: "goal".to_owned(),
+        reply_to: None,
+        mentions: Vec::new(),
+        media_time_ms,
+    };
+    match talk.say(say(Some(now_ms - 500.0))).as_slice() {
+        [Action::Command(Command::AskChat { id: 6, author, ask: Ask::Say { media_time_ms: Some(_), .. } })] => {
+            assert_eq!((author.id, author.name.as_str(), author.role, author.guest), (UserId::from_bits(1), "Ann", ChatRole::Viewer, true));
+        }
+        other => panic!("{other:?}"),
+    }
+    for wrong in [0.0, f64::NAN, f64::INFINITY, now_ms + 3_600_000.0] {
+        assert_eq!(error_code(&talk.say(say(Some(wrong)))), Some((Some(6), ErrorCode::InvalidValue)), "{wrong}");
+    }
+    let reaction = ClientMessage::React { taps: vec![Tap { kind: ReactionKind::Goal, count: 1 }; 9], media_time_ms: None };
+    assert_eq!(error_code(&talk.say(reaction)), Some((None, ErrorCode::InvalidValue)));
+}
+
+#[test]
+fn the_chat_answers_a_message_by_its_id_and_a_change_by_done() {
+    let id = MessageId { epoch: 5, seq: 6 };
+    assert_eq!(Session::handle_chat_answer(7, Ok(Some(id))), ServerMessage::Said { id: 7, message: id });
+    assert_eq!(Session::handle_chat_answer(8, Ok(None)), ServerMessage::Done { id: 8 });
+    let slow = Session::handle_chat_answer(9, Err(crate::social::chat::ChatRefusal::Slow { wait_ms: 1200 }));
+    assert!(
+        matches!(slow, ServerMessage::Error { id: Some(9), error } if error.code == ErrorCode::SlowDown && error.retry_after_ms == Some(1200))
+    );
+}

@@ -11,10 +11,13 @@ use tower::ServiceExt;
 use super::live::{Live, LiveParts};
 use super::settings::Settings;
 use crate::accounts::{Accounts, Claims, Grant, Letter, Tokens};
-use crate::ids::{BroadcastId, PeerId, UserId};
+use crate::ids::{BroadcastId, NodeId, PeerId, UserId};
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::fake::{self, FakeSfu};
 use crate::sfu::handle::{LayerInfo, SfuEvent, TrackInfo};
+use crate::social::archive::{MemoryArchive, MemoryRelations};
+use crate::social::bus::memory::MemoryBus;
+use crate::social::{Social, SocialParts};
 use crate::store::Store;
 
 pub(crate) const OFFER: &str = "v=0\r\na=ice-ufrag:them\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\n";
@@ -74,7 +77,14 @@ impl Node {
         };
         let tokens = Tokens::with_key(&[9; 32]);
         let (accounts, letters) = Accounts::for_tests(store.clone(), tokens.clone(), true);
-        let parts = LiveParts { sfu: handle, events, tokens, accounts, store, settings };
+        let social = Social::start(SocialParts {
+            bus: Arc::new(MemoryBus::default()),
+            node: NodeId::from_bits(1),
+            archive: Arc::new(MemoryArchive::default()),
+            relations: Arc::new(MemoryRelations::default()),
+            encode: super::encode_chat,
+        });
+        let parts = LiveParts { sfu: handle, events, tokens, accounts, store, social, settings };
         let live = Live::start(parts).await.unwrap();
         let router = super::router(live.clone()).merge(crate::api::router(live.clone()));
         Self { live, sfu, router, letters, _dir: Arc::new(dir) }

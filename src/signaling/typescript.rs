@@ -9,7 +9,7 @@ use super::rest::{BroadcastList, CreatedBroadcast, Me, NewBroadcast, NewMarker, 
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::store::Role;
 
-const HEAD: &str = "// Generated from src/signaling/{protocol,rest}.rs; do not edit.\n\
+const HEAD: &str = "// Generated from src/signaling/{protocol,rest}.rs and src/social/; do not edit.\n\
     // Regenerate: UPDATE_GOLDEN=1 cargo test --lib signaling::typescript\n";
 
 fn declare<T: TS>(out: &mut String) {
@@ -49,6 +49,22 @@ fn generate() -> String {
     declare::<ClockChange>(&mut out);
     declare::<PlaybackReport>(&mut out);
     declare::<StatsView>(&mut out);
+    declare::<ChatChange>(&mut out);
+    declare::<ChatView>(&mut out);
+    declare::<ChatHistory>(&mut out);
+    declare::<ChatFrame>(&mut out);
+    declare::<ChatEvent>(&mut out);
+    declare::<ChatMessage>(&mut out);
+    declare::<ChatAuthor>(&mut out);
+    declare::<ChatRole>(&mut out);
+    declare::<ReplyTo>(&mut out);
+    declare::<ChatModes>(&mut out);
+    declare::<Audience>(&mut out);
+    declare::<Restraint>(&mut out);
+    declare::<Tap>(&mut out);
+    declare::<ReactionKind>(&mut out);
+    declare::<ReactionCount>(&mut out);
+    declare::<ViewerCount>(&mut out);
     declare::<ErrorView>(&mut out);
     declare::<ErrorCode>(&mut out);
     declare::<ByeReason>(&mut out);

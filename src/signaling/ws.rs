@@ -11,18 +11,19 @@ use metrics::{counter, gauge, histogram};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::oneshot;
 
-use super::commands::execute;
+use super::commands::{Followed, execute};
 use super::hello::{Greeting, may_resume, read_hello};
-use super::live::{Live, Mail, Mailbox, News, Parked, until};
+use super::live::{Live, Mail, Mailbox, News, Parked, encode, until};
 use super::now::Now;
 use super::outbox::{self, Outbox, PushError};
-use super::protocol::{BroadcastView, ByeReason, ClientMessage, PROTOCOL_VERSION, PlaybackReport, ServerMessage};
+use super::protocol::{BroadcastView, ByeReason, ChatFrame, ClientMessage, PROTOCOL_VERSION, PlaybackReport, ServerMessage};
 use super::refusal::Refusal;
 use super::session::{Action, Session, error};
 use crate::limits::{
-    CLIENT_MESSAGE_BYTES_MAX, HELLO_ATTEMPTS_MAX, HELLO_TIMEOUT, PING_INTERVAL, REPORTED_COUNT_MAX, REPORTED_MAX_MS, RESUME_WINDOW,
-    WS_READ_BUFFER,
+    CHAT_OUTBOX_MAX, CLIENT_MESSAGE_BYTES_MAX, HELLO_ATTEMPTS_MAX, HELLO_TIMEOUT, PING_INTERVAL, REPORTED_COUNT_MAX, REPORTED_MAX_MS,
+    RESUME_WINDOW, WS_READ_BUFFER,
 };
+use crate::social::{Seat, SeatNews};
 use crate::telemetry::{
     CLIENT_FIRST_FRAME, CLIENT_FRAMES_DROPPED, CLIENT_FREEZES, CLIENT_FROZEN, CLIENT_LATENCY, SIGNALING_CONNECTIONS,
     SIGNALING_MESSAGES_RECEIVED, SIGNALING_SESSIONS_RESUMED,
@@ -66,7 +67,7 @@ struct Connection {
     outbox: Outbox,
     session: Session,
     mailbox: Mailbox,
-    news: Option<News>,
+    followed: Followed,
 }
 
 async fn serve(live: Live, socket: WebSocket) {
@@ -168,11 +169,12 @@ fn welcome(live: &Live, outbox: Outbox, opened: Opened) -> Result<Connection, (O
         ping_interval_ms: PING_INTERVAL.as_millis() as u32,
     };
     let mut messages = vec![message];
-    let mut news = None;
+    // A seat in the chat is taken anew: the client says what it has seen.
+    let mut followed = Followed::default();
     if is_resumed {
         let (alive, view) = match session.broadcast().and_then(|broadcast| live.rejoin(session.id, broadcast)) {
             Some((receiver, view, alive)) => {
-                news = Some(receiver);
+                followed.news = Some(receiver);
                 (alive, Some(view))
             }
             None => (Vec::new(), None),
@@ -184,7 +186,7 @@ fn welcome(live: &Live, outbox: Outbox, opened: Opened) -> Result<Connection, (O
             Action::Command(_) | Action::Report(_) | Action::Bye(_) => None,
         }));
     }
-    let connection = Connection { live: live.clone(), outbox, session, mailbox, news };
+    let connection = Connection { live: live.clone(), outbox, session, mailbox, followed };
     match messages.iter().try_for_each(|message| connection.outbox.send(message)) {
         Ok(()) => Ok(connection),
         Err(error) => {
@@ -209,8 +211,8 @@ impl Connection {
                 break end;
             }
         };
-        let Self { live, outbox, session, mailbox, news } = self;
-        drop(news);
+        let Self { live, outbox, session, mailbox, followed } = self;
+        drop(followed);
         let session_id = session.id;
         let parked = Parked { session, mailbox };
         match end {
@@ -270,13 +272,19 @@ impl Connection {
                 // The registry forgot the session: it is shutting down.
                 None => Err(End::Bye(ByeReason::ShuttingDown)),
             },
-            news = next(&mut self.news) => match news {
+            news = next(&mut self.followed.news) => match news {
                 Ok(text) => Ok(self.outbox.push(text)?),
                 Err(RecvError::Lagged(_)) => self.catch_up(),
                 Err(RecvError::Closed) => {
-                    self.news = None;
+                    self.followed.news = None;
                     Ok(())
                 }
+            },
+            chat = next_in_chat(&mut self.followed.seat, &self.outbox) => match chat {
+                SeatNews::Text(text) => Ok(self.outbox.push(text)?),
+                SeatNews::Answered { id, answer } => Ok(self.outbox.send(&Session::handle_chat_answer(id, answer))?),
+                SeatNews::Resync(history) => Ok(self.outbox.send(&ServerMessage::ChatResync { history: *history })?),
+                SeatNews::TooSlow => Err(End::Bye(ByeReason::SlowConsumer)),
             },
             () = until(Some(wake_at)) => {
                 let actions = self.session.handle_timeout(Now::read());
@@ -294,7 +302,7 @@ impl Connection {
                 Action::Report(report) => count(&report),
                 Action::Bye(reason) => return Err(End::Bye(reason)),
                 Action::Command(command) => {
-                    if let Some(outcome) = execute(&self.live, &self.session, &mut self.news, command).await {
+                    if let Some(outcome) = execute(&self.live, &self.session, &mut self.followed, command).await {
                         actions.extend(self.session.handle_outcome(Now::read(), outcome));
                     }
                 }
@@ -318,6 +326,23 @@ async fn next(news: &mut Option<News>) -> Result<Utf8Bytes, RecvError> {
     }
 }
 
+/// The next thing in the chat, once the client has read most of what it was sent: who reads slowly lags behind in the shared ring, not in a
+/// queue of their own. Never, while there is no seat.
+async fn next_in_chat(seat: &mut Option<Seat>, outbox: &Outbox) -> SeatNews {
+    match seat {
+        Some(seat) => {
+            outbox.drained_to(CHAT_OUTBOX_MAX).await;
+            seat.next().await
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// A frame of the chat as clients read it.
+pub(super) fn encode_chat(frame: &ChatFrame) -> Utf8Bytes {
+    encode(&ServerMessage::Chat { frame: frame.clone() })
+}
+
 fn parse(text: &str) -> Result<ClientMessage, Refusal> {
     serde_json::from_str(text).map_err(|error| match unknown_type(text) {
         Some(name) => Refusal::UnknownMessage(name),
@@ -338,7 +363,7 @@ fn unknown_type(text: &str) -> Option<String> {
 }
 
 /// Every `type` of [`ClientMessage`]; a test holds it to the golden files.
-pub(super) const CLIENT_MESSAGE_TYPES: [&str; 15] = [
+pub(super) const CLIENT_MESSAGE_TYPES: [&str; 20] = [
     "hello",
     "ping",
     "join",
@@ -354,6 +379,11 @@ pub(super) const CLIENT_MESSAGE_TYPES: [&str; 15] = [
     "mark",
     "unmark",
     "end_broadcast",
+    "enter_chat",
+    "leave_chat",
+    "say",
+    "change_chat",
+    "react",
 ];
 
 /// The `type` of a message, for metrics.
@@ -374,6 +404,11 @@ const fn word(message: &ClientMessage) -> &'static str {
         ClientMessage::Mark { .. } => "mark",
         ClientMessage::Unmark { .. } => "unmark",
         ClientMessage::EndBroadcast { .. } => "end_broadcast",
+        ClientMessage::EnterChat { .. } => "enter_chat",
+        ClientMessage::LeaveChat { .. } => "leave_chat",
+        ClientMessage::Say { .. } => "say",
+        ClientMessage::ChangeChat { .. } => "change_chat",
+        ClientMessage::React { .. } => "react",
     }
 }
 

@@ -102,7 +102,7 @@ async fn a_broadcaster_and_a_viewer_meet() {
     assert!(welcome["token"].is_string());
     viewer.say(json!({ "type": "join", "id": 1, "broadcast": "derby" })).await;
     let joined = viewer.hear("joined").await;
-    assert_eq!((joined["broadcast"]["state"].clone(), joined["grants"].clone()), (json!("idle"), json!(["view"])));
+    assert_eq!((joined["broadcast"]["state"].clone(), joined["grants"].clone()), (json!("idle"), json!(["view", "chat"])));
     let broadcast = joined["broadcast"]["id"].as_str().unwrap().parse().unwrap();
     served.node.media(peer, broadcast).await;
     assert_eq!(viewer.hear("broadcast").await["broadcast"]["state"], "live");
@@ -241,4 +241,112 @@ async fn shutdown_says_bye_and_closes_every_peer() {
     assert!(served.node.sfu.asked().contains(&Asked::Removed(peer)));
     assert_eq!(served.node.post_sdp("/whip/derby", None, OFFER).await.code(), "shutting_down");
     served.serving.abort();
+}
+
+/// Joined and seated in the chat.
+async fn in_chat(served: &Served, broadcast: &str, token: Option<&str>) -> (Client, Value) {
+    let (mut client, welcome) = served.greeted(token).await;
+    client.say(json!({ "type": "join", "id": 1, "broadcast": broadcast })).await;
+    client.hear("joined").await;
+    client.say(json!({ "type": "enter_chat", "id": 2 })).await;
+    let entered = client.hear("chat_entered").await;
+    assert_eq!(entered["id"], 2);
+    (client, if token.is_some() { entered } else { welcome })
+}
+
+impl Client {
+    /// The next event of this kind in the chat.
+    async fn hear_event(&mut self, kind: &str) -> Value {
+        loop {
+            let chat = self.hear("chat").await;
+            let events = chat["frame"]["events"].as_array().cloned().unwrap_or_default();
+            if let Some(event) = events.into_iter().find(|event| event["event"] == kind) {
+                return event;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn people_talk_react_reply_and_find_what_they_missed() {
+    let served = Served::start().await;
+    served.node.ask_json(axum::http::Method::POST, "/api/v1/broadcasts", None, json!({ "slug": "derby" })).await;
+    let (mut ann, _) = in_chat(&served, "derby", None).await;
+    let (mut ben, welcome) = in_chat(&served, "derby", None).await;
+    ann.say(json!({ "type": "say", "id": 3, "nonce": 5, "text": "what a save" })).await;
+    let said = ann.hear("said").await;
+    let event = ben.hear_event("said").await;
+    assert_eq!((event["message"]["id"].clone(), event["message"]["text"].clone()), (said["message"].clone(), json!("what a save")));
+    // The same again is the same.
+    ann.say(json!({ "type": "say", "id": 4, "nonce": 5, "text": "what a save" })).await;
+    assert_eq!(ann.hear("said").await["message"], said["message"]);
+    ben.say(json!({ "type": "say", "id": 5, "nonce": 1, "text": "indeed", "reply_to": said["message"] })).await;
+    let reply = ben.hear("said").await;
+    let event = ann.hear_event("said").await;
+    let event = if event["message"]["id"] == reply["message"] { event } else { ann.hear_event("said").await };
+    assert_eq!(event["message"]["reply_to"]["excerpt"], "what a save");
+    ann.say(json!({ "type": "say", "id": 6, "nonce": 6, "text": "sh1t" })).await;
+    assert_eq!(ann.hear("error").await["error"]["code"], "filtered");
+    ben.say(json!({ "type": "react", "taps": [{ "kind": "goal", "count": 7 }] })).await;
+    loop {
+        let chat = ann.hear("chat").await;
+        if chat["frame"]["reactions"] == json!([{ "kind": "goal", "count": 7 }]) {
+            break;
+        }
+    }
+    // Ben's connection breaks; he comes back and is told what was said meanwhile, and no more.
+    drop(ben);
+    ann.say(json!({ "type": "say", "id": 7, "nonce": 7, "text": "offside?" })).await;
+    let missed = ann.hear("said").await;
+    let mut ben = served.connect().await;
+    ben.say(json!({ "type": "hello", "protocol": 1, "client": "test", "resume": welcome["resume"] })).await;
+    assert_eq!(ben.hear("welcome").await["resumed"], true);
+    ben.say(json!({ "type": "say", "id": 8, "nonce": 8, "text": "too early" })).await;
+    assert_eq!(ben.hear("error").await["error"]["code"], "not_joined", "a seat is taken anew");
+    ben.say(json!({ "type": "enter_chat", "id": 9, "since": reply["message"] })).await;
+    let history = ben.hear("chat_entered").await["history"].clone();
+    assert_eq!(history["messages"].as_array().unwrap().len(), 1);
+    assert_eq!((history["messages"][0]["id"].clone(), history["gap"].clone()), (missed["message"].clone(), json!(false)));
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn moderators_moderate_and_others_do_not() {
+    use crate::accounts::Grant;
+    let served = Served::start().await;
+    served.node.ask_json(axum::http::Method::POST, "/api/v1/broadcasts", None, json!({ "slug": "derby" })).await;
+    let token = served.node.token(70, &[Grant::View, Grant::Chat, Grant::Moderate], false);
+    let (mut moderator, entered) = in_chat(&served, "derby", Some(&token)).await;
+    assert_eq!(entered["role"], "moderator");
+    let (mut viewer, welcome) = in_chat(&served, "derby", None).await;
+    viewer.say(json!({ "type": "say", "id": 3, "nonce": 1, "text": "hello" })).await;
+    let said = viewer.hear("said").await;
+    viewer.say(json!({ "type": "change_chat", "id": 4, "change": { "change": "pin", "message": said["message"] } })).await;
+    assert_eq!(viewer.hear("error").await["error"]["code"], "forbidden");
+    moderator.say(json!({ "type": "change_chat", "id": 5, "change": { "change": "pin", "message": said["message"] } })).await;
+    assert_eq!(moderator.hear("done").await["id"], 5);
+    assert_eq!(viewer.hear_event("pinned").await["message"]["text"], "hello");
+    let time_out = json!({ "change": "restrain", "user": welcome["user"]["id"], "restraint": { "action": "time_out", "seconds": 60 } });
+    moderator.say(json!({ "type": "change_chat", "id": 6, "change": time_out })).await;
+    assert_eq!(viewer.hear_event("cleared").await["user"], welcome["user"]["id"]);
+    viewer.say(json!({ "type": "say", "id": 7, "nonce": 2, "text": "hello?" })).await;
+    let error = viewer.hear("error").await["error"].clone();
+    assert_eq!((error["code"].clone(), error["retryable"].clone()), (json!("timed_out"), json!(true)));
+    assert!(error["retry_after_ms"].as_u64().is_some_and(|wait| wait <= 60_000));
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn where_viewing_is_closed_chat_needs_its_grant() {
+    use crate::accounts::Grant;
+    let served = Served::of(Node::start(true, false).await).await;
+    served.node.ask_json(axum::http::Method::POST, "/api/v1/broadcasts", None, json!({ "slug": "derby" })).await;
+    let token = served.node.token(71, &[Grant::View], false);
+    let (mut reader, entered) = in_chat(&served, "derby", Some(&token)).await;
+    assert_eq!(entered["role"], Value::Null);
+    reader.say(json!({ "type": "say", "id": 3, "nonce": 1, "text": "hello" })).await;
+    assert_eq!(reader.hear("error").await["error"]["code"], "forbidden");
+    reader.say(json!({ "type": "leave_chat", "id": 4 })).await;
+    assert_eq!(reader.hear("done").await["id"], 4);
+    served.stop().await;
 }

@@ -109,6 +109,19 @@ metric_names! {
     ACCOUNTS_RATE_LIMITED "courtside_accounts_rate_limited_total" Counter, Count ["kind"]
         "Requests refused for their rate: sign_up, sign_in, refresh, letter, code, confirmed, change.";
     ACCOUNTS_LETTERS "courtside_accounts_letters_total" Counter, Count ["result"] "Letters, by result: sent, logged, failed, dropped.";
+    // Social plane
+    SOCIAL_HOMES "courtside_social_homes" Gauge, Count [] "Broadcasts whose chat is ordered by this node.";
+    SOCIAL_TAKEOVERS "courtside_social_takeovers_total" Counter, Count [] "Times that this node became the home of a chat.";
+    SOCIAL_SEATS "courtside_social_seats" Gauge, Count [] "Connections in a chat on this node.";
+    SOCIAL_REQUESTS "courtside_social_requests_total" Counter, Count ["result"] "Messages and other requests to chats, by result: done, refused, filtered, unavailable.";
+    SOCIAL_TAPS "courtside_social_taps_total" Counter, Count [] "Reactions of people on this node.";
+    SOCIAL_FRAMES "courtside_social_frames_total" Counter, Count [] "Frames made for everybody in a chat, each encoded once or once a cohort.";
+    SOCIAL_PERSONAL "courtside_social_personal_frames_total" Counter, Count [] "Frames for one person alone, because a sampled frame lacks what concerns them.";
+    SOCIAL_RESYNCS "courtside_social_resyncs_total" Counter, Count [] "Times that a reader fell so far behind that it was sent the present state instead.";
+    SOCIAL_SLOW_SEATS "courtside_social_slow_seats_total" Counter, Count [] "Readers that were given up because they read too slowly.";
+    SOCIAL_GAPS "courtside_social_gaps_total" Counter, Count [] "Times that this node missed something of a chat and read the log.";
+    SOCIAL_BUS_ERRORS "courtside_social_bus_errors_total" Counter, Count ["operation"]
+        "Calls to the bus that failed: publish, append, read, save, lease, beat, nodes, malformed.";
     // What clients report about themselves
     CLIENT_FIRST_FRAME "courtside_client_first_frame_milliseconds" Histogram(Milliseconds), Milliseconds [] "From click to first frame, as clients report.";
     CLIENT_LATENCY "courtside_client_latency_milliseconds" Histogram(Milliseconds), Milliseconds [] "Server clock minus media time on screen, as clients report.";

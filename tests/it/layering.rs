@@ -16,13 +16,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("telemetry", &["config"]),
     ("selftest", &["config"]),
-    ("signaling", &["accounts", "store", "sfu", "telemetry"]),
+    ("social", &["telemetry"]),
+    ("signaling", &["social", "accounts", "store", "sfu", "telemetry"]),
     ("api", &["signaling", "accounts", "store", "sfu", "telemetry"]),
     ("elementary", &[]),
     ("demo", &["elementary", "telemetry"]),
     ("linksim", &[]),
     ("loadgen", &["elementary", "linksim"]),
-    ("server", &["api", "signaling", "accounts", "store", "sfu", "config", "telemetry", "selftest"]),
+    ("server", &["api", "signaling", "social", "accounts", "store", "sfu", "config", "telemetry", "selftest"]),
     ("cli", &["accounts", "config", "demo"]),
     ("main", &[]),
     ("lib", &[]),
@@ -116,6 +117,7 @@ fn product_sources() -> Vec<PathBuf> {
             || name.ends_with("_tests")
             || name == "test_support"
             || name == "fake"
+            || name == "redis_server"
             || name == "sim"
             || file.components().any(|part| matches!(part.as_os_str().to_str(), Some("tests" | "sim")))
     };

@@ -1,4 +1,4 @@
-// Generated from src/signaling/{protocol,rest}.rs; do not edit.
+// Generated from src/signaling/{protocol,rest}.rs and src/social/; do not edit.
 // Regenerate: UPDATE_GOLDEN=1 cargo test --lib signaling::typescript
 
 export const PROTOCOL_VERSION = 1;
@@ -52,7 +52,36 @@ height: number }
  */
 media_time_ms?: number }
   | { "type": "unmark", id: number, marker: string }
-  | { "type": "end_broadcast", id: number };
+  | { "type": "end_broadcast", id: number }
+  | { "type": "enter_chat", id: number,
+/**
+ * The last message that this client has; without it, what is kept is sent.
+ */
+since?: string }
+  | { "type": "leave_chat", id: number }
+  | { "type": "say", id: number,
+/**
+ * Drawn by the client for this message, at most 2^53; the same one when it is sent again, so that it is said once.
+ */
+nonce: number,
+/**
+ * At most 500 characters.
+ */
+text: string, reply_to?: string,
+/**
+ * At most 5.
+ */
+mentions?: Array<string>,
+/**
+ * The media time on the sender's screen.
+ */
+media_time_ms?: number }
+  | { "type": "change_chat", id: number, change: ChatChange }
+  | { "type": "react", taps: Array<Tap>,
+/**
+ * The media time on the sender's screen.
+ */
+media_time_ms?: number };
 
 /**
  * From server to client.
@@ -102,6 +131,14 @@ grants: Array<Grant> }
   | { "type": "unwatched", peer: string, rids: Array<string> }
   | { "type": "publisher_refused", peer: string, code: string, message: string }
   | { "type": "stats", peer: string, stats: StatsView }
+  | { "type": "chat_entered", id: number, history: ChatHistory,
+/**
+ * What this client is here; absent: it may read only.
+ */
+role?: ChatRole }
+  | { "type": "said", id: number, message: string }
+  | { "type": "chat", frame: ChatFrame }
+  | { "type": "chat_resync", history: ChatHistory }
   | { "type": "error", id?: number, error: ErrorView }
   | { "type": "bye", reason: ByeReason, message: string, reconnect_after_ms?: number };
 
@@ -270,6 +307,148 @@ sent_bps: number, received_bps: number,
 loss_down: number, loss_up: number, retransmitted: number, rtt_ms?: number, estimate_bps?: number, current_layer?: number, target_layer?: number };
 
 /**
+ * What somebody changes in the chat.
+ */
+export type ChatChange = { "change": "edit", message: string, text: string }
+  | { "change": "delete", message: string }
+  | { "change": "pin", message?: string }
+  | { "change": "modes", modes: ChatModes }
+  | { "change": "restrain", user: string, restraint: Restraint }
+  | { "change": "words", words: Array<string> }
+  | { "change": "view", view: ChatView };
+
+/**
+ * How much of a busy chat somebody wants to see.
+ */
+export type ChatView = "top" | "all";
+
+/**
+ * A broadcast's chat as a newcomer finds it.
+ */
+export type ChatHistory = { 
+/**
+ * Oldest first; only those above the id that was asked from.
+ */
+messages: Array<ChatMessage>,
+/**
+ * Whether messages between the id that was asked from and the first one here are no longer kept.
+ */
+gap: boolean, modes: ChatModes, pinned?: ChatMessage,
+/**
+ * All reactions so far.
+ */
+reactions: Array<ReactionCount> };
+
+/**
+ * What happened in the chat since the last frame.
+ */
+export type ChatFrame = { events?: Array<ChatEvent>,
+/**
+ * Further messages that others were shown.
+ */
+hidden?: number,
+/**
+ * Of the kinds that grew: all since the broadcast began.
+ */
+reactions?: Array<ReactionCount>,
+/**
+ * When it has changed: people in the chat over all nodes.
+ */
+viewers?: ViewerCount };
+
+/**
+ * One thing that happened in the chat, in the order of the ids.
+ */
+export type ChatEvent = { "event": "said", message: ChatMessage }
+  | { "event": "edited", message: string, text: string }
+  | { "event": "deleted", message: string }
+  | { "event": "pinned", message?: ChatMessage }
+  | { "event": "modes", modes: ChatModes }
+  | { "event": "cleared", user: string };
+
+/**
+ * One message.
+ */
+export type ChatMessage = { 
+/**
+ * `epoch-number`; rises in the order of the chat.
+ */
+id: string, author: ChatAuthor, text: string,
+/**
+ * Wall clock, ms since the Unix epoch.
+ */
+sent_at_ms: number,
+/**
+ * The media time that its author saw; show it when that moment is on screen.
+ */
+media_time_ms?: number, reply_to?: ReplyTo,
+/**
+ * Who is addressed with `@name`.
+ */
+mentions?: Array<string>, edited?: boolean };
+
+/**
+ * Who said it, as everybody sees them.
+ */
+export type ChatAuthor = { id: string, name: string, role: ChatRole, guest: boolean };
+
+/**
+ * What somebody is in a broadcast.
+ */
+export type ChatRole = "viewer" | "moderator" | "broadcaster";
+
+/**
+ * What a message answers, so that it can be shown without the original.
+ */
+export type ReplyTo = { id: string, author: string, name: string,
+/**
+ * The beginning of what was said.
+ */
+excerpt: string };
+
+/**
+ * Who may say how much. All off: everybody, anything.
+ */
+export type ChatModes = { 
+/**
+ * Between two messages of one viewer; 0: as fast as the general limit allows.
+ */
+slow_s: number, audience: Audience, emote_only: boolean };
+
+export type Audience = "everyone" | "accounts" | "followers" | "friends";
+
+/**
+ * What a moderator does about a person.
+ */
+export type Restraint = { "action": "time_out", seconds: number }
+  | { "action": "ban" }
+  | { "action": "lift" };
+
+/**
+ * Taps of one kind since the last message.
+ */
+export type Tap = { kind: ReactionKind,
+/**
+ * At most 20; more are not counted.
+ */
+count: number };
+
+/**
+ * What people throw at the screen.
+ */
+export type ReactionKind = "heart" | "clap" | "laugh" | "wow" | "sad" | "angry" | "fire" | "goal";
+
+/**
+ * How many of one kind. In frames and histories: all of them since the broadcast began.
+ */
+export type ReactionCount = { kind: ReactionKind, count: number };
+
+/**
+ * People watching now over all nodes, and the most there were; large numbers rounded.
+ */
+export type ViewerCount = { count: number, peak: number };
+
+/**
  * An error as clients see it, over WebSocket and (in the same words) as problem+json.
  */
 export type ErrorView = { 
@@ -284,12 +463,16 @@ message: string,
 /**
  * Whether the same request may succeed later.
  */
-retryable: boolean };
+retryable: boolean,
+/**
+ * Where it is known, when.
+ */
+retry_after_ms?: number };
 
 /**
  * Stable error codes. Adding one is compatible, changing one is not.
  */
-export type ErrorCode = "unsupported_protocol" | "unknown_message" | "malformed_message" | "hello_first" | "not_joined" | "invalid_token" | "token_expired" | "wrong_credentials" | "sign_in_ended" | "forbidden" | "not_found" | "ended" | "conflict" | "name_taken" | "email_taken" | "publisher_present" | "malformed_sdp" | "unacceptable_sdp" | "invalid_value" | "too_large" | "rate_limited" | "full" | "shutting_down" | "unavailable" | "internal";
+export type ErrorCode = "unsupported_protocol" | "unknown_message" | "malformed_message" | "hello_first" | "not_joined" | "invalid_token" | "token_expired" | "wrong_credentials" | "sign_in_ended" | "forbidden" | "not_found" | "ended" | "conflict" | "name_taken" | "email_taken" | "publisher_present" | "malformed_sdp" | "unacceptable_sdp" | "invalid_value" | "too_large" | "rate_limited" | "full" | "shutting_down" | "unavailable" | "internal" | "slow_down" | "timed_out" | "banned" | "chat_restricted" | "filtered";
 
 export type ByeReason = "shutting_down" | "slow_consumer" | "hello_timeout" | "ping_timeout" | "protocol_error" | "replaced";
 

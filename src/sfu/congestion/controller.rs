@@ -111,10 +111,7 @@ impl Controller {
             }
             // Nothing can be sent to find out what else would fit: that is tried, as where nothing is measured.
             let tried = self.reported.budget(now, &self.demand);
-            Budget {
-                estimate_bps: measured.estimate_bps.max(tried.estimate_bps),
-                proven_bps: measured.proven_bps.max(tried.proven_bps),
-            }
+            Budget { estimate_bps: measured.estimate_bps.max(tried.estimate_bps), proven_bps: measured.proven_bps.max(tried.proven_bps) }
         } else {
             self.reported.budget(now, &self.demand)
         }

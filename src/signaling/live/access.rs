@@ -25,9 +25,10 @@ fn has(policy: Policy, who: Option<&Claims>, broadcast: &Broadcast, grant: Grant
     let is_moderator = who.is_some_and(|claims| !claims.guest && broadcast.moderators().contains(&claims.sub) && covers(claims, broadcast));
     let is_moderation = is_moderator && matches!(grant, Grant::View | Grant::Chat | Grant::Moderate);
     let is_open = match grant {
-        Grant::View => policy.open_view,
+        // Who may write, and how much, the chat itself decides further.
+        Grant::View | Grant::Chat => policy.open_view,
         Grant::Publish => policy.open_publish && broadcast.owner.is_none(),
-        Grant::Chat | Grant::Call | Grant::Moderate => false,
+        Grant::Call | Grant::Moderate => false,
     };
     is_theirs || is_granted || is_moderation || is_open
 }

@@ -38,6 +38,7 @@ use crate::accounts::{Accounts, Claims, Tokens};
 use crate::ids::{BroadcastId, PeerId};
 use crate::limits::NEWS_QUEUE;
 use crate::sfu::handle::{SfuEvents, SfuHandle};
+use crate::social::Social;
 use crate::store::Store;
 
 pub(crate) use self::broadcast::{Credential, Poster};
@@ -55,6 +56,7 @@ pub struct LiveParts {
     pub tokens: Tokens,
     pub accounts: Accounts,
     pub store: Store,
+    pub social: Social,
     pub settings: Settings,
 }
 
@@ -87,6 +89,7 @@ struct Shared {
     tokens: Tokens,
     accounts: Accounts,
     store: Store,
+    social: Social,
     settings: Settings,
     /// The earliest deadline may have moved.
     deadline_moved: Notify,
@@ -112,7 +115,7 @@ impl Live {
     /// # Errors
     /// When the store cannot be read.
     pub async fn start(parts: LiveParts) -> Result<Self, crate::store::StoreError> {
-        let LiveParts { sfu, events, tokens, accounts, store, settings } = parts;
+        let LiveParts { sfu, events, tokens, accounts, store, social, settings } = parts;
         let now = Now::read();
         let records = store.load_broadcasts(now.unix_ms as u64).await?;
         let mut directory =
@@ -132,6 +135,7 @@ impl Live {
             tokens,
             accounts,
             store,
+            social,
             settings,
             deadline_moved: Notify::new(),
             chores_waiting: Notify::new(),
@@ -171,6 +175,10 @@ impl Live {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.shared.settings
+    }
+
+    pub(crate) fn social(&self) -> &Social {
+        &self.shared.social
     }
 
     pub(crate) fn tokens(&self) -> &Tokens {

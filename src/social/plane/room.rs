@@ -1,0 +1,308 @@
+//! One broadcast's room on this node: the edge behind a lock, its task, and the ring that everybody here reads.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, RwLock};
+
+use bytes::Bytes;
+use metrics::{counter, gauge};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::seat::{Mail, SeatNews};
+use super::{Shared, failed, home};
+use crate::ids::BroadcastId;
+use crate::limits::{CHAT_LOG_KEPT, CHAT_MAILBOX, CHAT_RING, CHAT_ROOM_KEPT};
+use crate::social::Text;
+use crate::social::bus::{BusError, Delivery, Entry, Lane, LogId, Subscription, Topic};
+use crate::social::chat::{ChatHistory, ChatRefusal, Logged, MessageId, OutBatch};
+use crate::social::clock::{UnixMs, wall_clock};
+use crate::social::room::edge::{ChatFrame, ChatView, Edge, EdgeOutput, Frames, SeatId};
+use crate::social::room::home::Snapshot;
+use crate::social::room::ring::{Cursor, Read, Ring};
+use crate::telemetry::{SOCIAL_FRAMES, SOCIAL_GAPS, SOCIAL_PERSONAL, SOCIAL_REQUESTS, SOCIAL_SEATS};
+
+/// One frame as each kind of viewer is sent it; the texts are shared.
+#[derive(Debug, Clone)]
+pub(super) struct Encoded {
+    cohorts: [Text; 4],
+    all: Text,
+}
+
+impl Encoded {
+    pub(super) fn text(&self, seat: SeatId, view: ChatView) -> &Text {
+        match view {
+            ChatView::Top => &self.cohorts[usize::from(seat.cohort())],
+            ChatView::All => &self.all,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct State {
+    edge: Edge,
+    mailboxes: HashMap<SeatId, mpsc::Sender<Mail>>,
+    empty_since: Option<UnixMs>,
+}
+
+/// See the file's head.
+#[derive(Debug)]
+pub(super) struct Room {
+    broadcast: BroadcastId,
+    state: Mutex<State>,
+    ring: RwLock<Ring<Encoded>>,
+    /// Counts the frames, so that readers wake up.
+    news: watch::Sender<u64>,
+    /// Somebody did something: the task has to look again.
+    stirred: Notify,
+    closing: CancellationToken,
+}
+
+/// A room that has been read and not begun.
+pub(super) struct Opened {
+    room: Room,
+    subscription: Subscription,
+}
+
+impl Room {
+    /// Follows the chat and reads what is kept of it, in this order, so that nothing falls in between.
+    pub(super) async fn open(shared: Arc<Shared>, broadcast: BroadcastId) -> Result<Opened, BusError> {
+        let subscription = shared.bus.subscribe(Topic { broadcast, lane: Lane::Out }).await?;
+        let log = shared.bus.read(broadcast, LogId::default(), CHAT_LOG_KEPT).await?;
+        let kept = shared.bus.load(broadcast).await?.and_then(|bytes| read::<Snapshot>(&bytes));
+        let edge = Edge::open(shared.node, kept.as_ref(), &parse_log(&log));
+        let state = State { edge, mailboxes: HashMap::new(), empty_since: Some(wall_clock()) };
+        let room = Self {
+            broadcast,
+            state: Mutex::new(state),
+            ring: RwLock::new(Ring::new(CHAT_RING)),
+            news: watch::Sender::new(0),
+            stirred: Notify::new(),
+            closing: shared.stopping.child_token(),
+        };
+        Ok(Opened { room, subscription })
+    }
+
+    pub(super) const fn broadcast(&self) -> BroadcastId {
+        self.broadcast
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.state.lock().expect("no panic happens while the lock is held: its sections only move values"))
+    }
+
+    /// Lets somebody in, unless the room is just being closed: where they read from, what they hear alone, and what was said before.
+    pub(super) fn take_seat(
+        &self,
+        seat: SeatId,
+        user: crate::ids::UserId,
+        friends: Vec<crate::ids::UserId>,
+        since: Option<MessageId>,
+    ) -> Option<(Cursor, watch::Receiver<u64>, mpsc::Receiver<Mail>, ChatHistory)> {
+        let (mailbox, mail) = mpsc::channel(CHAT_MAILBOX);
+        let entered = self.with(|state| {
+            if self.closing.is_cancelled() {
+                return None;
+            }
+            state.edge.enter(seat, user, friends);
+            state.mailboxes.insert(seat, mailbox);
+            state.empty_since = None;
+            // Under the same lock: what is not in the history comes in a frame.
+            Some((self.end(), self.news.subscribe(), mail, state.edge.history(user, since)))
+        })?;
+        gauge!(SOCIAL_SEATS).increment(1.0);
+        self.stirred.notify_one();
+        Some(entered)
+    }
+
+    pub(super) fn leave(&self, seat: SeatId) {
+        self.with(|state| {
+            state.edge.leave(seat);
+            state.mailboxes.remove(&seat);
+            if state.edge.seats() == 0 {
+                state.empty_since = Some(wall_clock());
+            }
+        });
+        gauge!(SOCIAL_SEATS).decrement(1.0);
+        self.stirred.notify_one();
+    }
+
+    /// Lets somebody act on the edge.
+    pub(super) fn act(&self, act: impl FnOnce(UnixMs, &mut Edge)) {
+        self.with(|state| act(wall_clock(), &mut state.edge));
+        self.stirred.notify_one();
+    }
+
+    pub(super) fn history(&self, user: crate::ids::UserId, since: Option<MessageId>) -> (Cursor, ChatHistory) {
+        self.with(|state| (self.end(), state.edge.history(user, since)))
+    }
+
+    /// A frame without a home.
+    #[cfg(test)]
+    pub(super) fn push_frame(&self, text: Text) {
+        let frame = Encoded { cohorts: std::array::from_fn(|_| text.clone()), all: text };
+        self.ring.write().unwrap().push(frame);
+        self.news.send_modify(|frames| *frames += 1);
+    }
+
+    fn end(&self) -> Cursor {
+        self.ring.read().expect("no panic happens while the lock is held: its sections only move values").end()
+    }
+
+    /// The next frame for a reader.
+    pub(super) fn read(&self, cursor: &mut Cursor, seat: SeatId, view: ChatView) -> Option<Result<Text, u64>> {
+        let ring = self.ring.read().expect("no panic happens while the lock is held: its sections only move values");
+        match ring.read(cursor) {
+            Read::Frame(frame) => Some(Ok(frame.text(seat, view).clone())),
+            Read::Missed(missed) => Some(Err(missed)),
+            Read::UpToDate => None,
+        }
+    }
+}
+
+impl Opened {
+    /// Starts the room's tasks.
+    pub(super) fn begin(self, shared: &Arc<Shared>) -> Arc<Room> {
+        let Self { room, subscription } = self;
+        let room = Arc::new(room);
+        shared.tasks.spawn(follow(Arc::clone(shared), Arc::clone(&room), subscription));
+        shared.tasks.spawn(home::keep(Arc::clone(shared), room.broadcast, room.closing.clone()));
+        room
+    }
+}
+
+/// The edge's task.
+async fn follow(shared: Arc<Shared>, room: Arc<Room>, mut subscription: Subscription) {
+    loop {
+        let wake_at = room.with(|state| {
+            let closes = state.empty_since.map(|since| since.after(CHAT_ROOM_KEPT));
+            [state.edge.wake_at(), closes].into_iter().flatten().min()
+        });
+        tokio::select! {
+            delivery = subscription.next() => match delivery {
+                Some(Delivery::Payload(payload)) => match read::<OutBatch>(&payload) {
+                    Some(batch) => room.with(|state| state.edge.handle_out(wall_clock(), batch)),
+                    None => failed("malformed", &"a batch of a home cannot be read"),
+                },
+                Some(Delivery::Missed(_)) => room.with(|state| state.edge.handle_missed()),
+                None => return,
+            },
+            () = home::until(wake_at) => room.with(|state| state.edge.handle_timeout(wall_clock())),
+            () = room.stirred.notified() => room.with(|state| state.edge.handle_timeout(wall_clock())),
+            () = room.closing.cancelled() => return,
+        }
+        while carry_out(&shared, &room).await {}
+        if close_if_empty(&shared, &room) {
+            return;
+        }
+    }
+}
+
+/// Carries out what the edge wants; whether that has made it want more.
+async fn carry_out(shared: &Shared, room: &Room) -> bool {
+    // Frames and personal ones go out under the lock, so that nobody enters in between and misses them.
+    let later: Vec<EdgeOutput> = room.with(|state| {
+        let mut later = Vec::new();
+        while let Some(output) = state.edge.poll_output() {
+            match output {
+                EdgeOutput::Frame(frames) => {
+                    counter!(SOCIAL_FRAMES).increment(1);
+                    let mut ring = room.ring.write().expect("no panic happens while the lock is held: its sections only move values");
+                    ring.push(encode(shared.encode, &frames));
+                    drop(ring);
+                    room.news.send_modify(|frames| *frames += 1);
+                }
+                EdgeOutput::Personal { seat, frame } => {
+                    counter!(SOCIAL_PERSONAL).increment(1);
+                    post(state, seat, SeatNews::Text((shared.encode)(&frame)));
+                }
+                EdgeOutput::Answered { seat, id, answer } => {
+                    counter!(SOCIAL_REQUESTS, "result" => result_word(&answer)).increment(1);
+                    post(state, seat, SeatNews::Answered { id, answer });
+                }
+                EdgeOutput::Publish(_) | EdgeOutput::ReadLog { .. } => later.push(output),
+            }
+        }
+        later
+    });
+    let mut has_read = false;
+    for output in later {
+        match output {
+            EdgeOutput::Publish(batch) => {
+                let topic = Topic { broadcast: room.broadcast, lane: Lane::In };
+                if let Err(error) = shared.bus.publish(topic, written(&batch)).await {
+                    // It is sent again until it is safe.
+                    failed("publish", &error);
+                }
+            }
+            EdgeOutput::ReadLog { after } => {
+                counter!(SOCIAL_GAPS).increment(1);
+                let log = shared.bus.read(room.broadcast, after, CHAT_LOG_KEPT).await.unwrap_or_else(|error| {
+                    failed("read", &error);
+                    Vec::new()
+                });
+                room.with(|state| state.edge.handle_log(parse_log(&log)));
+                has_read = true;
+            }
+            EdgeOutput::Frame(_) | EdgeOutput::Personal { .. } | EdgeOutput::Answered { .. } => {}
+        }
+    }
+    has_read
+}
+
+/// A full mailbox is a reader that does not read: it finds its mailbox closed.
+fn post(state: &mut State, seat: SeatId, news: SeatNews) {
+    let is_lost = state.mailboxes.get(&seat).is_some_and(|mailbox| mailbox.try_send(Mail(news)).is_err());
+    if is_lost {
+        state.mailboxes.remove(&seat);
+    }
+}
+
+fn close_if_empty(shared: &Shared, room: &Room) -> bool {
+    let mut rooms = shared.lock_rooms();
+    let is_over = room.with(|state| {
+        let is_over = state.empty_since.is_some_and(|since| since.after(CHAT_ROOM_KEPT) <= wall_clock());
+        if is_over {
+            // Under the lock: from now on nobody is let in.
+            room.closing.cancel();
+        }
+        is_over
+    });
+    if is_over {
+        rooms.remove(&room.broadcast);
+    }
+    is_over
+}
+
+fn encode(encode: fn(&ChatFrame) -> Text, frames: &Frames) -> Encoded {
+    match frames {
+        Frames::Same(frame) => {
+            let text = encode(frame);
+            Encoded { cohorts: std::array::from_fn(|_| text.clone()), all: text }
+        }
+        Frames::Sampled { cohorts, all } => Encoded { cohorts: cohorts.each_ref().map(encode), all: encode(all) },
+    }
+}
+
+const fn result_word(answer: &crate::social::chat::Answer) -> &'static str {
+    match answer {
+        Ok(_) => "done",
+        Err(ChatRefusal::Filtered { .. }) => "filtered",
+        Err(ChatRefusal::Unavailable) => "unavailable",
+        Err(_) => "refused",
+    }
+}
+
+/// What nodes write for each other.
+pub(super) fn written<T: serde::Serialize>(value: &T) -> Bytes {
+    serde_json::to_vec(value).expect("batches are plain values with text keys: they always serialize").into()
+}
+
+/// What another node has written, if it is of our kind.
+pub(super) fn read<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    serde_json::from_slice(bytes).ok()
+}
+
+/// The entries of a log that can be read.
+pub(super) fn parse_log(log: &[Entry]) -> Vec<Logged> {
+    log.iter().filter_map(|entry| read(&entry.payload)).collect()
+}

@@ -1,0 +1,274 @@
+//! Whole nodes on one bus: what people on different nodes see of each other, and what a killed home costs.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::*;
+use crate::limits::{CHAT_RESYNCS_MAX, CHAT_RING};
+use crate::social::archive::{MemoryArchive, MemoryRelations};
+use crate::social::bus::Lease;
+use crate::social::bus::memory::MemoryBus;
+use crate::social::bus::redis::RedisBus;
+use crate::social::bus::redis_server::RedisServer;
+use crate::social::chat::{Answer, Ask, ChatAuthor, ChatEvent, ChatMessage, ChatRefusal, ChatRole, FilterRule};
+use crate::social::clock::{UnixMs, wall_clock};
+use crate::social::reactions::{ReactionCount, ReactionKind};
+
+const SOON: Duration = Duration::from_secs(10);
+
+fn node_on(bus: Arc<dyn Bus>, number: u64) -> Social {
+    Social::start(SocialParts {
+        bus,
+        node: NodeId::from_bits(number),
+        archive: Arc::new(MemoryArchive::default()),
+        relations: Arc::new(MemoryRelations::default()),
+        encode: |frame| serde_json::to_string(frame).unwrap().into(),
+    })
+}
+
+fn broadcast() -> BroadcastId {
+    BroadcastId::random(&mut rand::rng())
+}
+
+fn author(bits: u64) -> ChatAuthor {
+    ChatAuthor { id: UserId::from_bits(bits), name: format!("User {bits}"), role: ChatRole::Viewer, guest: false }
+}
+
+fn say(nonce: u64, text: &str) -> Ask {
+    Ask::Say { nonce, text: text.to_owned(), reply_to: None, mentions: Vec::new(), media_time_ms: None }
+}
+
+fn said(frame: &ChatFrame) -> impl Iterator<Item = &ChatMessage> {
+    frame.events.iter().filter_map(|event| match event {
+        ChatEvent::Said { message } => Some(message),
+        _ => None,
+    })
+}
+
+/// Reads until `wanted` gives something.
+async fn until<T>(seat: &mut Seat, mut wanted: impl FnMut(SeatNews) -> Option<T>) -> T {
+    let found = timeout(SOON, async {
+        loop {
+            if let Some(found) = wanted(seat.next().await) {
+                return found;
+            }
+        }
+    });
+    found.await.expect("in time")
+}
+
+fn frame(news: &SeatNews) -> Option<ChatFrame> {
+    match news {
+        SeatNews::Text(text) => Some(serde_json::from_str(text).unwrap()),
+        SeatNews::Answered { .. } | SeatNews::Resync(_) | SeatNews::TooSlow => None,
+    }
+}
+
+async fn answer(seat: &mut Seat, wanted: u32) -> Answer {
+    until(seat, |news| match news {
+        SeatNews::Answered { id, answer } if id == wanted => Some(answer),
+        _ => None,
+    })
+    .await
+}
+
+#[tokio::test]
+async fn people_on_two_nodes_hear_each_other_are_counted_once_and_find_the_history() {
+    let bus: Arc<dyn Bus> = Arc::new(MemoryBus::default());
+    let (a, b) = (node_on(Arc::clone(&bus), 1), node_on(bus, 2));
+    let broadcast = broadcast();
+    let (mut ann, history) = a.enter(broadcast, UserId::from_bits(1), None).await.unwrap();
+    assert_eq!(history, ChatHistory::default());
+    let (mut ben, _) = b.enter(broadcast, UserId::from_bits(2), None).await.unwrap();
+    let (_second_tab, _) = b.enter(broadcast, UserId::from_bits(1), None).await.unwrap();
+    ann.ask(1, author(1), say(1, "kick-off!")).await.unwrap();
+    let id = answer(&mut ann, 1).await.unwrap().unwrap();
+    let heard = until(&mut ben, |news| frame(&news).and_then(|frame| said(&frame).next().cloned())).await;
+    assert_eq!((heard.id, heard.text.as_str(), heard.author.name.as_str()), (id, "kick-off!", "User 1"));
+    ben.react(ReactionKind::Goal, 3, None);
+    ann.react(ReactionKind::Goal, 4, None);
+    let goals = ReactionCount { kind: ReactionKind::Goal, count: 7 };
+    until(&mut ann, |news| frame(&news).filter(|frame| frame.reactions.contains(&goals))).await;
+    let (mut late, history) = b.enter(broadcast, UserId::from_bits(3), None).await.unwrap();
+    assert_eq!(history.messages, [heard]);
+    assert_eq!(history.reactions, [goals]);
+    let count = until(&mut late, |news| frame(&news)?.viewers.filter(|viewers| viewers.count == 3)).await;
+    assert_eq!(count.peak, 3, "a person with two tabs on two nodes is one");
+    let (_, nothing) = b.enter(broadcast, UserId::from_bits(4), Some(id)).await.unwrap();
+    assert_eq!((nothing.messages.len(), nothing.gap), (0, false));
+    a.shutdown().await;
+    b.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_the_filter_refuses_never_leaves_the_node() {
+    let social = node_on(Arc::new(MemoryBus::default()), 1);
+    let (seat, _) = social.enter(broadcast(), UserId::from_bits(1), None).await.unwrap();
+    assert_eq!(seat.ask(1, author(1), say(1, "what a sh1tty ref")).await, Err(ChatRefusal::Filtered { rule: FilterRule::Language }));
+    let moderator = ChatAuthor { role: ChatRole::Moderator, ..author(2) };
+    assert_eq!(seat.ask(2, moderator, say(2, "rules: https://club.example/rules")).await, Ok(()));
+    social.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_slow_reader_is_brought_up_to_date_and_then_given_up_and_a_quick_one_loses_nothing() {
+    let social = node_on(Arc::new(MemoryBus::default()), 1);
+    let broadcast = broadcast();
+    let (mut slow, _) = social.enter(broadcast, UserId::from_bits(1), None).await.unwrap();
+    let (mut quick, _) = social.enter(broadcast, UserId::from_bits(2), None).await.unwrap();
+    let room = social.shared.find(broadcast).unwrap();
+    for round in 0..=CHAT_RESYNCS_MAX {
+        for number in 0..=CHAT_RING {
+            let text = format!("{round}.{number}");
+            room.push_frame(text.as_str().into());
+            until(&mut quick, |news| matches!(news, SeatNews::Text(read) if read.as_str() == text).then_some(())).await;
+        }
+        let is_over = until(&mut slow, |news| match news {
+            SeatNews::Resync(_) => Some(false),
+            SeatNews::TooSlow => Some(true),
+            SeatNews::Text(_) | SeatNews::Answered { .. } => None,
+        });
+        assert_eq!(is_over.await, round == CHAT_RESYNCS_MAX);
+    }
+    social.shutdown().await;
+}
+
+/// What one person on a node was shown and told.
+#[derive(Debug)]
+enum Seen {
+    Message { id: MessageId, at: UnixMs },
+    Acknowledged(MessageId),
+    Refused(ChatRefusal),
+}
+
+/// A person who says something ten times a second and notes what they see.
+async fn talk(social: Social, broadcast: BroadcastId, who: u64, seen: mpsc::UnboundedSender<(u64, Seen)>) {
+    let (mut seat, _) = social.enter(broadcast, UserId::from_bits(who), None).await.unwrap();
+    let mut ticks = interval(Duration::from_millis(100));
+    for number in 0_u32.. {
+        let said_next = ticks.tick();
+        tokio::pin!(said_next);
+        loop {
+            tokio::select! {
+                _ = &mut said_next => break,
+                news = seat.next() => match news {
+                    SeatNews::Answered { answer: Ok(id), .. } => drop(seen.send((who, Seen::Acknowledged(id.unwrap())))),
+                    SeatNews::Answered { answer: Err(refusal), .. } => drop(seen.send((who, Seen::Refused(refusal)))),
+                    news => {
+                        for message in frame(&news).iter().flat_map(said) {
+                            drop(seen.send((who, Seen::Message { id: message.id, at: wall_clock() })));
+                        }
+                    }
+                },
+            }
+        }
+        // Everybody speaks for a new person each time, so that nobody is too quick.
+        let number = u64::from(number);
+        seat.ask(number as u32, author(1_000_000 * who + number), say(number, &format!("{who} says {number}"))).await.unwrap();
+    }
+}
+
+/// Three nodes on Redis, a runtime each; the one that is the home is killed in the middle of it.
+#[test]
+fn a_killed_home_is_replaced_within_five_seconds_and_no_id_is_given_twice() {
+    let watcher = Runtime::new().unwrap();
+    let (server, url) = watcher.block_on(async {
+        let server = RedisServer::start().await;
+        let url = server.url();
+        (server, url)
+    });
+    let broadcast = broadcast();
+    let (tell, mut seen) = mpsc::unbounded_channel();
+    let mut nodes: Vec<(u64, Option<Runtime>)> = Vec::new();
+    for number in 1..=3 {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let (url, tell) = (url.clone(), tell.clone());
+        runtime.spawn(async move {
+            let bus = RedisBus::connect(&[url]).await.unwrap();
+            talk(node_on(Arc::new(bus), number), broadcast, number, tell).await;
+        });
+        nodes.push((number, Some(runtime)));
+    }
+    drop(tell);
+    watcher.block_on(async {
+        let bus = RedisBus::connect(&[url]).await.unwrap();
+        let mut all: Vec<(u64, Seen)> = Vec::new();
+        while all.iter().filter(|(_, seen)| matches!(seen, Seen::Acknowledged(_))).count() < 60 {
+            all.push(timeout(SOON, seen.recv()).await.unwrap().unwrap());
+        }
+        let Lease::Taken { by: home } = bus.acquire(broadcast, NodeId::from_bits(99)).await.unwrap() else { panic!("somebody is home") };
+        let before = all.iter().filter_map(|(_, seen)| if let Seen::Message { id, .. } = seen { Some(*id) } else { None }).max().unwrap();
+        for (number, runtime) in &mut nodes {
+            if NodeId::from_bits(*number) == home {
+                // As a crash: nothing is released, nobody is told.
+                runtime.take().unwrap().shutdown_background();
+            }
+        }
+        let killed_at = wall_clock();
+        let mut back_at = None;
+        // Until three seconds of talk under the next home.
+        while back_at.is_none_or(|back: UnixMs| wall_clock().since(back) < Duration::from_secs(3)) {
+            let (who, what) = timeout(SOON, seen.recv()).await.unwrap().unwrap();
+            if let Seen::Message { id, at } = &what
+                && id.epoch > before.epoch
+            {
+                back_at.get_or_insert(*at);
+            }
+            all.push((who, what));
+        }
+        let gap = back_at.unwrap().since(killed_at);
+        assert!(gap <= Duration::from_secs(5), "{gap:?}");
+        println!("the chat was back {gap:?} after its home was killed");
+
+        let acknowledged: Vec<MessageId> =
+            all.iter().filter_map(|(_, seen)| if let Seen::Acknowledged(id) = seen { Some(*id) } else { None }).collect();
+        assert_eq!(acknowledged.iter().collect::<HashSet<_>>().len(), acknowledged.len(), "no id twice");
+        for survivor in nodes.iter().filter(|(_, runtime)| runtime.is_some()).map(|(number, _)| *number) {
+            let shown: Vec<MessageId> = all
+                .iter()
+                .filter(|(who, _)| *who == survivor)
+                .filter_map(|(_, seen)| if let Seen::Message { id, .. } = seen { Some(*id) } else { None })
+                .collect();
+            assert!(shown.is_sorted_by(|a, b| a < b), "in order, and each once");
+            let refused: Vec<_> = all
+                .iter()
+                .filter(|(who, _)| *who == survivor)
+                .filter_map(|(_, seen)| if let Seen::Refused(refusal) = seen { Some(*refusal) } else { None })
+                .collect();
+            assert_eq!(refused, [], "what was said meanwhile waited");
+        }
+        let kept: HashSet<MessageId> =
+            bus.read(broadcast, MessageId::default(), usize::MAX >> 1).await.unwrap().into_iter().map(|entry| entry.id).collect();
+        let lost = acknowledged.iter().filter(|id| !kept.contains(id)).count();
+        assert!(lost * 1000 <= acknowledged.len(), "{lost} of {} are lost", acknowledged.len());
+    });
+    for runtime in nodes.into_iter().filter_map(|(_, runtime)| runtime) {
+        runtime.shutdown_background();
+    }
+    drop(server);
+}
+
+#[tokio::test]
+async fn the_chat_survives_a_restart_of_redis_that_forgot_everything() {
+    let mut server = RedisServer::start().await;
+    let social = node_on(Arc::new(RedisBus::connect(&[server.url()]).await.unwrap()), 1);
+    let (mut seat, _) = social.enter(broadcast(), UserId::from_bits(1), None).await.unwrap();
+    seat.ask(1, author(1), say(1, "before")).await.unwrap();
+    let before = answer(&mut seat, 1).await.unwrap().unwrap();
+    server.kill();
+    server.restart().await;
+    let mut after = Err(ChatRefusal::Unavailable);
+    for id in 2..6 {
+        seat.ask(id, author(1), say(2, "after")).await.unwrap();
+        after = answer(&mut seat, id).await;
+        if after.is_ok() {
+            break;
+        }
+    }
+    assert!(after.unwrap().unwrap() > before);
+    social.shutdown().await;
+}

@@ -1,0 +1,432 @@
+//! The home of one broadcast's chat: gives every message its place, decides who may speak and who sees it, sums reactions and people.
+//!
+//! ```text
+//! InBatch of each node ─▶ handle_batch ─┐
+//! roll of the living ─▶ handle_nodes ───┼─▶ poll ─▶ Flush { log, out, archive }      the shell appends, then publishes
+//! time ────────────────────────────────┘   snapshot ─▶ saved ─▶ "safe" in the next out batch
+//! ```
+//! Pure. Invariants: ids only rise, within an epoch by number and between homes by epoch; an answer leaves with or after the event that it is
+//! about; a batch is applied once, and what was applied since the last snapshot can be applied again by the next home without counting twice.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::sampler::{ALL_COHORTS, Candidate, Sampler, sample};
+use super::speakers::{Restraints, Speakers};
+use super::transcript::Transcript;
+use crate::ids::{NodeId, UserId};
+use crate::limits::{
+    CHAT_BATCHES_UNSAFE_MAX, CHAT_EDIT_WINDOW, CHAT_EXCERPT_MAX, CHAT_FLUSH_INTERVAL, CHAT_HEARTBEAT, CHAT_LOG_KEPT, CHAT_MENTIONS_MAX,
+    CHAT_SAMPLED_FLUSH_INTERVAL, CHAT_SLOW_MAX_S, CHAT_SNAPSHOT_INTERVAL, CHAT_TEXT_MAX, CHAT_WORDS_MAX,
+};
+use crate::social::bus::LogId;
+use crate::social::chat::{
+    Answer, Ask, Audience, ChatAuthor, ChatEvent, ChatMessage, ChatRefusal, ChatRole, FilterRule, InBatch, Logged, MessageId, OutBatch,
+    Reach, ReplyTo, Request, Restraint, Standing,
+};
+use crate::social::clock::UnixMs;
+use crate::social::moderation::{WordList, is_emote_only};
+use crate::social::presence::HomePeople;
+use crate::social::reactions::Sums;
+
+/// What the next home must know that the log does not say.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Snapshot {
+    /// The last batch of each node that this covers.
+    applied: BTreeMap<NodeId, u64>,
+    restraints: Restraints,
+    words: Vec<String>,
+    pub(super) modes: crate::social::chat::ChatModes,
+    pub(super) pinned: Option<ChatMessage>,
+    pub(super) sums: Sums,
+    peak: u32,
+}
+
+/// What the shell does next, in this order: append `log`, publish `out`, store `archive`.
+#[derive(Debug)]
+pub(crate) struct Flush {
+    pub(crate) log: Vec<Logged>,
+    pub(crate) out: OutBatch,
+    /// Every event, those included that nobody was shown.
+    pub(crate) archive: Vec<ChatEvent>,
+}
+
+/// See the file's head.
+#[derive(Debug)]
+pub(crate) struct Home {
+    epoch: u64,
+    seq: u64,
+    transcript: Transcript,
+    speakers: Speakers,
+    restraints: Restraints,
+    words: (Vec<String>, WordList),
+    sampler: Sampler,
+    sums: Sums,
+    people: HomePeople,
+    applied: BTreeMap<NodeId, u64>,
+    /// Batches that came before the one that they follow.
+    early: HashMap<NodeId, BTreeMap<u64, InBatch>>,
+    /// Covered by the last snapshot that was saved.
+    safe: BTreeMap<NodeId, u64>,
+    newly_safe: BTreeMap<NodeId, u64>,
+    interests: HashMap<NodeId, HashSet<UserId>>,
+    recount: Vec<NodeId>,
+    /// The last event that nodes were told of.
+    told: MessageId,
+    /// Events since the last flush; of messages that may be left out, whether it is their author's first.
+    pending: Vec<(Logged, Option<bool>)>,
+    answers: Vec<(NodeId, u64, Answer)>,
+    flushed_at: UnixMs,
+    snapshot_at: UnixMs,
+    is_unsaved: bool,
+}
+
+impl Home {
+    /// Takes over with what earlier homes left.
+    pub(crate) fn open(now: UnixMs, epoch: u64, kept: Option<Snapshot>, log: &[Logged]) -> Self {
+        let Snapshot { applied, restraints, words, modes, pinned, sums, peak } = kept.unwrap_or_default();
+        let mut transcript = Transcript::new(CHAT_LOG_KEPT);
+        transcript.modes = modes;
+        transcript.pinned = pinned;
+        let mut speakers = Speakers::default();
+        for logged in log {
+            transcript.apply(logged);
+            if let (ChatEvent::Said { message }, Some(nonce)) = (&logged.event, logged.nonce) {
+                speakers.remember(message.sent_at_ms, message.author.id, nonce, message.id);
+            }
+        }
+        Self {
+            epoch,
+            seq: 0,
+            told: transcript.last,
+            transcript,
+            speakers,
+            restraints,
+            words: (words.clone(), WordList::new(words.iter().map(String::as_str))),
+            sampler: Sampler::default(),
+            sums,
+            people: HomePeople::with_peak(peak),
+            safe: applied.clone(),
+            newly_safe: applied.clone(),
+            applied,
+            early: HashMap::new(),
+            interests: HashMap::new(),
+            recount: Vec::new(),
+            pending: Vec::new(),
+            answers: Vec::new(),
+            // The first flush is due at once: it tells the nodes that there is a new home.
+            flushed_at: UnixMs::default(),
+            snapshot_at: now,
+            is_unsaved: false,
+        }
+    }
+
+    /// Applies a batch once, after those before it: what comes too early waits, what comes twice is nothing.
+    pub(crate) fn handle_batch(&mut self, now: UnixMs, batch: InBatch) {
+        let (node, number, oldest) = (batch.node, batch.number, batch.oldest);
+        if let Some(&safe) = self.safe.get(&node).filter(|safe| **safe >= number) {
+            // The node has not heard that.
+            self.newly_safe.insert(node, safe);
+        }
+        let applied = self.applied.get(&node).copied().unwrap_or_default().max(oldest.saturating_sub(1));
+        if number <= applied {
+            return;
+        }
+        self.applied.insert(node, applied);
+        let early = self.early.entry(node).or_default();
+        early.retain(|number, _| *number > applied);
+        if early.len() < CHAT_BATCHES_UNSAFE_MAX {
+            early.insert(number, batch);
+        }
+        while let Some(next) = self.next_batch(node) {
+            self.apply_batch(now, next);
+        }
+    }
+
+    fn next_batch(&mut self, node: NodeId) -> Option<InBatch> {
+        let next = self.applied.get(&node)? + 1;
+        let early = self.early.get_mut(&node)?;
+        let batch = early.remove(&next);
+        if early.is_empty() {
+            self.early.remove(&node);
+        }
+        batch
+    }
+
+    fn apply_batch(&mut self, now: UnixMs, batch: InBatch) {
+        let InBatch { node, number, requests, taps, people, interests, .. } = batch;
+        self.applied.insert(node, number);
+        self.is_unsaved = true;
+        self.sums.apply(&taps);
+        if people.is_some_and(|report| !self.people.apply(node, &report)) {
+            self.recount.push(node);
+        }
+        if let Some(interests) = interests {
+            self.interests.insert(node, interests.into_iter().collect());
+        }
+        for request in requests {
+            let number = request.number;
+            let answer = self.answer(now, request);
+            self.answers.push((node, number, answer));
+        }
+    }
+
+    /// Who is alive. Nodes that are not take their people, and what was expected of them, with them.
+    pub(crate) fn handle_nodes(&mut self, alive: &[NodeId]) {
+        self.people.keep_nodes(alive);
+        self.interests.retain(|node, _| alive.contains(node));
+        self.early.retain(|node, _| alive.contains(node));
+        self.applied.retain(|node, _| alive.contains(node));
+        self.safe.retain(|node, _| alive.contains(node));
+    }
+
+    fn answer(&mut self, now: UnixMs, request: Request) -> Answer {
+        let Request { author, standing, ask, .. } = request;
+        match ask {
+            Ask::Say { nonce, text, reply_to, mentions, media_time_ms } => {
+                if let Some(said) = self.speakers.said(now, author.id, nonce) {
+                    return Ok(Some(said));
+                }
+                let text = self.admit(now, &author, standing, &text)?;
+                if mentions.len() > CHAT_MENTIONS_MAX {
+                    return Err(ChatRefusal::TooManyMentions);
+                }
+                let reply_to = reply_to.map(|id| self.reply_to(id)).transpose()?;
+                let is_first = self.speakers.spend(now, &author, self.slow_s(&author))?;
+                let id = self.next_id();
+                self.speakers.remember(now, author.id, nonce, id);
+                let is_viewer = author.role == ChatRole::Viewer;
+                let message = ChatMessage { id, author, text, sent_at_ms: now, media_time_ms, reply_to, mentions, edited: false };
+                if is_viewer {
+                    self.sampler.count(now);
+                }
+                let reach = if is_viewer { Reach::Cohorts(ALL_COHORTS) } else { Reach::Everyone };
+                self.enter(Logged { id, event: ChatEvent::Said { message }, reach, nonce: Some(nonce) }, is_viewer.then_some(is_first));
+                Ok(Some(id))
+            }
+            Ask::Edit { message: id, text } => {
+                let message = self.transcript.get(id).ok_or(ChatRefusal::NoMessage)?;
+                if message.author.id != author.id {
+                    return Err(ChatRefusal::NotYours);
+                }
+                if now.since(message.sent_at_ms) > CHAT_EDIT_WINDOW {
+                    return Err(ChatRefusal::EditedTooLate);
+                }
+                let text = self.admit(now, &author, standing, &text)?;
+                self.speakers.spend(now, &author, 0)?;
+                self.change(ChatEvent::Edited { message: id, text });
+                Ok(None)
+            }
+            Ask::Delete { message: id } => {
+                // Said to be gone twice is gone once.
+                let message = self.transcript.get(id).ok_or(ChatRefusal::NoMessage)?;
+                if message.author.id != author.id {
+                    demand_power(&author, message.author.role)?;
+                }
+                self.change(ChatEvent::Deleted { message: id });
+                Ok(None)
+            }
+            Ask::Pin { message } => {
+                demand_moderator(&author)?;
+                let message = message.map(|id| self.transcript.get(id).cloned().ok_or(ChatRefusal::NoMessage)).transpose()?;
+                self.change(ChatEvent::Pinned { message });
+                Ok(None)
+            }
+            Ask::SetModes { mut modes } => {
+                demand_moderator(&author)?;
+                modes.slow_s = modes.slow_s.min(CHAT_SLOW_MAX_S);
+                self.change(ChatEvent::Modes { modes });
+                Ok(None)
+            }
+            Ask::Restrain { user, restraint } => {
+                // What somebody is here is known from what they said; who has said nothing is a viewer.
+                let role = self.transcript.messages().rev().find(|message| message.author.id == user).map(|message| message.author.role);
+                demand_power(&author, role.unwrap_or(ChatRole::Viewer))?;
+                self.restraints.set(now, user, restraint)?;
+                match restraint {
+                    Restraint::TimeOut { .. } | Restraint::Ban => self.change(ChatEvent::Cleared { user }),
+                    Restraint::Lift => {}
+                }
+                Ok(None)
+            }
+            Ask::SetWords { words } => {
+                demand_moderator(&author)?;
+                if words.len() > CHAT_WORDS_MAX || words.iter().any(|word| word.chars().count() > CHAT_EXCERPT_MAX) {
+                    return Err(ChatRefusal::Full);
+                }
+                self.words = (words.clone(), WordList::new(words.iter().map(String::as_str)));
+                Ok(None)
+            }
+        }
+    }
+
+    /// The text as it will be shown, if this person may say it now. Moderators may say anything.
+    fn admit(&self, now: UnixMs, author: &ChatAuthor, standing: Standing, text: &str) -> Result<String, ChatRefusal> {
+        let text: String = text.trim().chars().filter(|symbol| !symbol.is_control()).collect();
+        if text.is_empty() {
+            return Err(ChatRefusal::Empty);
+        }
+        if text.chars().count() > CHAT_TEXT_MAX {
+            return Err(ChatRefusal::TooLong);
+        }
+        if author.role > ChatRole::Viewer {
+            return Ok(text);
+        }
+        self.restraints.check(now, author.id)?;
+        let modes = self.transcript.modes;
+        match modes.audience {
+            Audience::Accounts if author.guest => return Err(ChatRefusal::AccountsOnly),
+            Audience::Followers if !standing.follows => return Err(ChatRefusal::FollowersOnly),
+            Audience::Friends if !standing.is_friend => return Err(ChatRefusal::FriendsOnly),
+            Audience::Everyone | Audience::Accounts | Audience::Followers | Audience::Friends => {}
+        }
+        if modes.emote_only && !is_emote_only(&text) {
+            return Err(ChatRefusal::EmoteOnly);
+        }
+        if self.words.1.finds(&text) {
+            return Err(ChatRefusal::Filtered { rule: FilterRule::Words });
+        }
+        Ok(text)
+    }
+
+    fn slow_s(&self, author: &ChatAuthor) -> u32 {
+        if author.role == ChatRole::Viewer { self.transcript.modes.slow_s } else { 0 }
+    }
+
+    fn reply_to(&self, id: MessageId) -> Result<ReplyTo, ChatRefusal> {
+        let original = self.transcript.get(id).ok_or(ChatRefusal::NoMessage)?;
+        let excerpt = original.text.chars().take(CHAT_EXCERPT_MAX).collect();
+        Ok(ReplyTo { id, author: original.author.id, name: original.author.name.clone(), excerpt })
+    }
+
+    const fn next_id(&mut self) -> MessageId {
+        self.seq += 1;
+        LogId { epoch: self.epoch, seq: self.seq }
+    }
+
+    fn change(&mut self, event: ChatEvent) {
+        let id = self.next_id();
+        self.enter(Logged { id, event, reach: Reach::Everyone, nonce: None }, None);
+    }
+
+    fn enter(&mut self, logged: Logged, may_be_left_out: Option<bool>) {
+        self.transcript.apply(&logged);
+        self.pending.push((logged, may_be_left_out));
+    }
+
+    /// What nodes must be told now, if anything.
+    pub(crate) fn poll(&mut self, now: UnixMs) -> Option<Flush> {
+        if self.wake_at(now) > now {
+            return None;
+        }
+        let is_beat = self.flushed_at.after(CHAT_HEARTBEAT) <= now;
+        let reactions = self.sums.poll(now);
+        let (log, archive, hidden) = self.take_events(now);
+        let out = OutBatch {
+            epoch: self.epoch,
+            previous: self.told,
+            events: log.clone(),
+            hidden,
+            answers: std::mem::take(&mut self.answers),
+            safe: std::mem::take(&mut self.newly_safe).into_iter().collect(),
+            // What was lost on the way is in the next heartbeat.
+            reactions: if is_beat { self.sums.totals() } else { reactions },
+            viewers: self.people.poll(now).or(if is_beat { self.people.last_told() } else { None }),
+            recount: std::mem::take(&mut self.recount),
+        };
+        self.told = log.last().map_or(self.told, |logged| logged.id);
+        self.flushed_at = now;
+        self.speakers.forget_old(now);
+        Some(Flush { log, out, archive })
+    }
+
+    /// Decides whose screens the pending messages are for. What is for nobody's is not logged.
+    fn take_events(&mut self, now: UnixMs) -> (Vec<Logged>, Vec<ChatEvent>, u32) {
+        let mut pending = std::mem::take(&mut self.pending);
+        let archive = pending.iter().map(|(logged, _)| logged.event.clone()).collect();
+        if self.sampler.is_sampling(now) {
+            let candidates: Vec<Candidate<'_>> = pending
+                .iter()
+                .filter_map(|(logged, is_first)| match (&logged.event, is_first) {
+                    (ChatEvent::Said { message }, Some(is_first)) => Some(Candidate { message, is_first: *is_first }),
+                    _ => None,
+                })
+                .collect();
+            let mut cohorts = sample(&candidates).into_iter();
+            for (logged, _) in pending.iter_mut().filter(|(_, may_be_left_out)| may_be_left_out.is_some()) {
+                logged.reach = Reach::Cohorts(cohorts.next().unwrap_or(0));
+            }
+        }
+        let is_hidden = |logged: &Logged| matches!(logged.reach, Reach::Cohorts(cohorts) if cohorts != ALL_COHORTS);
+        let hidden = pending.iter().filter(|(logged, _)| is_hidden(logged)).count() as u32;
+        let log = pending.into_iter().map(|(logged, _)| logged).filter(|logged| self.is_wanted(logged)).collect();
+        (log, archive, hidden)
+    }
+
+    /// Whether anybody will be shown it.
+    fn is_wanted(&self, logged: &Logged) -> bool {
+        let ChatEvent::Said { message } = &logged.event else { return true };
+        logged.reach != Reach::Cohorts(0)
+            || !message.mentions.is_empty()
+            || message.reply_to.is_some()
+            || self.interests.values().any(|users| users.contains(&message.author.id))
+    }
+
+    /// What the next home must know, when it is time to save it.
+    pub(crate) fn snapshot(&mut self, now: UnixMs) -> Option<Snapshot> {
+        if !self.is_unsaved || self.snapshot_at.after(CHAT_SNAPSHOT_INTERVAL) > now {
+            return None;
+        }
+        self.snapshot_at = now;
+        self.is_unsaved = false;
+        self.restraints.forget_old(now);
+        Some(Snapshot {
+            applied: self.applied.clone(),
+            restraints: self.restraints.clone(),
+            words: self.words.0.clone(),
+            modes: self.transcript.modes,
+            pinned: self.transcript.pinned.clone(),
+            sums: self.sums.clone(),
+            peak: self.people.peak(),
+        })
+    }
+
+    /// A snapshot has been saved: what it covers need not be sent again.
+    pub(crate) fn handle_saved(&mut self, snapshot: &Snapshot) {
+        for (&node, &number) in &snapshot.applied {
+            if self.safe.insert(node, number) != Some(number) {
+                self.newly_safe.insert(node, number);
+            }
+        }
+    }
+
+    /// A snapshot could not be saved: it is due again.
+    pub(crate) const fn handle_unsaved(&mut self) {
+        self.is_unsaved = true;
+    }
+
+    /// When [`Self::poll`] has something.
+    pub(crate) fn wake_at(&mut self, now: UnixMs) -> UnixMs {
+        let is_sampling = self.sampler.is_sampling(now);
+        let is_waiting = !self.pending.is_empty() || !self.answers.is_empty() || !self.newly_safe.is_empty() || !self.recount.is_empty();
+        let interval = if is_sampling { CHAT_SAMPLED_FLUSH_INTERVAL } else { CHAT_FLUSH_INTERVAL };
+        let events = is_waiting.then(|| self.flushed_at.after(interval));
+        let beat = Some(self.flushed_at.after(CHAT_HEARTBEAT));
+        [events, beat, self.sums.wake_at(), self.people.wake_at()].into_iter().flatten().min().unwrap_or_default()
+    }
+}
+
+fn demand_moderator(author: &ChatAuthor) -> Result<(), ChatRefusal> {
+    if author.role >= ChatRole::Moderator { Ok(()) } else { Err(ChatRefusal::NotModerator) }
+}
+
+/// Moderators act on viewers, the broadcaster on everybody.
+fn demand_power(author: &ChatAuthor, over: ChatRole) -> Result<(), ChatRefusal> {
+    demand_moderator(author)?;
+    if author.role > over || author.role == ChatRole::Broadcaster { Ok(()) } else { Err(ChatRefusal::Protected) }
+}
+
+#[cfg(test)]
+#[path = "home_tests.rs"]
+mod tests;

@@ -1,0 +1,311 @@
+//! The home's rules, on virtual time.
+
+use super::*;
+use crate::social::chat::ChatModes;
+use crate::social::presence::Report;
+use crate::social::reactions::{Bucket, ReactionCount, ReactionKind, Taps};
+use crate::social::room::test_support::{EPOCH, START, at, author, batch, node, request, say, user};
+
+/// A home with one node that numbers its batches and requests.
+struct Bench {
+    home: Home,
+    number: u64,
+    flushes: Vec<Flush>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::with(Home::open(START, EPOCH, None, &[]))
+    }
+
+    fn with(home: Home) -> Self {
+        Self { home, number: 0, flushes: Vec::new() }
+    }
+
+    fn ask_as(&mut self, ms: u64, who: ChatAuthor, standing: Standing, ask: Ask) -> Answer {
+        self.number += 1;
+        let request = Request { standing, ..request(self.number, who, ask) };
+        self.home.handle_batch(at(ms), batch(1, self.number, vec![request]));
+        self.home.answers.last().unwrap().2
+    }
+
+    fn ask(&mut self, ms: u64, who: u64, ask: Ask) -> Answer {
+        self.ask_as(ms, author(who, ChatRole::Viewer), Standing::default(), ask)
+    }
+
+    fn moderate(&mut self, ms: u64, ask: Ask) -> Answer {
+        self.ask_as(ms, author(900, ChatRole::Moderator), Standing::default(), ask)
+    }
+
+    fn said(&mut self, ms: u64, who: u64, nonce: u64, text: &str) -> MessageId {
+        self.ask(ms, who, say(nonce, text)).unwrap().unwrap()
+    }
+
+    /// Everything flushed up to `ms`.
+    fn flush(&mut self, ms: u64) -> Vec<Logged> {
+        let mut log = Vec::new();
+        while let Some(flush) = self.home.poll(at(ms)) {
+            log.extend(flush.log.clone());
+            self.flushes.push(flush);
+        }
+        log
+    }
+}
+
+#[test]
+fn messages_are_numbered_in_order_and_told_in_one_batch() {
+    let mut bench = Bench::new();
+    bench.flush(0);
+    let ids: Vec<MessageId> = (0..5).map(|who| bench.said(1, who, 1, "hello")).collect();
+    assert_eq!(ids, (1..=5).map(|seq| LogId { epoch: EPOCH, seq }).collect::<Vec<_>>());
+    assert_eq!(bench.flush(99).len(), 0, "not before the interval");
+    let log = bench.flush(100);
+    assert_eq!(log.iter().map(|logged| logged.id).collect::<Vec<_>>(), ids);
+    let out = &bench.flushes.last().unwrap().out;
+    assert_eq!((out.previous, out.answers.len()), (LogId::default(), 5));
+    bench.said(200, 1, 2, "and");
+    bench.flush(300);
+    assert_eq!(bench.flushes.last().unwrap().out.previous, ids[4]);
+}
+
+#[test]
+fn a_message_that_is_sent_twice_is_said_once() {
+    let mut bench = Bench::new();
+    let first = bench.said(0, 1, 77, "hello");
+    assert_eq!(bench.said(10, 1, 77, "hello"), first);
+    assert_ne!(bench.said(20, 2, 77, "hello"), first, "another person's nonce is another");
+    assert_eq!(bench.flush(200).len(), 2);
+    assert_ne!(bench.said(61_000, 1, 77, "hello"), first, "a minute later it is a new one");
+}
+
+#[test]
+fn a_batch_is_applied_once_and_never_before_the_one_that_is_missing() {
+    let mut home = Home::open(START, EPOCH, None, &[]);
+    let taps = |number| InBatch { taps: Taps(vec![(Bucket(1), ReactionKind::Heart, 10)]), oldest: 1, ..batch(1, number, Vec::new()) };
+    for number in [2, 1, 1, 3, 2, 2, 3] {
+        home.handle_batch(START, taps(number));
+    }
+    assert_eq!(home.sums.totals(), [ReactionCount { kind: ReactionKind::Heart, count: 30 }]);
+}
+
+#[test]
+fn the_next_home_goes_on_without_repeating_an_id_or_counting_twice() {
+    let mut bench = Bench::new();
+    let ids: Vec<MessageId> = (1..=3).map(|nonce| bench.said(nonce * 2000, nonce, nonce, "before")).collect();
+    let log = bench.flush(6100);
+    let snapshot = bench.home.snapshot(at(6200)).unwrap();
+    bench.home.handle_saved(&snapshot);
+    assert_eq!(bench.home.poll(at(6300)).unwrap().out.safe, [(node(1), 3)]);
+    // Applied and logged, and not safe: the node will send it again.
+    let unsafe_one = InBatch {
+        taps: Taps(vec![(Bucket(1), ReactionKind::Fire, 5)]),
+        ..batch(1, 4, vec![request(4, author(9, ChatRole::Viewer), say(1, "in between"))])
+    };
+    bench.home.handle_batch(at(6400), unsafe_one.clone());
+    let later = bench.flush(6500);
+    let kept: Snapshot = serde_json::from_str(&serde_json::to_string(&snapshot).unwrap()).unwrap();
+    let log: Vec<Logged> = log.into_iter().chain(later.clone()).collect();
+
+    let mut next = Home::open(at(9000), EPOCH + 1, Some(kept), &log);
+    next.handle_batch(at(9001), unsafe_one);
+    assert_eq!(next.answers.last().unwrap().2, Ok(Some(later[0].id)), "recognised");
+    assert_eq!(next.sums.totals(), [ReactionCount { kind: ReactionKind::Fire, count: 5 }]);
+    next.handle_batch(at(9002), batch(1, 5, vec![request(5, author(8, ChatRole::Viewer), say(1, "after"))]));
+    let id = next.answers.last().unwrap().2.unwrap().unwrap();
+    assert_eq!(id, LogId { epoch: EPOCH + 1, seq: 1 });
+    assert!(ids.iter().all(|earlier| *earlier < id));
+    let out = next.poll(at(9100)).unwrap().out;
+    assert_eq!(out.previous, later[0].id, "the chain goes on");
+}
+
+#[test]
+fn nobody_speaks_faster_than_the_limit_and_slow_mode_is_slower() {
+    let mut bench = Bench::new();
+    let results: Vec<Answer> = (0..7).map(|nonce| bench.ask(0, 1, say(nonce, "quick"))).collect();
+    assert!(results[..5].iter().all(Result::is_ok));
+    assert_eq!(results[5], Err(ChatRefusal::Slow { wait_ms: 1500 }));
+    assert!(bench.ask(1500, 1, say(50, "again")).is_ok());
+    bench.moderate(2000, Ask::SetModes { modes: ChatModes { slow_s: 30, ..ChatModes::default() } }).unwrap();
+    assert!(bench.ask(2000, 2, say(1, "first")).is_ok());
+    assert_eq!(bench.ask(12_000, 2, say(2, "second")), Err(ChatRefusal::Slow { wait_ms: 20_000 }));
+    assert!(bench.ask(32_000, 2, say(2, "second")).is_ok());
+    for nonce in 0..20 {
+        bench.moderate(32_000, say(nonce, "a moderator is never slow")).unwrap();
+    }
+}
+
+#[test]
+fn modes_say_who_may_speak() {
+    let mut bench = Bench::new();
+    let mode = |audience, emote_only| Ask::SetModes { modes: ChatModes { slow_s: 0, audience, emote_only } };
+    let guest = ChatAuthor { guest: true, ..author(5, ChatRole::Viewer) };
+    let (follower, friend) = (Standing { follows: true, is_friend: false }, Standing { follows: false, is_friend: true });
+    assert_eq!(bench.ask(0, 1, mode(Audience::Friends, false)), Err(ChatRefusal::NotModerator));
+    assert!(bench.ask_as(0, guest.clone(), Standing::default(), say(1, "hi")).is_ok());
+    bench.moderate(0, mode(Audience::Accounts, false)).unwrap();
+    assert_eq!(bench.ask_as(0, guest, Standing::default(), say(2, "hi")), Err(ChatRefusal::AccountsOnly));
+    assert!(bench.ask(0, 6, say(1, "hi")).is_ok());
+    bench.moderate(0, mode(Audience::Followers, false)).unwrap();
+    assert_eq!(bench.ask(0, 6, say(2, "hi")), Err(ChatRefusal::FollowersOnly));
+    assert!(bench.ask_as(0, author(6, ChatRole::Viewer), follower, say(3, "hi")).is_ok());
+    bench.moderate(0, mode(Audience::Friends, false)).unwrap();
+    assert_eq!(bench.ask_as(0, author(7, ChatRole::Viewer), follower, say(1, "hi")), Err(ChatRefusal::FriendsOnly));
+    assert!(bench.ask_as(0, author(7, ChatRole::Viewer), friend, say(2, "hi")).is_ok());
+    bench.moderate(0, mode(Audience::Everyone, true)).unwrap();
+    assert_eq!(bench.ask(0, 8, say(1, "goal")), Err(ChatRefusal::EmoteOnly));
+    assert!(bench.ask(0, 8, say(2, "⚽🔥")).is_ok());
+    assert!(bench.moderate(0, say(9, "words")).is_ok());
+}
+
+#[test]
+fn its_author_edits_for_five_minutes_and_moderators_delete() {
+    let mut bench = Bench::new();
+    let id = bench.said(0, 1, 1, "helo");
+    let edit = |text: &str| Ask::Edit { message: id, text: text.to_owned() };
+    assert_eq!(bench.ask(10, 2, edit("mine now")), Err(ChatRefusal::NotYours));
+    assert_eq!(bench.ask(10, 1, edit("  ")), Err(ChatRefusal::Empty));
+    bench.ask(299_000, 1, edit("hello")).unwrap();
+    assert_eq!(bench.ask(301_000, 1, edit("too late")), Err(ChatRefusal::EditedTooLate));
+    let edited = bench.home.transcript.get(id).unwrap();
+    assert_eq!((edited.text.as_str(), edited.edited), ("hello", true));
+    assert_eq!(bench.ask(302_000, 2, Ask::Delete { message: id }), Err(ChatRefusal::NotModerator));
+    bench.moderate(302_000, Ask::Delete { message: id }).unwrap();
+    assert_eq!(bench.ask(302_000, 1, edit("gone")), Err(ChatRefusal::NoMessage));
+    let own = bench.said(303_000, 1, 2, "oops");
+    bench.ask(303_000, 1, Ask::Delete { message: own }).unwrap();
+    let broadcasters = bench.ask_as(303_000, author(2000, ChatRole::Broadcaster), Standing::default(), say(1, "mine")).unwrap().unwrap();
+    assert_eq!(bench.moderate(303_000, Ask::Delete { message: broadcasters }), Err(ChatRefusal::Protected));
+}
+
+#[test]
+fn replies_quote_and_pins_stay_for_newcomers() {
+    let mut bench = Bench::new();
+    let id = bench.said(0, 1, 1, &"long ".repeat(40));
+    let reply = Ask::Say { nonce: 1, text: "yes".to_owned(), reply_to: Some(id), mentions: vec![user(1)], media_time_ms: Some(5.0) };
+    let answer = bench.ask(0, 2, reply).unwrap().unwrap();
+    let message = bench.home.transcript.get(answer).unwrap();
+    let quoted = message.reply_to.as_ref().unwrap();
+    assert_eq!((quoted.id, quoted.author, quoted.excerpt.chars().count()), (id, user(1), CHAT_EXCERPT_MAX));
+    assert_eq!(message.media_time_ms, Some(5.0));
+    let nowhere = Ask::Say {
+        nonce: 2,
+        text: "yes".to_owned(),
+        reply_to: Some(LogId { epoch: 1, seq: 1 }),
+        mentions: Vec::new(),
+        media_time_ms: None,
+    };
+    assert_eq!(bench.ask(0, 3, nowhere), Err(ChatRefusal::NoMessage));
+    assert_eq!(bench.ask(0, 1, Ask::Pin { message: Some(id) }), Err(ChatRefusal::NotModerator));
+    bench.moderate(0, Ask::Pin { message: Some(id) }).unwrap();
+    assert_eq!(bench.home.transcript.history(user(5), None).pinned.unwrap().id, id);
+    bench.moderate(0, Ask::Pin { message: None }).unwrap();
+    assert_eq!(bench.home.transcript.history(user(5), None).pinned, None);
+}
+
+#[test]
+fn who_is_timed_out_or_banned_is_silent_and_gone_from_the_chat_also_under_the_next_home() {
+    let mut bench = Bench::new();
+    bench.said(0, 1, 1, "something bad");
+    bench.said(0, 2, 1, "something good");
+    let restrain = |who, restraint| Ask::Restrain { user: user(who), restraint };
+    assert_eq!(bench.ask(0, 2, restrain(1, Restraint::Ban)), Err(ChatRefusal::NotModerator));
+    assert_eq!(bench.moderate(0, restrain(900, Restraint::Ban)), Ok(None), "who has said nothing is a viewer");
+    bench.moderate(0, restrain(1, Restraint::TimeOut { seconds: 60 })).unwrap();
+    assert_eq!(bench.ask(10_000, 1, say(2, "again")), Err(ChatRefusal::TimedOut { wait_ms: 50_000 }));
+    assert_eq!(bench.home.transcript.messages().count(), 1);
+    assert!(bench.ask(60_000, 1, say(3, "again")).is_ok());
+    bench.moderate(60_000, restrain(1, Restraint::Ban)).unwrap();
+    let log = bench.flush(61_000);
+    let snapshot = bench.home.snapshot(at(62_000)).unwrap();
+    let mut next = Bench::with(Home::open(at(63_000), EPOCH + 1, Some(snapshot), &log));
+    next.number = bench.number;
+    assert_eq!(next.ask(64_000, 1, say(4, "a new home")), Err(ChatRefusal::Banned));
+    next.moderate(65_000, restrain(1, Restraint::Lift)).unwrap();
+    assert!(next.ask(66_000, 1, say(5, "thank you")).is_ok());
+}
+
+#[test]
+fn forbidden_words_are_found_behind_their_disguise() {
+    let mut bench = Bench::new();
+    bench.moderate(0, Ask::SetWords { words: vec!["spoiler*".to_owned()] }).unwrap();
+    assert_eq!(bench.ask(0, 1, say(1, "a SP0ILER")), Err(ChatRefusal::Filtered { rule: FilterRule::Words }));
+    assert!(bench.ask(0, 1, say(2, "a goal")).is_ok());
+    assert!(bench.moderate(0, say(3, "no spoilers please")).is_ok());
+}
+
+#[test]
+fn texts_have_a_length_and_no_control_characters() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.ask(0, 1, say(1, &"x".repeat(CHAT_TEXT_MAX + 1))), Err(ChatRefusal::TooLong));
+    assert_eq!(bench.ask(0, 1, say(2, "\u{7}\n ")), Err(ChatRefusal::Empty));
+    let id = bench.said(0, 1, 3, " a\u{0}b\n");
+    assert_eq!(bench.home.transcript.get(id).unwrap().text, "ab");
+    let many =
+        Ask::Say { nonce: 4, text: "@all".to_owned(), reply_to: None, mentions: vec![user(1); CHAT_MENTIONS_MAX + 1], media_time_ms: None };
+    assert_eq!(bench.ask(0, 1, many), Err(ChatRefusal::TooManyMentions));
+}
+
+#[test]
+fn a_flood_is_sampled_and_the_lanes_are_not() {
+    let mut bench = Bench::new();
+    bench.home.handle_batch(at(0), InBatch { interests: Some(vec![user(3_000_042)]), ..batch(2, 1, Vec::new()) });
+    let (mut log, mut asked, mut from_moderators, mut addressed, mut friends) = (Vec::new(), 0, 0, 0, 0);
+    // 2000 different people a second for five seconds.
+    for ms in 0..5000_u64 {
+        for lane in 0..2 {
+            asked += 1;
+            bench.said(ms, 1_000_000 + 2 * ms + lane, 1, &format!("message {ms} of the flood, number {lane}"));
+        }
+        if ms % 100 == 0 {
+            from_moderators += 1;
+            bench.moderate(ms, say(ms, "please be kind")).unwrap();
+            addressed += 1;
+            let to = Ask::Say { nonce: ms, text: "you there".to_owned(), reply_to: None, mentions: vec![user(5)], media_time_ms: None };
+            bench.ask(ms, 2_000_000 + ms, to).unwrap();
+        }
+        if ms % 1500 == 0 {
+            friends += 1;
+            bench.ask(ms, 3_000_042, say(ms, "a friend of somebody")).unwrap();
+        }
+        log.extend(bench.flush(ms));
+    }
+    log.extend(bench.flush(6000));
+    let after = |logged: &&Logged| logged.id.seq > 8400;
+    let visible = |cohort: u8| {
+        log.iter().filter(after).filter(|logged| matches!(logged.reach, Reach::Cohorts(cohorts) if cohorts & 1 << cohort != 0)).count()
+    };
+    for cohort in 0..4 {
+        // The last second or less.
+        assert!((1..=25).contains(&visible(cohort)), "cohort {cohort} sees {}", visible(cohort));
+    }
+    let count = |wanted: &dyn Fn(&ChatMessage) -> bool| {
+        log.iter().filter(|logged| matches!(&logged.event, ChatEvent::Said { message } if wanted(message))).count()
+    };
+    assert_eq!(count(&|message| message.author.role == ChatRole::Moderator), from_moderators);
+    assert_eq!(count(&|message| message.mentions == [user(5)]), addressed);
+    assert_eq!(count(&|message| message.author.id == user(3_000_042)), friends);
+    assert!(log.len() < asked / 2, "{} of {asked} travel", log.len());
+    let archived: usize = bench.flushes.iter().map(|flush| flush.archive.len()).sum();
+    assert_eq!(archived, asked + from_moderators + addressed + friends, "all of them are kept");
+}
+
+#[test]
+fn viewers_are_counted_over_nodes_and_a_heartbeat_repeats_what_matters() {
+    let mut bench = Bench::new();
+    let whole = |users: &[u64]| Some(Report { is_whole: true, came: users.iter().copied().map(user).collect(), went: Vec::new() });
+    bench.home.handle_batch(at(0), InBatch { people: whole(&[1, 2]), ..batch(1, 1, Vec::new()) });
+    bench.home.handle_batch(
+        at(0),
+        InBatch { people: whole(&[2, 3]), taps: Taps(vec![(Bucket(1), ReactionKind::Clap, 2)]), ..batch(2, 1, Vec::new()) },
+    );
+    let change = Report { is_whole: false, came: vec![user(4)], went: Vec::new() };
+    bench.home.handle_batch(at(0), InBatch { people: Some(change), ..batch(3, 1, Vec::new()) });
+    let first = bench.home.poll(at(10)).unwrap().out;
+    assert_eq!(first.viewers.map(|viewers| viewers.count), Some(3));
+    assert_eq!(first.recount, [node(3)], "the home knows nothing of this node");
+    let beat = bench.home.poll(at(1010)).unwrap().out;
+    assert_eq!((beat.viewers, beat.reactions.len()), (first.viewers, 1));
+    bench.home.handle_nodes(&[node(2)]);
+    let later = std::iter::from_fn(|| bench.home.poll(at(4000))).last().unwrap().out;
+    assert_eq!(later.viewers.map(|viewers| (viewers.count, viewers.peak)), Some((2, 3)));
+}

@@ -1,0 +1,17 @@
+//! One broadcast's chat: a home somewhere, an edge on every node with viewers.
+//!
+//! ```text
+//! seat ─▶ edge (pure) ──in──▶ home (pure): speakers, transcript, sampler ──log──▶ bus
+//!   ▲        │ ▲                                │
+//!   └─ ring ◀┘ └──────────────out───────────────┘
+//! ```
+
+pub(crate) mod edge;
+pub(crate) mod home;
+pub(crate) mod ring;
+mod sampler;
+mod speakers;
+mod transcript;
+
+#[cfg(test)]
+pub(crate) mod test_support;
