@@ -90,7 +90,7 @@ pub enum SfuError {
     /// No such peer (any more).
     #[error("no such peer")]
     UnknownPeer,
-    /// A bound of `limits.rs` is reached.
+    /// A bound of `limits` is reached.
     #[error("full: {what}")]
     Full { what: &'static str },
     /// The media plane is shutting down or its queue is full.

@@ -35,7 +35,6 @@ pub(crate) enum Action {
 }
 
 /// What the rest of the control plane is asked to do for this session.
-#[expect(clippy::large_enum_variant, reason = "values live for one step and are never kept in numbers")]
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Command {
     Join {

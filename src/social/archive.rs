@@ -39,10 +39,13 @@ pub trait Relations: Send + Sync + fmt::Debug {
     async fn standing(&self, broadcast: BroadcastId, user: UserId) -> Standing;
 }
 
+/// The newest events by broadcast, and the broadcasts in the order of their first.
+type Kept = (HashMap<BroadcastId, VecDeque<ChatEvent>>, VecDeque<BroadcastId>);
+
 /// The newest events of the newest broadcasts, until the process ends.
 #[derive(Debug, Default)]
 pub struct MemoryArchive {
-    state: Mutex<(HashMap<BroadcastId, VecDeque<ChatEvent>>, VecDeque<BroadcastId>)>,
+    state: Mutex<Kept>,
 }
 
 #[async_trait]

@@ -72,6 +72,7 @@ pub enum ChatView {
 }
 
 /// One frame for everybody, or one for each kind of viewer.
+#[expect(clippy::large_enum_variant, reason = "values live for one step and are never kept in numbers")]
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Frames {
     Same(ChatFrame),

@@ -99,7 +99,7 @@ async fn tokens_of_the_command_line_publish_and_watch_where_both_are_closed() {
 
     let (mut socket, welcome) = Socket::greet(&house, None, Some(&fan)).await;
     assert_eq!((&welcome["user"]["name"], &welcome["user"]["guest"]), (&json!("Token"), &json!(false)));
-    assert_eq!(socket.ask(json!({"type": "join", "broadcast": "derby"})).await["grants"], json!(["view", "chat"]));
+    assert_eq!(socket.ask(json!({"type": "join", "broadcast": "derby"})).await["grants"], json!(["view"]));
     let refusal = socket.ask(json!({"type": "end_broadcast"})).await;
     assert_eq!(refusal["error"]["code"], "forbidden");
     let (mut stranger, _) = Socket::greet(&house, None, None).await;
