@@ -63,7 +63,8 @@ const flush = () => vi.advanceTimersByTimeAsync(0);
 const HEARD: { [K in ServerMessage['type']]: 'answer' | 'event' | 'end' } = {
   welcome: 'event', pong: 'answer', joined: 'answer', done: 'answer', answer: 'answer', error: 'answer', bye: 'end', slots: 'event',
   broadcast: 'event', viewers: 'event', peer_state: 'event', playing: 'event', track_clock: 'event', layers: 'event', layer: 'event',
-  cannot_decode: 'event', unwatched: 'event', publisher_refused: 'event', stats: 'event',
+  cannot_decode: 'event', unwatched: 'event', publisher_refused: 'event', stats: 'event', chat_entered: 'answer', said: 'answer', chat: 'event',
+  chat_resync: 'event',
 };
 const typesHeard = (as: 'answer' | 'event' | 'end') => (Object.keys(HEARD) as Array<ServerMessage['type']>).filter((type) => HEARD[type] === as);
 
@@ -95,9 +96,10 @@ test('welcome says who we are and is kept for the next time', () => {
   expect(lastSent('hello')).toMatchObject({ resume: server.welcome.resume, token: server.welcome.token });
 });
 
-const ANSWERED_BY: { [K in Exclude<ClientMessage['type'], 'hello' | 'candidate' | 'report' | 'view_size'>]: ServerMessage['type'] } = {
+const ANSWERED_BY: { [K in Exclude<ClientMessage['type'], 'hello' | 'candidate' | 'report' | 'view_size' | 'react'>]: ServerMessage['type'] } = {
   ping: 'pong', join: 'joined', offer: 'answer', leave: 'done', close_peer: 'done', quality: 'done', watch_stats: 'done',
-  update_broadcast: 'done', mark: 'done', unmark: 'done', end_broadcast: 'done',
+  update_broadcast: 'done', mark: 'done', unmark: 'done', end_broadcast: 'done', enter_chat: 'chat_entered', leave_chat: 'done', say: 'said',
+  change_chat: 'done',
 };
 const requests = Object.keys(ANSWERED_BY) as Array<keyof typeof ANSWERED_BY>;
 
@@ -120,11 +122,11 @@ test.each(requests)('%s is asked as the server reads it, and answered or refused
 
 test('what needs no answer is on the wire as the server reads it', () => {
   const signaling = connected();
-  for (const message of [client.report, client.candidate, client.view_size]) {
+  for (const message of [client.report, client.candidate, client.view_size, client.react]) {
     signaling.tell(message);
     expect(lastSent(message.type)).toEqual(message);
   }
-  expect(Object.keys(client).sort()).toEqual([...requests, 'hello', 'report', 'candidate', 'view_size'].sort());
+  expect(Object.keys(client).sort()).toEqual([...requests, 'hello', 'report', 'candidate', 'view_size', 'react'].sort());
 });
 
 test('goodbye is obeyed: away, and back after the delay it names', () => {

@@ -181,6 +181,8 @@ export class PublisherSession {
       case 'layer':
       case 'cannot_decode':
       case 'stats':
+      case 'chat':
+      case 'chat_resync':
         break;
       default:
         // What a newer server says besides; the compiler asks for a case of all that ours says.

@@ -32,13 +32,17 @@ type Answers = {
   mark: 'done';
   unmark: 'done';
   end_broadcast: 'done';
+  enter_chat: 'chat_entered';
+  leave_chat: 'done';
+  say: 'said';
+  change_chat: 'done';
 };
 type RequestType = keyof Answers;
 type Request<T extends RequestType> = Omit<Extract<ClientMessage, { type: T }>, 'id'>;
 type AnswerTo<T extends RequestType> = Extract<ServerMessage, { type: Answers[T] }>;
 
 /** What the server says of its own accord. `welcome` comes after every connect: `resumed` tells whether the session went on. */
-export type SignalingEvent = Exclude<ServerMessage, { type: 'pong' | 'joined' | 'done' | 'answer' | 'error' | 'bye' }>;
+export type SignalingEvent = Exclude<ServerMessage, { type: 'pong' | 'joined' | 'done' | 'answer' | 'chat_entered' | 'said' | 'error' | 'bye' }>;
 
 /** A request unanswered for this long has failed, ms. */
 const REQUEST_TIMEOUT_MS = 8_000;
@@ -139,7 +143,7 @@ export class SignalingClient {
   }
 
   /** Says something that needs no answer. Lost without a connection. */
-  tell(message: Extract<ClientMessage, { type: 'report' | 'candidate' | 'view_size' }>): void {
+  tell(message: Extract<ClientMessage, { type: 'report' | 'candidate' | 'view_size' | 'react' }>): void {
     if (this.isOpen) this.#send(message);
   }
 
@@ -206,6 +210,8 @@ export class SignalingClient {
       case 'joined':
       case 'done':
       case 'answer':
+      case 'chat_entered':
+      case 'said':
         this.#settle(message.id)?.resolve(message);
         break;
       case 'error': {

@@ -240,6 +240,8 @@ export class ViewerSession {
       case 'unwatched':
       case 'publisher_refused':
       case 'stats':
+      case 'chat':
+      case 'chat_resync':
         break;
       default:
         // What a newer server says besides; the compiler asks for a case of all that ours says.
