@@ -173,6 +173,11 @@ pub fn forward_piece(up: &mut UpTrack, down: usize, sending: Sending<'_, impl Wi
 /// different packets may ever be sealed under one (SSRC, index). Returns its bytes when it was sent. A packet that has not come yet is not
 /// waited for: when the publisher's repair brings it, it goes to everybody in its place.
 pub fn retransmit(up: &mut UpTrack, down: usize, wanted: WireSeq, mut sending: Sending<'_, impl Wire>) -> Option<usize> {
+    // A path that has become narrow has no room for what a smaller layer has taken the place of.
+    if up.kind == MediaKind::Video && up.downs.get(down)?.rewriter.is_superseded(wanted) {
+        sending.counters.not_resent[NotResent::Superseded as usize] += 1;
+        return None;
+    }
     let bytes = resend(up, down, wanted, &mut sending)?;
     let egress = &mut sending.egress[up.downs.get(down)?.peer];
     egress.pace.spend(sending.at.now, bytes);

@@ -29,10 +29,12 @@ pub enum NotResent {
     QueueFull,
     /// The publisher's packet has not come: it is asked for upstream, once, and goes to everybody in its place.
     NotReceived,
+    /// A key frame has begun the picture anew since.
+    Superseded,
 }
 
 impl NotResent {
-    pub const ALL: [Self; 5] = [Self::JustSent, Self::TooOften, Self::OverBudget, Self::QueueFull, Self::NotReceived];
+    pub const ALL: [Self; 6] = [Self::JustSent, Self::TooOften, Self::OverBudget, Self::QueueFull, Self::NotReceived, Self::Superseded];
 
     /// The metric label.
     pub const fn label(self) -> &'static str {
@@ -42,6 +44,7 @@ impl NotResent {
             Self::OverBudget => "over_budget",
             Self::QueueFull => "queue_full",
             Self::NotReceived => "not_received",
+            Self::Superseded => "superseded",
         }
     }
 }

@@ -276,6 +276,11 @@ impl Rewriter {
         }
     }
 
+    /// Whether an outgoing number is of another layer than the present one: that began with a key frame, so nothing needs it any more.
+    pub fn is_superseded(&self, wire: WireSeq) -> bool {
+        self.current.as_ref().zip(self.locate(wire)).is_some_and(|(present, (segment, _))| segment.layer != present.layer)
+    }
+
     /// Which packet of the source a viewer means by an outgoing sequence number.
     pub fn locate(&self, wire: WireSeq) -> Option<(&Segment, SeqNo)> {
         let behind = self.highest.wire().wrapping_sub(wire);

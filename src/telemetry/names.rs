@@ -72,7 +72,7 @@ metric_names! {
     SFU_PADDING_BYTES "courtside_sfu_padding_bytes_total" Counter, Bytes ["worker"] "Bytes of those packets.";
     SFU_FRAMES_PACED "courtside_sfu_frames_paced_total" Counter, Count ["worker"] "Frames spread over time because they were large for their viewer.";
     SFU_NOT_RESENT "courtside_sfu_retransmits_refused_total" Counter, Count ["worker", "reason"]
-        "Packets a viewer asked for again that were not sent: just_sent, too_often, over_budget, queue_full, not_received (from the publisher yet).";
+        "Packets a viewer asked for again that were not sent: just_sent, too_often, over_budget, queue_full, not_received (from the publisher yet), superseded (by a key frame of another layer).";
     SFU_NACKS_SENT "courtside_sfu_nacks_sent_total" Counter, Count ["worker"] "Packets asked for again from publishers.";
     SFU_MENDED_BY_REDUNDANCY "courtside_sfu_sound_mended_total" Counter, Count ["worker"]
         "Packets of sound lost on the way from a publisher that a later one carried too.";
