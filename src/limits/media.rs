@@ -191,8 +191,9 @@ pub const SPEAKER_KEPT: Duration = Duration::from_millis(1500);
 /// decoders invent is not heard; from the second on, two in a row are lost often enough to be.
 pub const REDUNDANCY_ONE_FROM_PERMILLE: u32 = 20;
 pub const REDUNDANCY_TWO_FROM_PERMILLE: u32 = 80;
-/// Video is protected by parity packets from this round trip on: on a shorter one what is asked for again comes before its frame is due.
-pub const FEC_ROUND_TRIP_MIN: Duration = Duration::from_millis(100);
+/// Video is protected by parity packets from this round trip on: on a shorter one what is asked for again comes before its frame is due. In
+/// Chromium at 40 ms and 10 % of loss the picture stood still for 6.5 % of the time without, and not at all with it.
+pub const FEC_ROUND_TRIP_MIN: Duration = Duration::from_millis(30);
 /// Loss that a viewer reports from which on its video is protected, in thousandths.
 pub const FEC_FROM_PERMILLE: f32 = 10.0;
 /// A queue that stands for longer than this on the way to a viewer says that the path has no room for parity.

@@ -21,7 +21,7 @@ fn five_percent_of_loss_towards_a_viewer_is_mended_to_the_last_packet() {
         let broadcast = sim.broadcast();
         sim.publish(broadcast, Show::simulcast(codec));
         let down = Path { loss, jitter: Duration::from_millis(5), reorder: 0.01, ..Path::default() };
-        let viewer = sim.view(broadcast, &Viewer { down, choice: LayerChoice::Spatial(2), ..Viewer::default() });
+        let viewer = sim.view(broadcast, &Viewer { down, choice: LayerChoice::Spatial(2), fec: false, ..Viewer::default() });
         sim.run_ms(12_000);
         // Let the last repairs arrive.
         sim.seats[viewer].down.path.loss = Loss::None;
@@ -39,7 +39,7 @@ fn what_is_asked_for_again_is_sent_again_at_once_with_the_same_bytes() {
     let mut sim = Sim::new(10, 1);
     let broadcast = sim.broadcast();
     sim.publish(broadcast, Show::simulcast(Codec::Vp8));
-    let viewer = sim.view(broadcast, &Viewer { down: Path::lossy(0.1), choice: LayerChoice::Spatial(1), ..Viewer::default() });
+    let viewer = sim.view(broadcast, &Viewer { down: Path::lossy(0.1), choice: LayerChoice::Spatial(1), fec: false, ..Viewer::default() });
     sim.run_ms(5000);
     let receiver = sim.receiver(viewer);
     let [_, _, resent, ..] = sim.seats[viewer].judge.counts();
@@ -308,7 +308,7 @@ impl Far {
 
 #[test]
 fn nobody_near_and_nobody_without_room_is_sent_parity() {
-    let near = Path::lossy(0.05);
+    let near = Path { latency: Duration::from_millis(5), ..Path::lossy(0.05) };
     let far = Path { latency: Duration::from_millis(100), rate_bps: Some(760_000), ..near };
     for down in [near, far] {
         let mut sim = Sim::new(301, 1);
