@@ -158,9 +158,10 @@ impl Tokens {
     /// A guest has become an account: from now on nobody is that person by a guest token.
     pub(super) fn claim(&self, guest: UserId, at_ms: u64) {
         let mut claimed = self.claimed.write().expect(NEVER_POISONED);
-        if claimed.len() < CLAIMED_GUESTS_MAX as usize {
-            claimed.insert(guest, at_ms);
+        if claimed.len() >= CLAIMED_GUESTS_MAX as usize {
+            forget_oldest_tenth(&mut claimed);
         }
+        claimed.insert(guest, at_ms);
     }
 
     /// Forgets guests whose last token has expired by itself.
@@ -169,11 +170,31 @@ impl Tokens {
     }
 }
 
+/// A tenth at a time, so that a full table is not searched for each newcomer.
+fn forget_oldest_tenth(claimed: &mut HashMap<UserId, u64>) {
+    let mut times: Vec<u64> = claimed.values().copied().collect();
+    let tenth = times.len() / 10;
+    if let Some((_, youngest_forgotten, _)) = times.get(tenth).is_some().then(|| times.select_nth_unstable(tenth)) {
+        let youngest_forgotten = *youngest_forgotten;
+        claimed.retain(|_, at_ms| *at_ms > youngest_forgotten);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const NOW: u64 = 1_800_000_000;
+
+    #[test]
+    fn a_full_table_of_claims_forgets_the_oldest_and_takes_the_newest() {
+        let mut claimed: HashMap<UserId, u64> = (0..100).map(|at_ms| (UserId::from_bits(at_ms), at_ms)).collect();
+        forget_oldest_tenth(&mut claimed);
+        assert_eq!((claimed.len(), claimed.values().min()), (89, Some(&11)));
+        let mut nobody = HashMap::new();
+        forget_oldest_tenth(&mut nobody);
+        assert!(nobody.is_empty());
+    }
 
     fn claims() -> Claims {
         Claims {

@@ -18,8 +18,8 @@ pub const STORE_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub const STORE_STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Broadcasts in one person's export, the most recent first. More: left out.
 pub const BROADCASTS_EXPORTED_MAX: u32 = 10_000;
-/// Guests who have become accounts within the life of a guest token: their old tokens are refused from memory, 16 bytes each. More: the
-/// oldest are not, and name an identity that owns nothing new.
+/// Guests who have become accounts within the life of a guest token: their old tokens are refused from memory, about 20 bytes each. More: the
+/// oldest tenth is forgotten, and such a token speaks for its person again until it expires by itself.
 pub const CLAIMED_GUESTS_MAX: u32 = 1_000_000;
 /// Broadcasts loaded at start, the most recent first. More: the oldest are reachable through the store only.
 pub const BROADCASTS_LOADED_MAX: u32 = 10_000;

@@ -42,6 +42,24 @@ impl Scene {
         self.sim.finish();
     }
 
+    /// A client's media packet reaches the server at once, sealed as it should be.
+    fn says_rtp(&mut self, who: Who, packet: &[u8]) {
+        self.sim.seats[who].client.send_rtp(packet);
+        self.deliver(who);
+    }
+
+    /// Likewise a compound of reports.
+    fn says_rtcp(&mut self, who: Who, compound: &[u8]) {
+        self.sim.seats[who].client.send_rtcp(compound);
+        self.deliver(who);
+    }
+
+    fn deliver(&mut self, who: Who) {
+        let client = &mut self.sim.seats[who].client;
+        let (source, sealed) = (client.address, client.poll_transmit().expect("sealed"));
+        self.sim.inject(0, source, &sealed);
+    }
+
     /// A datagram as one of ours would send it, changed a little.
     fn mutate(&mut self, datagram: &[u8]) -> Vec<u8> {
         let rng = &mut self.sim.rng;
@@ -195,29 +213,17 @@ fn ten_thousand_streams_of_a_publisher_are_not_all_taken_up() {
         let rid: &[u8] = [b"l" as &[u8], b"m", b"h", b"x"][ssrc as usize % 4];
         // Stray payload types and foreign RIDs, all properly sealed.
         let packet = wire::write_rtp(33, false, 1, 1, 0x1000_0000 + ssrc, &[(9, b"0"), (10, rid)], &[0x90, 0x80, 0, 0, 1, 2, 3, 4]);
-        let client = &mut scene.sim.seats[scene.publisher].client;
-        client.send_rtp(&packet);
-        let sealed = client.poll_transmit().expect("sealed");
-        let source = scene.sim.seats[scene.publisher].client.address;
-        scene.sim.inject(0, source, &sealed);
+        scene.says_rtp(scene.publisher, &packet);
     }
     // A viewer has no business sending media at all.
     for ssrc in 0..10_000u32 {
         let packet = wire::write_rtp(96, true, 1, 1, ssrc, &[], &[0x90, 0x80, 0, 0, 1, 2, 3, 4]);
-        let client = &mut scene.sim.seats[scene.villain].client;
-        client.send_rtp(&packet);
-        let sealed = client.poll_transmit().expect("sealed");
-        let source = scene.sim.seats[scene.villain].client.address;
-        scene.sim.inject(0, source, &sealed);
+        scene.says_rtp(scene.villain, &packet);
     }
     // Nor may it report under as many names: beyond the first few they are not even opened.
     let dropped = scene.sim.engines[0].counters.dropped[DropReason::Srtp as usize];
     for ssrc in 0..10_000u32 {
-        let client = &mut scene.sim.seats[scene.villain].client;
-        client.send_rtcp(&wire::receiver_report(ssrc, 9, 0, 1, (0, 0)));
-        let sealed = client.poll_transmit().expect("sealed");
-        let source = scene.sim.seats[scene.villain].client.address;
-        scene.sim.inject(0, source, &sealed);
+        scene.says_rtcp(scene.villain, &wire::receiver_report(ssrc, 9, 0, 1, (0, 0)));
     }
     let dropped = scene.sim.engines[0].counters.dropped[DropReason::Srtp as usize] - dropped;
     assert!(dropped > 9900, "{dropped}");
@@ -235,11 +241,7 @@ fn a_storm_of_requests_is_answered_within_its_budget_and_key_frames_stay_rare() 
         let seqs: Vec<u16> = (0..100).map(|seq| seq * 3 + round).collect();
         let newest: Vec<u16> = scene.sim.seats[scene.villain].judge.newest_numbers(100);
         for compound in [wire::nack(1, media, &seqs), wire::nack(1, media, &newest), wire::pli(1, media)] {
-            let client = &mut scene.sim.seats[scene.villain].client;
-            client.send_rtcp(&compound);
-            let sealed = client.poll_transmit().expect("sealed");
-            let source = scene.sim.seats[scene.villain].client.address;
-            scene.sim.inject(0, source, &sealed);
+            scene.says_rtcp(scene.villain, &compound);
         }
         scene.sim.run_ms(10);
     }
@@ -358,11 +360,7 @@ fn feedback_that_lies_about_the_bandwidth_brings_the_liar_no_more_than_the_top_l
             ),
         ];
         for compound in compounds {
-            let client = &mut scene.sim.seats[scene.villain].client;
-            client.send_rtcp(&compound);
-            let sealed = client.poll_transmit().expect("sealed");
-            let source = scene.sim.seats[scene.villain].client.address;
-            scene.sim.inject(0, source, &sealed);
+            scene.says_rtcp(scene.villain, &compound);
         }
         scene.sim.run_ms(10);
     }
