@@ -17,4 +17,4 @@ pub use plane::{Seat, SeatNews, Social, SocialParts};
 pub use room::edge::{ChatFrame, ChatView};
 
 /// A message as it is written to sockets: shared by all of them, not copied.
-pub type Text = axum::extract::ws::Utf8Bytes;
+pub type Text = crate::websocket::Frame;

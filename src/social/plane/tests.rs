@@ -26,7 +26,7 @@ fn node_on(bus: Arc<dyn Bus>, number: u64) -> Social {
         node: NodeId::from_bits(number),
         archive: Arc::new(MemoryArchive::default()),
         relations: Arc::new(MemoryRelations::default()),
-        encode: |frame| serde_json::to_string(frame).unwrap().into(),
+        encode: |frame| Text::shared_text(&serde_json::to_string(frame).unwrap()),
     })
 }
 
@@ -63,7 +63,7 @@ async fn until<T>(seat: &mut Seat, mut wanted: impl FnMut(SeatNews) -> Option<T>
 
 fn frame(news: &SeatNews) -> Option<ChatFrame> {
     match news {
-        SeatNews::Text(text) => Some(serde_json::from_str(text).unwrap()),
+        SeatNews::Text(text) => Some(serde_json::from_str(text.as_str()).unwrap()),
         SeatNews::Answered { .. } | SeatNews::Resync(_) | SeatNews::TooSlow => None,
     }
 }
@@ -124,7 +124,7 @@ async fn a_slow_reader_is_brought_up_to_date_and_then_given_up_and_a_quick_one_l
     for round in 0..=CHAT_RESYNCS_MAX {
         for number in 0..=CHAT_RING {
             let text = format!("{round}.{number}");
-            room.push_frame(text.as_str().into());
+            room.push_frame(Text::shared_text(text.as_str()));
             until(&mut quick, |news| matches!(news, SeatNews::Text(read) if read.as_str() == text).then_some(())).await;
         }
         let is_over = until(&mut slow, |news| match news {
