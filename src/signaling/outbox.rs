@@ -6,7 +6,7 @@
 use std::io;
 use std::time::Instant;
 
-use metrics::counter;
+use metrics::{Counter, counter};
 use tokio::time::timeout;
 
 use super::live::text_of;
@@ -16,16 +16,16 @@ use crate::telemetry::{SIGNALING_BYES, SIGNALING_MESSAGES_SENT};
 use crate::websocket::{Frame, Message, QueueFull, Socket, SocketError};
 
 /// One client's socket.
-#[derive(Debug)]
 pub(crate) struct Outbox {
     socket: Socket,
+    sent: Counter,
     /// Bytes that had been written when something began to wait, and since when no more were.
     standstill: Option<(u64, Instant)>,
 }
 
 impl Outbox {
     pub(crate) fn new(socket: Socket) -> Self {
-        Self { socket, standstill: None }
+        Self { socket, sent: counter!(SIGNALING_MESSAGES_SENT), standstill: None }
     }
 
     /// A message for this client alone.
@@ -41,7 +41,7 @@ impl Outbox {
     /// # Errors
     /// As for [`Self::send`].
     pub(crate) fn push(&mut self, frame: &Frame) -> Result<(), QueueFull> {
-        counter!(SIGNALING_MESSAGES_SENT).increment(1);
+        self.sent.increment(1);
         self.socket.queue(frame)
     }
 
@@ -62,11 +62,14 @@ impl Outbox {
     ///
     /// # Errors
     /// The connection is broken, or has taken nothing for too long.
-    pub(crate) async fn write_now(&mut self, now: Instant) -> io::Result<()> {
+    pub(crate) async fn write_now(&mut self, clock: impl FnOnce() -> Instant) -> io::Result<()> {
         self.socket.write_now().await?;
-        let written = self.socket.written();
+        if self.socket.waiting() == 0 {
+            self.standstill = None;
+            return Ok(());
+        }
+        let (now, written) = (clock(), self.socket.written());
         match self.standstill {
-            _ if self.socket.waiting() == 0 => self.standstill = None,
             Some((before, since)) if before == written => {
                 if now >= since + WRITE_TIMEOUT {
                     return Err(io::ErrorKind::TimedOut.into());

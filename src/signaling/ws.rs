@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::pin::Pin;
 
 use axum::extract::State;
 use axum::body::Body;
@@ -9,6 +10,8 @@ use axum::http::Response;
 use metrics::{counter, gauge, histogram};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::oneshot;
+use tokio::time::{Sleep, sleep_until};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::commands::{Followed, execute};
 use super::hello::{Greeting, may_resume, read_hello};
@@ -80,13 +83,17 @@ struct Connection {
     session: Session,
     mailbox: Mailbox,
     followed: Followed,
+    /// Both live as long as the connection: made anew for each step they cost more than a step does.
+    timer: Pin<Box<Sleep>>,
+    closing: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 async fn serve(live: Live, socket: Socket) {
     let conversations = live.conversations().clone();
     // Tracked, because shutdown waits for conversations; they end by the closing token.
     let conversation = conversations.track_future(async {
-        match greet(&live, Outbox::new(socket)).await {
+        // What is large and done with soon does not make the future of every connection larger.
+        match Box::pin(greet(&live, Outbox::new(socket))).await {
             Ok(connection) => connection.converse().await,
             Err((outbox, End::Bye(reason))) => outbox.say_bye(reason).await,
             Err((outbox, End::Closed(code))) => outbox.close(code.unwrap_or(NORMAL)).await,
@@ -199,7 +206,15 @@ fn welcome(live: &Live, mut outbox: Outbox, opened: Opened) -> Result<Connection
         }));
     }
     match messages.iter().try_for_each(|message| outbox.send(message)) {
-        Ok(()) => Ok(Connection { live: live.clone(), outbox, session, mailbox, followed }),
+        Ok(()) => Ok(Connection {
+            live: live.clone(),
+            outbox,
+            timer: Box::pin(sleep_until(session.wake_at().into())),
+            closing: Box::pin(live.closing().clone().cancelled_owned()),
+            session,
+            mailbox,
+            followed,
+        }),
         Err(error) => {
             live.park_session(Parked { session, mailbox });
             Err((outbox, error.into()))
@@ -218,14 +233,14 @@ impl Connection {
     async fn converse(mut self) {
         let end = loop {
             // What was queued before is on its way while we wait; what cannot be written at once is written by the next step.
-            if let Err(error) = self.outbox.write_now(Now::read().instant).await {
+            if let Err(error) = self.outbox.write_now(|| Now::read().instant).await {
                 break error.into();
             }
             if let Err(end) = self.step().await {
                 break end;
             }
         };
-        let Self { live, outbox, session, mailbox, followed } = self;
+        let Self { live, outbox, session, mailbox, followed, .. } = self;
         drop(followed);
         let session_id = session.id;
         let parked = Parked { session, mailbox };
@@ -264,6 +279,10 @@ impl Connection {
     /// Waits for one thing and handles it.
     async fn step(&mut self) -> Result<(), End> {
         let wake_at = self.outbox.wake_at().map_or(self.session.wake_at(), |at| at.min(self.session.wake_at()));
+        // A timer that is early costs one look; moving it at every step would cost more.
+        if self.timer.is_elapsed() || self.timer.deadline() > wake_at.into() {
+            self.timer.as_mut().reset(wake_at.into());
+        }
         let has_room = self.outbox.has_room();
         tokio::select! {
             message = self.outbox.receive() => match message? {
@@ -291,7 +310,7 @@ impl Connection {
                     if self.live.take_overflow(self.session.id) {
                         return Err(End::Bye(ByeReason::SlowConsumer));
                     }
-                    let actions = self.session.handle_told(told);
+                    let actions = self.session.handle_told(*told);
                     self.perform(actions).await
                 }
                 Some(Mail::TakeOver(taker)) => Err(End::TakenOver(taker)),
@@ -312,11 +331,11 @@ impl Connection {
                 SeatNews::Resync(history) => Ok(self.outbox.send(&ServerMessage::ChatResync { history: *history })?),
                 SeatNews::TooSlow => Err(End::Bye(ByeReason::SlowConsumer)),
             },
-            () = until(Some(wake_at)) => {
+            () = &mut self.timer => {
                 let actions = self.session.handle_timeout(Now::read());
                 self.perform(actions).await
             }
-            () = self.live.closing().cancelled() => Err(End::Bye(ByeReason::ShuttingDown)),
+            () = &mut self.closing => Err(End::Bye(ByeReason::ShuttingDown)),
         }
     }
 
@@ -328,7 +347,7 @@ impl Connection {
                 Action::Report(report) => count(&report),
                 Action::Bye(reason) => return Err(End::Bye(reason)),
                 Action::Command(command) => {
-                    if let Some(outcome) = execute(&self.live, &self.session, &mut self.followed, command).await {
+                    if let Some(outcome) = Box::pin(execute(&self.live, &self.session, &mut self.followed, command)).await {
                         actions.extend(self.session.handle_outcome(Now::read(), outcome));
                     }
                 }

@@ -251,7 +251,7 @@ async fn carry_out(shared: &Shared, room: &Room) -> bool {
 
 /// A full mailbox is a reader that does not read: it finds its mailbox closed.
 fn post(state: &mut State, seat: SeatId, news: SeatNews) {
-    let is_lost = state.mailboxes.get(&seat).is_some_and(|mailbox| mailbox.try_send(Mail(news)).is_err());
+    let is_lost = state.mailboxes.get(&seat).is_some_and(|mailbox| mailbox.try_send(Mail(Box::new(news))).is_err());
     if is_lost {
         state.mailboxes.remove(&seat);
     }

@@ -31,9 +31,9 @@ pub enum SeatNews {
     TooSlow,
 }
 
-/// News in a seat's mailbox.
+/// News in a seat's mailbox. In a box, because a channel keeps room for many from the start.
 #[derive(Debug)]
-pub(super) struct Mail(pub(super) SeatNews);
+pub(super) struct Mail(pub(super) Box<SeatNews>);
 
 /// See the file's head.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl Seat {
     pub async fn next(&mut self) -> SeatNews {
         loop {
             match self.mail.try_recv() {
-                Ok(Mail(news)) => return news,
+                Ok(Mail(news)) => return *news,
                 Err(mpsc::error::TryRecvError::Disconnected) => return self.too_slow(),
                 Err(mpsc::error::TryRecvError::Empty) => {}
             }
@@ -86,7 +86,7 @@ impl Seat {
             }
             tokio::select! {
                 mail = self.mail.recv() => match mail {
-                    Some(Mail(news)) => return news,
+                    Some(Mail(news)) => return *news,
                     None => return self.too_slow(),
                 },
                 // The room outlives its seats, so the sender is there.
