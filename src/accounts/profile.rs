@@ -35,6 +35,7 @@ pub fn account_by_operator(
         password: Cost::STANDARD.hash(&password.into_string()),
         claimed_at_ms: None,
         picture_version: 0,
+        hide_watching: false,
     })
 }
 

@@ -89,6 +89,10 @@ pub const CHAT_OUTBOX_MAX: usize = 8;
 /// Events of one chat that the archive in memory keeps, and chats. More: the oldest go.
 pub const ARCHIVED_EVENTS_MAX: usize = 5000;
 pub const ARCHIVED_BROADCASTS_MAX: usize = 200;
+/// Events of one chat that the store keeps, the newest, however many its days of keeping would allow. More: the oldest go at the next upkeep.
+pub const CHAT_KEPT_MAX: u32 = 100_000;
+/// Events in one statement: six values each, of which SQLite takes 32,766.
+pub const CHAT_ROWS_PER_STATEMENT: usize = 500;
 /// A chat without anybody on this node is closed here after this long.
 pub const CHAT_ROOM_KEPT: Duration = Duration::from_secs(30);
 

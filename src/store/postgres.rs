@@ -9,9 +9,10 @@ use super::{Records, StoreError};
 use crate::limits::{STORE_CONNECT_TIMEOUT, STORE_CONNECTIONS, STORE_STATEMENT_TIMEOUT};
 
 /// Every migration there ever was, in order, with the numbers of those for SQLite. Never edit one that has been released.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "users and broadcasts", include_str!("migrations/postgres/0001_users_and_broadcasts.sql")),
     (2, "accounts", include_str!("migrations/postgres/0002_accounts.sql")),
+    (3, "people", include_str!("migrations/postgres/0003_people.sql")),
 ];
 
 /// A PostgreSQL database. `writer` and `readers` are one pool: the SQL that both databases share names the one it needs.
