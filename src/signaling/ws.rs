@@ -25,7 +25,8 @@ use crate::limits::{
     CLIENT_MESSAGE_BYTES_MAX, HELLO_ATTEMPTS_MAX, HELLO_TIMEOUT, PING_INTERVAL, REPORTED_COUNT_MAX, REPORTED_MAX_MS,
     OUTBOX_MESSAGES, RESUME_WINDOW,
 };
-use crate::social::{Seat, SeatNews};
+use crate::social::people::PersonNews;
+use crate::social::{Link, Seat, SeatNews};
 use crate::telemetry::{
     CLIENT_FIRST_FRAME, CLIENT_FRAMES_DROPPED, CLIENT_FREEZES, CLIENT_FROZEN, CLIENT_LATENCY, SIGNALING_CONNECTIONS,
     SIGNALING_MESSAGES_RECEIVED, SIGNALING_SESSIONS_RESUMED,
@@ -149,6 +150,7 @@ struct Opened {
     resume: String,
     is_resumed: bool,
     token: Option<String>,
+    link: Option<Link>,
 }
 
 /// The earlier session, or a new one.
@@ -160,7 +162,8 @@ async fn open(live: &Live, greeting: Greeting) -> Result<Opened, Refusal> {
         if may_resume(session.identity(), claims.as_ref()) {
             counter!(SIGNALING_SESSIONS_RESUMED).increment(1);
             tracing::debug!(session = %session.id, client, "session resumed");
-            return Ok(Opened { session, mailbox, resume, is_resumed: true, token: None });
+            let link = live.connect_person(session.identity()).await;
+            return Ok(Opened { session, mailbox, resume, is_resumed: true, token: None, link });
         }
         // Somebody else now sits at this browser: the earlier session goes back to wait for its owner.
         live.park_session(Parked { session, mailbox });
@@ -168,11 +171,12 @@ async fn open(live: &Live, greeting: Greeting) -> Result<Opened, Refusal> {
     let (identity, token) = live.identity(claims);
     let (id, mailbox, resume) = live.open_session()?;
     tracing::debug!(session = %id, user = %identity.sub, client, "session opened");
-    Ok(Opened { session: Session::new(Now::read(), id, identity), mailbox, resume, is_resumed: false, token })
+    let link = live.connect_person(&identity).await;
+    Ok(Opened { session: Session::new(Now::read(), id, identity), mailbox, resume, is_resumed: false, token, link })
 }
 
 fn welcome(live: &Live, mut outbox: Outbox, opened: Opened) -> Result<Connection, (Outbox, End)> {
-    let Opened { mut session, mailbox, resume, is_resumed, token } = opened;
+    let Opened { mut session, mailbox, resume, is_resumed, token, link } = opened;
     let now = Now::read();
     let message = ServerMessage::Welcome {
         protocol: PROTOCOL_VERSION,
@@ -189,7 +193,7 @@ fn welcome(live: &Live, mut outbox: Outbox, opened: Opened) -> Result<Connection
     };
     let mut messages = vec![message];
     // A seat in the chat is taken anew: the client says what it has seen.
-    let mut followed = Followed::default();
+    let mut followed = Followed { link, ..Followed::default() };
     if is_resumed {
         let (alive, view) = match session.broadcast().and_then(|broadcast| live.rejoin(session.id, broadcast)) {
             Some((receiver, view, alive)) => {
@@ -205,6 +209,7 @@ fn welcome(live: &Live, mut outbox: Outbox, opened: Opened) -> Result<Connection
             Action::Command(_) | Action::Report(_) | Action::Bye(_) => None,
         }));
     }
+    followed.show_place(live, session.id);
     match messages.iter().try_for_each(|message| outbox.send(message)) {
         Ok(()) => Ok(Connection {
             live: live.clone(),
@@ -325,11 +330,15 @@ impl Connection {
                     Ok(())
                 }
             },
-            chat = next_in_chat(&mut self.followed.seat, has_room) => match chat {
-                SeatNews::Text(frame) => Ok(self.outbox.push(&frame)?),
-                SeatNews::Answered { id, answer } => Ok(self.outbox.send(&Session::handle_chat_answer(id, answer))?),
-                SeatNews::Resync(history) => Ok(self.outbox.send(&ServerMessage::ChatResync { history: *history })?),
-                SeatNews::TooSlow => Err(End::Bye(ByeReason::SlowConsumer)),
+            social = next_of_social(&mut self.followed.seat, &mut self.followed.link, has_room) => match social {
+                SocialNews::Chat(SeatNews::Text(frame)) => Ok(self.outbox.push(&frame)?),
+                SocialNews::Chat(SeatNews::Answered { id, answer }) => Ok(self.outbox.send(&Session::handle_chat_answer(id, answer))?),
+                SocialNews::Chat(SeatNews::Resync(history)) => Ok(self.outbox.send(&ServerMessage::ChatResync { history: *history })?),
+                SocialNews::People(news) => match self.live.tell_of_people(news).await {
+                    Some(message) => Ok(self.outbox.send(&message)?),
+                    None => Err(End::Bye(ByeReason::SlowConsumer)),
+                },
+                SocialNews::Chat(SeatNews::TooSlow) => Err(End::Bye(ByeReason::SlowConsumer)),
             },
             () = &mut self.timer => {
                 let actions = self.session.handle_timeout(Now::read());
@@ -370,12 +379,30 @@ async fn next(news: &mut Option<News>) -> Result<Frame, RecvError> {
     }
 }
 
-/// The next thing in the chat, once the client has read most of what it was sent: who reads slowly lags behind in the shared ring, not in a
-/// queue of their own. Never, while there is no room or no seat.
-async fn next_in_chat(seat: &mut Option<Seat>, has_room: bool) -> SeatNews {
-    match seat.as_mut().filter(|_| has_room) {
-        Some(seat) => seat.next().await,
-        None => std::future::pending().await,
+/// What comes from the social plane.
+enum SocialNews {
+    Chat(SeatNews),
+    People(PersonNews),
+}
+
+/// The next thing in the chat or about people, once the client has read most of what it was sent: who reads slowly lags behind in the shared
+/// ring, not in a queue of their own. Never, while there is no room, or neither seat nor link.
+async fn next_of_social(seat: &mut Option<Seat>, link: &mut Option<Link>, has_room: bool) -> SocialNews {
+    let chat = async {
+        match seat.as_mut().filter(|_| has_room) {
+            Some(seat) => seat.next().await,
+            None => std::future::pending().await,
+        }
+    };
+    let people = async {
+        match link.as_mut().filter(|_| has_room) {
+            Some(link) => link.next().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        news = chat => SocialNews::Chat(news),
+        news = people => SocialNews::People(news),
     }
 }
 
@@ -404,7 +431,7 @@ fn unknown_type(text: &str) -> Option<String> {
 }
 
 /// Every `type` of [`ClientMessage`]; a test holds it to the golden files.
-pub(super) const CLIENT_MESSAGE_TYPES: [&str; 20] = [
+pub(super) const CLIENT_MESSAGE_TYPES: [&str; 23] = [
     "hello",
     "ping",
     "join",
@@ -424,6 +451,9 @@ pub(super) const CLIENT_MESSAGE_TYPES: [&str; 20] = [
     "leave_chat",
     "say",
     "change_chat",
+    "report_message",
+    "watch_friends",
+    "unwatch_friends",
     "react",
 ];
 
@@ -449,6 +479,9 @@ const fn word(message: &ClientMessage) -> &'static str {
         ClientMessage::LeaveChat { .. } => "leave_chat",
         ClientMessage::Say { .. } => "say",
         ClientMessage::ChangeChat { .. } => "change_chat",
+        ClientMessage::ReportMessage { .. } => "report_message",
+        ClientMessage::WatchFriends { .. } => "watch_friends",
+        ClientMessage::UnwatchFriends { .. } => "unwatch_friends",
         ClientMessage::React { .. } => "react",
     }
 }

@@ -17,7 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("telemetry", &["config"]),
     ("selftest", &["config"]),
     ("websocket", &[]),
-    ("social", &["telemetry", "websocket"]),
+    ("social", &["store", "telemetry", "websocket"]),
     ("signaling", &["websocket", "social", "accounts", "store", "sfu", "telemetry"]),
     ("api", &["signaling", "accounts", "store", "sfu", "telemetry"]),
     ("elementary", &[]),
