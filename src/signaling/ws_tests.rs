@@ -408,7 +408,7 @@ async fn friends_see_each_other_watch_and_hear_what_they_write_on_every_tab() {
     ask(put, format!("/api/v1/me/blocks/{ann}"), &bens_token, Value::Null).await;
     let over = anns.hear("friend_changed").await;
     assert_eq!(over["person"]["relation"], "none", "no more than that is told");
-    assert_eq!(bens_second.hear("friend_changed").await["person"]["relation"], "incoming");
+    assert_eq!(bens_second.hear("friend_changed").await["person"]["relation"], "blocked", "what came before was passed over");
     let (mut stranger, _) = served.greeted(None).await;
     stranger.say(json!({ "type": "watch_friends", "id": 9 })).await;
     assert_eq!(stranger.hear("error").await["error"]["code"], "forbidden");
