@@ -23,7 +23,8 @@ use crate::limits::{
     CHAT_OUTBOX_MAX, CLIENT_MESSAGE_BYTES_MAX, HELLO_ATTEMPTS_MAX, HELLO_TIMEOUT, PING_INTERVAL, REPORTED_COUNT_MAX, REPORTED_MAX_MS,
     RESUME_WINDOW, WS_READ_BUFFER,
 };
-use crate::social::{Seat, SeatNews};
+use crate::social::people::PersonNews;
+use crate::social::{Link, Seat, SeatNews};
 use crate::telemetry::{
     CLIENT_FIRST_FRAME, CLIENT_FRAMES_DROPPED, CLIENT_FREEZES, CLIENT_FROZEN, CLIENT_LATENCY, SIGNALING_CONNECTIONS,
     SIGNALING_MESSAGES_RECEIVED, SIGNALING_SESSIONS_RESUMED,
@@ -130,6 +131,7 @@ struct Opened {
     resume: String,
     is_resumed: bool,
     token: Option<String>,
+    link: Option<Link>,
 }
 
 /// The earlier session, or a new one.
@@ -141,7 +143,8 @@ async fn open(live: &Live, greeting: Greeting) -> Result<Opened, Refusal> {
         if may_resume(session.identity(), claims.as_ref()) {
             counter!(SIGNALING_SESSIONS_RESUMED).increment(1);
             tracing::debug!(session = %session.id, client, "session resumed");
-            return Ok(Opened { session, mailbox, resume, is_resumed: true, token: None });
+            let link = live.connect_person(session.identity()).await;
+            return Ok(Opened { session, mailbox, resume, is_resumed: true, token: None, link });
         }
         // Somebody else now sits at this browser: the earlier session goes back to wait for its owner.
         live.park_session(Parked { session, mailbox });
@@ -149,11 +152,12 @@ async fn open(live: &Live, greeting: Greeting) -> Result<Opened, Refusal> {
     let (identity, token) = live.identity(claims);
     let (id, mailbox, resume) = live.open_session()?;
     tracing::debug!(session = %id, user = %identity.sub, client, "session opened");
-    Ok(Opened { session: Session::new(Now::read(), id, identity), mailbox, resume, is_resumed: false, token })
+    let link = live.connect_person(&identity).await;
+    Ok(Opened { session: Session::new(Now::read(), id, identity), mailbox, resume, is_resumed: false, token, link })
 }
 
 fn welcome(live: &Live, outbox: Outbox, opened: Opened) -> Result<Connection, (Outbox, End)> {
-    let Opened { mut session, mailbox, resume, is_resumed, token } = opened;
+    let Opened { mut session, mailbox, resume, is_resumed, token, link } = opened;
     let now = Now::read();
     let message = ServerMessage::Welcome {
         protocol: PROTOCOL_VERSION,
@@ -170,7 +174,7 @@ fn welcome(live: &Live, outbox: Outbox, opened: Opened) -> Result<Connection, (O
     };
     let mut messages = vec![message];
     // A seat in the chat is taken anew: the client says what it has seen.
-    let mut followed = Followed::default();
+    let mut followed = Followed { link, ..Followed::default() };
     if is_resumed {
         let (alive, view) = match session.broadcast().and_then(|broadcast| live.rejoin(session.id, broadcast)) {
             Some((receiver, view, alive)) => {
@@ -186,6 +190,7 @@ fn welcome(live: &Live, outbox: Outbox, opened: Opened) -> Result<Connection, (O
             Action::Command(_) | Action::Report(_) | Action::Bye(_) => None,
         }));
     }
+    followed.show_place(live, session.id);
     let connection = Connection { live: live.clone(), outbox, session, mailbox, followed };
     match messages.iter().try_for_each(|message| connection.outbox.send(message)) {
         Ok(()) => Ok(connection),
@@ -280,11 +285,15 @@ impl Connection {
                     Ok(())
                 }
             },
-            chat = next_in_chat(&mut self.followed.seat, &self.outbox) => match chat {
-                SeatNews::Text(text) => Ok(self.outbox.push(text)?),
-                SeatNews::Answered { id, answer } => Ok(self.outbox.send(&Session::handle_chat_answer(id, answer))?),
-                SeatNews::Resync(history) => Ok(self.outbox.send(&ServerMessage::ChatResync { history: *history })?),
-                SeatNews::TooSlow => Err(End::Bye(ByeReason::SlowConsumer)),
+            social = next_of_social(&mut self.followed.seat, &mut self.followed.link, &self.outbox) => match social {
+                SocialNews::Chat(SeatNews::Text(text)) => Ok(self.outbox.push(text)?),
+                SocialNews::Chat(SeatNews::Answered { id, answer }) => Ok(self.outbox.send(&Session::handle_chat_answer(id, answer))?),
+                SocialNews::Chat(SeatNews::Resync(history)) => Ok(self.outbox.send(&ServerMessage::ChatResync { history: *history })?),
+                SocialNews::People(news) => match self.live.tell_of_people(news).await {
+                    Some(message) => Ok(self.outbox.send(&message)?),
+                    None => Err(End::Bye(ByeReason::SlowConsumer)),
+                },
+                SocialNews::Chat(SeatNews::TooSlow) => Err(End::Bye(ByeReason::SlowConsumer)),
             },
             () = until(Some(wake_at)) => {
                 let actions = self.session.handle_timeout(Now::read());
@@ -326,15 +335,31 @@ async fn next(news: &mut Option<News>) -> Result<Utf8Bytes, RecvError> {
     }
 }
 
-/// The next thing in the chat, once the client has read most of what it was sent: who reads slowly lags behind in the shared ring, not in a
-/// queue of their own. Never, while there is no seat.
-async fn next_in_chat(seat: &mut Option<Seat>, outbox: &Outbox) -> SeatNews {
-    match seat {
-        Some(seat) => {
-            outbox.drained_to(CHAT_OUTBOX_MAX).await;
-            seat.next().await
+/// What comes from the social plane.
+enum SocialNews {
+    Chat(SeatNews),
+    People(PersonNews),
+}
+
+/// The next thing in the chat or about people, once the client has read most of what it was sent: who reads slowly lags behind in the shared
+/// ring, not in a queue of their own. Never, while there is neither seat nor link.
+async fn next_of_social(seat: &mut Option<Seat>, link: &mut Option<Link>, outbox: &Outbox) -> SocialNews {
+    outbox.drained_to(CHAT_OUTBOX_MAX).await;
+    let chat = async {
+        match seat {
+            Some(seat) => seat.next().await,
+            None => std::future::pending().await,
         }
-        None => std::future::pending().await,
+    };
+    let people = async {
+        match link {
+            Some(link) => link.next().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        news = chat => SocialNews::Chat(news),
+        news = people => SocialNews::People(news),
     }
 }
 
@@ -363,7 +388,7 @@ fn unknown_type(text: &str) -> Option<String> {
 }
 
 /// Every `type` of [`ClientMessage`]; a test holds it to the golden files.
-pub(super) const CLIENT_MESSAGE_TYPES: [&str; 20] = [
+pub(super) const CLIENT_MESSAGE_TYPES: [&str; 23] = [
     "hello",
     "ping",
     "join",
@@ -383,6 +408,9 @@ pub(super) const CLIENT_MESSAGE_TYPES: [&str; 20] = [
     "leave_chat",
     "say",
     "change_chat",
+    "report_message",
+    "watch_friends",
+    "unwatch_friends",
     "react",
 ];
 
@@ -408,6 +436,9 @@ const fn word(message: &ClientMessage) -> &'static str {
         ClientMessage::LeaveChat { .. } => "leave_chat",
         ClientMessage::Say { .. } => "say",
         ClientMessage::ChangeChat { .. } => "change_chat",
+        ClientMessage::ReportMessage { .. } => "report_message",
+        ClientMessage::WatchFriends { .. } => "watch_friends",
+        ClientMessage::UnwatchFriends { .. } => "unwatch_friends",
         ClientMessage::React { .. } => "react",
     }
 }

@@ -8,12 +8,13 @@ pub mod bus;
 pub mod chat;
 pub mod clock;
 pub mod moderation;
+pub mod people;
 mod plane;
 pub mod presence;
 pub mod reactions;
 mod room;
 
-pub use plane::{Seat, SeatNews, Social, SocialParts};
+pub use plane::{Link, Seat, SeatNews, Social, SocialParts};
 pub use room::edge::{ChatFrame, ChatView};
 
 /// A message as it is written to sockets: shared by all of them, not copied.

@@ -16,7 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("telemetry", &["config"]),
     ("selftest", &["config"]),
-    ("social", &["telemetry"]),
+    ("social", &["store", "telemetry"]),
     ("signaling", &["social", "accounts", "store", "sfu", "telemetry"]),
     ("api", &["signaling", "accounts", "store", "sfu", "telemetry"]),
     ("elementary", &[]),

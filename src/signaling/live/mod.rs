@@ -15,6 +15,8 @@ mod broadcast;
 mod details;
 mod directory;
 mod media;
+mod moderation;
+mod people;
 mod resources;
 mod sessions;
 mod tasks;
@@ -44,7 +46,7 @@ use crate::store::Store;
 pub(crate) use self::broadcast::{Credential, Poster};
 pub(crate) use self::directory::{JoinAs, Joined, Told, gone_word};
 pub(crate) use self::media::{Answered, HttpPeer, Who};
-pub(crate) use self::resources::picture_type;
+pub(crate) use self::resources::{picture_type, text_of_event};
 pub(crate) use self::sessions::{Mail, Mailbox, Parked};
 pub(crate) use self::tasks::until;
 
