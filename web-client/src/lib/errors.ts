@@ -15,14 +15,18 @@ const SERVER_CODES: ReadonlySet<string> = new Set<ErrorCode>([
 /** A request that was not carried out. `retryable`: the same request may succeed later. */
 export class RequestError extends Error {
   override readonly name = 'RequestError';
-  constructor(readonly code: FailureCode, message: string, readonly retryable: boolean) {
+  /** `retryAfterMs`: how long the server asks to wait, where it says so. `field`: what was filled in wrongly, where it says so. */
+  constructor(
+    readonly code: FailureCode, message: string, readonly retryable: boolean,
+    readonly retryAfterMs: number | null = null, readonly field: string | null = null,
+  ) {
     super(message);
   }
 
   static fromView(view: ErrorView): RequestError {
     // A newer server may know codes that this page does not: they behave as `internal`.
     const code = SERVER_CODES.has(view.code) ? view.code : 'internal';
-    return new RequestError(code, view.message, view.retryable);
+    return new RequestError(code, view.message, view.retryable, view.retry_after_ms ?? null, fieldOf(view));
   }
 
   static disconnected(): RequestError {
@@ -32,6 +36,11 @@ export class RequestError extends Error {
   static timeout(): RequestError {
     return new RequestError('timeout', 'The server did not answer in time.', true);
   }
+}
+
+/** The server names the field first, in backticks. */
+function fieldOf({ code, message }: ErrorView): string | null {
+  return code === 'invalid_value' ? /^`(\w+)`/.exec(message)?.[1] ?? null : null;
 }
 
 /** Any thrown value as a `RequestError`; what is unknown counts as `internal`. */
