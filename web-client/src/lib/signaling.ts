@@ -220,13 +220,16 @@ export class SignalingClient {
     });
   }
 
-  /** The server reads who somebody is when a session begins, and never again. */
+  /** Says hello as somebody else, or under another name. The same person goes on with the session; anybody else's waits out its window. */
   #become(who: Who): void {
     if (this.#saidAs === null || this.#saidAs === nameOf(who) || this.#options.lifetime.aborted) return;
     this.#saidAs = null;
-    this.#resume = null;
-    if (!this.#connection || this.#connection.signal.aborted) return;
-    this.#drop(this.#connection, CLOSE_TO_COME_BACK);
+    if (who.kind === 'guest' || who.known.id !== this.#user.value?.id) this.#resume = null;
+    if (this.#connection && !this.#connection.signal.aborted) this.#comeBack(this.#connection);
+  }
+
+  #comeBack(connection: AbortController): void {
+    this.#drop(connection, CLOSE_TO_COME_BACK);
     this.#connect();
   }
 
@@ -265,6 +268,12 @@ export class SignalingClient {
 
   #welcome(welcome: Extract<ServerMessage, { type: 'welcome' }>, connection: AbortController, helloAtMs: number): void {
     this.clock.sample(helloAtMs, welcome.server_time_ms, performance.now());
+    if (welcome.resumed && isOutdated(welcome.user, theBearer().who.value)) {
+      // The session goes by what it was begun with: a guest's name stays a guest's. A new one knows the account.
+      this.#resume = null;
+      this.#comeBack(connection);
+      return;
+    }
     this.#resume = welcome.resume;
     this.#iceServers = welcome.ice_servers;
     if (welcome.token) theBearer().guest(welcome.token);
@@ -350,6 +359,10 @@ export class SignalingClient {
 /** What others see: with another name somebody is announced anew. */
 function nameOf(who: Who): string {
   return who.kind === 'guest' ? 'guest' : `${who.known.id} ${who.known.name}`;
+}
+
+function isOutdated(user: UserView, who: Who): boolean {
+  return who.kind === 'account' && (user.guest || user.name !== who.known.name);
 }
 
 function parse(data: unknown): ServerMessage | null {

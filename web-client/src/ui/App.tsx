@@ -1,6 +1,8 @@
 // The frame around the places: shows the one that the address names, loading Watch and Studio when they are first needed.
 import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
+import { type Door, closeDoor, door, openDoor } from '../account/door';
+import { theBearer } from '../lib/bearer';
 import { Home } from '../home/Home';
 import { words } from '../words';
 import { Button } from './Button';
@@ -8,16 +10,23 @@ import { Header, TabBar } from './Header';
 import { compass } from './icons';
 import { EmptyState, ErrorState } from './Notice';
 import { place } from './router';
-import { Toasts } from './Toast';
+import { Toasts, showToast } from './Toast';
 
 export function App() {
   const at = place.value;
+  useFarewell();
   return (
     <>
       {at.kind === 'home' && <Home />}
       {at.kind === 'watch' && <Loaded key={at.slug} load={loadWatch} properties={{ slug: at.slug }} />}
       {at.kind === 'studio' && <Loaded key="studio" load={loadStudio} properties={{}} />}
+      {(at.kind === 'sign_in' || at.kind === 'sign_up' || at.kind === 'forgot') && <Loaded key="door" load={loadSignIn} properties={{ side: at.kind }} />}
+      {at.kind === 'account' && <Loaded key="account" load={loadAccount} properties={{}} />}
+      {at.kind === 'verify' && <Loaded key="verify" load={loadVerify} properties={{}} />}
+      {at.kind === 'reset' && <Loaded key="reset" load={loadReset} properties={{}} />}
+      {at.kind === 'friends' && <Loaded key="friends" load={loadFriends} properties={{ person: at.person }} />}
       {at.kind === 'nowhere' && <Nowhere />}
+      {door.value && <OpenDoor open={door.value} />}
       <Toasts />
     </>
   );
@@ -25,6 +34,33 @@ export function App() {
 
 const loadWatch = () => import('../watch/Watch').then((module) => module.Watch);
 const loadStudio = () => import('../studio/Studio').then((module) => module.Studio);
+const loadSignIn = () => import('../account/SignInPage').then((module) => module.SignInPage);
+const loadAccount = () => import('../account/AccountPage').then((module) => module.AccountPage);
+const loadVerify = () => import('../account/VerifyPage').then((module) => module.VerifyPage);
+const loadReset = () => import('../account/ResetPage').then((module) => module.ResetPage);
+const loadFriends = () => import('../friends/FriendsPage').then((module) => module.FriendsPage);
+const loadDoor = () => import('../account/DoorDialog').then((module) => module.DoorDialog);
+
+/** Over the place, which goes on behind it; its code comes when it is first opened. */
+function OpenDoor({ open }: { open: Door }) {
+  const [Dialog, setDialog] = useState<{ component: ComponentType<{ open: Door }> } | null>(null);
+  useEffect(() => {
+    loadDoor().then((component) => setDialog({ component }), () => {
+      closeDoor();
+      showToast({ kind: 'trouble', title: words.account.door.loadFailed, line: words.common.pageFailedLine });
+    });
+  }, []);
+  return Dialog && <Dialog.component open={open} />;
+}
+
+/** Says it when the server has signed this device out. */
+function useFarewell(): void {
+  const who = theBearer().who.value;
+  const ended = who.kind === 'guest' && who.ended;
+  useEffect(() => {
+    if (ended) showToast({ kind: 'trouble', title: words.account.ended, line: words.account.endedLine, action: { label: words.header.signIn, run: () => openDoor('sign_in') } });
+  }, [ended]);
+}
 
 type LoadedProps<P> = { load: () => Promise<ComponentType<P>>; properties: P };
 

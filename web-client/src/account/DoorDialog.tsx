@@ -1,0 +1,26 @@
+// The door over whatever somebody is doing: the match plays on behind it. Closes by itself once somebody is in, in whichever tab.
+import './account.css';
+import { useEffect } from 'preact/hooks';
+import { theBearer } from '../lib/bearer';
+import { Dialog } from '../ui/Dialog';
+import { words } from '../words';
+import { type Door, closeDoor, door } from './door';
+import { DoorForms, doorHead } from './DoorForms';
+
+export function DoorDialog({ open }: { open: Door }) {
+  const { kind } = theBearer().who.value;
+  useEffect(() => { if (kind === 'account') closeDoor(); }, [kind]);
+  const { title, line } = doorHead(open.side, open.why);
+  const say = words.account.door;
+  return (
+    <Dialog title={title} onClose={closeDoor}>
+      <div class="door">
+        <p class="muted lead">{line}</p>
+        <DoorForms side={open.side} onSide={(side) => { door.value = { ...open, side }; }} />
+        {open.side !== 'forgot' && (
+          <p class="muted small aside">{say.justWatching} <button class="link" type="button" onClick={closeDoor}>{say.keepWatching}</button></p>
+        )}
+      </div>
+    </Dialog>
+  );
+}

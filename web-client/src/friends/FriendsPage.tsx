@@ -1,0 +1,1 @@
+export function FriendsPage(_: { person: string | null }) { return null; }
