@@ -8,15 +8,13 @@ import type { SignalingClient } from './signaling';
 const RESERVED_PAIRS = 2;
 /** An old transport is kept this long at most while the new one gets its first media, ms. */
 const HANDOVER_LIMIT_MS = 5_000;
-/** Sound flows at once, the picture from its next key frame on: the old one is shown until then, after the first sound this long at most, ms. */
-const PICTURE_WAIT_MS = 1_500;
 
 export class ViewerPicture {
   readonly stream = new MediaStream();
   readonly clock = new MediaClock();
   readonly #client: SignalingClient;
   #peer: MediaPeer | null = null;
-  #old: { peer: MediaPeer; timer: ReturnType<typeof setTimeout>; sound?: ReturnType<typeof setTimeout> } | null = null;
+  #old: { peer: MediaPeer; timer: ReturnType<typeof setTimeout> } | null = null;
   #clocks = new Map<string, ClockMap>();
   #slots: Slot[] = [];
 
@@ -70,7 +68,9 @@ export class ViewerPicture {
     this.#slots = [];
     this.clock.reset();
     if (this.stream.getTracks().length === 0) this.#show(peer);
-    for (const { track } of peer.connection.getReceivers()) track.addEventListener('unmute', () => this.#flows(peer, track), { once: true });
+    for (const receiver of peer.connection.getReceivers()) {
+      receiver.track.addEventListener('unmute', () => this.#show(peer), { once: true });
+    }
     await peer.negotiate(this.#client, 'view');
   }
 
@@ -121,12 +121,6 @@ export class ViewerPicture {
     return slot ? all.find((transceiver) => transceiver.mid === slot.mid) : all[0];
   }
 
-  #flows(peer: MediaPeer, track: MediaStreamTrack): void {
-    const old = this.#old;
-    if (track.kind === 'video' || !old) this.#show(peer);
-    else old.sound ??= setTimeout(() => this.#show(peer), PICTURE_WAIT_MS);
-  }
-
   /** Puts the main tracks of `peer` on screen, the new ones before the old ones go. */
   #show(peer: MediaPeer): void {
     if (peer !== this.#peer) return;
@@ -146,9 +140,8 @@ export class ViewerPicture {
 
   #closeOld(): void {
     if (!this.#old) return;
-    const { peer, timer, sound } = this.#old;
+    const { peer, timer } = this.#old;
     clearTimeout(timer);
-    clearTimeout(sound);
     this.#old = null;
     peer.close();
     // The server would find out by itself, after 30 s of silence. A refusal means that it has.
