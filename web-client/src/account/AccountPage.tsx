@@ -1,6 +1,7 @@
 // Profile and settings: one page, a section for each thing that can be changed. Asks the server anew, for another device may have changed it.
 import './account.css';
 import { useEffect, useState } from 'preact/hooks';
+import { PrivacySection } from '../friends/PrivacySection';
 import { theBearer } from '../lib/bearer';
 import { asRequestError } from '../lib/errors';
 import { Button } from '../ui/Button';
@@ -71,6 +72,7 @@ function Settings() {
       <ProfileSection account={account} />
       <EmailSection account={account} />
       <PasswordSection account={account} />
+      <PrivacySection />
       <DevicesSection />
       <StreamKeySection />
       <LeaveSection account={account} />

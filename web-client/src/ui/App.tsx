@@ -2,6 +2,7 @@
 import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { type Door, closeDoor, door, openDoor } from '../account/door';
+import { friendsPanel } from '../friends/panel';
 import { theBearer } from '../lib/bearer';
 import { Home } from '../home/Home';
 import { words } from '../words';
@@ -26,7 +27,8 @@ export function App() {
       {at.kind === 'reset' && <Loaded key="reset" load={loadReset} properties={{}} />}
       {at.kind === 'friends' && <Loaded key="friends" load={loadFriends} properties={{ person: at.person }} />}
       {at.kind === 'nowhere' && <Nowhere />}
-      {door.value && <OpenDoor open={door.value} />}
+      {friendsPanel.value === 'open' && <Over load={loadPanel} properties={{}} onFailed={() => { friendsPanel.value = 'closed'; }} />}
+      {door.value && <Over<{ open: Door }> load={loadDoor} properties={{ open: door.value }} onFailed={closeDoor} />}
       <Toasts />
     </>
   );
@@ -41,16 +43,22 @@ const loadReset = () => import('../account/ResetPage').then((module) => module.R
 const loadFriends = () => import('../friends/FriendsPage').then((module) => module.FriendsPage);
 const loadDoor = () => import('../account/DoorDialog').then((module) => module.DoorDialog);
 
+const loadPanel = () => import('../friends/FriendsPanel').then((module) => module.FriendsPanel);
+
+type OverProps<P> = { load: () => Promise<ComponentType<P>>; properties: P; onFailed: () => void };
+
 /** Over the place, which goes on behind it; its code comes when it is first opened. */
-function OpenDoor({ open }: { open: Door }) {
-  const [Dialog, setDialog] = useState<{ component: ComponentType<{ open: Door }> } | null>(null);
+function Over<P>({ load, properties, onFailed }: OverProps<P>) {
+  const [loaded, setLoaded] = useState<{ component: ComponentType<P> } | null>(null);
   useEffect(() => {
-    loadDoor().then((component) => setDialog({ component }), () => {
-      closeDoor();
+    load().then((component) => setLoaded({ component }), () => {
+      onFailed();
       showToast({ kind: 'trouble', title: words.account.door.loadFailed, line: words.common.pageFailedLine });
     });
-  }, []);
-  return Dialog && <Dialog.component open={open} />;
+  }, [load]);
+  if (!loaded) return null;
+  const Component = loaded.component;
+  return <Component {...(properties as P & object)} />;
 }
 
 /** Says it when the server has signed this device out. */

@@ -1,6 +1,6 @@
 // The bar on top of every place, and the tab bar that stands in for its links on phones.
 import { AccountMenu } from '../account/AccountMenu';
-import { FriendsButton } from '../friends/FriendsButton';
+import { FriendsButton, FriendsCount } from '../friends/FriendsButton';
 import { words } from '../words';
 import { Button, IconButton } from './Button';
 import { Icon } from './Icon';
@@ -45,7 +45,7 @@ export function TabBar() {
     <nav class="tabbar" aria-label={words.header.main}>
       <a href="/" aria-current={at === 'home' ? 'page' : undefined}><Icon svg={at === 'home' ? houseFill : house} size="l" />{words.header.live}</a>
       <a href="/studio" aria-current={at === 'studio' ? 'page' : undefined}><Icon svg={broadcast} size="l" />{words.header.goLive}</a>
-      <a href="/friends" aria-current={at === 'friends' ? 'page' : undefined}><Icon svg={at === 'friends' ? usersFill : users} size="l" />{words.header.friends}</a>
+      <a href="/friends" aria-current={at === 'friends' ? 'page' : undefined}><span class="friends-button"><Icon svg={at === 'friends' ? usersFill : users} size="l" /><FriendsCount /></span>{words.header.friends}</a>
     </nav>
   );
 }

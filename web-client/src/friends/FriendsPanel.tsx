@@ -1,0 +1,35 @@
+// The panel over whatever is on: friends, requests and messages. The match goes on beside it.
+import { useState } from 'preact/hooks';
+import { theBearer } from '../lib/bearer';
+import { IconButton } from '../ui/Button';
+import { Drawer } from '../ui/Dialog';
+import { x } from '../ui/icons';
+import { words } from '../words';
+import { ConversationView } from './ConversationView';
+import { theFriends } from './friends';
+import { FriendsView } from './FriendsView';
+import { friendsPanel } from './panel';
+import { useLooking } from './use_looking';
+
+export function FriendsPanel() {
+  const friends = theFriends().value;
+  const [person, setPerson] = useState<string | null>(null);
+  useLooking(friends);
+  const close = (): void => { friendsPanel.value = 'closed'; };
+  if (theBearer().who.value.kind === 'guest' || !friends) return null;
+  return (
+    <Drawer label={words.friends.title} onClose={close}>
+      {person === null
+        ? (
+          <div class="friends">
+            <header class="panel-head">
+              <h1>{words.friends.title}</h1>
+              <IconButton icon={x} label={words.common.close} tip="end" below onClick={close} />
+            </header>
+            <FriendsView friends={friends} onPerson={setPerson} onGo={close} />
+          </div>
+        )
+        : <ConversationView key={person} friends={friends} id={person} onBack={() => setPerson(null)} onGo={close} />}
+    </Drawer>
+  );
+}
