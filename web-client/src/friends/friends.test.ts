@@ -81,6 +81,11 @@ test('friends are asked for at every welcome, because what was pushed meanwhile 
   expect(friends.badge.value).toBe(1);
 });
 
+test('where no connection stands friends are there all the same', async () => {
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect(friends.loading.value).toBe('ready');
+});
+
 test('a server that does not answer is asked again by itself, and what is known stays meanwhile', async () => {
   server.refuse = RequestError.timeout();
   server.welcome();

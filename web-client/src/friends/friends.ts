@@ -25,6 +25,9 @@ export type FriendsServer = {
   openLink: (listener: LinkListener, lifetime: AbortSignal) => Link;
 };
 
+/** Friends are asked for once the connection stands, so that nothing falls between the answer and what is pushed; without one after this long, ms. */
+const ASK_WITHOUT_LINK_MS = 3_000;
+
 export type Loading = 'asking' | 'ready' | 'failed';
 
 export type ThreadState = 'asking' | 'ready' | 'failed';
@@ -50,6 +53,7 @@ export class Friends {
     this.#mailbox = signal(emptyMailbox(me));
     lifetime.addEventListener('abort', () => clearTimeout(this.#timer), { once: true });
     this.#link = server.openLink({ heard: (push) => this.#heard(push), welcomed: () => void this.#load() }, lifetime);
+    this.#timer = setTimeout(() => void this.#load(), ASK_WITHOUT_LINK_MS);
   }
 
   get loading(): ReadonlySignal<Loading> {
