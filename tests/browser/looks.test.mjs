@@ -117,3 +117,114 @@ scenario('the states without a picture hold their form', async (stage) => {
   await viewer.says('That’s it for this match');
   await inspect(stage, viewer.page, 'watch-ended');
 });
+
+/** Somebody with an account, at `path`. */
+async function member(stage, name, path) {
+  const page = await stage.page(`/sign-up?next=${path}`);
+  await page.getByLabel('Name').fill(name);
+  await page.getByLabel('Email').fill(`${name.split(' ')[0].toLowerCase()}@example.org`);
+  await page.getByLabel('Password', { exact: true }).fill('correct horse battery');
+  await page.getByRole('button', { name: 'Create account' }).click();
+  await page.getByRole('button', { name: `Account of ${name}` }).waitFor();
+  return page;
+}
+
+scenario('the door holds its form, over a match and as pages', async (stage) => {
+  const studio = await stage.broadcast('Northgate – Harbour');
+  const viewer = await stage.watch(studio.slug);
+  await viewer.moves();
+  await viewer.page.getByRole('button', { name: 'Sign in' }).click();
+  const door = viewer.page.getByRole('dialog');
+  await door.getByLabel('Email').fill('kofi.asante@harbour.example');
+  await door.getByLabel('Password', { exact: true }).fill('not the one');
+  await door.getByRole('tabpanel').getByRole('button', { name: 'Sign in' }).click();
+  await door.getByText('That password doesn’t match this email.').waitFor();
+  await inspect(stage, viewer.page, 'door-wrong');
+  await viewer.page.setViewportSize(SIZES[0]);
+  await door.getByRole('tab', { name: 'New here' }).click();
+  await inspect(stage, viewer.page, 'door-new');
+
+  const page = await stage.page('/sign-in');
+  await page.getByRole('button', { name: 'Forgot your password?' }).click();
+  await inspect(stage, page, 'forgot');
+  await page.getByLabel('Email').fill('kofi.asante@harbour.example');
+  await page.getByRole('button', { name: 'Send link' }).click();
+  await page.getByRole('heading', { name: 'Look into your mail' }).waitFor();
+  await inspect(stage, page, 'forgot-sent');
+  await page.goto('/account/reset#something');
+  await inspect(stage, page, 'reset');
+  await page.goto('/account/verify#something');
+  await page.getByRole('heading', { name: 'This link doesn’t work any more' }).waitFor();
+  await inspect(stage, page, 'verify-failed');
+});
+
+scenario('the settings hold their form', async (stage) => {
+  const page = await member(stage, 'Kofi Asante', '/account');
+  await page.getByText('This device').waitFor();
+  await inspect(stage, page, 'settings');
+  await page.setViewportSize({ width: 1440, height: 2200 });
+  await page.screenshot({ path: `${stage.out}/settings-whole-1440.png` });
+  await page.setViewportSize({ width: 390, height: 3000 });
+  await page.screenshot({ path: `${stage.out}/settings-whole-390.png` });
+  await page.setViewportSize(SIZES[0]);
+  await page.getByRole('button', { name: 'Make a key' }).click();
+  await page.getByText('This is the only time that you see it.').waitFor();
+  await page.getByRole('button', { name: 'Change password' }).click();
+  await page.getByRole('button', { name: 'Save password' }).click();
+  await page.getByText('Your password goes here.').waitFor();
+  await inspect(stage, page, 'settings-forms');
+  await page.setViewportSize(SIZES[0]);
+  await page.getByRole('button', { name: 'Delete account' }).click();
+  await inspect(stage, page, 'settings-delete');
+  await page.keyboard.press('Escape');
+  await page.setViewportSize(SIZES[0]);
+  await page.getByRole('button', { name: 'Account of Kofi Asante' }).click();
+  await page.screenshot({ path: `${stage.out}/account-menu-1440.png` });
+});
+
+scenario('friends hold their form', async (stage) => {
+  const noor = await member(stage, 'Noor Haddad', '/friends');
+  await noor.getByText('Nobody here yet').waitFor();
+  await inspect(stage, noor, 'friends-none');
+  const names = ['Tomás Vidal', 'Inês Duarte', 'Sam', 'Lena Kowalczyk-Brandenburger'];
+  await noor.setViewportSize(SIZES[0]);
+  const others = [];
+  for (const name of names) others.push(await member(stage, name, '/friends'));
+  const [tomas, ines, sam, lena] = others;
+  for (const [page, name] of [[tomas, 'Tomás Vidal'], [ines, 'Inês Duarte'], [lena, names[3]], [sam, 'Sam']]) {
+    await page.getByRole('searchbox').fill('noor');
+    await page.getByRole('button', { name: 'Add Noor Haddad' }).click();
+    await noor.getByRole('tab', { name: /^Requests/ }).click();
+    if (page !== lena) await noor.getByRole('button', { name: `Accept ${name}` }).click();
+  }
+  await noor.getByRole('button', { name: `Accept ${names[3]}` }).waitFor();
+  await inspect(stage, noor, 'friends-requests');
+  const studio = await stage.broadcast('Northgate – Harbour');
+  await Promise.all([tomas, ines].map((page) => page.goto(`/watch/${studio.slug}`)));
+  await noor.setViewportSize(SIZES[0]);
+  await noor.getByRole('tab', { name: /^Watching/ }).click();
+  await noor.getByRole('link', { name: /^Watch .* with Inês/ }).waitFor();
+  await inspect(stage, noor, 'friends-watching');
+
+  await noor.setViewportSize(SIZES[0]);
+  await noor.getByRole('button', { name: /^Tomás/ }).click();
+  const write = async (page, text) => {
+    await page.getByRole('textbox', { name: /^Message to/ }).fill(text);
+    await page.keyboard.press('Enter');
+  };
+  await write(noor, 'Are you at the derby?');
+  await noor.getByText('Are you at the derby?').waitFor();
+  await tomas.setViewportSize(SIZES[0]);
+  await tomas.getByRole('button', { name: /^Friends/ }).click();
+  await tomas.getByRole('tab', { name: /^Messages/ }).click();
+  await tomas.getByRole('button', { name: /^Noor/ }).click();
+  for (const text of ['Second half, yes', 'Best seat I’ve had all year. The keeper is having the match of his life, come over before it’s done', `${stage.server.url}/watch/${studio.slug}`]) await write(tomas, text);
+  await noor.getByText('Best seat').waitFor();
+  await write(noor, 'Coming');
+  await tomas.getByRole('log').getByText('Coming').waitFor();
+  await inspect(stage, noor, 'friends-talk');
+  await inspect(stage, tomas, 'friends-panel-talk');
+  await tomas.setViewportSize(SIZES[0]);
+  await tomas.getByRole('button', { name: 'Back to friends' }).click();
+  await inspect(stage, tomas, 'friends-panel');
+});

@@ -17,11 +17,11 @@ export type AvatarProps = {
 export function Avatar({ person, size = 32, dot, onMissing }: AvatarProps) {
   const url = pictureUrl(person);
   const [failed, setFailed] = useState<string | null>(null);
+  const picture = url !== null && failed !== url;
   return (
-    <span class="avatar" style={{ '--size': `${size}px` }} aria-hidden="true">
-      {url !== null && failed !== url
-        ? <img src={url} alt="" width={size} height={size} decoding="async" onError={() => { setFailed(url); onMissing?.(); }} />
-        : initialsOf(person.name)}
+    // Initials are drawn by the style sheet: they stand for a face and are no words of their own.
+    <span class="avatar" style={{ '--size': `${size}px` }} aria-hidden="true" data-initials={picture ? undefined : initialsOf(person.name)}>
+      {picture && <img src={url} alt="" width={size} height={size} decoding="async" onError={() => { setFailed(url); onMissing?.(); }} />}
       {dot && <i class={dot} />}
     </span>
   );
