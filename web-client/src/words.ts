@@ -676,6 +676,7 @@ export const words = {
       you: 'You: ',
       unread: (count: number) => `${count} unread`,
       newHere: 'New',
+      newer: 'New messages',
       today: 'Today',
       yesterday: 'Yesterday',
     },

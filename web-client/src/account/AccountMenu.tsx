@@ -18,7 +18,7 @@ export function AccountMenu() {
     setOpen(false);
     button.current?.focus({ preventScroll: true });
   }, []);
-  if (who.kind === 'guest') return <Button size="sm" look="primary" onClick={() => openDoor('sign_in')}>{words.header.signIn}</Button>;
+  if (who.kind === 'guest') return <Button size="sm" onClick={() => openDoor('sign_in')}>{words.header.signIn}</Button>;
   const { known } = who;
   const pick = (act: () => void) => () => { close(); act(); };
   return (

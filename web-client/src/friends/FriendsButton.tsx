@@ -1,6 +1,5 @@
-// In the header: opens the panel, and says how much is new. On phones the page stands in for the panel.
+// In the header: opens the panel, and says how much is new. On phones the tab bar leads to the page instead.
 import { theBearer } from '../lib/bearer';
-import { useMedia } from '../ui/hooks';
 import { IconButton } from '../ui/Button';
 import { users, usersFill } from '../ui/icons';
 import { navigate, pathOf, place } from '../ui/router';
@@ -10,12 +9,11 @@ import { friendsPanel } from './panel';
 
 export function FriendsButton() {
   const friends = theFriends().value;
-  const phone = useMedia('(max-width: 767px)');
   if (theBearer().who.value.kind === 'guest' || !friends) return null;
   const open = friendsPanel.value === 'open';
   const here = place.value.kind === 'friends';
   return (
-    <span class="friends-button">
+    <span class="friends-button wide-only">
       <IconButton
         icon={open || here ? usersFill : users}
         label={words.friends.open(friends.badge.value)}
@@ -24,7 +22,7 @@ export function FriendsButton() {
         tip="end"
         below
         onClick={() => {
-          if (phone || here) navigate(pathOf({ kind: 'friends', person: null }));
+          if (here) navigate(pathOf({ kind: 'friends', person: null }));
           else friendsPanel.value = 'open';
         }}
       />

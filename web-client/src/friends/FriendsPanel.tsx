@@ -1,9 +1,10 @@
 // The panel over whatever is on: friends, requests and messages. The match goes on beside it.
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { theBearer } from '../lib/bearer';
 import { IconButton } from '../ui/Button';
 import { Drawer } from '../ui/Dialog';
 import { x } from '../ui/icons';
+import { place } from '../ui/router';
 import { words } from '../words';
 import { ConversationView } from './ConversationView';
 import { theFriends } from './friends';
@@ -16,7 +17,12 @@ export function FriendsPanel() {
   const [person, setPerson] = useState<string | null>(null);
   useLooking(friends);
   const close = (): void => { friendsPanel.value = 'closed'; };
-  if (theBearer().who.value.kind === 'guest' || !friends) return null;
+  const guest = theBearer().who.value.kind === 'guest';
+  const from = useRef(place.value);
+  const away = place.value !== from.current;
+  // Whoever follows a link out of it, or signs out, has left it.
+  useEffect(() => { if (guest || away) close(); }, [guest, away]);
+  if (guest || !friends) return null;
   return (
     <Drawer label={words.friends.title} onClose={close}>
       {person === null

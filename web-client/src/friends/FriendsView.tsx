@@ -11,7 +11,7 @@ import { SEARCH_MAX, SEARCH_MIN } from './contract';
 import { ConversationRow } from './ConversationRow';
 import type { Friends } from './friends';
 import { unreadCount } from './mailbox';
-import { PersonRow } from './PersonRow';
+import { PersonRow, type PersonRowProps } from './PersonRow';
 import { SearchResults } from './SearchResults';
 
 export type FriendsViewProps = {
@@ -94,7 +94,7 @@ export function FriendsView({ friends, chosen = null, onPerson, onGo }: FriendsV
       case 'failed': return <ErrorState title={say.loadFailed} line={say.loadFailedLine} onRetry={() => friends.again()} />;
       case 'ready': break;
     }
-    const row = (props: Pick<Parameters<typeof PersonRow>[0], 'person' | 'presence'>) => (
+    const row = (props: Pick<PersonRowProps, 'person' | 'presence' | 'line'>) => (
       <PersonRow key={props.person.id} friends={friends} chosen={chosen === props.person.id} onOpen={onPerson} onGo={onGo} {...props} />
     );
     switch (tab) {
@@ -103,7 +103,7 @@ export function FriendsView({ friends, chosen = null, onPerson, onGo }: FriendsV
         return byMatch(circle.friends).map((match) => (
           <section key={match.slug} aria-label={match.title || say.untitled}>
             <h2 class="group clip">{match.title || say.untitled}</h2>
-            <ul>{match.friends.map(row)}</ul>
+            <ul>{match.friends.map((friend) => row({ ...friend, line: null }))}</ul>
           </section>
         ));
       case 'all':

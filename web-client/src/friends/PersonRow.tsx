@@ -15,19 +15,22 @@ export type PersonRowProps = {
   friends: Friends;
   person: Person;
   presence?: Presence;
+  /** In place of what they are doing; `null`: nothing, what stands above says it. */
+  line?: string | null;
   chosen?: boolean;
   onOpen: (id: string) => void;
   onGo?: (() => void) | undefined;
 };
 
-export function PersonRow({ friends, person, presence, chosen, onOpen, onGo }: PersonRowProps) {
+export function PersonRow({ friends, person, presence, line, chosen, onOpen, onGo }: PersonRowProps) {
+  const doing = line !== undefined ? line : presence ? presenceLine(presence) : words.friends.relations[person.relation ?? 'none'];
   return (
     <li class={`person ${chosen ? 'chosen' : ''}`}>
       <button class="open" type="button" aria-current={chosen ? 'true' : undefined} onClick={() => onOpen(person.id)}>
         <Avatar person={person} size={40} dot={dotOf(presence)} />
         <span class="grow">
           <b class="strong clip">{person.name}</b>
-          <span class="muted small clip">{presence ? presenceLine(presence) : words.friends.relations[person.relation ?? 'none']}</span>
+          {doing && <span class="muted small clip">{doing}</span>}
         </span>
       </button>
       <PersonActions friends={friends} person={person} presence={presence} onGo={onGo} />

@@ -18,9 +18,11 @@ export function Thread({ friends, person }: { friends: Friends; person: Person }
   const thread = friends.mailbox.value.threads.get(person.id);
   const list = useRef<HTMLDivElement>(null);
   const place = useRef({ atEnd: true, fromEnd: 0 });
+  const draftsBefore = useRef(0);
   const visible = usePageVisible();
   const now = useTick(60_000);
   const [loading, setLoading] = useState(false);
+  const [atEnd, setAtEnd] = useState(true);
   const messages = thread?.messages ?? [];
   const drafts = thread?.drafts ?? [];
   const last = messages.at(-1)?.number ?? 0;
@@ -32,9 +34,13 @@ export function Thread({ friends, person }: { friends: Friends; person: Person }
   useLayoutEffect(() => {
     const element = list.current;
     if (!element) return;
+    // Whoever writes wants to see it.
+    if (drafts.length > draftsBefore.current) place.current.atEnd = true;
+    draftsBefore.current = drafts.length;
     element.scrollTop = place.current.atEnd ? element.scrollHeight : element.scrollHeight - place.current.fromEnd;
   }, [first, last, drafts.length]);
-  useEffect(() => { if (visible && last > 0) void friends.seen(person.id); }, [friends, person.id, visible, last]);
+  // Read is what somebody can see: the end of it, on a page that is in front.
+  useEffect(() => { if (visible && atEnd && last > 0) void friends.seen(person.id); }, [friends, person.id, visible, atEnd, last]);
 
   const older = async (): Promise<void> => {
     setLoading(true);
@@ -42,37 +48,44 @@ export function Thread({ friends, person }: { friends: Friends; person: Person }
     setLoading(false);
   };
   const seen = thread ? messages.findLast((message) => message.from === friends.me && message.number <= thread.seenUpTo)?.number : undefined;
+  const unread = friends.mailbox.value.conversations.find((one) => one.person.id === person.id)?.unread ?? 0;
   return (
-    <div
-      ref={list} class="thread" role="log" aria-label={say.log(person.name)} tabIndex={0}
-      onScroll={(event) => {
-        const { scrollHeight, scrollTop, clientHeight } = event.currentTarget;
-        place.current = { atEnd: scrollHeight - scrollTop - clientHeight < NEAR_END, fromEnd: scrollHeight - scrollTop };
-      }}
-    >
-      {thread?.more && <Button size="sm" look="ghost" class="earlier" busy={loading} onClick={() => void older()}>{say.earlier}</Button>}
-      {thread && messages.length === 0 && drafts.length === 0 && <p class="muted start">{say.empty(person.name)}</p>}
-      {messages.map((message, index) => {
-        const before = messages[index - 1];
-        const day = dayName(message.sent_at_ms, now);
-        const mine = message.from === friends.me;
-        const isNew = !mine && message.number === newFrom.current && index > 0;
-        const newDay = !before || dayName(before.sent_at_ms, now) !== day;
-        const follows = !newDay && before?.from === message.from;
-        return (
-          <Fragment key={message.number}>
-            {newDay && <p class="day"><span>{day}</span></p>}
-            {isNew && <p class="day new"><span>{say.newHere}</span></p>}
-            <p class={`said ${mine ? 'mine' : ''} ${follows ? 'follows' : ''}`}>
-              <span class="sr">{mine ? say.you : `${person.name}: `}</span>
-              <Text text={message.text} />
-              <time class="num" dateTime={new Date(message.sent_at_ms).toISOString()}>{clockTime(message.sent_at_ms)}</time>
-            </p>
-            {message.number === seen && <p class="seen small">{say.seen}</p>}
-          </Fragment>
-        );
-      })}
-      {drafts.map((draft) => <Unsent key={draft.nonce} friends={friends} person={person} draft={draft} />)}
+    <div class="around">
+      <div
+        ref={list} class="thread" role="log" aria-label={say.log(person.name)} tabIndex={0}
+        onScroll={(event) => {
+          const { scrollHeight, scrollTop, clientHeight } = event.currentTarget;
+          place.current = { atEnd: scrollHeight - scrollTop - clientHeight < NEAR_END, fromEnd: scrollHeight - scrollTop };
+          setAtEnd(place.current.atEnd);
+        }}
+      >
+        {thread?.more && <Button size="sm" look="ghost" class="earlier" busy={loading} onClick={() => void older()}>{say.earlier}</Button>}
+        {thread && messages.length === 0 && drafts.length === 0 && <p class="muted start">{say.empty(person.name)}</p>}
+        {messages.map((message, index) => {
+          const before = messages[index - 1];
+          const day = dayName(message.sent_at_ms, now);
+          const mine = message.from === friends.me;
+          const isNew = !mine && message.number === newFrom.current && index > 0;
+          const newDay = !before || dayName(before.sent_at_ms, now) !== day;
+          const follows = !newDay && before?.from === message.from;
+          return (
+            <Fragment key={message.number}>
+              {newDay && <p class="day"><span>{day}</span></p>}
+              {isNew && <p class="day new"><span>{say.newHere}</span></p>}
+              <p class={`said ${mine ? 'mine' : ''} ${follows ? 'follows' : ''}`}>
+                <span class="sr">{mine ? say.you : `${person.name}: `}</span>
+                <Text text={message.text} />
+                <time class="num" dateTime={new Date(message.sent_at_ms).toISOString()}>{clockTime(message.sent_at_ms)}</time>
+              </p>
+              {message.number === seen && <p class="seen small">{say.seen}</p>}
+            </Fragment>
+          );
+        })}
+        {drafts.map((draft) => <Unsent key={draft.nonce} friends={friends} person={person} draft={draft} />)}
+      </div>
+      {!atEnd && unread > 0 && (
+        <Button size="sm" look="primary" class="newer" onClick={() => list.current?.scrollTo({ top: list.current.scrollHeight })}>{say.newer}</Button>
+      )}
     </div>
   );
 }
