@@ -98,11 +98,10 @@ scenario('history, hiding, removing and blocking', async (stage) => {
   const settings = await dev.context().newPage();
   await settings.goto('/account');
   const hide = settings.getByRole('switch', { name: /^Hide what I watch/ });
-  await hide.check();
-  await until('it to be kept', async () => {
-    await settings.reload();
-    return hide.isChecked();
-  });
+  await Promise.all([settings.waitForResponse((response) => response.request().method() === 'PATCH' && response.ok()), hide.check()]);
+  await settings.reload();
+  await hide.waitFor();
+  assert.equal(await hide.isChecked(), true, 'it is kept');
   await settings.goto(`/watch/${studio.slug}`);
   await maja.goto('/friends');
   await tab(maja, 'All').click();

@@ -6,7 +6,7 @@ import { theBearer } from '../lib/bearer';
 import { Button } from '../ui/Button';
 import { Header, TabBar } from '../ui/Header';
 import { useMedia } from '../ui/hooks';
-import { chatText, users } from '../ui/icons';
+import { chatCircle, users } from '../ui/icons';
 import { EmptyState } from '../ui/Notice';
 import { arrived, navigate, pathOf } from '../ui/router';
 import { words } from '../words';
@@ -50,7 +50,7 @@ export function FriendsPage({ person }: { person: string | null }) {
               )}
               {person !== null
                 ? <ConversationView key={person} friends={friends} id={person} onBack={narrow ? () => go(null) : undefined} />
-                : !narrow && <div class="talk"><EmptyState icon={chatText} title={words.friends.choose} line={words.friends.chooseLine} /></div>}
+                : !narrow && <div class="talk"><EmptyState icon={chatCircle} title={words.friends.choose} line={words.friends.chooseLine} /></div>}
             </>
           )}
       </main>

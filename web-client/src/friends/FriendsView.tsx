@@ -3,7 +3,7 @@ import './friends.css';
 import type { ComponentChildren } from 'preact';
 import { useId, useState } from 'preact/hooks';
 import { Icon } from '../ui/Icon';
-import { chatText, search as searchIcon, userPlus, users, videoCamera } from '../ui/icons';
+import { chatCircle, magnifier, userPlus, users, videoCamera } from '../ui/icons';
 import { EmptyState, ErrorState } from '../ui/Notice';
 import { words } from '../words';
 import { byMatch } from './circle';
@@ -51,7 +51,7 @@ export function FriendsView({ friends, chosen = null, onPerson, onGo }: FriendsV
   return (
     <>
       <div class="find" role="search">
-        <Icon svg={searchIcon} size="s" />
+        <Icon svg={magnifier} size="s" />
         <input
           class="input" type="search" value={text} placeholder={say.findPlaceholder} aria-label={say.find} maxLength={SEARCH_MAX}
           autocomplete="off" spellcheck={false}
@@ -118,7 +118,7 @@ export function FriendsView({ friends, chosen = null, onPerson, onGo }: FriendsV
           </>
         );
       case 'messages':
-        if (mailbox.conversations.length === 0) return <EmptyState icon={chatText} title={say.noMessages} line={say.noMessagesLine} />;
+        if (mailbox.conversations.length === 0) return <EmptyState icon={chatCircle} title={say.noMessages} line={say.noMessagesLine} />;
         return <ul>{mailbox.conversations.map((one) => <ConversationRow key={one.person.id} conversation={one} me={friends.me} chosen={chosen === one.person.id} onOpen={onPerson} />)}</ul>;
     }
   }

@@ -32,14 +32,14 @@ export function PrivacySection() {
   const blocked = friends?.circle.value.blocked ?? [];
   return (
     <Section id="privacy" title={say.title} line={say.line}>
-      {asked.kind === 'failed'
-        ? <ErrorState title={say.failed} line={words.account.loadFailedLine} onRetry={again} />
-        : (
-          <Switch checked={asked.kind === 'there' && asked.value} onChecked={(on) => void hide(on)}>
-            <b class="strong">{say.hide}</b>
-            <small>{say.hideLine}</small>
-          </Switch>
-        )}
+      {asked.kind === 'asking' && <div class="block row-block" />}
+      {asked.kind === 'failed' && <ErrorState title={say.failed} line={words.account.loadFailedLine} onRetry={again} />}
+      {asked.kind === 'there' && (
+        <Switch checked={asked.value} onChecked={(on) => void hide(on)}>
+          <b class="strong">{say.hide}</b>
+          <small>{say.hideLine}</small>
+        </Switch>
+      )}
       <div>
         <h3>{say.blocked}</h3>
         {blocked.length === 0

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { explain } from '../account/rules';
 import { asRequestError } from '../lib/errors';
 import { useScope } from '../ui/hooks';
-import { search as searchIcon } from '../ui/icons';
+import { magnifier } from '../ui/icons';
 import { EmptyState, ErrorState } from '../ui/Notice';
 import { words } from '../words';
 import { find } from './circle';
@@ -39,7 +39,7 @@ export function SearchResults({ friends, text, least, onPerson }: { friends: Fri
     case 'failed': return <ErrorState title={say.findFailed} line={found.line} onRetry={() => setRound(round + 1)} />;
     case 'there': {
       const people = found.people.filter(({ id }) => id !== friends.me);
-      if (people.length === 0) return <div role="status"><EmptyState icon={searchIcon} title={say.findNobody(found.text)} /></div>;
+      if (people.length === 0) return <div role="status"><EmptyState icon={magnifier} title={say.findNobody(found.text)} /></div>;
       return (
         <ul aria-label={say.results}>
           {people.map((person) => {

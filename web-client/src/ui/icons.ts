@@ -7,7 +7,7 @@ export { default as camera } from '@phosphor-icons/core/assets/regular/camera.sv
 export { default as caretDown } from '@phosphor-icons/core/assets/regular/caret-down.svg?raw';
 export { default as caretLeft } from '@phosphor-icons/core/assets/regular/caret-left.svg?raw';
 export { default as chartLine } from '@phosphor-icons/core/assets/regular/chart-line.svg?raw';
-export { default as chatText } from '@phosphor-icons/core/assets/regular/chat-circle-text.svg?raw';
+export { default as chatCircle } from '@phosphor-icons/core/assets/regular/chat-circle-text.svg?raw';
 export { default as check } from '@phosphor-icons/core/assets/bold/check-bold.svg?raw';
 export { default as checkCircle } from '@phosphor-icons/core/assets/fill/check-circle-fill.svg?raw';
 export { default as circleNotch } from '@phosphor-icons/core/assets/regular/circle-notch.svg?raw';
@@ -32,6 +32,7 @@ export { default as house } from '@phosphor-icons/core/assets/regular/house.svg?
 export { default as houseFill } from '@phosphor-icons/core/assets/fill/house-fill.svg?raw';
 export { default as key } from '@phosphor-icons/core/assets/regular/key.svg?raw';
 export { default as keyboard } from '@phosphor-icons/core/assets/regular/keyboard.svg?raw';
+export { default as magnifier } from '@phosphor-icons/core/assets/regular/magnifying-glass.svg?raw';
 export { default as magnifyPlus } from '@phosphor-icons/core/assets/regular/magnifying-glass-plus.svg?raw';
 export { default as microphoneFill } from '@phosphor-icons/core/assets/fill/microphone-fill.svg?raw';
 export { default as microphoneSlashFill } from '@phosphor-icons/core/assets/fill/microphone-slash-fill.svg?raw';
@@ -49,7 +50,6 @@ export { default as plus } from '@phosphor-icons/core/assets/bold/plus-bold.svg?
 export { default as prohibit } from '@phosphor-icons/core/assets/regular/prohibit.svg?raw';
 export { default as rectangle } from '@phosphor-icons/core/assets/regular/rectangle.svg?raw';
 export { default as rectangleFill } from '@phosphor-icons/core/assets/fill/rectangle-fill.svg?raw';
-export { default as search } from '@phosphor-icons/core/assets/regular/magnifying-glass.svg?raw';
 export { default as share } from '@phosphor-icons/core/assets/regular/share-network.svg?raw';
 export { default as signOut } from '@phosphor-icons/core/assets/regular/sign-out.svg?raw';
 export { default as soccerBall } from '@phosphor-icons/core/assets/fill/soccer-ball-fill.svg?raw';
