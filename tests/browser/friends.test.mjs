@@ -76,7 +76,9 @@ scenario('two people find each other, write, and one joins the other at a match'
   await kofi.keyboard.press('Escape');
   await button(kofi, 'Friends').waitFor();
 
-  await noor.getByRole('link', { name: 'Watch Cup final with Kofi' }).first().click();
+  // The front page says it, too.
+  await noor.goto('/');
+  await noor.getByRole('region', { name: 'Friends watching' }).getByRole('link', { name: 'Watch Cup final with Kofi' }).click();
   await noor.getByRole('heading', { name: 'Cup final' }).waitFor();
   await until('both to be counted', async () => (await stage.server.broadcast(studio.slug)).viewers === 2);
   assert.match(noor.url(), new RegExp(`/watch/${studio.slug}$`));

@@ -227,4 +227,7 @@ scenario('friends hold their form', async (stage) => {
   await tomas.setViewportSize(SIZES[0]);
   await tomas.getByRole('button', { name: 'Back to friends' }).click();
   await inspect(stage, tomas, 'friends-panel');
+  await noor.goto('/');
+  await noor.getByRole('region', { name: 'Friends watching' }).waitFor();
+  await inspect(stage, noor, 'home-friends');
 });

@@ -15,6 +15,7 @@ export const friendsWords = {
   results: 'People found',
   tabs: { watching: 'Watching', all: 'All', requests: 'Requests', messages: 'Messages' },
   tabsLabel: 'Friends and messages',
+  friendsWatching: 'Friends watching',
   watch: 'Watch',
   watchWith: (name: string, title: string) => `Watch ${title} with ${name}`,
   noneWatching: 'Nobody’s watching right now',

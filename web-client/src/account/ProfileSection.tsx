@@ -108,8 +108,6 @@ function Name({ account }: { account: Account }) {
       theBearer().changed(changed);
       setName(changed.name);
       showToast({ title: say.profile.nameSaved(changed.name) });
-      // So that chats hear it, too. Where that fails the next renewal brings it, in minutes.
-      await theBearer().renewNow().catch(() => undefined);
     },
     explain: (error) => explain(error, ['name']),
   });

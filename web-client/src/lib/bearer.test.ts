@@ -177,8 +177,22 @@ test('a new name is with everybody at once and in the next token', async () => {
   here.signedIn(fresh('first'));
   here.changed(fresh('', 'Ann of Green Gables').account);
   expect(there.who.value).toMatchObject({ known: { name: 'Ann of Green Gables' } });
-  await here.renewNow();
-  expect([here.token(), there.token()]).toEqual(['renewed 1', 'renewed 1']);
+  expect(await there.token()).toBe('renewed 1');
+  expect(here.token()).toBe('renewed 1');
+});
+
+test('a refusal that does not pass by itself is not asked for again and again', async () => {
+  const browser = new Browser();
+  browser.remembered = { id: 'a', name: 'Ann', picture_version: 0 };
+  browser.refuse = new RequestError('forbidden', 'Not from here.', false);
+  browser.tab();
+  await vi.advanceTimersByTimeAsync(59_000);
+  expect(browser.renewals).toBe(1);
+  browser.refuse = new RequestError('rate_limited', 'Too many.', true, 90_000);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(browser.renewals).toBe(2);
+  await vi.advanceTimersByTimeAsync(88_000);
+  expect(browser.renewals).toBe(2);
 });
 
 test('a token that the server refuses is replaced', async () => {

@@ -42,6 +42,8 @@ const LEAST_LIFE_MS = 15_000;
 const RENEW_BEFORE_MS = 75_000;
 /** Tabs come to their renewals one after the other: the first renews, the others have heard of it, ms. */
 const SPREAD_MS = 20_000;
+/** Until a refusal that does not pass by itself (a proxy in between, perhaps) is tried again, ms. */
+const REFUSED_PAUSE_MS = 60_000;
 /** What another tab has said just before it let us in may still be on its way, ms. */
 const WORD_ON_ITS_WAY_MS = 60;
 
@@ -90,13 +92,13 @@ export class Bearer {
     this.#around.tell({ type: 'out', ended: false });
   }
 
-  /** Name, picture or address have changed. */
+  /** Name, picture or address have changed. The next token carries the new name. */
   changed(account: Account): void {
-    this.#knows(account);
+    this.#isNow(account);
     this.#around.tell({ type: 'changed', account });
   }
 
-  /** A name is in the token: the next one carries it. Rejects with a `RequestError`. */
+  /** Rejects with a `RequestError`. */
   async renewNow(): Promise<void> {
     this.#fresh = null;
     await this.#renew();
@@ -126,7 +128,7 @@ export class Bearer {
         this.#adopt(word.fresh);
         break;
       case 'changed':
-        this.#knows(word.account);
+        this.#isNow(word.account);
         break;
       case 'out':
         this.#leave(word.ended);
@@ -186,9 +188,10 @@ export class Bearer {
   async #renewQuietly(): Promise<void> {
     try {
       await this.#renew();
-    } catch {
+    } catch (thrown) {
+      const { retryable, retryAfterMs } = asRequestError(thrown);
       this.#failures += 1;
-      this.#wakeIn(backoffMs(2 + this.#failures, Math.random()));
+      this.#wakeIn(Math.max(retryAfterMs ?? 0, retryable ? backoffMs(2 + this.#failures, Math.random()) : REFUSED_PAUSE_MS));
     }
   }
 
@@ -197,6 +200,13 @@ export class Bearer {
     this.#knows(fresh.account);
     const spread = Math.random() * SPREAD_MS;
     this.#wakeIn(Math.max(LEAST_LIFE_MS, fresh.goodUntilMs - this.#around.nowMs() - RENEW_BEFORE_MS + spread));
+  }
+
+  #isNow(account: Account): void {
+    const who = this.#who.value;
+    // The token that there is names somebody else by now.
+    if (who.kind === 'account' && who.known.name !== account.name) this.#fresh = null;
+    this.#knows(account);
   }
 
   #knows(account: Account): void {
