@@ -182,52 +182,58 @@ scenario('the settings hold their form', async (stage) => {
   await page.screenshot({ path: `${stage.out}/account-menu-1440.png` });
 });
 
-scenario('friends hold their form', async (stage) => {
+/** `page` asks Noor, who accepts unless she is to think about it. */
+async function befriend(page, noor, name, { accept = true } = {}) {
+  await page.getByRole('searchbox').fill('noor');
+  await page.getByRole('button', { name: /^Add Noor/ }).click();
+  await noor.getByRole('tab', { name: /^Requests/ }).click();
+  const answer = noor.getByRole('button', { name: `Accept ${name}` });
+  await (accept ? answer.click() : answer.waitFor());
+}
+
+scenario('friends hold their form: nobody, requests, and who watches', async (stage) => {
   const noor = await member(stage, 'Noor Haddad', '/friends');
   await noor.getByText('Nobody here yet').waitFor();
   await inspect(stage, noor, 'friends-none');
-  const names = ['Tomás Vidal', 'Inês Duarte', 'Sam', 'Lena Kowalczyk-Brandenburger'];
   await noor.setViewportSize(SIZES[0]);
-  const others = [];
-  for (const name of names) others.push(await member(stage, name, '/friends'));
-  const [tomas, ines, sam, lena] = others;
-  for (const [page, name] of [[tomas, 'Tomás Vidal'], [ines, 'Inês Duarte'], [lena, names[3]], [sam, 'Sam']]) {
-    await page.getByRole('searchbox').fill('noor');
-    await page.getByRole('button', { name: 'Add Noor Haddad' }).click();
-    await noor.getByRole('tab', { name: /^Requests/ }).click();
-    if (page !== lena) await noor.getByRole('button', { name: `Accept ${name}` }).click();
-  }
-  await noor.getByRole('button', { name: `Accept ${names[3]}` }).waitFor();
+  const [tomas, lena] = [await member(stage, 'Tomás Vidal', '/friends'), await member(stage, 'Lena Kowalczyk-Brandenburger', '/friends')];
+  await befriend(tomas, noor, 'Tomás Vidal');
+  await befriend(lena, noor, 'Lena Kowalczyk-Brandenburger', { accept: false });
   await inspect(stage, noor, 'friends-requests');
   const studio = await stage.broadcast('Northgate – Harbour');
-  await Promise.all([tomas, ines].map((page) => page.goto(`/watch/${studio.slug}`)));
+  await tomas.goto(`/watch/${studio.slug}`);
   await noor.setViewportSize(SIZES[0]);
   await noor.getByRole('tab', { name: /^Watching/ }).click();
-  await noor.getByRole('link', { name: /^Watch .* with Inês/ }).waitFor();
+  await noor.getByRole('link', { name: /^Watch .* with Tomás/ }).waitFor();
   await inspect(stage, noor, 'friends-watching');
+  await noor.goto('/');
+  await noor.getByRole('region', { name: 'Friends watching' }).waitFor();
+  await inspect(stage, noor, 'home-friends');
+});
 
-  await noor.setViewportSize(SIZES[0]);
-  await noor.getByRole('button', { name: /^Tomás/ }).click();
+scenario('what friends write holds its form, on the page and over the match', async (stage) => {
+  const [noor, ines] = [await member(stage, 'Noor Amal', '/friends'), await member(stage, 'Inês Duarte', '/friends')];
+  await befriend(ines, noor, 'Inês Duarte');
+  const studio = await stage.broadcast('Northgate – Harbour');
+  await ines.goto(`/watch/${studio.slug}`);
+  await noor.getByRole('tab', { name: /^All/ }).click();
+  await noor.getByRole('button', { name: /^Inês/ }).click();
   const write = async (page, text) => {
     await page.getByRole('textbox', { name: /^Message to/ }).fill(text);
     await page.keyboard.press('Enter');
   };
   await write(noor, 'Are you at the derby?');
   await noor.getByText('Are you at the derby?').waitFor();
-  await tomas.setViewportSize(SIZES[0]);
-  await tomas.getByRole('button', { name: /^Friends/ }).click();
-  await tomas.getByRole('tab', { name: /^Messages/ }).click();
-  await tomas.getByRole('button', { name: /^Noor/ }).click();
-  for (const text of ['Second half, yes', 'Best seat I’ve had all year. The keeper is having the match of his life, come over before it’s done', `${stage.server.url}/watch/${studio.slug}`]) await write(tomas, text);
+  await ines.getByRole('button', { name: /^Friends/ }).click();
+  await ines.getByRole('tab', { name: /^Messages/ }).click();
+  await ines.getByRole('button', { name: /^Noor/ }).click();
+  for (const text of ['Second half, yes', 'Best seat I’ve had all year. The keeper is having the match of his life, come over before it’s done', `${stage.server.url}/watch/${studio.slug}`]) await write(ines, text);
   await noor.getByText('Best seat').waitFor();
   await write(noor, 'Coming');
-  await tomas.getByRole('log').getByText('Coming').waitFor();
+  await ines.getByRole('log').getByText('Coming').waitFor();
   await inspect(stage, noor, 'friends-talk');
-  await inspect(stage, tomas, 'friends-panel-talk');
-  await tomas.setViewportSize(SIZES[0]);
-  await tomas.getByRole('button', { name: 'Back to friends' }).click();
-  await inspect(stage, tomas, 'friends-panel');
-  await noor.goto('/');
-  await noor.getByRole('region', { name: 'Friends watching' }).waitFor();
-  await inspect(stage, noor, 'home-friends');
+  await inspect(stage, ines, 'friends-panel-talk');
+  await ines.setViewportSize(SIZES[0]);
+  await ines.getByRole('button', { name: 'Back to friends' }).click();
+  await inspect(stage, ines, 'friends-panel');
 });

@@ -1,4 +1,4 @@
-// The English words of accounts: the door, the settings, what goes wrong. Part of `words.ts`.
+// The English words of accounts: the door, the settings, what goes wrong. Loaded with them, so not part of `words.ts`.
 
 export const accountWords = {
   title: 'Your account',
@@ -18,7 +18,6 @@ export const accountWords = {
     backToSignIn: 'Back to sign in',
     justWatching: 'Just watching? You don’t need an account.',
     keepWatching: 'Keep watching',
-    loadFailed: 'That didn’t open',
     resetIt: 'Reset it',
     signInInstead: 'Sign in instead',
     welcome: (name: string) => `Welcome back, ${name}`,
@@ -26,11 +25,6 @@ export const accountWords = {
     joinedLine: (email: string) => `Confirm your address with the link we sent to ${email}.`,
     already: (name: string) => `You’re signed in as ${name}.`,
   },
-  ended: 'You’ve been signed out',
-  endedLine: 'This happened on another device, or your sign-in ran out.',
-  signedOut: 'You’re signed out',
-  signOutFailed: 'You’re still signed in',
-  signOutFailedLine: 'The server didn’t answer. Try again.',
   fields: {
     name: 'Name',
     nameHelp: 'What others see in chat. It need not be your real one.',

@@ -1,8 +1,7 @@
-// The English words of friends and private messages. Part of `words.ts`.
+// The English words of friends and private messages. Loaded with them, so not part of `words.ts`.
 
 export const friendsWords = {
   title: 'Friends',
-  open: (count: number) => (count === 0 ? 'Friends' : `Friends, ${count} new`),
   guest: { title: 'Matches are better with friends', line: 'With an account you see what they watch, join them with one click and write to each other.' },
   loadFailed: 'Your friends didn’t load',
   loadFailedLine: 'The server didn’t answer. The match is fine.',

@@ -1,9 +1,6 @@
 // Every English word of the interface, a section per place. A co-commentator's voice: present tense, short, specific, blames nobody,
 // always says what happens next. Numbers come in already formatted (`ui/format.ts`).
 
-import { accountWords } from './account_words';
-import { friendsWords } from './friends_words';
-
 export const words = {
   product: 'Courtside',
 
@@ -16,6 +13,7 @@ export const words = {
     pageFailedLine: 'The connection may have dropped for a moment.',
     liveFor: (length: string) => `Live for ${length}`,
     untitled: 'Untitled match',
+    didNotOpen: 'That didn’t open',
   },
 
   header: {
@@ -31,6 +29,15 @@ export const words = {
     settings: 'Profile and settings',
     signOut: 'Sign out',
     friends: 'Friends',
+    friendsNew: (count: number) => (count === 0 ? 'Friends' : `Friends, ${count} new`),
+  },
+
+  signedOut: {
+    title: 'You’re signed out',
+    ended: 'You’ve been signed out',
+    endedLine: 'This happened on another device, or your sign-in ran out.',
+    failed: 'You’re still signed in',
+    failedLine: 'The server didn’t answer. Try again.',
   },
 
   tally: {
@@ -399,8 +406,4 @@ export const words = {
       again: 'New broadcast',
     },
   },
-
-  account: accountWords,
-
-  friends: friendsWords,
 };

@@ -9,6 +9,7 @@ import { Header, TabBar } from '../ui/Header';
 import { key } from '../ui/icons';
 import { EmptyState, ErrorState } from '../ui/Notice';
 import { arrived } from '../ui/router';
+import { accountWords } from '../account_words';
 import { words } from '../words';
 import { getAccount } from './account_api';
 import { DevicesSection } from './DevicesSection';
@@ -21,7 +22,7 @@ import { StreamKeySection } from './StreamKeySection';
 
 export function AccountPage() {
   const who = theBearer().who.value;
-  const say = words.account;
+  const say = accountWords;
   useEffect(() => {
     arrived();
     document.title = `${say.title} · ${words.product}`;
@@ -63,12 +64,12 @@ function Settings() {
   const account = who.kind === 'account' ? who.account : null;
   if (!account) {
     return failed
-      ? <ErrorState title={words.account.loadFailed} line={words.account.loadFailedLine} onRetry={ask} />
-      : <div role="status" aria-label={words.account.title}>{[0, 1, 2].map((block) => <div key={block} class="block section-block" />)}</div>;
+      ? <ErrorState title={accountWords.loadFailed} line={accountWords.loadFailedLine} onRetry={ask} />
+      : <div role="status" aria-label={accountWords.title}>{[0, 1, 2].map((block) => <div key={block} class="block section-block" />)}</div>;
   }
   return (
     <>
-      <h1>{words.account.title}</h1>
+      <h1>{accountWords.title}</h1>
       <ProfileSection account={account} />
       <EmailSection account={account} />
       <PasswordSection account={account} />

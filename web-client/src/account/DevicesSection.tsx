@@ -10,6 +10,7 @@ import { deviceMobile, monitor } from '../ui/icons';
 import { ErrorState } from '../ui/Notice';
 import { formatAgo } from '../ui/format';
 import { showToast } from '../ui/Toast';
+import { accountWords } from '../account_words';
 import { words } from '../words';
 import { getDevices, signDeviceOut, signOutEverywhere } from './account_api';
 import { deviceName, isHandheld } from './device_name';
@@ -22,7 +23,7 @@ import { useAsked } from './use_asked';
 type Devices = { devices: readonly Device[]; here: string | null };
 
 export function DevicesSection() {
-  const say = words.account.devices;
+  const say = accountWords.devices;
   const [asking, setAsking] = useState(false);
   const { asked, again, set } = useAsked<Devices>(async (signal) => {
     // Whoever has renewed last is seen last: that is us.
@@ -33,7 +34,7 @@ export function DevicesSection() {
   return (
     <Section id="devices" title={say.title} line={say.line}>
       {asked.kind === 'asking' && <div class="block row-block" />}
-      {asked.kind === 'failed' && <ErrorState title={say.failed} line={words.account.loadFailedLine} onRetry={again} />}
+      {asked.kind === 'failed' && <ErrorState title={say.failed} line={accountWords.loadFailedLine} onRetry={again} />}
       {asked.kind === 'there' && (
         <>
           <ul class="rows">
@@ -53,7 +54,7 @@ export function DevicesSection() {
 }
 
 function Row({ device, here, onGone }: { device: Device; here: boolean; onGone: () => void }) {
-  const say = words.account.devices;
+  const say = accountWords.devices;
   const now = useTick(30_000);
   const [busy, setBusy] = useState(false);
   const name = deviceName(device.name) ?? say.unknown;
@@ -83,14 +84,14 @@ function Row({ device, here, onGone }: { device: Device; here: boolean; onGone: 
 }
 
 function Everywhere({ onClose }: { onClose: () => void }) {
-  const say = words.account.devices;
+  const say = accountWords.devices;
   const [busy, setBusy] = useState(false);
   const end = async (): Promise<void> => {
     setBusy(true);
     try {
       await signOutEverywhere();
       theBearer().signedOut();
-      showToast({ title: words.account.signedOut });
+      showToast({ title: words.signedOut.title });
     } catch (thrown) {
       setBusy(false);
       sayFailed(thrown);
@@ -100,7 +101,7 @@ function Everywhere({ onClose }: { onClose: () => void }) {
   return (
     <Dialog
       title={say.everywhereTitle} onClose={onClose}
-      actions={<><Button autofocus onClick={onClose}>{words.account.cancel}</Button><Button look="danger" busy={busy} onClick={() => void end()}>{say.everywhere}</Button></>}
+      actions={<><Button autofocus onClick={onClose}>{accountWords.cancel}</Button><Button look="danger" busy={busy} onClick={() => void end()}>{say.everywhere}</Button></>}
     >
       <p class="muted">{say.everywhereLine}</p>
     </Dialog>

@@ -3,7 +3,7 @@ import './account.css';
 import { useEffect, useState } from 'preact/hooks';
 import { theBearer } from '../lib/bearer';
 import { Dialog } from '../ui/Dialog';
-import { words } from '../words';
+import { accountWords } from '../account_words';
 import { type Door, closeDoor, door } from './door';
 import { DoorForms, doorHead } from './DoorForms';
 
@@ -12,7 +12,7 @@ export function DoorDialog({ open }: { open: Door }) {
   useEffect(() => { if (kind === 'account') closeDoor(); }, [kind]);
   const [sentTo, setSentTo] = useState<string | null>(null);
   const { title, line } = doorHead(open.side, sentTo, open.why);
-  const say = words.account.door;
+  const say = accountWords.door;
   return (
     <Dialog title={title} onClose={closeDoor}>
       <div class="door">

@@ -1,7 +1,7 @@
 // The three sides of the door, for the dialog and for the pages alike.
 import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Button } from '../ui/Button';
-import { words } from '../words';
+import { accountWords } from '../account_words';
 import type { DoorSide } from './door';
 import { ForgotForm } from './ForgotForm';
 import { SignInForm } from './SignInForm';
@@ -18,7 +18,7 @@ export type DoorFormsProps = {
 export function DoorForms({ side, onSide, sentTo, onSent }: DoorFormsProps) {
   const [email, setEmail] = useState('');
   const id = useId();
-  const say = words.account.door;
+  const say = accountWords.door;
   const whole = useRef<HTMLDivElement>(null);
   const byLink = useRef(false);
   // What was pressed is gone with the form that it belonged to: focus goes to the beginning of the next one.
@@ -72,7 +72,7 @@ export function DoorForms({ side, onSide, sentTo, onSent }: DoorFormsProps) {
 
 /** What stands above them. */
 export function doorHead(side: DoorSide, sentTo: string | null, why?: string): { title: string; line: string } {
-  const say = words.account.door;
+  const say = accountWords.door;
   if (side === 'forgot' && sentTo !== null) return { title: say.sentTitle, line: say.sentLine(sentTo) };
   return side === 'forgot' ? { title: say.forgotTitle, line: say.forgotLine } : { title: say.title, line: why ?? say.line };
 }

@@ -8,7 +8,7 @@ import { Icon } from '../ui/Icon';
 import { checkCircle, warningFill } from '../ui/icons';
 import { PasswordField } from '../ui/PasswordField';
 import { showToast } from '../ui/Toast';
-import { words } from '../words';
+import { accountWords } from '../account_words';
 import { changeEmail, resendVerification } from './account_api';
 import { FormEnd } from './FormEnd';
 import { emailProblem, explain, passwordProblem, problems } from './rules';
@@ -17,7 +17,7 @@ import { Section } from './Section';
 import { useForm } from './use_form';
 
 export function EmailSection({ account }: { account: Account }) {
-  const say = words.account.mail;
+  const say = accountWords.mail;
   const [dialog, setDialog] = useState(false);
   const [sending, setSending] = useState(false);
   const resend = async (): Promise<void> => {
@@ -51,7 +51,7 @@ export function EmailSection({ account }: { account: Account }) {
 }
 
 function ChangeEmail({ onClose }: { onClose: () => void }) {
-  const say = words.account;
+  const say = accountWords;
   const [email, setEmail] = useState('');
   const [password, setPassword] = useState('');
   const form = useForm({

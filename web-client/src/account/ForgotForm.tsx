@@ -1,14 +1,14 @@
 // A forgotten password: asks for the letter. Whether there is such an account is not said.
 import { forgotPassword } from '../lib/auth_api';
 import { Field } from '../ui/Field';
-import { words } from '../words';
+import { accountWords } from '../account_words';
 import { FormEnd } from './FormEnd';
 import type { AddressProps } from './SignInForm';
 import { emailProblem, explain, problems } from './rules';
 import { useForm } from './use_form';
 
 export function ForgotForm({ email, onEmail, onBack, onSent }: AddressProps & { onBack: () => void; onSent: (email: string) => void }) {
-  const say = words.account;
+  const say = accountWords;
   const form = useForm({
     check: () => problems({ email: emailProblem(email) }),
     send: async () => {

@@ -2,7 +2,7 @@
 import { Button, type ButtonLook } from '../ui/Button';
 import { Icon } from '../ui/Icon';
 import { warningCircleFill } from '../ui/icons';
-import { words } from '../words';
+import { accountWords } from '../account_words';
 import type { FormState } from './use_form';
 
 export type FormEndProps = { form: FormState; label: string; look?: ButtonLook; size?: 'md' | 'lg'; wide?: boolean };
@@ -13,7 +13,7 @@ export function FormEnd({ form, label, look = 'primary', size = 'lg', wide = tru
     <>
       <div role="alert">{whole && <p class="help error"><Icon svg={warningCircleFill} size="s" />{whole}</p>}</div>
       <Button type="submit" look={look} size={size} wide={wide} busy={form.busy} disabled={form.waitS > 0}>
-        {form.waitS > 0 ? words.account.waitFor(form.waitS) : label}
+        {form.waitS > 0 ? accountWords.waitFor(form.waitS) : label}
       </Button>
     </>
   );

@@ -8,7 +8,7 @@ import { downloadSimple, trash } from '../ui/icons';
 import { PasswordField } from '../ui/PasswordField';
 import { showToast } from '../ui/Toast';
 import { navigate } from '../ui/router';
-import { words } from '../words';
+import { accountWords } from '../account_words';
 import { deleteAccount, exportAccount } from './account_api';
 import { FormEnd } from './FormEnd';
 import { explain, passwordProblem, problems } from './rules';
@@ -17,7 +17,7 @@ import { Section } from './Section';
 import { useForm } from './use_form';
 
 export function LeaveSection({ account }: { account: Account }) {
-  const say = words.account.leave;
+  const say = accountWords.leave;
   const [dialog, setDialog] = useState(false);
   const [busy, setBusy] = useState(false);
   const download = async (): Promise<void> => {
@@ -46,7 +46,7 @@ export function LeaveSection({ account }: { account: Account }) {
 }
 
 function Delete({ account, onClose }: { account: Account; onClose: () => void }) {
-  const say = words.account;
+  const say = accountWords;
   const [password, setPassword] = useState('');
   const form = useForm({
     check: () => problems({ password: passwordProblem(password) }),

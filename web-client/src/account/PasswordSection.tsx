@@ -5,7 +5,7 @@ import type { Account } from '../protocol';
 import { Button } from '../ui/Button';
 import { PasswordField } from '../ui/PasswordField';
 import { showToast } from '../ui/Toast';
-import { words } from '../words';
+import { accountWords } from '../account_words';
 import { changePassword } from './account_api';
 import { FormEnd } from './FormEnd';
 import { explain, newPasswordProblem, passwordProblem, problems } from './rules';
@@ -13,7 +13,7 @@ import { Section } from './Section';
 import { useForm } from './use_form';
 
 export function PasswordSection({ account }: { account: Account }) {
-  const say = words.account.password;
+  const say = accountWords.password;
   const [open, setOpen] = useState(false);
   return (
     <Section id="password" title={say.title} line={say.line}>
@@ -25,7 +25,7 @@ export function PasswordSection({ account }: { account: Account }) {
 }
 
 function ChangePassword({ account, onDone }: { account: Account; onDone: () => void }) {
-  const say = words.account;
+  const say = accountWords;
   const [current, setCurrent] = useState('');
   const [chosen, setChosen] = useState('');
   const form = useForm({

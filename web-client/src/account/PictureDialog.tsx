@@ -5,7 +5,7 @@ import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { Icon } from '../ui/Icon';
 import { magnifyPlus, warningCircleFill } from '../ui/icons';
-import { words } from '../words';
+import { accountWords } from '../account_words';
 import { putPicture } from './account_api';
 import { type Crop, ZOOM_MAX, moved, wholeCrop, zoomed } from './crop';
 import { PictureError, drawCrop, encodeCrop } from './picture_file';
@@ -18,7 +18,7 @@ const KEY_STEP = 0.05;
 export type PictureDialogProps = { picture: ImageBitmap; onSaved: (version: number) => void; onClose: () => void };
 
 export function PictureDialog({ picture, onSaved, onClose }: PictureDialogProps) {
-  const say = words.account.profile;
+  const say = accountWords.profile;
   const canvas = useRef<HTMLCanvasElement>(null);
   const dragged = useRef<{ x: number; y: number } | null>(null);
   const [crop, setCrop] = useState<Crop>(() => wholeCrop(picture));
@@ -41,7 +41,7 @@ export function PictureDialog({ picture, onSaved, onClose }: PictureDialogProps)
     try {
       onSaved(await putPicture(await encodeCrop(picture, crop)));
     } catch (thrown) {
-      setProblem(thrown instanceof PictureError ? say.unreadable : explain(asRequestError(thrown), [])['form'] ?? words.account.problems.other);
+      setProblem(thrown instanceof PictureError ? say.unreadable : explain(asRequestError(thrown), [])['form'] ?? accountWords.problems.other);
       setBusy(false);
     }
   };
@@ -51,7 +51,7 @@ export function PictureDialog({ picture, onSaved, onClose }: PictureDialogProps)
       onClose={onClose}
       actions={(
         <>
-          <Button onClick={onClose}>{words.account.cancel}</Button>
+          <Button onClick={onClose}>{accountWords.cancel}</Button>
           <Button look="primary" busy={busy} onClick={() => void save()}>{say.use}</Button>
         </>
       )}

@@ -8,7 +8,7 @@ import { Field } from '../ui/Field';
 import { Icon } from '../ui/Icon';
 import { camera, warningCircleFill } from '../ui/icons';
 import { showToast } from '../ui/Toast';
-import { words } from '../words';
+import { accountWords } from '../account_words';
 import { changeAccount, removePicture } from './account_api';
 import { FormEnd } from './FormEnd';
 import { PictureDialog } from './PictureDialog';
@@ -19,7 +19,7 @@ import { Section } from './Section';
 import { useForm } from './use_form';
 
 export function ProfileSection({ account }: { account: Account }) {
-  const say = words.account.profile;
+  const say = accountWords.profile;
   return (
     <Section id="profile" title={say.title} line={say.line}>
       <Picture account={account} />
@@ -29,7 +29,7 @@ export function ProfileSection({ account }: { account: Account }) {
 }
 
 function Picture({ account }: { account: Account }) {
-  const say = words.account.profile;
+  const say = accountWords.profile;
   const input = useRef<HTMLInputElement>(null);
   const [chosen, setChosen] = useState<ImageBitmap | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
@@ -99,7 +99,7 @@ function Picture({ account }: { account: Account }) {
 }
 
 function Name({ account }: { account: Account }) {
-  const say = words.account;
+  const say = accountWords;
   const [name, setName] = useState(account.name);
   const form = useForm({
     check: () => problems({ name: nameProblem(name) }),

@@ -9,6 +9,7 @@ import { checkCircle, warningCircle } from '../ui/icons';
 import { EmptyState } from '../ui/Notice';
 import { PasswordField } from '../ui/PasswordField';
 import { arrived } from '../ui/router';
+import { accountWords } from '../account_words';
 import { words } from '../words';
 import { takeCode } from './code';
 import { openDoor } from './door';
@@ -17,7 +18,7 @@ import { explain, newPasswordProblem, problems } from './rules';
 import { useForm } from './use_form';
 
 export function ResetPage() {
-  const say = words.account;
+  const say = accountWords;
   const code = useMemo(takeCode, []);
   const [password, setPassword] = useState('');
   const [state, setState] = useState<'asking' | 'done' | 'spent'>(code === null ? 'spent' : 'asking');

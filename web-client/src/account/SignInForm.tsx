@@ -5,7 +5,7 @@ import { theBearer } from '../lib/bearer';
 import { Field } from '../ui/Field';
 import { PasswordField } from '../ui/PasswordField';
 import { showToast } from '../ui/Toast';
-import { words } from '../words';
+import { accountWords } from '../account_words';
 import { FormEnd } from './FormEnd';
 import { emailProblem, explain, passwordProblem, problems } from './rules';
 import { useForm } from './use_form';
@@ -14,7 +14,7 @@ import { useForm } from './use_form';
 export type AddressProps = { email: string; onEmail: (email: string) => void };
 
 export function SignInForm({ email, onEmail, onForgot }: AddressProps & { onForgot: () => void }) {
-  const say = words.account;
+  const say = accountWords;
   const [password, setPassword] = useState('');
   const form = useForm({
     check: () => problems({ email: emailProblem(email), password: passwordProblem(password) }),

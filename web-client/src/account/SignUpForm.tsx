@@ -5,14 +5,14 @@ import { theBearer } from '../lib/bearer';
 import { Field } from '../ui/Field';
 import { PasswordField } from '../ui/PasswordField';
 import { showToast } from '../ui/Toast';
-import { words } from '../words';
+import { accountWords } from '../account_words';
 import { FormEnd } from './FormEnd';
 import type { AddressProps } from './SignInForm';
 import { emailProblem, explain, nameProblem, newPasswordProblem, problems } from './rules';
 import { useForm } from './use_form';
 
 export function SignUpForm({ email, onEmail }: AddressProps) {
-  const say = words.account;
+  const say = accountWords;
   const [name, setName] = useState('');
   const [password, setPassword] = useState('');
   const form = useForm({

@@ -9,14 +9,14 @@ import { Icon } from '../ui/Icon';
 import { copy, key as keyIcon } from '../ui/icons';
 import { ErrorState } from '../ui/Notice';
 import { showToast } from '../ui/Toast';
-import { words } from '../words';
+import { accountWords } from '../account_words';
 import { dropStreamKey, getStreamKey, makeStreamKey } from './account_api';
 import { sayFailed } from './say_failed';
 import { Section } from './Section';
 import { useAsked } from './use_asked';
 
 export function StreamKeySection() {
-  const say = words.account.key;
+  const say = accountWords.key;
   const { asked, again, set } = useAsked<StreamKey | null>((signal) => getStreamKey({ signal }));
   const [question, setQuestion] = useState<'replace' | 'revoke' | null>(null);
   const [busy, setBusy] = useState(false);
@@ -41,7 +41,7 @@ export function StreamKeySection() {
   return (
     <Section id="stream-key" title={say.title} line={say.line}>
       {asked.kind === 'asking' && <div class="block row-block" />}
-      {asked.kind === 'failed' && <ErrorState title={say.failed} line={words.account.loadFailedLine} onRetry={again} />}
+      {asked.kind === 'failed' && <ErrorState title={say.failed} line={accountWords.loadFailedLine} onRetry={again} />}
       {asked.kind === 'there' && !stored && (
         <div class="fact">
           <p class="grow muted">{say.none}</p>
@@ -66,7 +66,7 @@ export function StreamKeySection() {
           title={question === 'replace' ? say.replaceTitle : say.revokeTitle} onClose={() => setQuestion(null)}
           actions={(
             <>
-              <Button autofocus onClick={() => setQuestion(null)}>{words.account.cancel}</Button>
+              <Button autofocus onClick={() => setQuestion(null)}>{accountWords.cancel}</Button>
               <Button look="danger" busy={busy} onClick={() => void act(question === 'replace' ? makeStreamKey : revoke)}>{question === 'replace' ? say.replace : say.revoke}</Button>
             </>
           )}
@@ -79,7 +79,7 @@ export function StreamKeySection() {
 }
 
 function Fresh({ value, onDone }: { value: string; onDone: () => void }) {
-  const say = words.account.key;
+  const say = accountWords.key;
   const toClipboard = (): void => {
     navigator.clipboard.writeText(value).then(
       () => showToast({ title: say.copied }),

@@ -10,6 +10,7 @@ import { Header, TabBar } from '../ui/Header';
 import { checkCircle, envelope, warningCircle } from '../ui/icons';
 import { EmptyState } from '../ui/Notice';
 import { arrived } from '../ui/router';
+import { accountWords } from '../account_words';
 import { words } from '../words';
 import { getAccount } from './account_api';
 import { takeCode } from './code';
@@ -17,7 +18,7 @@ import { takeCode } from './code';
 type State = { kind: 'busy' } | { kind: 'done' } | { kind: 'failed'; title: string; line: string; retry: boolean };
 
 export function VerifyPage() {
-  const say = words.account.verify;
+  const say = accountWords.verify;
   const code = useMemo(takeCode, []);
   const [state, setState] = useState<State>({ kind: 'busy' });
   const confirm = async (): Promise<void> => {
@@ -35,8 +36,8 @@ export function VerifyPage() {
     } catch (thrown) {
       const { code: why } = asRequestError(thrown);
       if (why === 'invalid_value') setState({ kind: 'failed', title: say.failedTitle, line: say.failedLine, retry: false });
-      else if (why === 'email_taken') setState({ kind: 'failed', title: say.failedTitle, line: words.account.problems.emailTaken, retry: false });
-      else setState({ kind: 'failed', title: say.networkTitle, line: why === 'rate_limited' ? words.account.problems.tooMany : words.account.problems.network, retry: true });
+      else if (why === 'email_taken') setState({ kind: 'failed', title: say.failedTitle, line: accountWords.problems.emailTaken, retry: false });
+      else setState({ kind: 'failed', title: say.networkTitle, line: why === 'rate_limited' ? accountWords.problems.tooMany : accountWords.problems.network, retry: true });
     }
   };
   useEffect(() => {
@@ -59,7 +60,7 @@ export function VerifyPage() {
 }
 
 function content(state: State, onwards: ComponentChildren, retry: () => void): ComponentChildren {
-  const say = words.account.verify;
+  const say = accountWords.verify;
   switch (state.kind) {
     case 'busy': return <EmptyState only icon={envelope} title={say.busy} />;
     case 'done': return <EmptyState only icon={checkCircle} title={say.doneTitle} line={say.doneLine} actions={onwards} />;

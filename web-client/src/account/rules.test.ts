@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { RequestError } from '../lib/errors';
-import { words } from '../words';
+import { accountWords } from '../account_words';
 import { emailProblem, explain, nameProblem, newPasswordProblem, problems, secondsLeft } from './rules';
 
-const say = words.account.problems;
+const say = accountWords.problems;
 
 test('names are judged as the server judges them', () => {
   for (const right of ['Ann', '  Ann \t of  Green Gables ', 'é'.repeat(40), '👩‍🚒'.slice(0, 2)]) expect(nameProblem(right)).toBeNull();

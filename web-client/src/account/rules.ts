@@ -1,6 +1,6 @@
 // What may be typed into the forms of accounts, by the server's rules, and what a refusal means in words beside its field. Pure.
 import type { RequestError } from '../lib/errors';
-import { words } from '../words';
+import { accountWords } from '../account_words';
 
 /** Words by field; `form` is for what no field is to blame for. */
 export type Problems = { [field: string]: string };
@@ -15,29 +15,29 @@ const length = (text: string): number => [...text].length;
 
 export function nameProblem(text: string): string | null {
   const name = text.trim().replace(/\s+/g, ' ');
-  if (name === '') return words.account.problems.nameMissing;
-  if (length(name) > NAME_MAX) return words.account.problems.nameLong;
-  return INVISIBLE.test(name) ? words.account.problems.nameInvisible : null;
+  if (name === '') return accountWords.problems.nameMissing;
+  if (length(name) > NAME_MAX) return accountWords.problems.nameLong;
+  return INVISIBLE.test(name) ? accountWords.problems.nameInvisible : null;
 }
 
 /** Only what is certainly none: the server and the letter decide. */
 export function emailProblem(text: string): string | null {
   const email = text.trim();
-  if (email === '') return words.account.problems.emailMissing;
-  return /^[^\s@]+@[^\s@]+$/.test(email) ? null : words.account.problems.emailWrong;
+  if (email === '') return accountWords.problems.emailMissing;
+  return /^[^\s@]+@[^\s@]+$/.test(email) ? null : accountWords.problems.emailWrong;
 }
 
 /** For one that is chosen. `about`: name and address, which others guess at once. */
 export function newPasswordProblem(password: string, about: readonly string[] = []): string | null {
-  if (length(password) < PASSWORD_MIN) return words.account.problems.passwordShort(PASSWORD_MIN);
-  if (length(password) > PASSWORD_MAX) return words.account.problems.passwordLong(PASSWORD_MAX);
+  if (length(password) < PASSWORD_MIN) return accountWords.problems.passwordShort(PASSWORD_MIN);
+  if (length(password) > PASSWORD_MAX) return accountWords.problems.passwordLong(PASSWORD_MAX);
   const known = about.some((text) => text !== '' && text.trim().toLowerCase() === password.toLowerCase());
-  return known || new Set(password).size === 1 ? words.account.problems.passwordObvious : null;
+  return known || new Set(password).size === 1 ? accountWords.problems.passwordObvious : null;
 }
 
 /** For one that is asked for. */
 export function passwordProblem(password: string): string | null {
-  return password === '' ? words.account.problems.passwordMissing : null;
+  return password === '' ? accountWords.problems.passwordMissing : null;
 }
 
 /** Keeps what is wrong. */
@@ -47,7 +47,7 @@ export function problems(found: { [field: string]: string | null }): Problems {
 
 /** What the server's refusal means. `fields`: those of the form, the password that was asked for (not chosen) as `secret`. */
 export function explain(error: RequestError, fields: readonly string[], secret = 'password'): Problems {
-  const say = words.account.problems;
+  const say = accountWords.problems;
   const at = (field: string, text: string): Problems => ({ [fields.includes(field) ? field : 'form']: text });
   switch (error.code) {
     case 'wrong_credentials': return at(secret, say.passwordWrong);
@@ -65,7 +65,7 @@ export function explain(error: RequestError, fields: readonly string[], secret =
 }
 
 function invalid(error: RequestError, fields: readonly string[]): Problems {
-  const say = words.account.problems;
+  const say = accountWords.problems;
   const field = error.field;
   switch (field) {
     case 'code': return { form: say.codeUsed };

@@ -5,13 +5,13 @@ import { showToast } from '../ui/Toast';
 import { words } from '../words';
 
 export async function leave(): Promise<void> {
-  const say = words.account;
+  const say = words.signedOut;
   try {
     await signOut();
   } catch {
-    showToast({ kind: 'trouble', title: say.signOutFailed, line: say.signOutFailedLine });
+    showToast({ kind: 'trouble', title: say.failed, line: say.failedLine });
     return;
   }
   theBearer().signedOut();
-  showToast({ title: say.signedOut });
+  showToast({ title: say.title });
 }

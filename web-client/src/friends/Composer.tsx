@@ -3,7 +3,7 @@ import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { sayFailed } from '../account/say_failed';
 import { Icon } from '../ui/Icon';
 import { paperPlane } from '../ui/icons';
-import { words } from '../words';
+import { friendsWords } from '../friends_words';
 import { MESSAGE_MAX, type Person } from './contract';
 import { type Friends, newNonce } from './friends';
 
@@ -11,7 +11,7 @@ import { type Friends, newNonce } from './friends';
 const ROOM_TOLD = 200;
 
 export function Composer({ friends, person }: { friends: Friends; person: Person }) {
-  const say = words.friends.write;
+  const say = friendsWords.write;
   const [text, setText] = useState('');
   const area = useRef<HTMLTextAreaElement>(null);
   const left = MESSAGE_MAX - [...text].length;

@@ -1,7 +1,7 @@
 // A conversation in the list: who, what was written last, and how much of it is unread.
 import { Avatar } from '../ui/Avatar';
 import { useTick } from '../ui/hooks';
-import { words } from '../words';
+import { friendsWords } from '../friends_words';
 import type { Conversation } from './contract';
 import { shortTime } from './when';
 
@@ -9,7 +9,7 @@ export type ConversationRowProps = { conversation: Conversation; me: string; cho
 
 export function ConversationRow({ conversation: { person, last, unread }, me, chosen, onOpen }: ConversationRowProps) {
   const now = useTick(60_000);
-  const say = words.friends.write;
+  const say = friendsWords.write;
   return (
     <li class={`person ${chosen ? 'chosen' : ''} ${unread > 0 ? 'unread' : ''}`}>
       <button class="open" type="button" aria-current={chosen ? 'true' : undefined} onClick={() => onOpen(person.id)}>

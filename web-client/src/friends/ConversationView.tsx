@@ -10,7 +10,8 @@ import { caretLeft, compass, dotsThree, prohibit, trash } from '../ui/icons';
 import { Menu, MenuItem } from '../ui/Menu';
 import { EmptyState, ErrorState } from '../ui/Notice';
 import { showToast } from '../ui/Toast';
-import { words } from '../words';
+import { accountWords } from '../account_words';
+import { friendsWords } from '../friends_words';
 import { find } from './circle';
 import { Composer } from './Composer';
 import type { Person } from './contract';
@@ -21,7 +22,7 @@ import { Thread } from './Thread';
 export type ConversationViewProps = { friends: Friends; id: string; onBack?: (() => void) | undefined; onGo?: (() => void) | undefined };
 
 export function ConversationView({ friends, id, onBack, onGo }: ConversationViewProps) {
-  const say = words.friends;
+  const say = friendsWords;
   useEffect(() => { void friends.open(id); }, [friends, id]);
   const person = friends.person(id);
   const friend = friends.circle.value.friends.find((one) => one.person.id === id);
@@ -39,7 +40,7 @@ export function ConversationView({ friends, id, onBack, onGo }: ConversationView
     );
   }
   return (
-    <section class="talk" aria-label={words.friends.write.log(person.name)}>
+    <section class="talk" aria-label={friendsWords.write.log(person.name)}>
       <header class="panel-head">
         {back}
         <Avatar person={person} size={36} dot={dotOf(friend?.presence)} />
@@ -51,7 +52,7 @@ export function ConversationView({ friends, id, onBack, onGo }: ConversationView
         <More friends={friends} person={person} />
       </header>
       {state === 'failed'
-        ? <ErrorState title={say.write.failed} line={words.account.loadFailedLine} onRetry={() => friends.retryThread(id)} />
+        ? <ErrorState title={say.write.failed} line={accountWords.loadFailedLine} onRetry={() => friends.retryThread(id)} />
         : <Thread friends={friends} person={person} />}
       {relation === 'friend' ? <Composer friends={friends} person={person} /> : <NotFriends friends={friends} person={person} />}
     </section>
@@ -62,7 +63,7 @@ function NotFriends({ friends, person }: { friends: Friends; person: Person }) {
   const relation = find(friends.circle.value, person.id)?.relation ?? 'none';
   return (
     <footer class="not-friends">
-      <p class="muted small grow">{relation === 'blocked' ? words.friends.write.blocked : words.friends.write.notFriends}</p>
+      <p class="muted small grow">{relation === 'blocked' ? friendsWords.write.blocked : friendsWords.write.notFriends}</p>
       {(relation === 'none' || relation === 'blocked') && <PersonActions friends={friends} person={person} />}
     </footer>
   );
@@ -70,7 +71,7 @@ function NotFriends({ friends, person }: { friends: Friends; person: Person }) {
 
 /** What is done seldom, and asks first. */
 function More({ friends, person }: { friends: Friends; person: Person }) {
-  const say = words.friends;
+  const say = friendsWords;
   const relation = find(friends.circle.value, person.id)?.relation ?? 'none';
   const [menu, setMenu] = useState(false);
   const [question, setQuestion] = useState<'remove' | 'block' | null>(null);
@@ -110,14 +111,14 @@ function Ask({ title, line, action, run, onClose }: { title: string; line: Compo
     try {
       await run();
     } catch (thrown) {
-      sayFailed(thrown, words.friends.failed);
+      sayFailed(thrown, friendsWords.failed);
     }
     onClose();
   };
   return (
     <Dialog
       title={title} onClose={onClose}
-      actions={<><Button autofocus onClick={onClose}>{words.friends.cancel}</Button><Button look="danger" busy={busy} onClick={() => void act()}>{action}</Button></>}
+      actions={<><Button autofocus onClick={onClose}>{friendsWords.cancel}</Button><Button look="danger" busy={busy} onClick={() => void act()}>{action}</Button></>}
     >
       <p class="muted">{line}</p>
     </Dialog>

@@ -4,7 +4,7 @@ import { IconButton } from '../ui/Button';
 import { users, usersFill } from '../ui/icons';
 import { navigate, pathOf, place } from '../ui/router';
 import { words } from '../words';
-import { theFriends } from './friends';
+import { theFriends } from './of_me';
 import { friendsPanel } from './panel';
 
 export function FriendsButton() {
@@ -16,7 +16,7 @@ export function FriendsButton() {
     <span class="friends-button wide-only">
       <IconButton
         icon={open || here ? usersFill : users}
-        label={words.friends.open(friends.badge.value)}
+        label={words.header.friendsNew(friends.badge.value)}
         popup="dialog"
         expanded={open}
         tip="end"

@@ -9,9 +9,11 @@ import { useMedia } from '../ui/hooks';
 import { chatCircle, users } from '../ui/icons';
 import { EmptyState } from '../ui/Notice';
 import { arrived, navigate, pathOf } from '../ui/router';
+import { accountWords } from '../account_words';
+import { friendsWords } from '../friends_words';
 import { words } from '../words';
 import { ConversationView } from './ConversationView';
-import { theFriends } from './friends';
+import { theFriends } from './of_me';
 import { FriendsView } from './FriendsView';
 import { useLooking } from './use_looking';
 
@@ -20,9 +22,9 @@ export function FriendsPage({ person }: { person: string | null }) {
   const narrow = useMedia('(max-width: 899px)');
   useLooking(friends);
   useEffect(arrived, []);
-  useEffect(() => { document.title = `${words.friends.title} · ${words.product}`; }, []);
+  useEffect(() => { document.title = `${friendsWords.title} · ${words.product}`; }, []);
   const go = (id: string | null): void => navigate(pathOf({ kind: 'friends', person: id }));
-  const guest = theBearer().who.value.kind === 'guest' || !friends;
+  const guest = theBearer().who.value.kind === 'guest';
   return (
     <>
       {/* A conversation takes the whole of a phone, as the match does. */}
@@ -31,26 +33,26 @@ export function FriendsPage({ person }: { person: string | null }) {
         {guest
           ? (
             <EmptyState
-              only icon={users} title={words.friends.guest.title} line={words.friends.guest.line}
+              only icon={users} title={friendsWords.guest.title} line={friendsWords.guest.line}
               actions={(
                 <>
                   <Button look="primary" onClick={() => openDoor('sign_in')}>{words.header.signIn}</Button>
-                  <Button onClick={() => openDoor('sign_up')}>{words.account.door.create}</Button>
+                  <Button onClick={() => openDoor('sign_up')}>{accountWords.door.create}</Button>
                 </>
               )}
             />
           )
-          : (
+          : !friends ? <div class="block person-block" /> : (
             <>
               {!(narrow && person !== null) && (
                 <div class="friends">
-                  <header class="panel-head"><h1>{words.friends.title}</h1></header>
+                  <header class="panel-head"><h1>{friendsWords.title}</h1></header>
                   <FriendsView friends={friends} chosen={person} onPerson={go} />
                 </div>
               )}
               {person !== null
                 ? <ConversationView key={person} friends={friends} id={person} onBack={narrow ? () => go(null) : undefined} />
-                : !narrow && <div class="talk"><EmptyState icon={chatCircle} title={words.friends.choose} line={words.friends.chooseLine} /></div>}
+                : !narrow && <div class="talk"><EmptyState icon={chatCircle} title={friendsWords.choose} line={friendsWords.chooseLine} /></div>}
             </>
           )}
       </main>

@@ -5,9 +5,10 @@ import { IconButton } from '../ui/Button';
 import { Drawer } from '../ui/Dialog';
 import { x } from '../ui/icons';
 import { place } from '../ui/router';
+import { friendsWords } from '../friends_words';
 import { words } from '../words';
 import { ConversationView } from './ConversationView';
-import { theFriends } from './friends';
+import { theFriends } from './of_me';
 import { FriendsView } from './FriendsView';
 import { friendsPanel } from './panel';
 import { useLooking } from './use_looking';
@@ -24,12 +25,12 @@ export function FriendsPanel() {
   useEffect(() => { if (guest || away) close(); }, [guest, away]);
   if (guest || !friends) return null;
   return (
-    <Drawer label={words.friends.title} onClose={close}>
+    <Drawer label={friendsWords.title} onClose={close}>
       {person === null
         ? (
           <div class="friends">
             <header class="panel-head">
-              <h1>{words.friends.title}</h1>
+              <h1>{friendsWords.title}</h1>
               <IconButton icon={x} label={words.common.close} tip="end" below onClick={close} />
             </header>
             <FriendsView friends={friends} onPerson={setPerson} onGo={close} />

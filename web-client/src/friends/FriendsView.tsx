@@ -5,7 +5,7 @@ import { useId, useState } from 'preact/hooks';
 import { Icon } from '../ui/Icon';
 import { chatCircle, magnifier, userPlus, users, videoCamera } from '../ui/icons';
 import { EmptyState, ErrorState } from '../ui/Notice';
-import { words } from '../words';
+import { friendsWords } from '../friends_words';
 import { byMatch } from './circle';
 import { SEARCH_MAX, SEARCH_MIN } from './contract';
 import { ConversationRow } from './ConversationRow';
@@ -27,7 +27,7 @@ const TABS = ['watching', 'all', 'requests', 'messages'] as const;
 type Tab = (typeof TABS)[number];
 
 export function FriendsView({ friends, chosen = null, onPerson, onGo }: FriendsViewProps) {
-  const say = words.friends;
+  const say = friendsWords;
   const id = useId();
   const [text, setText] = useState('');
   const [chosenTab, setTab] = useState<Tab | null>(null);

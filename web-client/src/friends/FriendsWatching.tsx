@@ -3,8 +3,8 @@ import './watching.css';
 import { Avatar } from '../ui/Avatar';
 import { Button } from '../ui/Button';
 import { pathOf } from '../ui/router';
-import { words } from '../words';
-import { theFriends } from './friends';
+import { friendsWords } from '../friends_words';
+import { theFriends } from './of_me';
 import { useLooking } from './use_looking';
 
 /** More are on the friends' page. */
@@ -15,7 +15,7 @@ export function FriendsWatching() {
   useLooking(friends);
   const watching = friends?.circle.value.friends.flatMap(({ person, presence }) => (presence.watching ? [{ person, at: presence.watching }] : [])) ?? [];
   if (watching.length === 0) return null;
-  const say = words.friends;
+  const say = friendsWords;
   return (
     <section aria-labelledby="friends-watching">
       <h2 id="friends-watching" class="section">{say.friendsWatching}</h2>

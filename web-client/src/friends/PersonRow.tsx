@@ -6,7 +6,7 @@ import { Avatar } from '../ui/Avatar';
 import { Button, type ButtonLook } from '../ui/Button';
 import { pathOf } from '../ui/router';
 import { showToast } from '../ui/Toast';
-import { words } from '../words';
+import { friendsWords } from '../friends_words';
 import { find } from './circle';
 import type { Person, Presence } from './contract';
 import type { Friends } from './friends';
@@ -23,7 +23,7 @@ export type PersonRowProps = {
 };
 
 export function PersonRow({ friends, person, presence, line, chosen, onOpen, onGo }: PersonRowProps) {
-  const doing = line !== undefined ? line : presence ? presenceLine(presence) : words.friends.relations[person.relation ?? 'none'];
+  const doing = line !== undefined ? line : presence ? presenceLine(presence) : friendsWords.relations[person.relation ?? 'none'];
   return (
     <li class={`person ${chosen ? 'chosen' : ''}`}>
       <button class="open" type="button" aria-current={chosen ? 'true' : undefined} onClick={() => onOpen(person.id)}>
@@ -40,7 +40,7 @@ export function PersonRow({ friends, person, presence, line, chosen, onOpen, onG
 
 /** What can be done about somebody, by what they are to us. */
 export function PersonActions({ friends, person, presence, onGo }: { friends: Friends; person: Person; presence?: Presence | undefined; onGo?: (() => void) | undefined }) {
-  const say = words.friends;
+  const say = friendsWords;
   const relation = find(friends.circle.value, person.id)?.relation ?? 'none';
   const [busy, setBusy] = useState(false);
   const act = (what: () => Promise<void>, done?: string) => async (): Promise<void> => {
@@ -80,6 +80,6 @@ export function dotOf(presence: Presence | undefined): 'watching' | 'online' | u
 }
 
 export function presenceLine({ online, watching }: Presence): string {
-  const say = words.friends;
+  const say = friendsWords;
   return watching ? say.watching(watching.title || say.untitled) : online ? say.online : say.offline;
 }

@@ -6,13 +6,14 @@ import { useAsked } from '../account/use_asked';
 import { Avatar } from '../ui/Avatar';
 import { Switch } from '../ui/Field';
 import { ErrorState } from '../ui/Notice';
-import { words } from '../words';
-import { theFriends } from './friends';
+import { accountWords } from '../account_words';
+import { friendsWords } from '../friends_words';
+import { theFriends } from './of_me';
 import { hideWatching, hidesWatching } from './friends_api';
 import { PersonActions } from './PersonRow';
 
 export function PrivacySection() {
-  const say = words.friends.privacy;
+  const say = friendsWords.privacy;
   const friends = theFriends().value;
   const { asked, again, set } = useAsked((signal) => hidesWatching({ signal }));
   const [busy, setBusy] = useState(false);
@@ -33,7 +34,7 @@ export function PrivacySection() {
   return (
     <Section id="privacy" title={say.title} line={say.line}>
       {asked.kind === 'asking' && <div class="block row-block" />}
-      {asked.kind === 'failed' && <ErrorState title={say.failed} line={words.account.loadFailedLine} onRetry={again} />}
+      {asked.kind === 'failed' && <ErrorState title={say.failed} line={accountWords.loadFailedLine} onRetry={again} />}
       {asked.kind === 'there' && (
         <Switch checked={asked.value} onChecked={(on) => void hide(on)}>
           <b class="strong">{say.hide}</b>

@@ -5,7 +5,8 @@ import { asRequestError } from '../lib/errors';
 import { useScope } from '../ui/hooks';
 import { magnifier } from '../ui/icons';
 import { EmptyState, ErrorState } from '../ui/Notice';
-import { words } from '../words';
+import { accountWords } from '../account_words';
+import { friendsWords } from '../friends_words';
 import { find } from './circle';
 import type { Person } from './contract';
 import type { Friends } from './friends';
@@ -18,7 +19,7 @@ const PAUSE_MS = 250;
 type Found = { kind: 'short' } | { kind: 'asking' } | { kind: 'there'; text: string; people: Person[] } | { kind: 'failed'; line: string };
 
 export function SearchResults({ friends, text, least, onPerson }: { friends: Friends; text: string; least: number; onPerson: (id: string) => void }) {
-  const say = words.friends;
+  const say = friendsWords;
   const [found, setFound] = useState<Found>({ kind: 'asking' });
   const [round, setRound] = useState(0);
   useScope((until) => {
@@ -28,7 +29,7 @@ export function SearchResults({ friends, text, least, onPerson }: { friends: Fri
     const timer = setTimeout(() => {
       searchPeople(text, { signal: until }).then(
         (people) => setFound({ kind: 'there', text, people }),
-        (thrown: unknown) => { if (!until.aborted) setFound({ kind: 'failed', line: explain(asRequestError(thrown), [])['form'] ?? words.account.problems.other }); },
+        (thrown: unknown) => { if (!until.aborted) setFound({ kind: 'failed', line: explain(asRequestError(thrown), [])['form'] ?? accountWords.problems.other }); },
       );
     }, PAUSE_MS);
     until.addEventListener('abort', () => clearTimeout(timer));

@@ -3,7 +3,7 @@ import { Fragment } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Button } from '../ui/Button';
 import { usePageVisible, useTick } from '../ui/hooks';
-import { words } from '../words';
+import { friendsWords } from '../friends_words';
 import type { Person } from './contract';
 import type { Friends } from './friends';
 import { pieces } from './links';
@@ -14,7 +14,7 @@ import { clockTime, dayName } from './when';
 const NEAR_END = 48;
 
 export function Thread({ friends, person }: { friends: Friends; person: Person }) {
-  const say = words.friends.write;
+  const say = friendsWords.write;
   const thread = friends.mailbox.value.threads.get(person.id);
   const list = useRef<HTMLDivElement>(null);
   const place = useRef({ atEnd: true, fromEnd: 0 });
@@ -91,7 +91,7 @@ export function Thread({ friends, person }: { friends: Friends; person: Person }
 }
 
 function Unsent({ friends, person, draft }: { friends: Friends; person: Person; draft: Draft }) {
-  const say = words.friends.write;
+  const say = friendsWords.write;
   return (
     <>
       <p class={`said mine ${draft.failed ? 'failed' : 'pending'}`}><Text text={draft.text} /></p>

@@ -1,7 +1,6 @@
 // Friends, requests and private messages of whoever is signed in: asked for once, kept right by what is pushed, asked for again after a gap.
 // Knows no looks. What a person does shows at once and is taken back when the server refuses it.
-import { type ReadonlySignal, type Signal, batch, computed, effect, signal, untracked } from '@preact/signals';
-import { theBearer } from '../lib/bearer';
+import { type ReadonlySignal, type Signal, batch, computed, signal } from '@preact/signals';
 import { backoffMs } from '../lib/backoff';
 import { type RequestError, asRequestError } from '../lib/errors';
 import { type Circle, NOBODY, changed, circleOf, find, onlineNow, presenceOf } from './circle';
@@ -253,27 +252,9 @@ export class Friends {
   }
 }
 
-const current = signal<Friends | null>(null);
-let following = false;
-
-/** Of whoever is signed in on this page; `null` for guests. */
-export function theFriends(): ReadonlySignal<Friends | null> {
-  if (following) return current;
-  following = true;
-  let life: AbortController | null = null;
-  const me = computed(() => { const who = theBearer().who.value; return who.kind === 'account' ? who.known.id : null; });
-  effect(() => {
-    const id = me.value;
-    life?.abort();
-    if (id === null) {
-      current.value = null;
-      return;
-    }
-    const own = new AbortController();
-    life = own;
-    current.value = untracked(() => new Friends(id, { ...api, openLink }, own.signal));
-  });
-  return current;
+/** With the real server. */
+export function friendsOf(me: string, lifetime: AbortSignal): Friends {
+  return new Friends(me, { ...api, openLink }, lifetime);
 }
 
 /** For a message: unique among those of one person. */

@@ -1,5 +1,5 @@
 // When something was written, as short as it can be told. Pure but for the reader's time zone and language of numbers.
-import { words } from '../words';
+import { friendsWords } from '../friends_words';
 
 const DAY_MS = 86_400_000;
 const clock = new Intl.DateTimeFormat('en', { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
@@ -27,6 +27,6 @@ export function shortTime(ms: number, nowMs: number): string {
 /** A heading over a day: "Today", "Yesterday", "March 3, 2026". */
 export function dayName(ms: number, nowMs: number): string {
   const days = daysBetween(ms, nowMs);
-  if (days <= 0) return words.friends.write.today;
-  return days === 1 ? words.friends.write.yesterday : longDate.format(ms);
+  if (days <= 0) return friendsWords.write.today;
+  return days === 1 ? friendsWords.write.yesterday : longDate.format(ms);
 }

@@ -53,7 +53,7 @@ function Over<P>({ load, properties, onFailed }: OverProps<P>) {
   useEffect(() => {
     load().then((component) => setLoaded({ component }), () => {
       onFailed();
-      showToast({ kind: 'trouble', title: words.account.door.loadFailed, line: words.common.pageFailedLine });
+      showToast({ kind: 'trouble', title: words.common.didNotOpen, line: words.common.pageFailedLine });
     });
   }, [load]);
   if (!loaded) return null;
@@ -66,7 +66,7 @@ function useFarewell(): void {
   const who = theBearer().who.value;
   const ended = who.kind === 'guest' && who.ended;
   useEffect(() => {
-    if (ended) showToast({ kind: 'trouble', title: words.account.ended, line: words.account.endedLine, action: { label: words.header.signIn, run: () => openDoor('sign_in') } });
+    if (ended) showToast({ kind: 'trouble', title: words.signedOut.ended, line: words.signedOut.endedLine, action: { label: words.header.signIn, run: () => openDoor('sign_in') } });
   }, [ended]);
 }
 

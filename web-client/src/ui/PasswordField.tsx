@@ -1,7 +1,7 @@
 // A password: it can be shown, pasted and filled in by a password manager, and never leaves its field by itself.
 import type { ComponentChildren } from 'preact';
 import { useId, useState } from 'preact/hooks';
-import { words } from '../words';
+import { accountWords } from '../account_words';
 import { Help } from './Field';
 import { Icon } from './Icon';
 import { eye, eyeSlash } from './icons';
@@ -21,7 +21,7 @@ export type PasswordFieldProps = {
 export function PasswordField({ label, value, kind, name = 'password', help, error, autofocus, onValue }: PasswordFieldProps) {
   const id = useId();
   const [shown, setShown] = useState(false);
-  const say = words.account.fields;
+  const say = accountWords.fields;
   return (
     <div class="field">
       <label class="label" for={id}>{label}</label>
