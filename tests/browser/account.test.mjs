@@ -306,6 +306,37 @@ scenario('the stream key is shown once, replaced and deleted; everything can be 
   await page.getByText('That password doesn’t match this email.').waitFor();
 });
 
+scenario('the door opens, is gone through and closes by keyboard', async (stage) => {
+  const page = await stage.page('/');
+  await signInButton(page).focus();
+  await page.keyboard.press('Enter');
+  const focused = () => page.evaluate(() => document.activeElement.getAttribute('name') ?? document.activeElement.innerText);
+  await until('the address in focus', async () => (await focused()) === 'email');
+  await page.keyboard.press('Escape');
+  await door(page).waitFor({ state: 'detached' });
+  await until('focus back where it was', async () => (await focused()) === 'Sign in');
+  await page.keyboard.press('Enter');
+  await until('the address in focus', async () => (await focused()) === 'email');
+  await page.keyboard.press('Shift+Tab');
+  await page.keyboard.press('ArrowRight');
+  await door(page).getByRole('tab', { name: 'New here', selected: true }).waitFor();
+  await page.keyboard.press('ArrowLeft');
+  await page.keyboard.press('Tab');
+  await page.keyboard.type('nobody@example.org');
+  await page.keyboard.press('Enter');
+  await door(page).getByText('Your password goes here.').waitFor();
+  await until('the password in focus', async () => (await focused()) === 'password');
+  for (let stop = 0; stop < 3; stop++) await page.keyboard.press('Tab');
+  assert.equal(await focused(), 'Forgot your password?');
+  await page.keyboard.press('Enter');
+  await door(page).getByRole('heading', { name: 'Choose a new password' }).waitFor();
+  await until('the address in focus', async () => (await focused()) === 'email');
+  assert.equal(await door(page).getByLabel('Email').inputValue(), 'nobody@example.org');
+  await page.keyboard.press('Enter');
+  await door(page).getByRole('heading', { name: 'Look into your mail' }).waitFor();
+  await until('the way back in focus', async () => (await focused()) === 'Back to sign in');
+});
+
 scenario('tabs share one renewal, and a rate limit counts down', async (stage) => {
   const page = await member(stage, { name: 'Sam', email: 'sam@example.org' }, '/');
   const tabs = [page];

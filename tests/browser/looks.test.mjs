@@ -178,7 +178,26 @@ scenario('the settings hold their form', async (stage) => {
   await inspect(stage, page, 'settings-delete');
   await page.keyboard.press('Escape');
   await page.setViewportSize(SIZES[0]);
+  await page.getByLabel('Choose picture').evaluate(async (input) => {
+    const canvas = Object.assign(document.createElement('canvas'), { width: 600, height: 400 });
+    const context = canvas.getContext('2d');
+    context.fillStyle = '#3b6';
+    context.fillRect(0, 0, 600, 400);
+    context.fillStyle = '#fb8';
+    context.arc(300, 180, 90, 0, 7);
+    context.fill();
+    const files = new DataTransfer();
+    files.items.add(new File([await new Promise((resolve) => canvas.toBlob(resolve))], 'me.png', { type: 'image/png' }));
+    input.files = files.files;
+    input.dispatchEvent(new Event('change', { bubbles: true }));
+  });
+  await page.getByRole('heading', { name: 'Which part is you?' }).waitFor();
+  await inspect(stage, page, 'settings-picture');
+  await page.keyboard.press('Escape');
+  await page.setViewportSize(SIZES[0]);
   await page.getByRole('button', { name: 'Account of Kofi Asante' }).click();
+  await page.getByRole('menuitem', { name: 'Sign out' }).waitFor();
+  await still(page);
   await page.screenshot({ path: `${stage.out}/account-menu-1440.png` });
 });
 
