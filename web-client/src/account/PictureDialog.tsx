@@ -58,7 +58,7 @@ export function PictureDialog({ picture, onSaved, onClose }: PictureDialogProps)
     >
       <p class="muted lead">{say.cropLine}</p>
       <div
-        class="crop" role="group" aria-label={say.frame} tabIndex={0} onKeyDown={arrows}
+        class="crop" role="group" aria-label={say.frame} tabIndex={0} autofocus onKeyDown={arrows}
         onPointerDown={(event) => {
           event.currentTarget.setPointerCapture(event.pointerId);
           dragged.current = { x: event.clientX, y: event.clientY };
