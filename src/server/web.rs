@@ -124,7 +124,8 @@ mod tests {
 
     #[test]
     fn the_client_routes_its_places_and_nothing_else() {
-        for page in ["", "watch/final", "watch", "studio", "studio/x", "index.html", "sign-in", "account", "account/verify", "friends/0ann"] {
+        for page in ["", "watch/final", "watch", "studio", "studio/x", "index.html", "sign-in", "account", "account/verify", "friends/0ann"]
+        {
             assert!(is_page(page), "{page}");
         }
         for other in ["assets/x.js", "favicon.svg", "watching", "api", "accounts", "sign-in.js"] {

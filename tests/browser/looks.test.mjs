@@ -149,7 +149,7 @@ scenario('the door holds its form, over a match and as pages', async (stage) => 
   await inspect(stage, page, 'forgot');
   await page.getByLabel('Email').fill('kofi.asante@harbour.example');
   await page.getByRole('button', { name: 'Send link' }).click();
-  await page.getByRole('heading', { name: 'Look into your mail' }).waitFor();
+  await page.getByRole('heading', { name: 'Check your mail' }).waitFor();
   await inspect(stage, page, 'forgot-sent');
   await page.goto('/account/reset#something');
   await inspect(stage, page, 'reset');

@@ -139,6 +139,15 @@ test('a message that was not sent is sent again as the same one', async () => {
   expect(numbers()).toEqual([1]);
 });
 
+test('a message that came back although its answer was lost is sent', async () => {
+  server.refuse = RequestError.timeout();
+  const sending = friends.send(ann, 'hello', 7);
+  server.push({ type: 'private_message', person: ann, message: { ...message(1, 'me'), text: 'hello' } });
+  await sending;
+  expect(friends.mailbox.value.threads.get('ann')?.drafts).toEqual([]);
+  expect(numbers()).toEqual([1]);
+});
+
 test('a conversation is read when it is opened, further back on demand, and mended after a gap', async () => {
   server.written = [1, 2, 3, 4].map((number) => message(number));
   server.welcome();

@@ -7,7 +7,7 @@ import { type Circle, NOBODY, changed, circleOf, find, onlineNow, presenceOf } f
 import type { Conversation, FriendList, MessagePage, Person, PrivateMessage, Push, Relation } from './contract';
 import * as api from './friends_api';
 import { type Link, type LinkListener, openLink } from './friends_link';
-import { type Mailbox, arrived, drafted, emptyMailbox, isBehind, listed, pageRead, read, undrafted, unreadCount } from './mailbox';
+import { type Mailbox, arrived, drafted, emptyMailbox, isBehind, isDrafted, listed, pageRead, read, undrafted, unreadCount } from './mailbox';
 
 /** What is asked of the server. */
 export type FriendsServer = {
@@ -192,6 +192,8 @@ export class Friends {
       });
       if (isBehind(this.#mailbox.value, person.id)) await this.#readPage(person.id, null);
     } catch (thrown) {
+      // It has come back from the server already: only the answer was lost.
+      if (!isDrafted(this.#mailbox.value, person.id, nonce)) return;
       this.#mailbox.value = drafted(this.#mailbox.value, person.id, { nonce, text, failed: true });
       throw thrown;
     }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { MessagePage, Person, PrivateMessage } from './contract';
-import { type Mailbox, arrived, drafted, emptyMailbox, isBehind, listed, pageRead, read, undrafted, unreadCount } from './mailbox';
+import { type Mailbox, arrived, drafted, emptyMailbox, isBehind, isDrafted, listed, pageRead, read, undrafted, unreadCount } from './mailbox';
 
 const ann: Person = { id: 'ann', name: 'Ann', picture_version: 0, relation: 'friend' };
 const bob: Person = { id: 'bob', name: 'Bob', picture_version: 0, relation: 'friend' };
@@ -66,6 +66,16 @@ test('the latest conversation is the first', () => {
   expect(mailbox.conversations.map(({ person }) => person.id)).toEqual(['bob', 'ann']);
   mailbox = arrived(mailbox, ann, message(2, 'ann', 30));
   expect(mailbox.conversations.map(({ person }) => person.id)).toEqual(['ann', 'bob']);
+});
+
+test('a draft whose message comes back before the answer is that message, and only one of two alike is', () => {
+  let mailbox = pageRead(emptyMailbox('me'), 'ann', page(1, 1, false));
+  for (const nonce of [7, 8]) mailbox = drafted(mailbox, 'ann', { nonce, text: '2', failed: false });
+  mailbox = arrived(mailbox, ann, message(2, 'me'));
+  expect([numbers(mailbox), mailbox.threads.get('ann')?.drafts.map(({ nonce }) => nonce)]).toEqual([[1, 2], [8]]);
+  // Told about once more, it takes no other draft with it.
+  mailbox = arrived(mailbox, ann, message(2, 'me'));
+  expect([isDrafted(mailbox, 'ann', 7), isDrafted(mailbox, 'ann', 8)]).toEqual([false, true]);
 });
 
 test('a draft is there until it is sent, and a failed one is the same one again', () => {

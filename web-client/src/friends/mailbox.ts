@@ -55,8 +55,11 @@ export function arrived(mailbox: Mailbox, person: Person, message: PrivateMessag
   const next = { ...mailbox, conversations };
   if (!before) return next;
   const last = before.messages.at(-1)?.number ?? 0;
-  if (message.number > last + 1 && last > 0) return next;
-  return withThread(next, person.id, { ...before, messages: merged(before.messages, [message]) });
+  // The push of one's own message may be faster than the answer to it: then the draft has become this message.
+  const sent = fromThem || message.number <= last ? -1 : before.drafts.findIndex(({ text, failed }) => !failed && text === message.text);
+  const drafts = before.drafts.filter((_, index) => index !== sent);
+  const isGap = message.number > last + 1 && last > 0;
+  return withThread(next, person.id, { ...before, drafts, messages: isGap ? before.messages : merged(before.messages, [message]) });
 }
 
 /** Somebody (`reader`) has read up to a number. */
@@ -81,6 +84,11 @@ export function drafted(mailbox: Mailbox, user: string, draft: Draft): Mailbox {
   const thread = mailbox.threads.get(user) ?? EMPTY;
   const others = thread.drafts.filter(({ nonce }) => nonce !== draft.nonce);
   return withThread(mailbox, user, { ...thread, drafts: [...others, draft] });
+}
+
+/** Whether it waits to be sent; one that does not any more has been. */
+export function isDrafted(mailbox: Mailbox, user: string, nonce: number): boolean {
+  return mailbox.threads.get(user)?.drafts.some((draft) => draft.nonce === nonce) ?? false;
 }
 
 /** It is with the server now, or given up. */

@@ -235,8 +235,11 @@ const LOCK = 'courtside.refresh';
 
 /** The browser's own: storage, a channel between its tabs, a lock over them. */
 function browser(channel: BroadcastChannel | null): Surroundings {
+  /** Storage may be forbidden (private windows, embedded pages): then an account is known as long as the page lives. */
+  let alone: { known: Known | null } | null = null;
   return {
     remembered: () => {
+      if (alone) return alone.known;
       try {
         const known: unknown = JSON.parse(localStorage.getItem(KEY) ?? 'null');
         return isKnown(known) ? known : null;
@@ -248,8 +251,9 @@ function browser(channel: BroadcastChannel | null): Surroundings {
       try {
         if (known) localStorage.setItem(KEY, JSON.stringify(known));
         else localStorage.removeItem(KEY);
+        alone = null;
       } catch {
-        // Without storage the next visit begins as a guest.
+        alone = { known };
       }
     },
     tell: (word) => channel?.postMessage(word),
