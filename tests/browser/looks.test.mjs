@@ -201,12 +201,12 @@ scenario('the settings hold their form', async (stage) => {
   await page.screenshot({ path: `${stage.out}/account-menu-1440.png` });
 });
 
-/** `page` asks Noor, who accepts unless she is to think about it. */
-async function befriend(page, noor, name, { accept = true } = {}) {
-  await page.getByRole('searchbox').fill('noor');
-  await page.getByRole('button', { name: /^Add Noor/ }).click();
-  await noor.getByRole('tab', { name: /^Requests/ }).click();
-  const answer = noor.getByRole('button', { name: `Accept ${name}` });
+/** `page`, of `name`, asks `friend`, who accepts unless she is to think about it. */
+async function befriend(page, name, friend, friendName, { accept = true } = {}) {
+  await page.getByRole('searchbox').fill(friendName);
+  await page.getByRole('button', { name: `Add ${friendName}` }).click();
+  await friend.getByRole('tab', { name: /^Requests/ }).click();
+  const answer = friend.getByRole('button', { name: `Accept ${name}` });
   await (accept ? answer.click() : answer.waitFor());
 }
 
@@ -216,8 +216,8 @@ scenario('friends hold their form: nobody, requests, and who watches', async (st
   await inspect(stage, noor, 'friends-none');
   await noor.setViewportSize(SIZES[0]);
   const [tomas, lena] = [await member(stage, 'Tomás Vidal', '/friends'), await member(stage, 'Lena Kowalczyk-Brandenburger', '/friends')];
-  await befriend(tomas, noor, 'Tomás Vidal');
-  await befriend(lena, noor, 'Lena Kowalczyk-Brandenburger', { accept: false });
+  await befriend(tomas, 'Tomás Vidal', noor, 'Noor Haddad');
+  await befriend(lena, 'Lena Kowalczyk-Brandenburger', noor, 'Noor Haddad', { accept: false });
   await inspect(stage, noor, 'friends-requests');
   const studio = await stage.broadcast('Northgate – Harbour');
   await tomas.goto(`/watch/${studio.slug}`);
@@ -231,26 +231,26 @@ scenario('friends hold their form: nobody, requests, and who watches', async (st
 });
 
 scenario('what friends write holds its form, on the page and over the match', async (stage) => {
-  const [noor, ines] = [await member(stage, 'Noor Amal', '/friends'), await member(stage, 'Inês Duarte', '/friends')];
-  await befriend(ines, noor, 'Inês Duarte');
+  const [maja, ines] = [await member(stage, 'Maja Lind', '/friends'), await member(stage, 'Inês Duarte', '/friends')];
+  await befriend(ines, 'Inês Duarte', maja, 'Maja Lind');
   const studio = await stage.broadcast('Northgate – Harbour');
   await ines.goto(`/watch/${studio.slug}`);
-  await noor.getByRole('tab', { name: /^All/ }).click();
-  await noor.getByRole('button', { name: /^Inês/ }).click();
+  await maja.getByRole('tab', { name: /^All/ }).click();
+  await maja.getByRole('button', { name: /^Inês/ }).click();
   const write = async (page, text) => {
     await page.getByRole('textbox', { name: /^Message to/ }).fill(text);
     await page.keyboard.press('Enter');
   };
-  await write(noor, 'Are you at the derby?');
-  await noor.getByText('Are you at the derby?').waitFor();
+  await write(maja, 'Are you at the derby?');
+  await maja.getByText('Are you at the derby?').waitFor();
   await ines.getByRole('button', { name: /^Friends/ }).click();
   await ines.getByRole('tab', { name: /^Messages/ }).click();
-  await ines.getByRole('button', { name: /^Noor/ }).click();
+  await ines.getByRole('button', { name: /^Maja/ }).click();
   for (const text of ['Second half, yes', 'Best seat I’ve had all year. The keeper is having the match of his life, come over before it’s done', `${stage.server.url}/watch/${studio.slug}`]) await write(ines, text);
-  await noor.getByText('Best seat').waitFor();
-  await write(noor, 'Coming');
+  await maja.getByText('Best seat').waitFor();
+  await write(maja, 'Coming');
   await ines.getByRole('log').getByText('Coming').waitFor();
-  await inspect(stage, noor, 'friends-talk');
+  await inspect(stage, maja, 'friends-talk');
   await inspect(stage, ines, 'friends-panel-talk');
   await ines.setViewportSize(SIZES[0]);
   await ines.getByRole('button', { name: 'Back to friends' }).click();
