@@ -81,6 +81,7 @@ pub fn run(options: &CrowdOptions) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(crowd(options))
 }
 
+#[expect(clippy::disallowed_methods, reason = "the load generator measures real time")]
 async fn crowd(options: &CrowdOptions) -> anyhow::Result<()> {
     let url = Url::parse(&options.url).with_context(|| format!("{} is not an address", options.url))?;
     let (host, port) = (url.host_str().context("no host")?, url.port_or_known_default().context("no port")?);

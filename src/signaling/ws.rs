@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 
-use axum::extract::State;
 use axum::body::Body;
+use axum::extract::State;
 use axum::http::Response;
 use metrics::{counter, gauge, histogram};
 use tokio::sync::broadcast::error::RecvError;
@@ -22,8 +22,8 @@ use super::protocol::{BroadcastView, ByeReason, ChatFrame, ClientMessage, PROTOC
 use super::refusal::Refusal;
 use super::session::{Action, Session, error};
 use crate::limits::{
-    CLIENT_MESSAGE_BYTES_MAX, HELLO_ATTEMPTS_MAX, HELLO_TIMEOUT, PING_INTERVAL, REPORTED_COUNT_MAX, REPORTED_MAX_MS,
-    OUTBOX_MESSAGES, RESUME_WINDOW,
+    CLIENT_MESSAGE_BYTES_MAX, HELLO_ATTEMPTS_MAX, HELLO_TIMEOUT, OUTBOX_MESSAGES, PING_INTERVAL, REPORTED_COUNT_MAX, REPORTED_MAX_MS,
+    RESUME_WINDOW,
 };
 use crate::social::people::PersonNews;
 use crate::social::{Link, Seat, SeatNews};
@@ -96,10 +96,12 @@ async fn serve(live: Live, socket: Socket) {
         // What is large and done with soon does not make the future of every connection larger.
         match Box::pin(greet(&live, Outbox::new(socket))).await {
             Ok(connection) => connection.converse().await,
-            Err((outbox, End::Bye(reason))) => outbox.say_bye(reason).await,
-            Err((outbox, End::Closed(code))) => outbox.close(code.unwrap_or(NORMAL)).await,
-            Err((outbox, End::Offends(code))) => outbox.close(code).await,
-            Err((_, End::Broken | End::TakenOver(_))) => {}
+            Err(unwelcome) => match *unwelcome {
+                (outbox, End::Bye(reason)) => outbox.say_bye(reason).await,
+                (outbox, End::Closed(code)) => outbox.close(code.unwrap_or(NORMAL)).await,
+                (outbox, End::Offends(code)) => outbox.close(code).await,
+                (_, End::Broken | End::TakenOver(_)) => {}
+            },
         }
     });
     gauge!(SIGNALING_CONNECTIONS).increment(1.0);
@@ -107,23 +109,26 @@ async fn serve(live: Live, socket: Socket) {
     gauge!(SIGNALING_CONNECTIONS).decrement(1.0);
 }
 
+/// A connection that does not come to talk, and why.
+type Unwelcome = Box<(Outbox, End)>;
+
 /// Until a `hello` is in order.
-async fn greet(live: &Live, mut outbox: Outbox) -> Result<Connection, (Outbox, End)> {
+async fn greet(live: &Live, mut outbox: Outbox) -> Result<Connection, Unwelcome> {
     let deadline = Now::read().after(HELLO_TIMEOUT).instant;
     let mut attempts = 0;
     while attempts < HELLO_ATTEMPTS_MAX {
         let message = tokio::select! {
             message = outbox.receive() => message,
-            () = until(Some(deadline)) => return Err((outbox, End::Bye(ByeReason::HelloTimeout))),
-            () = live.closing().cancelled() => return Err((outbox, End::Bye(ByeReason::ShuttingDown))),
+            () = until(Some(deadline)) => return Err(Box::new((outbox, End::Bye(ByeReason::HelloTimeout)))),
+            () = live.closing().cancelled() => return Err(Box::new((outbox, End::Bye(ByeReason::ShuttingDown)))),
         };
         attempts += 1;
         let read = match message {
             Ok(Some(Message::Text(text))) => parse(&text).and_then(|message| read_hello(message, live.tokens(), Now::read().unix_s())),
             Ok(Some(Message::Binary)) => Err(Refusal::MalformedMessage("messages are text frames".to_owned())),
             Ok(Some(Message::Ping(_) | Message::Pong) | None) => continue,
-            Ok(Some(Message::Close(code))) => return Err((outbox, End::Closed(code))),
-            Err(error) => return Err((outbox, error.into())),
+            Ok(Some(Message::Close(code))) => return Err(Box::new((outbox, End::Closed(code)))),
+            Err(error) => return Err(Box::new((outbox, error.into()))),
         };
         let refusal = match read {
             Ok(greeting) => match open(live, greeting).await {
@@ -133,15 +138,15 @@ async fn greet(live: &Live, mut outbox: Outbox) -> Result<Connection, (Outbox, E
             Err(refusal) => refusal,
         };
         if let Err(error) = outbox.send(&error(None, &refusal)) {
-            return Err((outbox, error.into()));
+            return Err(Box::new((outbox, error.into())));
         }
         match refusal {
-            Refusal::UnsupportedProtocol { .. } => return Err((outbox, End::Bye(ByeReason::ProtocolError))),
-            Refusal::ShuttingDown => return Err((outbox, End::Bye(ByeReason::ShuttingDown))),
+            Refusal::UnsupportedProtocol { .. } => return Err(Box::new((outbox, End::Bye(ByeReason::ProtocolError)))),
+            Refusal::ShuttingDown => return Err(Box::new((outbox, End::Bye(ByeReason::ShuttingDown)))),
             _ => {}
         }
     }
-    Err((outbox, End::Bye(ByeReason::ProtocolError)))
+    Err(Box::new((outbox, End::Bye(ByeReason::ProtocolError))))
 }
 
 struct Opened {
@@ -175,7 +180,7 @@ async fn open(live: &Live, greeting: Greeting) -> Result<Opened, Refusal> {
     Ok(Opened { session: Session::new(Now::read(), id, identity), mailbox, resume, is_resumed: false, token, link })
 }
 
-fn welcome(live: &Live, mut outbox: Outbox, opened: Opened) -> Result<Connection, (Outbox, End)> {
+fn welcome(live: &Live, mut outbox: Outbox, opened: Opened) -> Result<Connection, Unwelcome> {
     let Opened { mut session, mailbox, resume, is_resumed, token, link } = opened;
     let now = Now::read();
     let message = ServerMessage::Welcome {
@@ -222,7 +227,7 @@ fn welcome(live: &Live, mut outbox: Outbox, opened: Opened) -> Result<Connection
         }),
         Err(error) => {
             live.park_session(Parked { session, mailbox });
-            Err((outbox, error.into()))
+            Err(Box::new((outbox, error.into())))
         }
     }
 }

@@ -50,7 +50,8 @@ impl Inflater {
             loop {
                 let done = (inflate.total_in() - before) as usize;
                 let (had, room) = (message.len(), message.capacity());
-                let status = inflate.decompress_vec(&part[done..], &mut message, FlushDecompress::Sync).map_err(|_| InflateError::Malformed)?;
+                let status =
+                    inflate.decompress_vec(&part[done..], &mut message, FlushDecompress::Sync).map_err(|_| InflateError::Malformed)?;
                 if message.len() > max {
                     return Err(InflateError::TooLarge);
                 }

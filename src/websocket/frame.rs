@@ -18,6 +18,8 @@ pub(super) const PONG: u8 = 10;
 
 /// Longest header without a mask.
 const HEADER_MAX: usize = 10;
+/// Bytes of a close frame's reason: a control frame has 125, two of them the code.
+const REASON_MAX: usize = 123;
 /// Shorter texts gain nothing.
 const DEFLATE_FROM: usize = 512;
 
@@ -47,7 +49,8 @@ impl Frame {
     /// A close with a code and at most 123 bytes of reason; what is more is cut.
     pub fn close(code: u16, reason: &str) -> Self {
         let mut payload = code.to_be_bytes().to_vec();
-        payload.extend_from_slice(&reason.as_bytes()[..reason.floor_char_boundary(123)]);
+        let end = (0..=reason.len().min(REASON_MAX)).rev().find(|end| reason.is_char_boundary(*end)).unwrap_or_default();
+        payload.extend_from_slice(&reason.as_bytes()[..end]);
         Self { plain: framed(CLOSE, &payload), deflated: None }
     }
 

@@ -44,7 +44,9 @@ mod tests {
     fn hostile_frames_are_harmless() {
         for seed in 0..3000 {
             let mut rng = StdRng::seed_from_u64(seed);
-            let bytes: Vec<u8> = (0..rng.random_range(0..400)).map(|_| if rng.random_bool(0.3) { [0, 1, 0x81, 0x80, 0xc1, 0x88][rng.random_range(0..6)] } else { rng.random() }).collect();
+            let bytes: Vec<u8> = (0..rng.random_range(0..400))
+                .map(|_| if rng.random_bool(0.3) { [0, 1, 0x81, 0x80, 0xc1, 0x88][rng.random_range(0..6)] } else { rng.random() })
+                .collect();
             super::fuzz_frames(&bytes);
         }
     }

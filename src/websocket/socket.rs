@@ -49,7 +49,16 @@ pub struct Socket {
 
 impl Socket {
     pub(super) fn new(io: TokioIo<Upgraded>, message_max: usize, queue_max: usize, deflates: bool) -> Self {
-        Self { io, decoder: Decoder::new(message_max, deflates), deflates, queue: VecDeque::new(), queue_max, pongs: 0, is_flushed: true, written: 0 }
+        Self {
+            io,
+            decoder: Decoder::new(message_max, deflates),
+            deflates,
+            queue: VecDeque::new(),
+            queue_max,
+            pongs: 0,
+            is_flushed: true,
+            written: 0,
+        }
     }
 
     /// Frames that wait to be written.

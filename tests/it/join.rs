@@ -69,7 +69,7 @@ fn a_client_that_lets_the_server_begin_has_its_picture_sent_before_its_own_hands
             sim.run_ms(1000);
             run_into_group(&mut sim, publisher, 400);
             let path = if lossy { Path { loss: Loss::Bernoulli(0.1), ..Path::default() } } else { Path::default() };
-            let viewer = sim.view(broadcast, &Viewer { waits: true, up: path.clone(), down: path, ..everything(LayerChoice::Spatial(1)) });
+            let viewer = sim.view(broadcast, &Viewer { waits: true, up: path, down: path, ..everything(LayerChoice::Spatial(1)) });
             sim.run_until(8_000, |sim| sim.receiver(viewer).decoder.frames.len() > 20);
             let (first, connected) = (sim.seats[viewer].judge.first_video_at.expect("a picture"), sim.seats[viewer].client.connected_at);
             assert!(lossy || first <= connected.expect("connected"), "seed {seed}: media left {:?} after", first - connected.unwrap());

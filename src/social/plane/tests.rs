@@ -366,7 +366,7 @@ async fn who_blocks_somebody_no_longer_hears_them_at_once_and_the_other_way_roun
     for seat in [&mut ann, &mut ben] {
         let other = if seat.user() == UserId::from_bits(1) { "from Ben" } else { "from Ann" };
         let heard = until(seat, |news| {
-            let texts: Vec<String> = frame(&news).iter().flat_map(|frame| said(frame)).map(|message| message.text.clone()).collect();
+            let texts: Vec<String> = frame(&news).iter().flat_map(said).map(|message| message.text.clone()).collect();
             assert!(!texts.iter().any(|text| text == other), "{texts:?}");
             texts.iter().any(|text| text == "from Cay").then_some(texts)
         });
