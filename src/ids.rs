@@ -111,6 +111,10 @@ id!(
     /// A point on a broadcast's timeline that the broadcaster has marked.
     MarkerId
 );
+id!(
+    /// One thing that a moderator did.
+    ActionId
+);
 
 id!(
     /// One process. New at each start, so that what an earlier run of the same machine said is nobody's.

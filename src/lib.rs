@@ -20,3 +20,4 @@ pub mod signaling;
 pub mod social;
 pub mod store;
 pub mod telemetry;
+pub mod websocket;

@@ -144,7 +144,7 @@ impl Accounts {
 
     /// The account of whoever bears `claims`.
     pub(super) async fn account_of(&self, who: &Claims) -> Result<AccountRecord, AccountError> {
-        if who.guest || who.broadcast.is_some() {
+        if !who.is_account() {
             return Err(AccountError::NoAccount);
         }
         self.find(who.sub).await

@@ -8,10 +8,11 @@ use super::password::{Check, Cost};
 use super::secret;
 use super::values::{ChosenPassword, Email, PersonName};
 use super::{AccountError, Claims};
-use crate::ids::UserId;
-use crate::limits::{RESET_CODE_TTL, VERIFY_CODE_TTL};
+use crate::ids::{BroadcastId, UserId};
+use crate::limits::{MESSAGES_EXPORTED_MAX, RESET_CODE_TTL, VERIFY_CODE_TTL};
 use crate::store::{
-    AccountRecord, BroadcastRecord, CodePurpose, CodeRecord, PictureRecord, Role, SignInRecord, StreamKeyRecord, UserRecord,
+    AccountRecord, BroadcastRecord, ChatEventRecord, CodePurpose, CodeRecord, PersonRecord, PictureRecord, PrivateMessageRecord, Role,
+    SignInRecord, StreamKeyRecord, UserRecord,
 };
 
 /// An account that the operator makes for somebody: its address counts as confirmed. Takes as long as a password does.
@@ -35,6 +36,7 @@ pub fn account_by_operator(
         password: Cost::STANDARD.hash(&password.into_string()),
         claimed_at_ms: None,
         picture_version: 0,
+        hide_watching: false,
     })
 }
 
@@ -46,6 +48,12 @@ pub struct Export {
     pub sign_ins: Vec<SignInRecord>,
     pub stream_key: Option<StreamKeyRecord>,
     pub broadcasts: Vec<BroadcastRecord>,
+    /// Friends, requests, and whom they have blocked.
+    pub people: Vec<PersonRecord>,
+    pub followed: Vec<PersonRecord>,
+    pub private_messages: Vec<PrivateMessageRecord>,
+    /// What they said in chats, and where.
+    pub chat_events: Vec<(BroadcastId, ChatEventRecord)>,
 }
 
 impl Accounts {
@@ -196,6 +204,10 @@ impl Accounts {
             sign_ins: store.sign_ins_of(id, now_ms).await?,
             stream_key: store.stream_key_of(id).await?,
             broadcasts: store.broadcasts_of(id).await?,
+            people: store.friends_of(id).await?.into_iter().chain(store.blocked_by(id).await?).collect(),
+            followed: store.followed_by(id).await?,
+            private_messages: store.private_messages_of(id, MESSAGES_EXPORTED_MAX).await?,
+            chat_events: store.chat_events_of(id, MESSAGES_EXPORTED_MAX).await?,
         })
     }
 

@@ -58,6 +58,10 @@ pub enum Asked {
     Confirmed,
     /// Any other change.
     Change,
+    /// Looking for people.
+    Search,
+    PrivateMessage,
+    FriendRequest,
 }
 
 impl Asked {
@@ -71,6 +75,9 @@ impl Asked {
             Self::Code => "code",
             Self::Confirmed => "confirmed",
             Self::Change => "change",
+            Self::Search => "search",
+            Self::PrivateMessage => "private_message",
+            Self::FriendRequest => "friend_request",
         }
     }
 
@@ -85,6 +92,9 @@ impl Asked {
             (Self::Code, _) => limits::RATE_CODE,
             (Self::Confirmed, _) => limits::RATE_CONFIRMED,
             (Self::Change, _) => limits::RATE_CHANGE,
+            (Self::Search, _) => limits::RATE_SEARCH,
+            (Self::PrivateMessage, _) => limits::RATE_PRIVATE_MESSAGE,
+            (Self::FriendRequest, _) => limits::RATE_FRIEND_REQUEST,
         };
         Allowance { burst, refill }
     }

@@ -52,6 +52,7 @@ impl Accounts {
             password: self.shared.passwords.hash(password.into_string()).await?,
             claimed_at_ms: guest.map(|_| now_ms),
             picture_version: 0,
+            hide_watching: false,
         };
         self.shared.store.add_account(&account).await?;
         if let Some(guest) = guest {

@@ -55,6 +55,11 @@ impl Claims {
     pub fn is_guest_identity(&self) -> bool {
         self.guest && self.grants.is_empty() && self.broadcast.is_none()
     }
+
+    /// Whether they speak for an account, wherever it goes.
+    pub const fn is_account(&self) -> bool {
+        !self.guest && self.broadcast.is_none()
+    }
 }
 
 /// Why a token is not accepted.

@@ -13,15 +13,18 @@ use super::auth::session;
 use super::cookie;
 use super::stream_key::to_stream_key;
 use crate::accounts::{AccountError, Asked, Export, RateKey};
+use crate::ids::BroadcastId;
 use crate::limits::PICTURE_BYTES_MAX;
 use crate::signaling::Live;
 use crate::signaling::http::{needed_bearer, read_body, read_json};
-use crate::signaling::live::picture_type;
+use crate::signaling::live::{picture_type, text_of_event};
+use crate::signaling::protocol::{Person, PrivateMessage};
 use crate::signaling::refusal::Refusal;
 use crate::signaling::rest::accounts::{
-    Account, AccountChanges, AccountExport, Confirmation, Device, DeviceList, ExportedBroadcast, ExportedPicture, NewEmail, PasswordChange,
+    Account, AccountChanges, AccountExport, Confirmation, Device, DeviceList, ExportedBroadcast, ExportedChatMessage, ExportedPicture,
+    NewEmail, PasswordChange,
 };
-use crate::store::{AccountRecord, BroadcastRecord, SignInRecord};
+use crate::store::{AccountRecord, BroadcastRecord, ChatEventRecord, SignInRecord};
 
 pub(super) async fn get(State(live): State<Live>, headers: HeaderMap) -> Result<Response, Refusal> {
     let who = needed_bearer(&live, &headers)?;
@@ -31,8 +34,11 @@ pub(super) async fn get(State(live): State<Live>, headers: HeaderMap) -> Result<
 
 pub(super) async fn change(State(live): State<Live>, asker: Asker, headers: HeaderMap, body: Body) -> Result<Response, Refusal> {
     let who = needed_bearer(&live, &headers)?;
-    let AccountChanges { name } = read_json(&headers, body).await?;
+    let AccountChanges { name, hide_watching } = read_json(&headers, body).await?;
     let answer = async {
+        if let Some(hide) = hide_watching {
+            live.hide_watching(&who, hide).await?;
+        }
         let account = match name {
             Some(name) => live.accounts().rename(&who, &name).await?,
             None => live.accounts().account(&who).await?,
@@ -149,6 +155,7 @@ pub(super) fn to_account(account: &AccountRecord) -> Account {
         email_verified: account.email_verified_at_ms.is_some(),
         roles: account.user.roles.clone(),
         picture_version: account.picture_version,
+        hide_watching: account.hide_watching,
         created_at_ms: account.user.created_at_ms,
     }
 }
@@ -168,11 +175,23 @@ fn to_export(export: &Export) -> AccountExport {
         viewers_peak: record.viewers_peak,
     };
     let picture = export.picture.as_ref();
+    // A person who is followed and a friend is listed once.
+    let others = export.followed.iter().filter(|one| export.people.iter().all(|known| known.id != one.id));
+    let people = export.people.iter().chain(others).cloned().map(Person::from).collect();
     AccountExport {
         account: to_account(&export.account),
         picture: picture.map(|one| ExportedPicture { content_type: one.content_type.clone(), base64: STANDARD.encode(&one.bytes) }),
         devices: export.sign_ins.iter().map(to_device).collect(),
         stream_key: export.stream_key.as_ref().map(|key| to_stream_key(key, None)),
         broadcasts: export.broadcasts.iter().map(to_broadcast).collect(),
+        people,
+        private_messages: export.private_messages.iter().cloned().map(PrivateMessage::from).collect(),
+        chat_messages: export.chat_events.iter().filter_map(|(broadcast, event)| to_chat_message(*broadcast, event)).collect(),
     }
+}
+
+/// Of a message, not of a change to one.
+fn to_chat_message(broadcast: BroadcastId, event: &ChatEventRecord) -> Option<ExportedChatMessage> {
+    let text = text_of_event(&event.event_json)?;
+    Some(ExportedChatMessage { broadcast, at_ms: event.at_ms, text })
 }

@@ -16,7 +16,7 @@ const PASSWORD: &str = "correct horse";
 
 /// A browser: its cookie and its access token.
 #[derive(Default)]
-struct Browser {
+pub(super) struct Browser {
     cookie: String,
     token: String,
 }
@@ -26,7 +26,7 @@ impl Browser {
         self.ask(node, Method::POST, path, body).await
     }
 
-    async fn ask(&mut self, node: &Node, method: Method, path: &str, body: Value) -> Answer {
+    pub(super) async fn ask(&mut self, node: &Node, method: Method, path: &str, body: Value) -> Answer {
         let bearer = format!("Bearer {}", self.token);
         let mut headers = vec![OURS, JSON, ("cookie", self.cookie.as_str()), ("user-agent", "Test/1")];
         if !self.token.is_empty() {
@@ -47,14 +47,14 @@ impl Browser {
         answer
     }
 
-    async fn sign_up(node: &Node, name: &str) -> Self {
+    pub(super) async fn sign_up(node: &Node, name: &str) -> Self {
         let mut browser = Self::default();
         let answer = browser.post(node, "/auth/sign-up", new(name)).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
         browser
     }
 
-    async fn id(&mut self, node: &Node) -> String {
+    pub(super) async fn id(&mut self, node: &Node) -> String {
         self.ask(node, Method::GET, "/me/account", Value::Null).await.json()["id"].as_str().unwrap().to_owned()
     }
 }

@@ -9,8 +9,11 @@ mod auth;
 mod broadcasts;
 mod cookie;
 mod me;
+mod messages;
+mod moderation;
 mod moderators;
 mod openapi;
+mod people;
 mod posters;
 mod stream_key;
 mod users;
@@ -32,6 +35,9 @@ pub fn router(live: Live) -> Router {
         .route("/{broadcast}/markers/{marker}", delete(broadcasts::unmark))
         .route("/{broadcast}/poster", get(posters::get).put(posters::put));
     let broadcasts = broadcasts
+        .route("/{broadcast}/audit", get(moderation::audit))
+        .route("/{broadcast}/reports", get(moderation::reports))
+        .route("/{broadcast}/reports/{message}", put(moderation::resolve))
         .route("/{broadcast}/moderators", get(moderators::list))
         .route("/{broadcast}/moderators/{user}", put(moderators::add).delete(moderators::remove));
     let auth = Router::new()
@@ -54,6 +60,15 @@ pub fn router(live: Live) -> Router {
         .route("/devices", get(account::devices))
         .route("/devices/{device}", delete(account::sign_device_out))
         .route("/stream-key", get(stream_key::get).post(stream_key::make).delete(stream_key::drop_key));
+    let me = me
+        .route("/friends", get(people::friends))
+        .route("/friends/{user}", put(people::befriend).delete(people::unfriend))
+        .route("/blocks/{user}", put(people::block).delete(people::unblock))
+        .route("/follows", get(people::follows))
+        .route("/follows/{user}", put(people::follow).delete(people::unfollow))
+        .route("/messages", get(messages::list))
+        .route("/messages/{user}", get(messages::read).post(messages::write))
+        .route("/messages/{user}/read", put(messages::mark_read));
     let users = Router::new()
         .route("/{user}", get(users::get))
         .route("/{user}/picture", get(users::picture))
@@ -63,6 +78,7 @@ pub fn router(live: Live) -> Router {
         .nest("/api/v1/auth", auth)
         .nest("/api/v1/me", me)
         .nest("/api/v1/users", users)
+        .route("/api/v1/people", get(people::search))
         .route("/api/v1/openapi.json", get(openapi::get))
         .route("/api/{*anything}", any(async || Refusal::NotFound("resource")))
         .method_not_allowed_fallback(method_not_allowed)
@@ -74,5 +90,7 @@ pub fn router(live: Live) -> Router {
 mod account_tests;
 #[cfg(test)]
 mod openapi_tests;
+#[cfg(test)]
+mod people_tests;
 #[cfg(test)]
 mod tests;

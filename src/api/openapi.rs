@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 description of `/api/v1`, WHIP and WHEP, written by hand; a test holds it to the routes.
 
 mod accounts;
+mod people;
 
 use axum::Json;
 use serde_json::{Value, json};
@@ -21,7 +22,7 @@ pub(super) fn document() -> Value {
         },
         "servers": [{ "url": "/" }],
         "security": [{}, { "bearer": [] }],
-        "paths": joined(paths(), accounts::paths()),
+        "paths": joined(joined(paths(), accounts::paths()), people::paths()),
         "components": {
             "securitySchemes": joined(
                 json!({ "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" } }),
@@ -32,7 +33,7 @@ pub(super) fn document() -> Value {
                 "session": path_parameter("session", "Id of a media session."),
                 "user": path_parameter("user", "Id of a person.")
             },
-            "schemas": joined(schemas(), accounts::schemas())
+            "schemas": joined(joined(schemas(), accounts::schemas()), people::schemas())
         }
     })
 }

@@ -6,8 +6,11 @@ use serde_json::Value;
 use ts_rs::TS;
 
 use super::openapi;
-use crate::signaling::protocol::{BroadcastView, LayerView, Marker, MatchClock, Score, Team, Teams, UserView};
+use crate::signaling::protocol::{
+    BroadcastView, LayerView, Marker, MatchClock, Person, Presence, PrivateMessage, Score, Team, Teams, UserView, Watching,
+};
 use crate::signaling::rest::accounts::*;
+use crate::signaling::rest::people::*;
 use crate::signaling::rest::{BroadcastList, CreatedBroadcast, Me, NewBroadcast, NewMarker, Problem};
 
 /// All fields of a TypeScript object type, and those without a question mark.
@@ -55,9 +58,14 @@ fn schemas_have_the_fields_of_the_shapes() {
         "AccountChanges" AccountChanges, "NewEmail" NewEmail, "PasswordChange" PasswordChange, "Confirmation" Confirmation,
         "EmailCode" EmailCode, "ForgottenPassword" ForgottenPassword, "PasswordReset" PasswordReset, "Device" Device,
         "DeviceList" DeviceList, "StreamKey" StreamKey, "ModeratorList" ModeratorList, "Roles" Roles, "AccountExport" AccountExport,
-        "ExportedPicture" ExportedPicture, "ExportedBroadcast" ExportedBroadcast,
+        "ExportedPicture" ExportedPicture, "ExportedBroadcast" ExportedBroadcast, "ExportedChatMessage" ExportedChatMessage,
+        "PeopleList" PeopleList, "Friend" Friend, "FriendRequest" FriendRequest, "FriendLists" FriendLists, "RelationNow" RelationNow,
+        "Watching" Watching, "Presence" Presence, "PrivateMessage" PrivateMessage, "Conversation" Conversation,
+        "ConversationList" ConversationList, "MessagePage" MessagePage, "NewPrivateMessage" NewPrivateMessage, "ReadMark" ReadMark,
+        "Named" Named, "AuditEntry" AuditEntry, "AuditPage" AuditPage, "Report" Report, "ReportedMessage" ReportedMessage,
+        "ReportList" ReportList, "ReportResolution" ReportResolution,
     }
-    let words = ["Visibility", "MarkerKind", "Role"];
+    let words = ["Visibility", "MarkerKind", "Role", "Relation", "ModeratorAction", "ReportReason", "ReportOutcome"];
     // Its fields may be absent or null, which the type says in another way than the description.
     let tri_state = ["BroadcastChanges"];
     for name in document["components"]["schemas"].as_object().unwrap().keys() {

@@ -134,7 +134,7 @@ async fn every_described_route_exists_and_every_reference_leads_somewhere() {
     let node = Node::open().await;
     let document = openapi::document();
     for (path, item) in document["paths"].as_object().unwrap() {
-        let parameters = ["{broadcast}", "{session}", "{marker}", "{user}", "{device}"];
+        let parameters = ["{broadcast}", "{session}", "{marker}", "{user}", "{device}", "{message}"];
         let path = parameters.iter().fold(path.clone(), |path, parameter| path.replace(parameter, "none"));
         for method in ["get", "post", "put", "patch", "delete"] {
             let is_described = item.get(method).is_some();

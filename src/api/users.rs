@@ -10,13 +10,13 @@ use super::asker::PRIVATE;
 use super::posters::{CHECK_FIRST, FOREVER};
 use crate::ids::UserId;
 use crate::signaling::Live;
-use crate::signaling::http::{needed_bearer, read_json};
+use crate::signaling::http::{bearer, needed_bearer, read_json};
 use crate::signaling::refusal::Refusal;
-use crate::signaling::rest::accounts::{Person, Roles};
+use crate::signaling::rest::accounts::Roles;
 
-pub(super) async fn get(State(live): State<Live>, Path(user): Path<String>) -> Result<Response, Refusal> {
-    let (user, picture_version) = live.accounts().person(parse(&user)?).await?;
-    Ok(([PRIVATE], Json(Person { id: user.id, name: user.name, picture_version })).into_response())
+pub(super) async fn get(State(live): State<Live>, Path(user): Path<String>, headers: HeaderMap) -> Result<Response, Refusal> {
+    let who = bearer(&live, &headers)?;
+    Ok(([PRIVATE], Json(live.person(who.as_ref(), parse(&user)?).await?)).into_response())
 }
 
 pub(super) async fn picture(

@@ -91,6 +91,8 @@ keys! {
         "Secret shared with the TURN servers, from which short-lived credentials are made.";
     redis "redis" "COURTSIDE_REDIS" "URL" Many None,
         "Redis 7 or newer, over which several nodes share chats, reactions and viewer counts. One URL: one server; several: nodes of one cluster. Default: none, this node is alone.";
+    chat_kept_days "chat-kept-days" "COURTSIDE_CHAT_KEPT_DAYS" "DAYS" One Some("30"),
+        "How long chats, reports and what moderators did are kept in the database, 1 to 3650 days.";
     log "log" "COURTSIDE_LOG" "FILTER" One Some("info"),
         "What is logged: a level, or a tracing filter such as `info,courtside::sfu=debug`.";
     log_format "log-format" "COURTSIDE_LOG_FORMAT" "FORMAT" One Some("text"),

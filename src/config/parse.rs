@@ -36,6 +36,10 @@ pub(super) fn workers(text: &str) -> Result<u8, Expected> {
     number(text, 1, crate::limits::WORKERS_MAX as u64).map(|count| count as u8).ok_or("a number from 1 to 64")
 }
 
+pub(super) fn days(text: &str) -> Result<u32, Expected> {
+    number(text, 1, 3650).map(|count| count as u32).ok_or("a number of days from 1 to 3650")
+}
+
 pub(super) fn count(text: &str) -> Result<u32, Expected> {
     number(text, 1, 1_000_000).map(|count| count as u32).ok_or("a number from 1 to 1000000")
 }

@@ -46,6 +46,8 @@ pub struct Config {
     pub turn_secret: Option<Secret>,
     /// Empty: this node is alone. One: a server. Several: a cluster. URLs may contain passwords.
     pub redis: Vec<Secret>,
+    /// How long chats are kept in the store.
+    pub chat_kept_days: u32,
     pub log: LogConfig,
 }
 
@@ -159,6 +161,7 @@ impl Config {
         let ice_servers = read.many("ice_server", parse::ice_url);
         let turn_secret = read.optional("turn_secret", parse::secret).map(Secret);
         let redis = read.many("redis", parse::redis_url).into_iter().map(Secret).collect();
+        let chat_kept_days = read.one("chat_kept_days", parse::days);
         let filter = read.one("log", parse::filter);
         let format = read.one("log_format", |text| match text {
             "text" => Ok(LogFormat::Text),
@@ -200,7 +203,9 @@ impl Config {
             read.missing("turn_secret", "must be set when `ice_server` names a TURN server");
         }
 
-        let (Some(listen), Some(media_port), Some(max_viewers), Some(data_dir)) = (listen, media_port, max_viewers, data_dir) else {
+        let (Some(listen), Some(media_port), Some(max_viewers), Some(data_dir), Some(chat_kept_days)) =
+            (listen, media_port, max_viewers, data_dir, chat_kept_days)
+        else {
             return Err(ConfigErrors(read.problems));
         };
         let switches = (media_tcp, open_publish, open_view, open_sign_up);
@@ -234,6 +239,7 @@ impl Config {
             ice_servers,
             turn_secret,
             redis,
+            chat_kept_days,
             log: LogConfig { filter, format },
         })
     }

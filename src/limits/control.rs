@@ -121,8 +121,6 @@ pub const PING_TIMEOUT: Duration = Duration::from_secs(45);
 pub const RESUME_WINDOW: Duration = Duration::from_secs(30);
 /// Largest message from a client, bytes: an SDP offer escaped as JSON.
 pub const CLIENT_MESSAGE_BYTES_MAX: usize = 2 * SDP_BYTES_MAX;
-/// Read buffer of a WebSocket, bytes. The library's default of 128 KiB is 137 KB per idle connection.
-pub const WS_READ_BUFFER: usize = 2 * 1024;
 /// Messages waiting to be written to one client. Full: `bye slow_consumer`.
 pub const OUTBOX_MESSAGES: usize = 128;
 /// One write may take this long. Longer: the connection is dropped.

@@ -62,8 +62,8 @@ pub const ICE_VALIDATED_MAX: usize = 16;
 pub const DTLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 /// A flight of the handshake that nothing answers is sent again after this long, then after twice that, and so on: above most round trips,
 /// and far below the 1 s of RFC 6347, because a viewer is waiting.
-pub const DTLS_RETRANSMIT_FIRST: Duration = Duration::from_millis(250);
-/// How often that wait doubles: it ends at 4 s.
+pub const DTLS_RETRANSMIT_FIRST: Duration = Duration::from_millis(150);
+/// How often that wait doubles: it ends at 2.4 s.
 pub const DTLS_RETRANSMIT_DOUBLINGS: u32 = 4;
 /// Datagrams of one handshake; a clean one has 3 to 6. More: the handshake fails.
 pub const DTLS_HANDSHAKE_DATAGRAMS_MAX: usize = 64;

@@ -78,3 +78,32 @@ pub const RATE_CHANGE: (u32, Duration) = (30, Duration::from_secs(2));
 pub const RETRY_AFTER_MIN: Duration = Duration::from_secs(1);
 /// Addresses, people and mailboxes counted at once, 16 bytes each. Full: newcomers are refused until somebody's allowance is whole again.
 pub const RATE_KEYS_MAX: usize = 100_000;
+
+// ---- Friends and messages ----
+
+/// Friends of one person, with requests of both directions. More: `full`.
+pub const FRIENDS_MAX: u32 = 500;
+/// People that one person has blocked. More: `full`.
+pub const BLOCKS_MAX: u32 = 1000;
+/// People that one person follows. More: `full`.
+pub const FOLLOWS_MAX: u32 = 2000;
+/// People in one list of those whom somebody knows: the largest of the three above. More cannot be.
+pub const RELATED_LISTED_MAX: u32 = 2000;
+/// Characters that a search for people begins with: fewer find everybody, more than a name has find nobody. Others: refused.
+pub const PEOPLE_SEARCH_CHARS: (usize, usize) = (2, USER_NAME_MAX);
+/// People found at once. More: whoever looks types on.
+pub const PEOPLE_FOUND_MAX: u32 = 20;
+/// Characters of a private message. Longer: refused.
+pub const PRIVATE_TEXT_MAX: usize = 2000;
+/// Messages of one conversation that are kept. More: the oldest go.
+pub const PRIVATE_KEPT_MAX: u32 = 10_000;
+/// Messages of one answer, and conversations.
+pub const PRIVATE_PAGE_MAX: u32 = 50;
+pub const CONVERSATIONS_LISTED_MAX: u32 = 200;
+/// The largest nonce: integers up to here are exact in JavaScript.
+pub const NONCE_MAX: u64 = 1 << 53;
+/// Private messages, and what somebody has said in chats, in one person's export, the newest. More: left out.
+pub const MESSAGES_EXPORTED_MAX: u32 = 10_000;
+pub const RATE_SEARCH: (u32, Duration) = (20, Duration::from_secs(1));
+pub const RATE_PRIVATE_MESSAGE: (u32, Duration) = (20, Duration::from_secs(1));
+pub const RATE_FRIEND_REQUEST: (u32, Duration) = (20, Duration::from_secs(60));

@@ -86,9 +86,28 @@ pub const CHAT_RESYNCS_MAX: u32 = 3;
 pub const CHAT_RESYNC_WINDOW: Duration = Duration::from_secs(60);
 /// Chat texts waiting in one client's outbox beside its other messages. More: it reads the ring later, and others are not disturbed.
 pub const CHAT_OUTBOX_MAX: usize = 8;
-/// Events of one chat that the archive in memory keeps, and chats. More: the oldest go.
+/// Events of one chat that the archive in memory keeps, chats, and other things of a kind. More: the oldest go.
 pub const ARCHIVED_EVENTS_MAX: usize = 5000;
 pub const ARCHIVED_BROADCASTS_MAX: usize = 200;
+/// Events of one chat that the store keeps, the newest, however many its days of keeping would allow. More: the oldest go at the next upkeep.
+pub const CHAT_KEPT_MAX: u32 = 100_000;
+/// How often what is too old is removed from there.
+pub const CHATS_UPKEEP_INTERVAL: Duration = Duration::from_secs(3600);
+/// Events in one statement: six values each, of which SQLite takes 32,766.
+pub const CHAT_ROWS_PER_STATEMENT: usize = 500;
+/// What waits to be written into the archive: batches of events, snapshots, actions, reports. Full: what comes is lost to the archive and counted.
+pub const ARCHIVE_QUEUE: usize = 4096;
+/// The snapshot of a chat is written into the archive this long after the last one; at once when moderators have changed something.
+pub const ARCHIVE_SNAPSHOT_INTERVAL: Duration = Duration::from_secs(10);
+/// Characters of a note of a moderator, or of a report. Longer: refused.
+pub const CHAT_NOTE_MAX: usize = 200;
+/// Reports of one broadcast that nobody has resolved. More: not kept.
+pub const REPORTS_OPEN_MAX: u32 = 5000;
+/// Messages in one list of reports, and actions in one page of the audit log.
+pub const REPORTS_LISTED_MAX: u32 = 100;
+pub const ACTIONS_PAGE_MAX: u32 = 50;
+/// What a person is to the broadcaster is asked for again after this long, where it decides who may write.
+pub const STANDING_KEPT: Duration = Duration::from_secs(10);
 /// A chat without anybody on this node is closed here after this long.
 pub const CHAT_ROOM_KEPT: Duration = Duration::from_secs(30);
 
@@ -118,3 +137,16 @@ pub const FILTER_CAPITALS_PERCENT: usize = 70;
 pub const FILTER_SPLIT_WORD_FROM: usize = 6;
 /// Where only a part of what is put together is looked for, the halves have so many letters: others touch by chance.
 pub const FILTER_SPLIT_HALF: std::ops::RangeInclusive<usize> = 3..=4;
+
+// ---- Social plane: people ----
+
+/// Changes of who is online and where are told to other nodes this often.
+pub const PRESENCE_INTERVAL: Duration = Duration::from_millis(250);
+/// Who goes offline is told of after this long, so that a page that is loaded again is no coming and going.
+pub const PRESENCE_GRACE: Duration = Duration::from_secs(3);
+/// A node tells everything of its people at most this often, and asks another one for it as often.
+pub const PRESENCE_WHOLE_INTERVAL: Duration = Duration::from_secs(1);
+/// People in one message between nodes. More: in further ones.
+pub const PRESENCE_BATCH_MAX: usize = 1000;
+/// What waits for one connection: presence of friends, private messages. Full: the connection is closed as too slow.
+pub const PEOPLE_MAILBOX: usize = 256;

@@ -81,3 +81,10 @@ pub const LOADGEN_WINDOW: Duration = Duration::from_millis(500);
 pub const LOADGEN_SAMPLES_MAX: usize = 2_000_000;
 /// Between the last viewer's start and the measurement: time to join and to fall quiet.
 pub const LOADGEN_SETTLE: Duration = Duration::from_secs(3);
+
+/// Sockets of one crowd: what the ports and addresses of a loopback and the open files of a process allow.
+pub const CROWD_MAX: usize = 20_000;
+/// Sockets of a crowd that open at once.
+pub const CROWD_CONNECTING_MAX: usize = 64;
+/// Between two messages of one speaker of a crowd: what the chat lets a person say.
+pub const CROWD_SPEAKER_PAUSE: Duration = Duration::from_secs(2);

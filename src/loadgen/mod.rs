@@ -5,10 +5,13 @@
 //!                 └▶ viewer ─ reception, playback ─▶ tally ─▶ report
 //! both: signaling (WHIP, WHEP; janus) ─ sdp ─▶ link (ICE, DTLS, SRTP) ─ socket (with a bad network on request)
 //! ```
+//! Beside it `crowd`: open WebSockets by the thousand.
+//!
 //! Not a browser: it decodes nothing and decrypts one packet in fifty. Shares no protocol code with the server, so that it can find
 //! its mistakes. Invariant: nothing but this machine is contacted unless `--i-know` is given.
 
 mod clock;
+mod crowd;
 mod floor;
 mod janus;
 mod link;
@@ -27,6 +30,7 @@ mod timeline;
 mod viewer;
 mod villain;
 
+pub use crowd::{CrowdOptions, run as run_crowd};
 pub use load::run;
 pub use options::{LoadOptions, Publish, Speaks};
 pub use villain::Attack;

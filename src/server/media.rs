@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::sfu::group_cache::Unfit;
 use crate::sfu::resend::NotResent;
 use crate::sfu::stats::{DropReason, ReplayCause, TcpEnd, WorkerSnapshot};
-use crate::sfu::transport::dtls::{CertificateError, NodeCertificate};
+use crate::sfu::transport::certificate::{CertificateError, NodeCertificate};
 use crate::sfu::{self, SfuConfig, SfuEvents, SfuHandle, SfuShutdown, StartError};
 use crate::store::secret_file;
 use crate::telemetry::{

@@ -35,7 +35,7 @@ use crate::selftest::{self, Finding};
 use crate::signaling::ice_servers::{IceServers, TurnRest};
 use crate::signaling::protocol::IceServer;
 use crate::signaling::{self, Live, LiveParts, Settings};
-use crate::social::archive::{MemoryArchive, MemoryRelations};
+use crate::social::archive::kept::{StoreArchive, StoreRelations};
 use crate::social::bus::memory::MemoryBus;
 use crate::social::bus::redis::RedisBus;
 use crate::social::bus::{Bus, BusError};
@@ -133,7 +133,7 @@ impl Server {
         let settings = settings(&config, address, is_tls);
         let desk = account_settings(&config, &settings);
         let accounts = Accounts::start(store.clone(), tokens.clone(), desk, unix_ms()).await?;
-        let social = start_social(&config).await?;
+        let social = start_social(&config, &store).await?;
         let parts = LiveParts { sfu, events, tokens, accounts: accounts.clone(), store: store.clone(), social: social.clone(), settings };
         let live = Live::start(parts).await?;
 
@@ -154,6 +154,8 @@ impl Server {
         let (background, stop_background) = (TaskTracker::new(), CancellationToken::new());
         background.spawn(stop_background.clone().run_until_cancelled_owned(upkeep(metrics)));
         background.spawn(stop_background.clone().run_until_cancelled_owned(accounts_upkeep(accounts.clone())));
+        let chats = chats_upkeep(store.clone(), config.chat_kept_days);
+        background.spawn(stop_background.clone().run_until_cancelled_owned(chats));
         let parts = Parts { connections, stopping, background, stop_background, live, social, media, accounts, store };
         Ok(Self { address, is_tls, accepting, parts })
     }
@@ -230,14 +232,14 @@ pub fn database(url: Option<&str>, data_dir: &Path) -> Result<Database, ServerEr
 }
 
 /// On Redis where it is configured, else by itself.
-async fn start_social(config: &Config) -> Result<Social, BusError> {
+async fn start_social(config: &Config, store: &Store) -> Result<Social, BusError> {
     let urls: Vec<String> = config.redis.iter().map(|url| url.expose().to_owned()).collect();
     let bus: Arc<dyn Bus> = if urls.is_empty() { Arc::new(MemoryBus::default()) } else { Arc::new(RedisBus::connect(&urls).await?) };
     Ok(Social::start(SocialParts {
         bus,
         node: NodeId::random(&mut rand::rng()),
-        archive: Arc::new(MemoryArchive::default()),
-        relations: Arc::new(MemoryRelations::default()),
+        archive: Arc::new(StoreArchive(store.clone())),
+        relations: Arc::new(StoreRelations(store.clone())),
         encode: signaling::encode_chat,
     }))
 }
@@ -304,6 +306,21 @@ async fn accounts_upkeep(accounts: Accounts) {
         ticks.tick().await;
         if let Err(error) = accounts.upkeep(unix_ms()).await {
             tracing::warn!(%error, "what has expired could not be removed; another attempt follows");
+        }
+    }
+}
+
+/// Lets go of what was said too long ago.
+async fn chats_upkeep(store: Store, kept_days: u32) {
+    let kept_ms = u64::from(kept_days) * 24 * 3600 * 1000;
+    let mut ticks = tokio::time::interval(limits::CHATS_UPKEEP_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match store.forget_chats(unix_ms().saturating_sub(kept_ms), limits::CHAT_KEPT_MAX).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::info!(rows, "old chats are gone"),
+            Err(error) => tracing::warn!(%error, "old chats could not be removed; another attempt follows"),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::sfu::publisher::Publisher;
 use crate::sfu::resend::Resends;
 use crate::sfu::rtp::id::Ssrc;
 use crate::sfu::tap::TrackSlot;
-use crate::sfu::transport::dtls::DtlsServer;
+use crate::sfu::transport::dtls::DtlsAssociation;
 use crate::sfu::transport::ice::IceAgent;
 use crate::sfu::transport::srtp::{SrtcpOutbound, SrtpInbound};
 
@@ -23,7 +23,7 @@ pub struct Peer {
     pub broadcast: usize,
     pub permissions: Permissions,
     pub ice: IceAgent,
-    pub dtls: DtlsServer,
+    pub dtls: DtlsAssociation,
     pub inbound: Option<SrtpInbound>,
     pub rtcp_out: Option<SrtcpOutbound>,
     /// ICE and DTLS are up and the control plane knows.

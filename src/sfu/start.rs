@@ -16,7 +16,7 @@ use crate::sfu::handle::{SfuEvents, SfuHandle};
 use crate::sfu::pool::{Pool, WorkerSlot};
 use crate::sfu::stats::WorkerSnapshot;
 use crate::sfu::tcp::{self, TcpConnections};
-use crate::sfu::transport::dtls::NodeCertificate;
+use crate::sfu::transport::certificate::NodeCertificate;
 use crate::sfu::udp::{self, UdpSockets};
 use crate::sfu::worker::{self, Links, Sockets};
 

@@ -5,7 +5,8 @@ use super::protocol::{Intent, Tap};
 use super::refusal::Refusal;
 use super::rest::NewMarker;
 use super::session::{Command, Negotiated, Outcome, Session};
-use crate::social::Seat;
+use crate::ids::SessionId;
+use crate::social::{Link, Seat};
 
 /// What a connection follows.
 #[derive(Debug, Default)]
@@ -14,6 +15,17 @@ pub(crate) struct Followed {
     pub(crate) news: Option<News>,
     /// In its chat.
     pub(crate) seat: Option<Seat>,
+    /// Of a person with an account.
+    pub(crate) link: Option<Link>,
+}
+
+impl Followed {
+    /// Friends see what this session watches; a preview is not watching.
+    pub(crate) fn show_place(&self, live: &Live, session: SessionId) {
+        if let Some(link) = &self.link {
+            link.watch(live.watched_by(session));
+        }
+    }
 }
 
 /// Does what the session asked for.
@@ -25,14 +37,16 @@ pub(crate) async fn execute(live: &Live, session: &Session, followed: &mut Follo
             let result = live.identify(token.as_deref()).and_then(|claims| {
                 let claims = claims.unwrap_or_else(|| session.identity().clone());
                 let (joined, receiver) = live.join(session.id, &broadcast, &claims, join_as)?;
-                *followed = Followed { news: Some(receiver), seat: None };
+                (followed.news, followed.seat) = (Some(receiver), None);
+                followed.show_place(live, session.id);
                 Ok((joined, claims))
             });
             Some(Outcome::Joined { id, result })
         }
         Command::Leave { id } => {
-            *followed = Followed::default();
+            (followed.news, followed.seat) = (None, None);
             live.leave(session.id);
+            followed.show_place(live, session.id);
             done(id, Ok(()))
         }
         Command::AddPeer { id, broadcast, intent, sdp } => {
@@ -75,17 +89,18 @@ pub(crate) async fn execute(live: &Live, session: &Session, followed: &mut Follo
         Command::EnterChat { id, broadcast, role, since } => {
             // The seat before this one first, so that nobody sits twice.
             followed.seat = None;
-            let result = live.social().enter(broadcast, session.claims().sub, since).await.map_err(Refusal::from).map(|(seat, history)| {
-                followed.seat = Some(seat);
-                history
-            });
+            let result =
+                live.social().enter(broadcast, session.claims().sub, role, since).await.map_err(Refusal::from).map(|(seat, history)| {
+                    followed.seat = Some(seat);
+                    history
+                });
             Some(Outcome::EnteredChat { id, role, result })
         }
         Command::LeaveChat { id } => {
             followed.seat = None;
             done(id, Ok(()))
         }
-        Command::AskChat { id, author, ask } => match &followed.seat {
+        Command::AskChat { id, author, ask } => match &mut followed.seat {
             None => done(id, Err(Refusal::NotInChat)),
             Some(seat) => seat.ask(id, author, ask).await.err().and_then(|refusal| done(id, Err(refusal.into()))),
         },
@@ -96,6 +111,17 @@ pub(crate) async fn execute(live: &Live, session: &Session, followed: &mut Follo
                 done(id, Ok(()))
             }
         },
+        Command::WatchFriends { id } => {
+            let result = match &followed.link {
+                Some(link) => live.watch_friends(session.identity(), link).await,
+                None => Err(Refusal::AccountNeeded),
+            };
+            Some(Outcome::WatchesFriends { id, result })
+        }
+        Command::UnwatchFriends { id } => {
+            followed.link.iter().for_each(Link::look_away);
+            done(id, Ok(()))
+        }
         Command::React { taps, media_time_ms } => {
             if let Some(seat) = &followed.seat {
                 taps.into_iter().for_each(|Tap { kind, count }| seat.react(kind, count, media_time_ms));

@@ -68,8 +68,15 @@ fn client_messages() -> Vec<ClientMessage> {
         },
         ClientMessage::ChangeChat {
             id: 15,
-            change: ChatChange::Restrain { user: UserId::from_bits(9), restraint: Restraint::TimeOut { seconds: 600 } },
+            change: ChatChange::Restrain {
+                user: UserId::from_bits(9),
+                restraint: Restraint::TimeOut { seconds: 600 },
+                note: Some(text("again")),
+            },
         },
+        ClientMessage::ReportMessage { id: 16, message: SAID, reason: ReportReason::Abuse, note: Some(text("third time today")) },
+        ClientMessage::WatchFriends { id: 17 },
+        ClientMessage::UnwatchFriends { id: 18 },
         ClientMessage::React { taps: vec![Tap { kind: ReactionKind::Goal, count: 7 }], media_time_ms: Some(MEDIA_MS) },
     ]
 }
@@ -107,7 +114,7 @@ fn chat_frame() -> ChatFrame {
     ChatFrame {
         events: vec![
             ChatEvent::Said { message: chat_message() },
-            ChatEvent::Edited { message: SAID, text: text("what a save!") },
+            ChatEvent::Edited { message: SAID, text: text("what a save!"), author: Some(UserId::from_bits(9)) },
             ChatEvent::Deleted { message: SAID },
             ChatEvent::Pinned { message: None },
             ChatEvent::Modes { modes: ChatModes::default() },
@@ -117,6 +124,15 @@ fn chat_frame() -> ChatFrame {
         reactions: vec![ReactionCount { kind: ReactionKind::Goal, count: 70 }],
         viewers: Some(ViewerCount { count: 1230, peak: 1450 }),
     }
+}
+
+fn person() -> Person {
+    let relation = Some(crate::store::Relation::Friend);
+    Person { id: UserId::from_bits(9), name: text("Ann"), picture_version: 2, relation, follows: Some(true) }
+}
+
+fn watching() -> Watching {
+    Watching { broadcast: BroadcastId::from_bits(0x0fed_cba9_8765_4321), slug: text("cup-final"), title: text("Cup final") }
 }
 
 fn layer() -> LayerView {
@@ -195,6 +211,20 @@ fn server_messages() -> Vec<ServerMessage> {
         ServerMessage::Said { id: 14, message: SAID },
         ServerMessage::Chat { frame: chat_frame() },
         ServerMessage::ChatResync { history: chat_history() },
+        ServerMessage::FriendsOnline { id: 17, friends: vec![FriendOnline { user: UserId::from_bits(9), watching: Some(watching()) }] },
+        ServerMessage::Presence { user: UserId::from_bits(9), presence: Presence { online: true, watching: Some(watching()) } },
+        ServerMessage::FriendChanged { person: person() },
+        ServerMessage::PrivateMessage {
+            person: person(),
+            message: PrivateMessage {
+                number: 5,
+                from: UserId::from_bits(9),
+                to: UserId::from_bits(8),
+                text: text("goal!"),
+                sent_at_ms: 1_795_230_000_000,
+            },
+        },
+        ServerMessage::MessagesRead { user: UserId::from_bits(9), reader: UserId::from_bits(8), up_to: 5 },
         ServerMessage::Error {
             id: Some(4),
             error: ErrorView {

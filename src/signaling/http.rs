@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::Request;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -89,6 +90,17 @@ fn bearer_text(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
         return Err(Refusal::InvalidToken);
     }
     Ok(Some(token.trim()))
+}
+
+/// What the part of a URL behind the question mark says.
+///
+/// # Errors
+/// `InvalidValue`.
+pub(crate) fn read_query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Refusal> {
+    match query {
+        Ok(Query(read)) => Ok(read),
+        Err(_) => Err(Refusal::InvalidValue { field: "query", rule: "names with values, each once" }),
+    }
 }
 
 /// The media type of the body, lower case and without parameters.

@@ -1,125 +1,105 @@
-//! What waits to be written to one client: a bounded queue and the task that empties it.
+//! The way to one client: what waits to be written to it is bounded, and nothing waits for it for ever.
 //!
-//! Full means that the client does not read: the session says `bye slow_consumer` and the connection ends. Nothing here waits for a
-//! client longer than `limits::WRITE_TIMEOUT`.
+//! Full means that the client does not read: the session says `bye slow_consumer` and the connection ends. So does a connection that has taken
+//! nothing for `limits::WRITE_TIMEOUT` while something waited.
 
-use std::sync::Arc;
+use std::io;
+use std::time::Instant;
 
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes};
-use futures_util::{Sink, SinkExt};
-use metrics::counter;
-use tokio::sync::{Notify, mpsc, oneshot};
+use metrics::{Counter, counter};
 use tokio::time::timeout;
 
-use super::live::encode;
+use super::live::text_of;
 use super::protocol::{ByeReason, ServerMessage};
-use crate::limits::{FAREWELL_TIMEOUT, OUTBOX_MESSAGES, RECONNECT_AFTER_MS, WRITE_TIMEOUT};
+use crate::limits::{CHAT_OUTBOX_MAX, FAREWELL_TIMEOUT, RECONNECT_AFTER_MS, WRITE_TIMEOUT};
 use crate::telemetry::{SIGNALING_BYES, SIGNALING_MESSAGES_SENT};
+use crate::websocket::{Frame, Message, QueueFull, Socket, SocketError};
 
-/// The queue's entrance.
-#[derive(Debug)]
+/// One client's socket.
 pub(crate) struct Outbox {
-    queue: mpsc::Sender<Utf8Bytes>,
-    taken: Arc<Notify>,
-    farewell: oneshot::Sender<ByeReason>,
-}
-
-/// Why a message was not queued.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PushError {
-    /// The client reads too slowly.
-    Full,
-    /// The connection is broken.
-    Broken,
-}
-
-/// The queue's exit, for [`Writer::run`].
-#[derive(Debug)]
-pub(crate) struct Writer {
-    queue: mpsc::Receiver<Utf8Bytes>,
-    taken: Arc<Notify>,
-    farewell: oneshot::Receiver<ByeReason>,
-}
-
-/// Both ends of a new queue.
-pub(crate) fn open() -> (Outbox, Writer) {
-    let (queue, waiting) = mpsc::channel(OUTBOX_MESSAGES);
-    let (farewell, told) = oneshot::channel();
-    let taken = Arc::new(Notify::new());
-    (Outbox { queue, taken: Arc::clone(&taken), farewell }, Writer { queue: waiting, taken, farewell: told })
+    socket: Socket,
+    sent: Counter,
+    /// Bytes that had been written when something began to wait, and since when no more were.
+    standstill: Option<(u64, Instant)>,
 }
 
 impl Outbox {
-    pub(crate) fn send(&self, message: &ServerMessage) -> Result<(), PushError> {
-        self.push(encode(message))
+    pub(crate) fn new(socket: Socket) -> Self {
+        Self { socket, sent: counter!(SIGNALING_MESSAGES_SENT), standstill: None }
     }
 
-    /// A text that is encoded already.
-    pub(crate) fn push(&self, text: Utf8Bytes) -> Result<(), PushError> {
-        self.queue.try_send(text).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => PushError::Full,
-            mpsc::error::TrySendError::Closed(_) => PushError::Broken,
-        })
+    /// A message for this client alone.
+    ///
+    /// # Errors
+    /// The client reads too slowly.
+    pub(crate) fn send(&mut self, message: &ServerMessage) -> Result<(), QueueFull> {
+        self.push(&Frame::text(&text_of(message)))
     }
 
-    /// When at most so many messages wait. One caller at a time; cancelling loses nothing.
-    pub(crate) async fn drained_to(&self, most: usize) {
-        while self.queue.max_capacity() - self.queue.capacity() > most && !self.queue.is_closed() {
-            self.taken.notified().await;
+    /// A frame that others may get too.
+    ///
+    /// # Errors
+    /// As for [`Self::send`].
+    pub(crate) fn push(&mut self, frame: &Frame) -> Result<(), QueueFull> {
+        self.sent.increment(1);
+        self.socket.queue(frame)
+    }
+
+    /// Whether so little waits that what can wait elsewhere (the chat, in its ring) may be added.
+    pub(crate) fn has_room(&self) -> bool {
+        self.socket.waiting() <= CHAT_OUTBOX_MAX
+    }
+
+    /// The next message of the client; `None` when there is room again. What waits is written meanwhile.
+    ///
+    /// # Errors
+    /// The connection is broken, or the client breaks its rules.
+    pub(crate) async fn receive(&mut self) -> Result<Option<Message>, SocketError> {
+        self.socket.receive(CHAT_OUTBOX_MAX).await
+    }
+
+    /// Writes what can be written at once, and watches that it is.
+    ///
+    /// # Errors
+    /// The connection is broken, or has taken nothing for too long.
+    pub(crate) async fn write_now(&mut self, clock: impl FnOnce() -> Instant) -> io::Result<()> {
+        self.socket.write_now().await?;
+        if self.socket.waiting() == 0 {
+            self.standstill = None;
+            return Ok(());
         }
+        let (now, written) = (clock(), self.socket.written());
+        match self.standstill {
+            Some((before, since)) if before == written => {
+                if now >= since + WRITE_TIMEOUT {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+            }
+            _ => self.standstill = Some((written, now)),
+        }
+        Ok(())
+    }
+
+    /// When [`Self::write_now`] must be called again, whatever happens.
+    pub(crate) fn wake_at(&self) -> Option<Instant> {
+        self.standstill.map(|(_, since)| since + WRITE_TIMEOUT)
     }
 
     /// Last words, after what is queued already.
-    pub(crate) fn say_bye(self, reason: ByeReason) {
-        // A writer that is gone has nobody to say it to.
-        let _unheard = self.farewell.send(reason);
-    }
-}
-
-impl Writer {
-    /// Writes until the outbox is dropped, the client is gone, or `bye` is said.
-    pub(crate) async fn run(mut self, mut sink: impl Sink<Message> + Unpin) {
-        loop {
-            let text = tokio::select! {
-                biased;
-                reason = &mut self.farewell => {
-                    if let Ok(reason) = reason {
-                        self.part(sink, reason).await;
-                    }
-                    return;
-                }
-                text = self.queue.recv() => text,
-            };
-            let Some(text) = text else { return };
-            self.taken.notify_one();
-            counter!(SIGNALING_MESSAGES_SENT).increment(1);
-            tokio::select! {
-                written = timeout(WRITE_TIMEOUT, sink.send(Message::Text(text))) => {
-                    if !matches!(written, Ok(Ok(()))) {
-                        return;
-                    }
-                }
-                reason = &mut self.farewell => {
-                    if let Ok(reason) = reason {
-                        self.part(sink, reason).await;
-                    }
-                    return;
-                }
-            }
-        }
-    }
-
-    async fn part(&mut self, mut sink: impl Sink<Message> + Unpin, reason: ByeReason) {
+    pub(crate) async fn say_bye(self, reason: ByeReason) {
         counter!(SIGNALING_BYES, "reason" => reason_word(reason)).increment(1);
-        let part = async {
-            while let Ok(text) = self.queue.try_recv() {
-                sink.feed(Message::Text(text)).await?;
-            }
-            sink.feed(Message::Text(encode(&bye(reason)))).await?;
-            sink.send(Message::Close(Some(CloseFrame { code: close_code(reason), reason: bye_message(reason).into() }))).await
-        };
+        self.part(&[Frame::text(&text_of(&bye(reason))), Frame::close(close_code(reason), bye_message(reason))]).await;
+    }
+
+    /// Answers a close, or an offence, with this code.
+    pub(crate) async fn close(self, code: u16) {
+        self.part(&[Frame::close(code, "")]).await;
+    }
+
+    async fn part(mut self, frames: &[Frame]) {
+        frames.iter().for_each(|frame| self.socket.queue_last(frame));
         // Late or broken: the connection is dropped either way.
-        drop(timeout(FAREWELL_TIMEOUT, part).await);
+        drop(timeout(FAREWELL_TIMEOUT, self.socket.finish()).await);
     }
 }
 
@@ -164,54 +144,4 @@ fn bye(reason: ByeReason) -> ServerMessage {
         ByeReason::ProtocolError | ByeReason::Replaced => None,
     };
     ServerMessage::Bye { reason, message: bye_message(reason).to_owned(), reconnect_after_ms }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_full_queue_says_so_and_a_dropped_writer_is_a_broken_connection() {
-        let (outbox, writer) = open();
-        assert!((0..OUTBOX_MESSAGES).all(|_| outbox.push("x".into()).is_ok()));
-        assert_eq!(outbox.push("x".into()), Err(PushError::Full));
-        drop(writer);
-        assert_eq!(outbox.push("x".into()), Err(PushError::Broken));
-    }
-
-    #[tokio::test]
-    async fn who_waits_for_room_goes_on_when_the_client_has_read() {
-        let (outbox, writer) = open();
-        (0..10).for_each(|_| outbox.push("x".into()).unwrap());
-        let (sink, written) = futures_channel();
-        tokio::select! {
-            () = outbox.drained_to(4) => {}
-            () = writer.run(sink) => panic!("the writer goes on"),
-        }
-        assert!(written.lock().unwrap().len() >= 5);
-    }
-
-    #[tokio::test]
-    async fn bye_comes_after_what_was_queued_and_before_the_close() {
-        let (outbox, writer) = open();
-        let (sink, written) = futures_channel();
-        outbox.push("first".into()).unwrap();
-        outbox.say_bye(ByeReason::ShuttingDown);
-        writer.run(sink).await;
-        let written = written.lock().unwrap().clone();
-        assert!(matches!(&written[0], Message::Text(text) if text.as_str() == "first"));
-        assert!(matches!(&written[1], Message::Text(text) if text.contains("shutting_down")));
-        assert!(matches!(&written[2], Message::Close(Some(frame)) if frame.code == 1001));
-    }
-
-    type Written = Arc<std::sync::Mutex<Vec<Message>>>;
-
-    fn futures_channel() -> (impl Sink<Message, Error = std::convert::Infallible> + Unpin, Written) {
-        let written = Written::default();
-        let sink = futures_util::sink::unfold(written.clone(), |written, message| {
-            written.lock().unwrap().push(message);
-            std::future::ready(Ok(written))
-        });
-        (sink, written)
-    }
 }

@@ -5,6 +5,8 @@
 //! `web-client/src/protocol.ts` (generated), `tests/golden/signaling/` and `docs/protocol.md`, in the same commit.
 
 mod broadcast;
+mod media;
+mod people;
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -12,12 +14,15 @@ use ts_rs::TS;
 pub use self::broadcast::{
     BroadcastChanges, BroadcastView, ClockChange, LayerView, Marker, MarkerKind, MatchClock, Score, ScoreChange, Team, Teams,
 };
+pub use self::media::{IceServer, Intent, PeerState, PlaybackReport, QualityChoice, Slot, StatsView};
+pub use self::people::{FriendOnline, Presence, Watching};
 pub use crate::accounts::Grant;
 use crate::ids::{MarkerId, PeerId, SessionId, UserId};
 use crate::sfu::codec::{Codec, MediaKind};
 pub use crate::social::chat::{
-    Audience, ChatAuthor, ChatEvent, ChatHistory, ChatMessage, ChatModes, ChatRole, MessageId, ReplyTo, Restraint,
+    Audience, ChatAuthor, ChatEvent, ChatHistory, ChatMessage, ChatModes, ChatRole, MessageId, ReplyTo, ReportReason, Restraint,
 };
+pub use crate::social::people::{Person, PrivateMessage};
 pub use crate::social::presence::ViewerCount;
 pub use crate::social::reactions::{ReactionCount, ReactionKind};
 pub use crate::social::{ChatFrame, ChatView};
@@ -163,6 +168,21 @@ pub enum ClientMessage {
     },
     /// Changes something in the chat.
     ChangeChat { id: u32, change: ChatChange },
+    /// Puts a message before the moderators.
+    ReportMessage {
+        id: u32,
+        #[ts(type = "string")]
+        message: MessageId,
+        reason: ReportReason,
+        /// At most 200 characters.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        note: Option<String>,
+    },
+    /// Looks at friends: those who are online, and `presence` when that changes (needs an account).
+    WatchFriends { id: u32 },
+    /// Looks away.
+    UnwatchFriends { id: u32 },
     /// Throws reactions at the screen.
     React {
         taps: Vec<Tap>,
@@ -187,6 +207,10 @@ pub enum ChatChange {
     Delete {
         #[ts(type = "string")]
         message: MessageId,
+        /// For the audit log, at most 200 characters.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        note: Option<String>,
     },
     /// Moderators. Without a message nothing is pinned any more.
     Pin {
@@ -201,6 +225,10 @@ pub enum ChatChange {
         #[ts(type = "string")]
         user: UserId,
         restraint: Restraint,
+        /// For the audit log, at most 200 characters.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        note: Option<String>,
     },
     /// Moderators: the whole list of words that may not be said; `word*` is every word that begins so.
     Words { words: Vec<String> },
@@ -367,6 +395,37 @@ pub enum ServerMessage {
     ChatResync {
         history: ChatHistory,
     },
+    /// Answer to `watch_friends`: the friends who are online; the others are not.
+    FriendsOnline {
+        id: u32,
+        friends: Vec<FriendOnline>,
+    },
+    /// After `watch_friends`: a friend came, went, or watches something else.
+    Presence {
+        #[ts(type = "string")]
+        user: UserId,
+        presence: Presence,
+    },
+    /// What somebody is to this person has changed.
+    FriendChanged {
+        person: Person,
+    },
+    /// Written to this person, or by them elsewhere.
+    PrivateMessage {
+        /// The other one.
+        person: Person,
+        message: PrivateMessage,
+    },
+    /// Of a conversation, one of the two has read up to this number.
+    MessagesRead {
+        /// The other one.
+        #[ts(type = "string")]
+        user: UserId,
+        #[ts(type = "string")]
+        reader: UserId,
+        #[ts(type = "number")]
+        up_to: u64,
+    },
     /// A request failed, or (without `id`) the connection did something wrong.
     Error {
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -384,105 +443,12 @@ pub enum ServerMessage {
     },
 }
 
-/// What a media peer is for. The m-lines' directions say the rest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(rename_all = "snake_case")]
-pub enum Intent {
-    View,
-    Publish,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(tag = "mode", rename_all = "snake_case")]
-pub enum QualityChoice {
-    Auto,
-    /// At most this spatial layer (0 = smallest).
-    Layer {
-        spatial: u8,
-    },
-    AudioOnly,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum PeerState {
-    Connected,
-    Gone {
-        /// `removed`, `closed_by_peer`, `consent_expired`, `connect_timeout` or `dtls_failed`.
-        reason: String,
-    },
-}
-
-/// Which source fills a receiving m-line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-pub struct Slot {
-    pub mid: String,
-    pub kind: MediaKind,
-    /// `main` is the broadcast itself.
-    pub source: String,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct UserView {
     #[ts(type = "string")]
     pub id: UserId,
     pub name: String,
     pub guest: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-pub struct IceServer {
-    pub urls: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub username: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub credential: Option<String>,
-}
-
-/// What a client measured about its own playback.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
-pub struct PlaybackReport {
-    /// From the person's click (or page load) to the first frame on screen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub first_frame_ms: Option<f64>,
-    /// Server clock minus the media time on screen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub latency_ms: Option<f64>,
-    /// Since the last report.
-    #[serde(default)]
-    pub freezes: u32,
-    #[serde(default)]
-    pub frozen_ms: f64,
-    #[serde(default)]
-    pub frames_dropped: u32,
-}
-
-/// Server-side statistics of one peer.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
-pub struct StatsView {
-    /// Bits per second over the last second, media and retransmissions.
-    pub sent_bps: u32,
-    pub received_bps: u32,
-    /// 0..1 over the last reports.
-    pub loss_down: f32,
-    pub loss_up: f32,
-    pub retransmitted: f64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub rtt_ms: Option<f32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub estimate_bps: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub current_layer: Option<u8>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub target_layer: Option<u8>,
 }
 
 /// An error as clients see it, over WebSocket and (in the same words) as problem+json.
@@ -514,6 +480,8 @@ pub enum ErrorCode {
     WrongCredentials,
     SignInEnded,
     Forbidden,
+    /// Only friends can write to each other.
+    NotFriends,
     NotFound,
     Ended,
     Conflict,

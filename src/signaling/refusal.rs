@@ -9,6 +9,7 @@ use crate::accounts::{AccountError, TokenError};
 use crate::sfu::handle::SfuError;
 use crate::social::bus::BusError;
 use crate::social::chat::ChatRefusal;
+use crate::store::StoreError;
 
 /// A refusal; a variant per thing that the client does differently.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,6 +78,8 @@ pub enum Refusal {
     SignInEnded,
     #[error("this needs an account")]
     AccountNeeded,
+    #[error("only friends can write to each other")]
+    NotFriends,
     #[error("you have an account already")]
     AccountExists,
     #[error("another account has this name")]
@@ -131,6 +134,7 @@ impl Refusal {
             | Self::OperatorsOnly => ErrorCode::Forbidden,
             Self::WrongCredentials => ErrorCode::WrongCredentials,
             Self::SignInEnded => ErrorCode::SignInEnded,
+            Self::NotFriends => ErrorCode::NotFriends,
             Self::NameTaken => ErrorCode::NameTaken,
             Self::EmailTaken => ErrorCode::EmailTaken,
             Self::NotFound(_) => ErrorCode::NotFound,
@@ -172,6 +176,7 @@ impl Refusal {
             | Self::NotYours
             | Self::SignUpClosed
             | Self::AccountNeeded
+            | Self::NotFriends
             | Self::CrossSite
             | Self::OperatorsOnly => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
@@ -198,6 +203,7 @@ impl Refusal {
                 ChatRefusal::Empty
                 | ChatRefusal::TooLong
                 | ChatRefusal::TooManyMentions
+                | ChatRefusal::NoteTooLong
                 | ChatRefusal::EditedTooLate
                 | ChatRefusal::Filtered { .. },
             ) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -253,7 +259,11 @@ impl Refusal {
 
 const fn chat_code(refusal: ChatRefusal) -> ErrorCode {
     match refusal {
-        ChatRefusal::Empty | ChatRefusal::TooLong | ChatRefusal::TooManyMentions | ChatRefusal::EditedTooLate => ErrorCode::InvalidValue,
+        ChatRefusal::Empty
+        | ChatRefusal::TooLong
+        | ChatRefusal::TooManyMentions
+        | ChatRefusal::NoteTooLong
+        | ChatRefusal::EditedTooLate => ErrorCode::InvalidValue,
         ChatRefusal::Slow { .. } => ErrorCode::SlowDown,
         ChatRefusal::AccountsOnly | ChatRefusal::FollowersOnly | ChatRefusal::FriendsOnly | ChatRefusal::EmoteOnly => {
             ErrorCode::ChatRestricted
@@ -265,6 +275,13 @@ const fn chat_code(refusal: ChatRefusal) -> ErrorCode {
         ChatRefusal::NotYours | ChatRefusal::NotModerator | ChatRefusal::Protected => ErrorCode::Forbidden,
         ChatRefusal::Full => ErrorCode::Full,
         ChatRefusal::Unavailable => ErrorCode::Unavailable,
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store failed");
+        Self::StoreUnavailable
     }
 }
 

@@ -4,165 +4,27 @@
 //! carries out each [`Command`] and hands its [`Outcome`] back. Invariant: every request is answered exactly once, by its result or by
 //! an error with its id.
 
+mod exchange;
+
 use std::time::Instant;
 
+pub(crate) use self::exchange::{Action, Command, Negotiated, Outcome};
 use super::live::{JoinAs, Joined, Told};
 use super::now::Now;
 use super::protocol::{
-    BroadcastChanges, ByeReason, ChatAuthor, ChatChange, ChatHistory, ChatRole, ChatView, ClientMessage, Grant, Intent, MarkerKind,
-    MessageId, PeerState, PlaybackReport, QualityChoice, ReactionKind, ServerMessage, Slot, StatsView, Tap, UserView,
+    ByeReason, ChatAuthor, ChatChange, ChatRole, ClientMessage, Grant, Intent, PeerState, QualityChoice, ReactionKind, ServerMessage,
+    StatsView, UserView,
 };
 use super::rate::TokenBucket;
 use super::refusal::Refusal;
 use crate::accounts::Claims;
-use crate::ids::{BroadcastId, MarkerId, PeerId, SessionId};
+use crate::ids::{BroadcastId, PeerId, SessionId};
 use crate::limits::{
     CLIENT_MESSAGE_BURST, CLIENT_MESSAGE_INTERVAL, CLIENT_OFFENCE_FORGIVEN_AFTER, CLIENT_OFFENCES_MAX, MEDIA_TIME_FUTURE_MAX_MS,
     MEDIA_TIME_PAST_MAX_MS, PEERS_PER_SESSION_MAX, PING_TIMEOUT, REPORT_BURST, REPORT_INTERVAL, SDP_BYTES_MAX, STATS_INTERVAL,
 };
 use crate::sfu::handle::{LayerChoice, PeerStats, PublisherProblem, SfuEvent};
 use crate::social::chat::{Answer, Ask};
-
-/// What the shell must do, in order.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Action {
-    Send(ServerMessage),
-    Command(Command),
-    /// Count what the client measured.
-    Report(PlaybackReport),
-    /// Say `bye` and close the connection.
-    Bye(ByeReason),
-}
-
-/// What the rest of the control plane is asked to do for this session.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Command {
-    Join {
-        id: u32,
-        broadcast: String,
-        token: Option<String>,
-        join_as: JoinAs,
-    },
-    Leave {
-        id: u32,
-    },
-    AddPeer {
-        id: u32,
-        broadcast: BroadcastId,
-        intent: Intent,
-        sdp: String,
-    },
-    Renegotiate {
-        id: u32,
-        peer: PeerId,
-        sdp: String,
-    },
-    ClosePeer {
-        id: u32,
-        peer: PeerId,
-    },
-    /// A peer whose answer came too late; nobody waits for this.
-    DropPeer {
-        peer: PeerId,
-    },
-    ChooseLayer {
-        id: u32,
-        peer: PeerId,
-        choice: LayerChoice,
-    },
-    /// Nobody waits for this.
-    DrawnAt {
-        peer: PeerId,
-        mid: String,
-        height: u16,
-    },
-    ReadStats {
-        peer: PeerId,
-    },
-    Change {
-        id: u32,
-        broadcast: BroadcastId,
-        changes: BroadcastChanges,
-    },
-    Mark {
-        id: u32,
-        broadcast: BroadcastId,
-        kind: MarkerKind,
-        label: String,
-        media_time_ms: Option<f64>,
-    },
-    Unmark {
-        id: u32,
-        broadcast: BroadcastId,
-        marker: MarkerId,
-    },
-    End {
-        id: u32,
-        broadcast: BroadcastId,
-    },
-    EnterChat {
-        id: u32,
-        broadcast: BroadcastId,
-        role: Option<ChatRole>,
-        since: Option<MessageId>,
-    },
-    LeaveChat {
-        id: u32,
-    },
-    /// Answered later, by [`Session::handle_chat_answer`].
-    AskChat {
-        id: u32,
-        author: ChatAuthor,
-        ask: Ask,
-    },
-    ViewChat {
-        id: u32,
-        view: ChatView,
-    },
-    /// Nobody waits for this.
-    React {
-        taps: Vec<Tap>,
-        media_time_ms: Option<f64>,
-    },
-}
-
-/// An answer and what its receiving m-lines carry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Negotiated {
-    pub(crate) peer: PeerId,
-    pub(crate) sdp: String,
-    pub(crate) slots: Vec<Slot>,
-}
-
-/// What became of a [`Command`].
-#[expect(clippy::large_enum_variant, reason = "values live for one step and are never kept in numbers")]
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Outcome {
-    Joined {
-        id: u32,
-        result: Result<(Joined, Claims), Refusal>,
-    },
-    /// Of `AddPeer` and `Renegotiate`.
-    Answered {
-        id: u32,
-        intent: Option<Intent>,
-        result: Result<Negotiated, Refusal>,
-    },
-    /// Of every command without a result of its own.
-    Done {
-        id: u32,
-        result: Result<(), Refusal>,
-    },
-    Stats {
-        peer: PeerId,
-        result: Result<PeerStats, Refusal>,
-    },
-    EnteredChat {
-        id: u32,
-        role: Option<ChatRole>,
-        result: Result<ChatHistory, Refusal>,
-    },
-}
 
 #[derive(Debug)]
 struct Place {
@@ -341,14 +203,20 @@ impl Session {
                 let ask = match change {
                     ChatChange::View { view } => return Ok(vec![Action::Command(Command::ViewChat { id, view })]),
                     ChatChange::Edit { message, text } => Ask::Edit { message, text },
-                    ChatChange::Delete { message } => Ask::Delete { message },
+                    ChatChange::Delete { message, note } => Ask::Delete { message, note },
                     ChatChange::Pin { message } => Ask::Pin { message },
                     ChatChange::Modes { modes } => Ask::SetModes { modes },
-                    ChatChange::Restrain { user, restraint } => Ask::Restrain { user, restraint },
+                    ChatChange::Restrain { user, restraint, note } => Ask::Restrain { user, restraint, note },
                     ChatChange::Words { words } => Ask::SetWords { words },
                 };
                 Command::AskChat { id, author: self.demand_author()?, ask }
             }
+            ClientMessage::ReportMessage { id, message, reason, note } => {
+                Command::AskChat { id, author: self.demand_author()?, ask: Ask::Report { message, reason, note } }
+            }
+            ClientMessage::WatchFriends { id } if self.identity.is_account() => Command::WatchFriends { id },
+            ClientMessage::WatchFriends { .. } => return Err(Refusal::AccountNeeded),
+            ClientMessage::UnwatchFriends { id } => Command::UnwatchFriends { id },
             ClientMessage::React { taps, media_time_ms } => {
                 self.demand_author()?;
                 if taps.len() > ReactionKind::ALL.len() {
@@ -389,7 +257,9 @@ impl Session {
             Outcome::Stats { peer, result } => result.map(|stats| self.stats(now, peer, stats)).unwrap_or_default(),
             Outcome::Done { id, result: Ok(()) } => vec![Action::Send(ServerMessage::Done { id })],
             Outcome::EnteredChat { id, role, result: Ok(history) } => vec![Action::Send(ServerMessage::ChatEntered { id, history, role })],
+            Outcome::WatchesFriends { id, result: Ok(friends) } => vec![Action::Send(ServerMessage::FriendsOnline { id, friends })],
             Outcome::Joined { id, result: Err(refusal) }
+            | Outcome::WatchesFriends { id, result: Err(refusal) }
             | Outcome::EnteredChat { id, result: Err(refusal), .. }
             | Outcome::Answered { id, result: Err(refusal), .. }
             | Outcome::Done { id, result: Err(refusal) } => vec![Action::Send(error(Some(id), &refusal))],
@@ -584,6 +454,9 @@ const fn request_id(message: &ClientMessage) -> Option<u32> {
         | ClientMessage::EnterChat { id, .. }
         | ClientMessage::LeaveChat { id }
         | ClientMessage::Say { id, .. }
+        | ClientMessage::ReportMessage { id, .. }
+        | ClientMessage::WatchFriends { id }
+        | ClientMessage::UnwatchFriends { id }
         | ClientMessage::ChangeChat { id, .. } => Some(*id),
     }
 }

@@ -7,7 +7,7 @@ use crate::ids::UserId;
 use crate::limits::PING_INTERVAL;
 use crate::sfu::codec::MediaKind;
 use crate::sfu::handle::PeerGone;
-use crate::signaling::protocol::{BroadcastState, BroadcastView, ErrorCode, Visibility};
+use crate::signaling::protocol::{BroadcastState, BroadcastView, ErrorCode, MessageId, PlaybackReport, Slot, Tap, Visibility};
 
 const BROADCAST: BroadcastId = BroadcastId::from_bits(7);
 const SDP: &str = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:v\r\na=sendonly\r\n";
@@ -374,4 +374,16 @@ fn the_chat_answers_a_message_by_its_id_and_a_change_by_done() {
     assert!(
         matches!(slow, ServerMessage::Error { id: Some(9), error } if error.code == ErrorCode::SlowDown && error.retry_after_ms == Some(1200))
     );
+}
+
+#[test]
+fn friends_are_for_people_with_an_account() {
+    let mut talk = Talk::new();
+    let actions = talk.session.handle_message(talk.now, ClientMessage::WatchFriends { id: 3 });
+    assert_eq!(actions, [Action::Send(error(Some(3), &Refusal::AccountNeeded))]);
+    talk.session.identity.guest = false;
+    let actions = talk.session.handle_message(talk.now, ClientMessage::WatchFriends { id: 4 });
+    assert_eq!(actions, [Action::Command(Command::WatchFriends { id: 4 })]);
+    let actions = talk.session.handle_outcome(talk.now, Outcome::WatchesFriends { id: 4, result: Ok(Vec::new()) });
+    assert_eq!(actions, [Action::Send(ServerMessage::FriendsOnline { id: 4, friends: Vec::new() })]);
 }

@@ -15,7 +15,7 @@ use crate::ids::{BroadcastId, NodeId, PeerId, UserId};
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::fake::{self, FakeSfu};
 use crate::sfu::handle::{LayerInfo, SfuEvent, TrackInfo};
-use crate::social::archive::{MemoryArchive, MemoryRelations};
+use crate::social::archive::kept::{StoreArchive, StoreRelations};
 use crate::social::bus::memory::MemoryBus;
 use crate::social::{Social, SocialParts};
 use crate::store::Store;
@@ -80,8 +80,8 @@ impl Node {
         let social = Social::start(SocialParts {
             bus: Arc::new(MemoryBus::default()),
             node: NodeId::from_bits(1),
-            archive: Arc::new(MemoryArchive::default()),
-            relations: Arc::new(MemoryRelations::default()),
+            archive: Arc::new(StoreArchive(store.clone())),
+            relations: Arc::new(StoreRelations(store.clone())),
             encode: super::encode_chat,
         });
         let parts = LiveParts { sfu: handle, events, tokens, accounts, store, social, settings };

@@ -5,9 +5,10 @@ use ts_rs::TS;
 
 use super::protocol::*;
 use super::rest::accounts::*;
+use super::rest::people::*;
 use super::rest::{BroadcastList, CreatedBroadcast, Me, NewBroadcast, NewMarker, Problem};
 use crate::sfu::codec::{Codec, MediaKind};
-use crate::store::Role;
+use crate::store::{ModeratorAction, Relation, Role};
 
 const HEAD: &str = "// Generated from src/signaling/{protocol,rest}.rs and src/social/; do not edit.\n\
     // Regenerate: UPDATE_GOLDEN=1 cargo test --lib signaling::typescript\n";
@@ -97,6 +98,32 @@ fn generate() -> String {
     declare::<AccountExport>(&mut out);
     declare::<ExportedPicture>(&mut out);
     declare::<ExportedBroadcast>(&mut out);
+    declare::<ExportedChatMessage>(&mut out);
+    declare::<Relation>(&mut out);
+    declare::<Presence>(&mut out);
+    declare::<Watching>(&mut out);
+    declare::<FriendOnline>(&mut out);
+    declare::<PrivateMessage>(&mut out);
+    declare::<PeopleList>(&mut out);
+    declare::<Friend>(&mut out);
+    declare::<FriendRequest>(&mut out);
+    declare::<FriendLists>(&mut out);
+    declare::<RelationNow>(&mut out);
+    declare::<Conversation>(&mut out);
+    declare::<ConversationList>(&mut out);
+    declare::<MessagePage>(&mut out);
+    declare::<NewPrivateMessage>(&mut out);
+    declare::<ReadMark>(&mut out);
+    declare::<Named>(&mut out);
+    declare::<ModeratorAction>(&mut out);
+    declare::<AuditEntry>(&mut out);
+    declare::<AuditPage>(&mut out);
+    declare::<ReportReason>(&mut out);
+    declare::<Report>(&mut out);
+    declare::<ReportedMessage>(&mut out);
+    declare::<ReportList>(&mut out);
+    declare::<ReportOutcome>(&mut out);
+    declare::<ReportResolution>(&mut out);
     out
 }
 

@@ -1,63 +1,79 @@
 //! `/v1/ws`: one connection. A dull loop that feeds a [`Session`] and does what it says; decides nothing but who gets the session next.
 
 use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
 
+use axum::body::Body;
 use axum::extract::State;
-use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code as rfc6455};
-use axum::response::Response;
-use futures_util::StreamExt;
-use futures_util::stream::SplitStream;
+use axum::http::Response;
 use metrics::{counter, gauge, histogram};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::oneshot;
+use tokio::time::{Sleep, sleep_until};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::commands::{Followed, execute};
 use super::hello::{Greeting, may_resume, read_hello};
 use super::live::{Live, Mail, Mailbox, News, Parked, encode, until};
 use super::now::Now;
-use super::outbox::{self, Outbox, PushError};
+use super::outbox::Outbox;
 use super::protocol::{BroadcastView, ByeReason, ChatFrame, ClientMessage, PROTOCOL_VERSION, PlaybackReport, ServerMessage};
 use super::refusal::Refusal;
 use super::session::{Action, Session, error};
 use crate::limits::{
-    CHAT_OUTBOX_MAX, CLIENT_MESSAGE_BYTES_MAX, HELLO_ATTEMPTS_MAX, HELLO_TIMEOUT, PING_INTERVAL, REPORTED_COUNT_MAX, REPORTED_MAX_MS,
-    RESUME_WINDOW, WS_READ_BUFFER,
+    CLIENT_MESSAGE_BYTES_MAX, HELLO_ATTEMPTS_MAX, HELLO_TIMEOUT, OUTBOX_MESSAGES, PING_INTERVAL, REPORTED_COUNT_MAX, REPORTED_MAX_MS,
+    RESUME_WINDOW,
 };
-use crate::social::{Seat, SeatNews};
+use crate::social::people::PersonNews;
+use crate::social::{Link, Seat, SeatNews};
 use crate::telemetry::{
     CLIENT_FIRST_FRAME, CLIENT_FRAMES_DROPPED, CLIENT_FREEZES, CLIENT_FROZEN, CLIENT_LATENCY, SIGNALING_CONNECTIONS,
     SIGNALING_MESSAGES_RECEIVED, SIGNALING_SESSIONS_RESUMED,
 };
+use crate::websocket::{Frame, Message, QueueFull, Socket, SocketError, Upgrade};
+
+/// Close codes of RFC 6455 section 7.4.1.
+const NORMAL: u16 = 1000;
+const GOING_AWAY: u16 = 1001;
 
 const SERVER: &str = concat!("courtside/", env!("CARGO_PKG_VERSION"));
 
 /// `GET /v1/ws`.
-pub(super) async fn upgrade(State(live): State<Live>, upgrade: WebSocketUpgrade) -> Response {
-    upgrade
-        .read_buffer_size(WS_READ_BUFFER)
-        // Every write is flushed at once, so a write buffer would only be memory.
-        .write_buffer_size(0)
-        .max_message_size(CLIENT_MESSAGE_BYTES_MAX)
-        .max_frame_size(CLIENT_MESSAGE_BYTES_MAX)
-        .on_upgrade(move |socket| serve(live, socket))
+pub(super) async fn upgrade(State(live): State<Live>, upgrade: Upgrade) -> Response<Body> {
+    upgrade.on_upgrade(CLIENT_MESSAGE_BYTES_MAX, OUTBOX_MESSAGES, move |socket| serve(live, socket))
 }
 
 /// How a connection ends.
 enum End {
     /// The client is gone, or cannot be written to.
     Broken,
-    /// The client closed and will not come back to this session.
-    Closed,
+    /// The client closed, with this code.
+    Closed(Option<u16>),
+    /// The client breaks the rules of WebSocket; the code says how.
+    Offends(u16),
     Bye(ByeReason),
     TakenOver(oneshot::Sender<Parked>),
 }
 
-impl From<PushError> for End {
-    fn from(error: PushError) -> Self {
+impl From<QueueFull> for End {
+    fn from(QueueFull: QueueFull) -> Self {
+        Self::Bye(ByeReason::SlowConsumer)
+    }
+}
+
+impl From<SocketError> for End {
+    fn from(error: SocketError) -> Self {
         match error {
-            PushError::Full => Self::Bye(ByeReason::SlowConsumer),
-            PushError::Broken => Self::Broken,
+            SocketError::Broken(_) => Self::Broken,
+            SocketError::Protocol(offence) => Self::Offends(offence.close_code()),
         }
+    }
+}
+
+impl From<io::Error> for End {
+    fn from(_: io::Error) -> Self {
+        Self::Broken
     }
 }
 
@@ -68,42 +84,51 @@ struct Connection {
     session: Session,
     mailbox: Mailbox,
     followed: Followed,
+    /// Both live as long as the connection: made anew for each step they cost more than a step does.
+    timer: Pin<Box<Sleep>>,
+    closing: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
-async fn serve(live: Live, socket: WebSocket) {
-    let (sink, mut stream) = socket.split();
-    let (outbox, writer) = outbox::open();
+async fn serve(live: Live, socket: Socket) {
     let conversations = live.conversations().clone();
-    let writing = conversations.spawn(writer.run(sink));
     // Tracked, because shutdown waits for conversations; they end by the closing token.
     let conversation = conversations.track_future(async {
-        match greet(&live, &mut stream, outbox).await {
-            Ok(connection) => connection.converse(&mut stream).await,
-            Err((outbox, End::Bye(reason))) => outbox.say_bye(reason),
-            Err((_, End::Broken | End::Closed | End::TakenOver(_))) => {}
+        // What is large and done with soon does not make the future of every connection larger.
+        match Box::pin(greet(&live, Outbox::new(socket))).await {
+            Ok(connection) => connection.converse().await,
+            Err(unwelcome) => match *unwelcome {
+                (outbox, End::Bye(reason)) => outbox.say_bye(reason).await,
+                (outbox, End::Closed(code)) => outbox.close(code.unwrap_or(NORMAL)).await,
+                (outbox, End::Offends(code)) => outbox.close(code).await,
+                (_, End::Broken | End::TakenOver(_)) => {}
+            },
         }
     });
     gauge!(SIGNALING_CONNECTIONS).increment(1.0);
     conversation.await;
     gauge!(SIGNALING_CONNECTIONS).decrement(1.0);
-    // The outbox is gone, so the writer is about to end.
-    drop(writing.await);
 }
 
+/// A connection that does not come to talk, and why.
+type Unwelcome = Box<(Outbox, End)>;
+
 /// Until a `hello` is in order.
-async fn greet(live: &Live, stream: &mut SplitStream<WebSocket>, outbox: Outbox) -> Result<Connection, (Outbox, End)> {
+async fn greet(live: &Live, mut outbox: Outbox) -> Result<Connection, Unwelcome> {
     let deadline = Now::read().after(HELLO_TIMEOUT).instant;
-    for _ in 0..HELLO_ATTEMPTS_MAX {
-        let frame = tokio::select! {
-            frame = stream.next() => frame,
-            () = until(Some(deadline)) => return Err((outbox, End::Bye(ByeReason::HelloTimeout))),
-            () = live.closing().cancelled() => return Err((outbox, End::Bye(ByeReason::ShuttingDown))),
+    let mut attempts = 0;
+    while attempts < HELLO_ATTEMPTS_MAX {
+        let message = tokio::select! {
+            message = outbox.receive() => message,
+            () = until(Some(deadline)) => return Err(Box::new((outbox, End::Bye(ByeReason::HelloTimeout)))),
+            () = live.closing().cancelled() => return Err(Box::new((outbox, End::Bye(ByeReason::ShuttingDown)))),
         };
-        let read = match frame {
-            Some(Ok(Message::Text(text))) => parse(&text).and_then(|message| read_hello(message, live.tokens(), Now::read().unix_s())),
-            Some(Ok(Message::Binary(_))) => Err(Refusal::MalformedMessage("messages are text frames".to_owned())),
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
-            Some(Ok(Message::Close(_)) | Err(_)) | None => return Err((outbox, End::Broken)),
+        attempts += 1;
+        let read = match message {
+            Ok(Some(Message::Text(text))) => parse(&text).and_then(|message| read_hello(message, live.tokens(), Now::read().unix_s())),
+            Ok(Some(Message::Binary)) => Err(Refusal::MalformedMessage("messages are text frames".to_owned())),
+            Ok(Some(Message::Ping(_) | Message::Pong) | None) => continue,
+            Ok(Some(Message::Close(code))) => return Err(Box::new((outbox, End::Closed(code)))),
+            Err(error) => return Err(Box::new((outbox, error.into()))),
         };
         let refusal = match read {
             Ok(greeting) => match open(live, greeting).await {
@@ -113,15 +138,15 @@ async fn greet(live: &Live, stream: &mut SplitStream<WebSocket>, outbox: Outbox)
             Err(refusal) => refusal,
         };
         if let Err(error) = outbox.send(&error(None, &refusal)) {
-            return Err((outbox, error.into()));
+            return Err(Box::new((outbox, error.into())));
         }
         match refusal {
-            Refusal::UnsupportedProtocol { .. } => return Err((outbox, End::Bye(ByeReason::ProtocolError))),
-            Refusal::ShuttingDown => return Err((outbox, End::Bye(ByeReason::ShuttingDown))),
+            Refusal::UnsupportedProtocol { .. } => return Err(Box::new((outbox, End::Bye(ByeReason::ProtocolError)))),
+            Refusal::ShuttingDown => return Err(Box::new((outbox, End::Bye(ByeReason::ShuttingDown)))),
             _ => {}
         }
     }
-    Err((outbox, End::Bye(ByeReason::ProtocolError)))
+    Err(Box::new((outbox, End::Bye(ByeReason::ProtocolError))))
 }
 
 struct Opened {
@@ -130,6 +155,7 @@ struct Opened {
     resume: String,
     is_resumed: bool,
     token: Option<String>,
+    link: Option<Link>,
 }
 
 /// The earlier session, or a new one.
@@ -141,7 +167,8 @@ async fn open(live: &Live, greeting: Greeting) -> Result<Opened, Refusal> {
         if may_resume(session.identity(), claims.as_ref()) {
             counter!(SIGNALING_SESSIONS_RESUMED).increment(1);
             tracing::debug!(session = %session.id, client, "session resumed");
-            return Ok(Opened { session, mailbox, resume, is_resumed: true, token: None });
+            let link = live.connect_person(session.identity()).await;
+            return Ok(Opened { session, mailbox, resume, is_resumed: true, token: None, link });
         }
         // Somebody else now sits at this browser: the earlier session goes back to wait for its owner.
         live.park_session(Parked { session, mailbox });
@@ -149,11 +176,12 @@ async fn open(live: &Live, greeting: Greeting) -> Result<Opened, Refusal> {
     let (identity, token) = live.identity(claims);
     let (id, mailbox, resume) = live.open_session()?;
     tracing::debug!(session = %id, user = %identity.sub, client, "session opened");
-    Ok(Opened { session: Session::new(Now::read(), id, identity), mailbox, resume, is_resumed: false, token })
+    let link = live.connect_person(&identity).await;
+    Ok(Opened { session: Session::new(Now::read(), id, identity), mailbox, resume, is_resumed: false, token, link })
 }
 
-fn welcome(live: &Live, outbox: Outbox, opened: Opened) -> Result<Connection, (Outbox, End)> {
-    let Opened { mut session, mailbox, resume, is_resumed, token } = opened;
+fn welcome(live: &Live, mut outbox: Outbox, opened: Opened) -> Result<Connection, Unwelcome> {
+    let Opened { mut session, mailbox, resume, is_resumed, token, link } = opened;
     let now = Now::read();
     let message = ServerMessage::Welcome {
         protocol: PROTOCOL_VERSION,
@@ -170,7 +198,7 @@ fn welcome(live: &Live, outbox: Outbox, opened: Opened) -> Result<Connection, (O
     };
     let mut messages = vec![message];
     // A seat in the chat is taken anew: the client says what it has seen.
-    let mut followed = Followed::default();
+    let mut followed = Followed { link, ..Followed::default() };
     if is_resumed {
         let (alive, view) = match session.broadcast().and_then(|broadcast| live.rejoin(session.id, broadcast)) {
             Some((receiver, view, alive)) => {
@@ -186,13 +214,20 @@ fn welcome(live: &Live, outbox: Outbox, opened: Opened) -> Result<Connection, (O
             Action::Command(_) | Action::Report(_) | Action::Bye(_) => None,
         }));
     }
-    let connection = Connection { live: live.clone(), outbox, session, mailbox, followed };
-    match messages.iter().try_for_each(|message| connection.outbox.send(message)) {
-        Ok(()) => Ok(connection),
+    followed.show_place(live, session.id);
+    match messages.iter().try_for_each(|message| outbox.send(message)) {
+        Ok(()) => Ok(Connection {
+            live: live.clone(),
+            outbox,
+            timer: Box::pin(sleep_until(session.wake_at().into())),
+            closing: Box::pin(live.closing().clone().cancelled_owned()),
+            session,
+            mailbox,
+            followed,
+        }),
         Err(error) => {
-            let Connection { live, outbox, session, mailbox, .. } = connection;
             live.park_session(Parked { session, mailbox });
-            Err((outbox, error.into()))
+            Err(Box::new((outbox, error.into())))
         }
     }
 }
@@ -205,42 +240,63 @@ fn present_state(view: BroadcastView) -> [ServerMessage; 3] {
 }
 
 impl Connection {
-    async fn converse(mut self, stream: &mut SplitStream<WebSocket>) {
+    async fn converse(mut self) {
         let end = loop {
-            if let Err(end) = self.step(stream).await {
+            // What was queued before is on its way while we wait; what cannot be written at once is written by the next step.
+            if let Err(error) = self.outbox.write_now(|| Now::read().instant).await {
+                break error.into();
+            }
+            if let Err(end) = self.step().await {
                 break end;
             }
         };
-        let Self { live, outbox, session, mailbox, followed } = self;
+        let Self { live, outbox, session, mailbox, followed, .. } = self;
         drop(followed);
         let session_id = session.id;
         let parked = Parked { session, mailbox };
         match end {
             End::Broken => live.park_session(parked),
-            End::Closed => live.end_session(session_id),
+            // The page is gone, and its media peers with it.
+            End::Closed(Some(code @ (NORMAL | GOING_AWAY))) => {
+                live.end_session(session_id);
+                outbox.close(code).await;
+            }
+            End::Closed(code) => {
+                live.park_session(parked);
+                outbox.close(code.unwrap_or(NORMAL)).await;
+            }
+            End::Offends(code) => {
+                live.park_session(parked);
+                outbox.close(code).await;
+            }
             End::Bye(ByeReason::ProtocolError) => {
                 live.end_session(session_id);
-                outbox.say_bye(ByeReason::ProtocolError);
+                outbox.say_bye(ByeReason::ProtocolError).await;
             }
             End::Bye(reason) => {
                 live.park_session(parked);
-                outbox.say_bye(reason);
+                outbox.say_bye(reason).await;
             }
             End::TakenOver(taker) => {
                 if let Err(parked) = taker.send(parked) {
                     live.park_session(parked);
                 }
-                outbox.say_bye(ByeReason::Replaced);
+                outbox.say_bye(ByeReason::Replaced).await;
             }
         }
     }
 
     /// Waits for one thing and handles it.
-    async fn step(&mut self, stream: &mut SplitStream<WebSocket>) -> Result<(), End> {
-        let wake_at = self.session.wake_at();
+    async fn step(&mut self) -> Result<(), End> {
+        let wake_at = self.outbox.wake_at().map_or(self.session.wake_at(), |at| at.min(self.session.wake_at()));
+        // A timer that is early costs one look; moving it at every step would cost more.
+        if self.timer.is_elapsed() || self.timer.deadline() > wake_at.into() {
+            self.timer.as_mut().reset(wake_at.into());
+        }
+        let has_room = self.outbox.has_room();
         tokio::select! {
-            frame = stream.next() => match frame {
-                Some(Ok(Message::Text(text))) => {
+            message = self.outbox.receive() => match message? {
+                Some(Message::Text(text)) => {
                     let actions = match parse(&text) {
                         Ok(message) => {
                             counter!(SIGNALING_MESSAGES_RECEIVED, "type" => word(&message)).increment(1);
@@ -250,22 +306,21 @@ impl Connection {
                     };
                     self.perform(actions).await
                 }
-                Some(Ok(Message::Binary(_))) => {
+                Some(Message::Binary) => {
                     let refusal = Refusal::MalformedMessage("messages are text frames".to_owned());
                     let actions = self.session.handle_malformed(Now::read(), &refusal);
                     self.perform(actions).await
                 }
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
-                // 1000 and 1001: the page is gone, and its media peers with it.
-                Some(Ok(Message::Close(Some(frame)))) if matches!(frame.code, rfc6455::NORMAL | rfc6455::AWAY) => Err(End::Closed),
-                Some(Ok(Message::Close(_)) | Err(_)) | None => Err(End::Broken),
+                // Answered already, or there is room again for what is chosen below.
+                Some(Message::Ping(_) | Message::Pong) | None => Ok(()),
+                Some(Message::Close(code)) => Err(End::Closed(code)),
             },
             mail = self.mailbox.recv() => match mail {
                 Some(Mail::Told(told)) => {
                     if self.live.take_overflow(self.session.id) {
                         return Err(End::Bye(ByeReason::SlowConsumer));
                     }
-                    let actions = self.session.handle_told(told);
+                    let actions = self.session.handle_told(*told);
                     self.perform(actions).await
                 }
                 Some(Mail::TakeOver(taker)) => Err(End::TakenOver(taker)),
@@ -273,24 +328,28 @@ impl Connection {
                 None => Err(End::Bye(ByeReason::ShuttingDown)),
             },
             news = next(&mut self.followed.news) => match news {
-                Ok(text) => Ok(self.outbox.push(text)?),
+                Ok(frame) => Ok(self.outbox.push(&frame)?),
                 Err(RecvError::Lagged(_)) => self.catch_up(),
                 Err(RecvError::Closed) => {
                     self.followed.news = None;
                     Ok(())
                 }
             },
-            chat = next_in_chat(&mut self.followed.seat, &self.outbox) => match chat {
-                SeatNews::Text(text) => Ok(self.outbox.push(text)?),
-                SeatNews::Answered { id, answer } => Ok(self.outbox.send(&Session::handle_chat_answer(id, answer))?),
-                SeatNews::Resync(history) => Ok(self.outbox.send(&ServerMessage::ChatResync { history: *history })?),
-                SeatNews::TooSlow => Err(End::Bye(ByeReason::SlowConsumer)),
+            social = next_of_social(&mut self.followed.seat, &mut self.followed.link, has_room) => match social {
+                SocialNews::Chat(SeatNews::Text(frame)) => Ok(self.outbox.push(&frame)?),
+                SocialNews::Chat(SeatNews::Answered { id, answer }) => Ok(self.outbox.send(&Session::handle_chat_answer(id, answer))?),
+                SocialNews::Chat(SeatNews::Resync(history)) => Ok(self.outbox.send(&ServerMessage::ChatResync { history: *history })?),
+                SocialNews::People(news) => match self.live.tell_of_people(news).await {
+                    Some(message) => Ok(self.outbox.send(&message)?),
+                    None => Err(End::Bye(ByeReason::SlowConsumer)),
+                },
+                SocialNews::Chat(SeatNews::TooSlow) => Err(End::Bye(ByeReason::SlowConsumer)),
             },
-            () = until(Some(wake_at)) => {
+            () = &mut self.timer => {
                 let actions = self.session.handle_timeout(Now::read());
                 self.perform(actions).await
             }
-            () = self.live.closing().cancelled() => Err(End::Bye(ByeReason::ShuttingDown)),
+            () = &mut self.closing => Err(End::Bye(ByeReason::ShuttingDown)),
         }
     }
 
@@ -302,7 +361,7 @@ impl Connection {
                 Action::Report(report) => count(&report),
                 Action::Bye(reason) => return Err(End::Bye(reason)),
                 Action::Command(command) => {
-                    if let Some(outcome) = execute(&self.live, &self.session, &mut self.followed, command).await {
+                    if let Some(outcome) = Box::pin(execute(&self.live, &self.session, &mut self.followed, command)).await {
                         actions.extend(self.session.handle_outcome(Now::read(), outcome));
                     }
                 }
@@ -311,35 +370,49 @@ impl Connection {
         Ok(())
     }
 
-    fn catch_up(&self) -> Result<(), End> {
+    fn catch_up(&mut self) -> Result<(), End> {
         let view = self.session.broadcast().and_then(|broadcast| self.live.snapshot(broadcast));
-        view.into_iter().flat_map(present_state).try_for_each(|message| self.outbox.send(&message))?;
-        Ok(())
+        Ok(view.into_iter().flat_map(present_state).try_for_each(|message| self.outbox.send(&message))?)
     }
 }
 
 /// The next announcement; never, while nothing is joined.
-async fn next(news: &mut Option<News>) -> Result<Utf8Bytes, RecvError> {
+async fn next(news: &mut Option<News>) -> Result<Frame, RecvError> {
     match news {
         Some(news) => news.recv().await,
         None => std::future::pending().await,
     }
 }
 
-/// The next thing in the chat, once the client has read most of what it was sent: who reads slowly lags behind in the shared ring, not in a
-/// queue of their own. Never, while there is no seat.
-async fn next_in_chat(seat: &mut Option<Seat>, outbox: &Outbox) -> SeatNews {
-    match seat {
-        Some(seat) => {
-            outbox.drained_to(CHAT_OUTBOX_MAX).await;
-            seat.next().await
+/// What comes from the social plane.
+enum SocialNews {
+    Chat(SeatNews),
+    People(PersonNews),
+}
+
+/// The next thing in the chat or about people, once the client has read most of what it was sent: who reads slowly lags behind in the shared
+/// ring, not in a queue of their own. Never, while there is no room, or neither seat nor link.
+async fn next_of_social(seat: &mut Option<Seat>, link: &mut Option<Link>, has_room: bool) -> SocialNews {
+    let chat = async {
+        match seat.as_mut().filter(|_| has_room) {
+            Some(seat) => seat.next().await,
+            None => std::future::pending().await,
         }
-        None => std::future::pending().await,
+    };
+    let people = async {
+        match link.as_mut().filter(|_| has_room) {
+            Some(link) => link.next().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        news = chat => SocialNews::Chat(news),
+        news = people => SocialNews::People(news),
     }
 }
 
 /// A frame of the chat as clients read it.
-pub(super) fn encode_chat(frame: &ChatFrame) -> Utf8Bytes {
+pub(super) fn encode_chat(frame: &ChatFrame) -> Frame {
     encode(&ServerMessage::Chat { frame: frame.clone() })
 }
 
@@ -363,7 +436,7 @@ fn unknown_type(text: &str) -> Option<String> {
 }
 
 /// Every `type` of [`ClientMessage`]; a test holds it to the golden files.
-pub(super) const CLIENT_MESSAGE_TYPES: [&str; 20] = [
+pub(super) const CLIENT_MESSAGE_TYPES: [&str; 23] = [
     "hello",
     "ping",
     "join",
@@ -383,6 +456,9 @@ pub(super) const CLIENT_MESSAGE_TYPES: [&str; 20] = [
     "leave_chat",
     "say",
     "change_chat",
+    "report_message",
+    "watch_friends",
+    "unwatch_friends",
     "react",
 ];
 
@@ -408,6 +484,9 @@ const fn word(message: &ClientMessage) -> &'static str {
         ClientMessage::LeaveChat { .. } => "leave_chat",
         ClientMessage::Say { .. } => "say",
         ClientMessage::ChangeChat { .. } => "change_chat",
+        ClientMessage::ReportMessage { .. } => "report_message",
+        ClientMessage::WatchFriends { .. } => "watch_friends",
+        ClientMessage::UnwatchFriends { .. } => "unwatch_friends",
         ClientMessage::React { .. } => "react",
     }
 }

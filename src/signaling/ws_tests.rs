@@ -350,3 +350,130 @@ async fn where_viewing_is_closed_chat_needs_its_grant() {
     assert_eq!(reader.hear("done").await["id"], 4);
     served.stop().await;
 }
+
+/// Somebody with an account, with their id and access token.
+async fn signed_up(node: &Node, name: &str) -> (String, String) {
+    let body = json!({ "name": name, "email": format!("{name}@example.org"), "password": "correct horse" });
+    let headers = [("x-courtside", "1"), ("content-type", "application/json")];
+    let made = node.ask(axum::http::Method::POST, "/api/v1/auth/sign-up", &headers, body.to_string()).await.json();
+    (made["account"]["id"].as_str().unwrap().to_owned(), made["token"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn friends_see_each_other_watch_and_hear_what_they_write_on_every_tab() {
+    let served = Served::start().await;
+    let node = &served.node;
+    let ((ann, anns_token), (ben, bens_token)) = (signed_up(node, "Ann").await, signed_up(node, "Ben").await);
+    let ask = async |method, path: String, token: &str, body| node.ask_json(method, &path, Some(token), body).await;
+    let put = axum::http::Method::PUT;
+    let (mut anns, _) = served.greeted(Some(&anns_token)).await;
+    let (mut bens, _) = served.greeted(Some(&bens_token)).await;
+    let (mut bens_second, _) = served.greeted(Some(&bens_token)).await;
+    ask(put.clone(), format!("/api/v1/me/friends/{ben}"), &anns_token, Value::Null).await;
+    let asked = bens.hear("friend_changed").await;
+    assert_eq!((asked["person"]["name"].clone(), asked["person"]["relation"].clone()), (json!("Ann"), json!("incoming")));
+    anns.say(json!({ "type": "watch_friends", "id": 1 })).await;
+    assert_eq!(anns.hear("friends_online").await["friends"], json!([]), "not yet friends");
+    ask(put.clone(), format!("/api/v1/me/friends/{ann}"), &bens_token, Value::Null).await;
+    let presence = anns.hear("presence").await;
+    assert_eq!((presence["user"].clone(), presence["presence"].clone()), (json!(ben), json!({ "online": true })));
+
+    for (slug, visibility) in [("open", "public"), ("closed", "unlisted")] {
+        let new = json!({ "slug": slug, "title": "Derby", "visibility": visibility });
+        node.ask_json(axum::http::Method::POST, "/api/v1/broadcasts", None, new).await;
+    }
+    bens.say(json!({ "type": "join", "id": 1, "broadcast": "open" })).await;
+    let watching = anns.hear("presence").await["presence"]["watching"].clone();
+    assert_eq!((watching["slug"].clone(), watching["title"].clone()), (json!("open"), json!("Derby")));
+    bens.say(json!({ "type": "join", "id": 2, "broadcast": "closed" })).await;
+    assert_eq!(anns.hear("presence").await["presence"], json!({ "online": true }), "an unlisted one is its link's secret");
+    bens.say(json!({ "type": "join", "id": 3, "broadcast": "open" })).await;
+    assert!(anns.hear("presence").await["presence"]["watching"].is_object());
+    ask(axum::http::Method::PATCH, "/api/v1/me/account".to_owned(), &bens_token, json!({ "hide_watching": true })).await;
+    assert_eq!(anns.hear("presence").await["presence"], json!({ "online": true }));
+
+    let path = format!("/api/v1/me/messages/{ben}");
+    let written = ask(axum::http::Method::POST, path.clone(), &anns_token, json!({ "nonce": 1, "text": "coming over?" })).await;
+    assert_eq!(written.status, axum::http::StatusCode::CREATED);
+    for tab in [&mut bens, &mut bens_second, &mut anns] {
+        let heard = tab.hear("private_message").await;
+        assert_eq!((heard["message"]["text"].clone(), heard["message"]["number"].clone()), (json!("coming over?"), json!(1)));
+    }
+    let again = ask(axum::http::Method::POST, path, &anns_token, json!({ "nonce": 1, "text": "coming over?" })).await;
+    assert_eq!((again.status, again.json()), (axum::http::StatusCode::OK, written.json()));
+    ask(put.clone(), format!("/api/v1/me/messages/{ann}/read"), &bens_token, json!({ "up_to": 1 })).await;
+    let read = anns.hear("messages_read").await;
+    assert_eq!((read["user"].clone(), read["reader"].clone(), read["up_to"].clone()), (json!(ben), json!(ben), json!(1)));
+
+    ask(put, format!("/api/v1/me/blocks/{ann}"), &bens_token, Value::Null).await;
+    let over = anns.hear("friend_changed").await;
+    assert_eq!(over["person"]["relation"], "none", "no more than that is told");
+    assert_eq!(bens_second.hear("friend_changed").await["person"]["relation"], "incoming");
+    let (mut stranger, _) = served.greeted(None).await;
+    stranger.say(json!({ "type": "watch_friends", "id": 9 })).await;
+    assert_eq!(stranger.hear("error").await["error"]["code"], "forbidden");
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_reported_is_put_before_moderators_and_what_they_do_is_in_the_audit_log() {
+    let served = Served::start().await;
+    let node = &served.node;
+    let (_, token) = signed_up(node, "Ann").await;
+    let made = node.ask_json(axum::http::Method::POST, "/api/v1/broadcasts", Some(&token), json!({ "slug": "derby" })).await;
+    assert_eq!(made.status, axum::http::StatusCode::CREATED);
+    let (mut owner, _) = served.greeted(Some(&token)).await;
+    let (mut guest, _) = served.greeted(None).await;
+    let mut user = Value::Null;
+    for client in [&mut owner, &mut guest] {
+        client.say(json!({ "type": "join", "id": 1, "broadcast": "derby" })).await;
+        client.hear("joined").await;
+        client.say(json!({ "type": "enter_chat", "id": 2 })).await;
+        client.hear("chat_entered").await;
+    }
+    guest.say(json!({ "type": "say", "id": 3, "nonce": 1, "text": "you know nothing" })).await;
+    let message = guest.hear("said").await["message"].clone();
+    let shown = owner.hear("chat").await;
+    for event in shown["frame"]["events"].as_array().into_iter().flatten().filter(|event| event["event"] == "said") {
+        user = event["message"]["author"]["id"].clone();
+    }
+    while user.is_null() {
+        user = owner.hear("chat").await["frame"]["events"][0]["message"]["author"]["id"].clone();
+    }
+    owner.say(json!({ "type": "report_message", "id": 4, "message": message, "reason": "abuse", "note": "rude" })).await;
+    owner.hear("done").await;
+    let ban = json!({ "change": "restrain", "user": user, "restraint": { "action": "ban" }, "note": "enough" });
+    owner.say(json!({ "type": "change_chat", "id": 5, "change": ban })).await;
+    owner.hear("done").await;
+    let get = async |path: &str, token| node.ask_json(axum::http::Method::GET, path, token, Value::Null).await;
+    let reports = loop {
+        let reports = get("/api/v1/broadcasts/derby/reports", Some(token.as_str())).await.json();
+        if reports["reports"].as_array().is_some_and(|list| !list.is_empty()) {
+            break reports;
+        }
+        tokio::task::yield_now().await;
+    };
+    let report = &reports["reports"][0];
+    assert_eq!((report["message"].clone(), report["text"].clone()), (message.clone(), json!("you know nothing")));
+    assert_eq!((report["reports"][0]["reason"].clone(), report["reports"][0]["note"].clone()), (json!("abuse"), json!("rude")));
+    assert_eq!(get("/api/v1/broadcasts/derby/reports", None).await.code(), "forbidden");
+    let path = format!("/api/v1/broadcasts/derby/reports/{}", message.as_str().unwrap());
+    let put = axum::http::Method::PUT;
+    let resolved = node.ask_json(put.clone(), &path, Some(&token), json!({ "outcome": "upheld", "note": "banned" })).await;
+    assert_eq!(resolved.status, axum::http::StatusCode::NO_CONTENT, "{resolved:?}");
+    assert_eq!(node.ask_json(put, &path, Some(&token), json!({ "outcome": "upheld" })).await.code(), "not_found");
+    let page = loop {
+        let page = get("/api/v1/broadcasts/derby/audit", Some(token.as_str())).await.json();
+        if page["actions"].as_array().is_some_and(|actions| actions.len() == 2) {
+            break page;
+        }
+        tokio::task::yield_now().await;
+    };
+    let [resolve, ban] = [&page["actions"][0], &page["actions"][1]];
+    assert_eq!((resolve["action"].clone(), resolve["note"].clone()), (json!("resolve"), json!("upheld: banned")));
+    assert_eq!((ban["action"].clone(), ban["note"].clone(), ban["by"]["name"].clone()), (json!("ban"), json!("enough"), json!("Ann")));
+    assert_eq!((ban["on"]["id"].clone(), ban["message"].clone()), (user, json!("you know nothing")));
+    let before = format!("/api/v1/broadcasts/derby/audit?before={}", resolve["id"].as_str().unwrap());
+    assert_eq!(get(&before, Some(token.as_str())).await.json()["actions"].as_array().unwrap().len(), 1);
+    served.stop().await;
+}

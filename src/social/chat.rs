@@ -9,6 +9,7 @@ use super::bus::LogId;
 use super::clock::UnixMs;
 use super::reactions::{ReactionCount, Taps};
 use crate::ids::{NodeId, UserId};
+pub use crate::store::ReportReason;
 
 /// The id of a message: `epoch-number`, rising in the order of the chat, never given twice.
 pub type MessageId = LogId;
@@ -104,6 +105,10 @@ pub enum ChatEvent {
         #[ts(type = "string")]
         message: MessageId,
         text: String,
+        /// Whose message it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional, type = "string")]
+        author: Option<UserId>,
     },
     Deleted {
         #[ts(type = "string")]
@@ -190,6 +195,8 @@ pub enum ChatRefusal {
     Protected,
     #[error("the list is full")]
     Full,
+    #[error("a note has at most {} characters", crate::limits::CHAT_NOTE_MAX)]
+    NoteTooLong,
     #[error("the chat does not answer just now")]
     Unavailable,
 }
@@ -222,11 +229,12 @@ impl std::fmt::Display for FilterRule {
 pub enum Ask {
     Say { nonce: u64, text: String, reply_to: Option<MessageId>, mentions: Vec<UserId>, media_time_ms: Option<f64> },
     Edit { message: MessageId, text: String },
-    Delete { message: MessageId },
+    Delete { message: MessageId, note: Option<String> },
     Pin { message: Option<MessageId> },
     SetModes { modes: ChatModes },
-    Restrain { user: UserId, restraint: Restraint },
+    Restrain { user: UserId, restraint: Restraint, note: Option<String> },
     SetWords { words: Vec<String> },
+    Report { message: MessageId, reason: ReportReason, note: Option<String> },
 }
 
 /// What is known of somebody beyond their role.

@@ -8,13 +8,14 @@ pub mod bus;
 pub mod chat;
 pub mod clock;
 pub mod moderation;
+pub mod people;
 mod plane;
 pub mod presence;
 pub mod reactions;
 mod room;
 
-pub use plane::{Seat, SeatNews, Social, SocialParts};
+pub use plane::{Link, Seat, SeatNews, Social, SocialParts};
 pub use room::edge::{ChatFrame, ChatView};
 
 /// A message as it is written to sockets: shared by all of them, not copied.
-pub type Text = axum::extract::ws::Utf8Bytes;
+pub type Text = crate::websocket::Frame;

@@ -15,6 +15,8 @@ macro_rules! on_each_database {
     };
 }
 
+pub(super) use on_each_database;
+
 on_each_database! {
     broadcasts_survive_a_restart_whole
     saving_again_replaces
@@ -36,7 +38,7 @@ on_each_database! {
     a_deleted_user_leaves_nothing
 }
 
-fn broadcast(bits: u64, slug: &str, state: BroadcastState) -> BroadcastRecord {
+pub(super) fn broadcast(bits: u64, slug: &str, state: BroadcastState) -> BroadcastRecord {
     BroadcastRecord {
         id: BroadcastId::from_bits(bits),
         slug: slug.to_owned(),
@@ -53,7 +55,7 @@ fn broadcast(bits: u64, slug: &str, state: BroadcastState) -> BroadcastRecord {
     }
 }
 
-fn account(bits: u64, name: &str, email: &str) -> AccountRecord {
+pub(super) fn account(bits: u64, name: &str, email: &str) -> AccountRecord {
     AccountRecord {
         user: UserRecord { id: UserId::from_bits(bits), name: name.to_owned(), roles: Vec::new(), created_at_ms: 77 },
         email: email.to_owned(),
@@ -61,6 +63,7 @@ fn account(bits: u64, name: &str, email: &str) -> AccountRecord {
         password: format!("$argon2id$of {bits}"),
         claimed_at_ms: None,
         picture_version: 0,
+        hide_watching: false,
     }
 }
 

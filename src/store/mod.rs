@@ -1,7 +1,8 @@
-//! What survives a restart: users, sign-ins, broadcasts, and small secret files.
+//! What survives a restart: users, sign-ins, who knows whom, broadcasts and their chats, and small secret files.
 //!
 //! ```text
-//! everybody above ─▶ Store ─▶ Broadcasts, Users, SignIns, StreamKeys (traits, groups.rs)
+//! everybody above ─▶ Store ─▶ Broadcasts, Users, SignIns, StreamKeys, Relationships,
+//!                                │ PrivateMessages, Chats, Moderation (traits, groups.rs)
 //!                                │ written once in the SQL that both speak: sql/
 //!                     sqlite.rs ─┴─ postgres.rs      connections, migrations
 //! ```
@@ -18,6 +19,8 @@ mod sql;
 mod sqlite;
 
 #[cfg(test)]
+mod conformance_people_tests;
+#[cfg(test)]
 mod conformance_tests;
 #[cfg(test)]
 pub(crate) mod test_support;
@@ -26,9 +29,10 @@ mod upgrade_tests;
 
 pub use backup::{backup, restore};
 pub use error::StoreError;
-pub use groups::{Broadcasts, Records, SignIns, StreamKeys, Users};
+pub use groups::{Broadcasts, Chats, Moderation, PrivateMessages, Records, Relationships, SignIns, StreamKeys, Users};
 pub use handle::{Database, Store};
 pub use records::{
-    AccountRecord, BroadcastRecord, BroadcastState, CodePurpose, CodeRecord, PictureRecord, Role, SignInRecord, StreamKeyRecord,
-    UserRecord, Visibility,
+    AccountRecord, ActionRecord, BroadcastRecord, BroadcastState, ChatEventRecord, ChatPlace, CodePurpose, CodeRecord, ConversationPage,
+    ConversationRecord, ModeratorAction, NamedUser, PersonRecord, PictureRecord, PrivateMessageRecord, Relation, ReportReason,
+    ReportRecord, Role, SignInRecord, StandingRecord, StreamKeyRecord, Ties, UserRecord, Visibility, Wish,
 };

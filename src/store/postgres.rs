@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use sqlx::Connection;
+use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 
 use super::sql::migrator;
@@ -9,9 +10,10 @@ use super::{Records, StoreError};
 use crate::limits::{STORE_CONNECT_TIMEOUT, STORE_CONNECTIONS, STORE_STATEMENT_TIMEOUT};
 
 /// Every migration there ever was, in order, with the numbers of those for SQLite. Never edit one that has been released.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "users and broadcasts", include_str!("migrations/postgres/0001_users_and_broadcasts.sql")),
     (2, "accounts", include_str!("migrations/postgres/0002_accounts.sql")),
+    (3, "people", include_str!("migrations/postgres/0003_people.sql")),
 ];
 
 /// A PostgreSQL database. `writer` and `readers` are one pool: the SQL that both databases share names the one it needs.
@@ -32,7 +34,7 @@ impl Postgres {
         // A migration of a large table may take its time; what people wait for may not.
         let connecting = tokio::time::timeout(STORE_CONNECT_TIMEOUT, PgConnection::connect_with(&options));
         let mut first = connecting.await.map_err(|_| failed(sqlx::Error::PoolTimedOut))?.map_err(failed)?;
-        let migrated = migrator(&MIGRATIONS).run(&mut first).await;
+        let migrated = migrations().run(&mut first).await;
         migrated.map_err(|source| StoreError::Migrate { database: database.clone(), source })?;
         first.close().await.map_err(failed)?;
         let options = options.options([("statement_timeout", STORE_STATEMENT_TIMEOUT.as_millis().to_string())]);
@@ -40,6 +42,10 @@ impl Postgres {
         let writer = pool.connect_with(options).await.map_err(failed)?;
         Ok(Self { readers: writer.clone(), writer })
     }
+}
+
+pub(super) fn migrations() -> Migrator {
+    migrator(&MIGRATIONS)
 }
 
 #[async_trait]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::ids::{BroadcastId, SignInId, UserId};
+use crate::ids::{ActionId, BroadcastId, SignInId, UserId};
 
 /// Life of a broadcast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
@@ -83,6 +83,8 @@ pub struct AccountRecord {
     pub claimed_at_ms: Option<u64>,
     /// Counts up with every picture; 0: there has never been one.
     pub picture_version: u32,
+    /// Friends are not shown what this person watches.
+    pub hide_watching: bool,
 }
 
 impl std::fmt::Debug for AccountRecord {
@@ -140,4 +142,172 @@ pub struct StreamKeyRecord {
     pub hash: Vec<u8>,
     pub created_at_ms: u64,
     pub used_at_ms: Option<u64>,
+}
+
+/// What somebody is to a person, as that person sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Relation {
+    None,
+    /// The person has asked them.
+    Outgoing,
+    /// They have asked the person.
+    Incoming,
+    Friend,
+    /// The person has blocked them.
+    Blocked,
+}
+
+/// Somebody with an account, as a certain person sees them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonRecord {
+    pub id: UserId,
+    pub name: String,
+    pub picture_version: u32,
+    /// What they are to that person; of a block only where blocks are asked for.
+    pub relation: Relation,
+    /// Since when `relation` is so; 0 while it is `None`.
+    pub since_ms: u64,
+    /// Whether that person follows them.
+    pub follows: bool,
+}
+
+/// Whom a person is close to, and who is hidden from them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ties {
+    pub friends: Vec<UserId>,
+    /// Those they have blocked and those who have blocked them.
+    pub hidden: Vec<UserId>,
+}
+
+/// What became of a wish for friendship.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// It waits for the other one's answer. `is_new`: it did not before.
+    Asked { is_new: bool },
+    /// They are friends. `is_new`: they were not before.
+    Friends { is_new: bool },
+    /// There is nobody with an account to be friends with, or one of the two has blocked the other.
+    Nobody,
+    /// One of the two has as many friends and requests as there may be.
+    Full,
+}
+
+/// What a person is to the owner of a broadcast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StandingRecord {
+    pub follows: bool,
+    pub is_friend: bool,
+}
+
+/// A private message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrivateMessageRecord {
+    /// From 1 in each conversation, without gaps.
+    pub number: u64,
+    pub from: UserId,
+    pub to: UserId,
+    /// Of the sender's choice, at most 2^53.
+    pub nonce: u64,
+    pub text: String,
+    pub sent_at_ms: u64,
+}
+
+/// A conversation as one of the two sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConversationRecord {
+    pub with: PersonRecord,
+    pub last: PrivateMessageRecord,
+    /// Messages of the other one that this one has not read.
+    pub unread: u32,
+}
+
+/// A stretch of a conversation, as one of the two sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ConversationPage {
+    /// Oldest first.
+    pub messages: Vec<PrivateMessageRecord>,
+    /// Whether there are earlier ones.
+    pub more: bool,
+    /// Up to which number this one has read ...
+    pub read_up_to: u64,
+    /// ... and the other one.
+    pub seen_up_to: u64,
+}
+
+/// Where something is in a chat: epoch and number.
+pub type ChatPlace = (u64, u64);
+
+/// One thing that happened in a chat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatEventRecord {
+    pub place: ChatPlace,
+    /// Who said it; guests too. Absent for changes.
+    pub author: Option<UserId>,
+    pub at_ms: u64,
+    /// The store does not look inside.
+    pub event_json: String,
+}
+
+/// A person as they were called when it happened; guests too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedUser {
+    pub id: UserId,
+    pub name: String,
+}
+
+/// What a moderator did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ModeratorAction {
+    Delete,
+    TimeOut,
+    Ban,
+    Lift,
+    Pin,
+    Unpin,
+    Modes,
+    Words,
+    Resolve,
+}
+
+/// What a moderator did, to whom, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActionRecord {
+    pub id: ActionId,
+    pub broadcast: BroadcastId,
+    pub at_ms: u64,
+    pub by: NamedUser,
+    pub action: ModeratorAction,
+    pub on: Option<NamedUser>,
+    /// The text that it was about.
+    pub message: Option<String>,
+    /// Of a time-out.
+    pub seconds: Option<u32>,
+    pub note: Option<String>,
+}
+
+/// Why somebody reports a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportReason {
+    Abuse,
+    Spam,
+    Spoiler,
+    Other,
+}
+
+/// A message that somebody has reported, as it was then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportRecord {
+    pub broadcast: BroadcastId,
+    /// Of the message.
+    pub place: ChatPlace,
+    pub author: NamedUser,
+    pub text: String,
+    pub sent_at_ms: u64,
+    pub by: NamedUser,
+    pub reason: ReportReason,
+    pub note: Option<String>,
+    pub at_ms: u64,
 }

@@ -14,9 +14,10 @@ use super::{Records, StoreError};
 use crate::limits::{STORE_BUSY_TIMEOUT, STORE_READERS};
 
 /// Every migration there ever was, in order. Never edit one that has been released.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "users and broadcasts", include_str!("migrations/sqlite/0001_users_and_broadcasts.sql")),
     (2, "accounts", include_str!("migrations/sqlite/0002_accounts.sql")),
+    (3, "people", include_str!("migrations/sqlite/0003_people.sql")),
 ];
 
 /// An open SQLite file.

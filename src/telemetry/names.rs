@@ -107,7 +107,7 @@ metric_names! {
         "Refresh tokens that came a second time; the device they belong to was signed out.";
     ACCOUNTS_PASSWORDS_REFUSED "courtside_accounts_passwords_refused_total" Counter, Count [] "Passwords not checked because too many were waiting.";
     ACCOUNTS_RATE_LIMITED "courtside_accounts_rate_limited_total" Counter, Count ["kind"]
-        "Requests refused for their rate: sign_up, sign_in, refresh, letter, code, confirmed, change.";
+        "Requests refused for their rate: sign_up, sign_in, refresh, letter, code, confirmed, change, search, private_message, friend_request.";
     ACCOUNTS_LETTERS "courtside_accounts_letters_total" Counter, Count ["result"] "Letters, by result: sent, logged, failed, dropped.";
     // Social plane
     SOCIAL_HOMES "courtside_social_homes" Gauge, Count [] "Broadcasts whose chat is ordered by this node.";
@@ -122,6 +122,11 @@ metric_names! {
     SOCIAL_GAPS "courtside_social_gaps_total" Counter, Count [] "Times that this node missed something of a chat and read the log.";
     SOCIAL_BUS_ERRORS "courtside_social_bus_errors_total" Counter, Count ["operation"]
         "Calls to the bus that failed: publish, append, read, save, lease, beat, nodes, malformed.";
+    SOCIAL_ARCHIVE_LOST "courtside_social_archive_lost_total" Counter, Count []
+        "Batches of events, snapshots, actions and reports of chats that could not be written into the archive.";
+    SOCIAL_ONLINE "courtside_social_people_online" Gauge, Count [] "People with an account who are connected to this node.";
+    SOCIAL_NOTES_LOST "courtside_social_notes_lost_total" Counter, Count []
+        "Things for one person that could not be told to other nodes, or were missed; clients find them by REST.";
     // What clients report about themselves
     CLIENT_FIRST_FRAME "courtside_client_first_frame_milliseconds" Histogram(Milliseconds), Milliseconds [] "From click to first frame, as clients report.";
     CLIENT_LATENCY "courtside_client_latency_milliseconds" Histogram(Milliseconds), Milliseconds [] "Server clock minus media time on screen, as clients report.";

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use courtside::limits;
 use courtside::sfu::codec::Codec;
 use courtside::sfu::group_cache::Unfit;
-use courtside::sfu::handle::{LayerChoice, SfuEvent};
+use courtside::sfu::handle::{LayerChoice, PeerGone, SfuEvent};
 use courtside::sfu::stats::ReplayCause;
 
 use crate::support::link::{Loss, Path};
@@ -57,6 +57,32 @@ fn fallbacks(sim: &Sim, why: Unfit) -> u64 {
 fn wish(sim: &mut Sim, viewer: Who) {
     let wish = sim.receiver(viewer).keyframe_wish();
     sim.say(viewer, &wish);
+}
+
+#[test]
+fn a_client_that_lets_the_server_begin_has_its_picture_sent_before_its_own_handshake_ends() {
+    for lossy in [false, true] {
+        for seed in 0..8 {
+            let mut sim = Sim::new(260 + seed, 1);
+            let broadcast = sim.broadcast();
+            let publisher = sim.publish(broadcast, groups_of(2, Codec::H264));
+            sim.run_ms(1000);
+            run_into_group(&mut sim, publisher, 400);
+            let path = if lossy { Path { loss: Loss::Bernoulli(0.1), ..Path::default() } } else { Path::default() };
+            let viewer = sim.view(broadcast, &Viewer { waits: true, up: path, down: path, ..everything(LayerChoice::Spatial(1)) });
+            sim.run_until(8_000, |sim| sim.receiver(viewer).decoder.frames.len() > 20);
+            let (first, connected) = (sim.seats[viewer].judge.first_video_at.expect("a picture"), sim.seats[viewer].client.connected_at);
+            assert!(lossy || first <= connected.expect("connected"), "seed {seed}: media left {:?} after", first - connected.unwrap());
+            // Neither the restart nor the settled handshake forgets who began.
+            sim.run_ms(1000);
+            sim.restart_ice(viewer);
+            sim.run_ms(1000);
+            sim.hang_up(viewer);
+            sim.run_ms(1000);
+            assert!(lossy || sim.seats[viewer].gone == Some(PeerGone::ClosedByPeer), "seed {seed}: {:?}", sim.seats[viewer].gone);
+            sim.finish();
+        }
+    }
 }
 
 #[test]

@@ -135,7 +135,8 @@ impl Swarm {
         let worker = rng.random_range(0..self.sim.engines.len()) as u8;
         let deaf_for = if rng.random_bool(0.3) { Duration::from_millis(rng.random_range(0..300)) } else { Duration::ZERO };
         let codecs = vec![Codec::Vp8, Codec::H264, Codec::Vp9, Codec::Av1];
-        let viewer = self.sim.view(broadcast, &Viewer { worker, reports, up, down, deaf_for, codecs, ..Viewer::default() });
+        let waits = self.sim.rng.random_bool(0.5);
+        let viewer = self.sim.view(broadcast, &Viewer { worker, reports, up, down, deaf_for, codecs, waits, ..Viewer::default() });
         self.viewers.push(viewer);
     }
 

@@ -77,6 +77,13 @@ mentions?: Array<string>,
  */
 media_time_ms?: number }
   | { "type": "change_chat", id: number, change: ChatChange }
+  | { "type": "report_message", id: number, message: string, reason: ReportReason,
+/**
+ * At most 200 characters.
+ */
+note?: string }
+  | { "type": "watch_friends", id: number }
+  | { "type": "unwatch_friends", id: number }
   | { "type": "react", taps: Array<Tap>,
 /**
  * The media time on the sender's screen.
@@ -139,6 +146,19 @@ role?: ChatRole }
   | { "type": "said", id: number, message: string }
   | { "type": "chat", frame: ChatFrame }
   | { "type": "chat_resync", history: ChatHistory }
+  | { "type": "friends_online", id: number, friends: Array<FriendOnline> }
+  | { "type": "presence", user: string, presence: Presence }
+  | { "type": "friend_changed", person: Person }
+  | { "type": "private_message",
+/**
+ * The other one.
+ */
+person: Person, message: PrivateMessage }
+  | { "type": "messages_read",
+/**
+ * The other one.
+ */
+user: string, reader: string, up_to: number }
   | { "type": "error", id?: number, error: ErrorView }
   | { "type": "bye", reason: ByeReason, message: string, reconnect_after_ms?: number };
 
@@ -310,10 +330,18 @@ loss_down: number, loss_up: number, retransmitted: number, rtt_ms?: number, esti
  * What somebody changes in the chat.
  */
 export type ChatChange = { "change": "edit", message: string, text: string }
-  | { "change": "delete", message: string }
+  | { "change": "delete", message: string,
+/**
+ * For the audit log, at most 200 characters.
+ */
+note?: string }
   | { "change": "pin", message?: string }
   | { "change": "modes", modes: ChatModes }
-  | { "change": "restrain", user: string, restraint: Restraint }
+  | { "change": "restrain", user: string, restraint: Restraint,
+/**
+ * For the audit log, at most 200 characters.
+ */
+note?: string }
   | { "change": "words", words: Array<string> }
   | { "change": "view", view: ChatView };
 
@@ -360,7 +388,11 @@ viewers?: ViewerCount };
  * One thing that happened in the chat, in the order of the ids.
  */
 export type ChatEvent = { "event": "said", message: ChatMessage }
-  | { "event": "edited", message: string, text: string }
+  | { "event": "edited", message: string, text: string,
+/**
+ * Whose message it is.
+ */
+author?: string }
   | { "event": "deleted", message: string }
   | { "event": "pinned", message?: ChatMessage }
   | { "event": "modes", modes: ChatModes }
@@ -472,7 +504,7 @@ retry_after_ms?: number };
 /**
  * Stable error codes. Adding one is compatible, changing one is not.
  */
-export type ErrorCode = "unsupported_protocol" | "unknown_message" | "malformed_message" | "hello_first" | "not_joined" | "invalid_token" | "token_expired" | "wrong_credentials" | "sign_in_ended" | "forbidden" | "not_found" | "ended" | "conflict" | "name_taken" | "email_taken" | "publisher_present" | "malformed_sdp" | "unacceptable_sdp" | "invalid_value" | "too_large" | "rate_limited" | "full" | "shutting_down" | "unavailable" | "internal" | "slow_down" | "timed_out" | "banned" | "chat_restricted" | "filtered";
+export type ErrorCode = "unsupported_protocol" | "unknown_message" | "malformed_message" | "hello_first" | "not_joined" | "invalid_token" | "token_expired" | "wrong_credentials" | "sign_in_ended" | "forbidden" | "not_friends" | "not_found" | "ended" | "conflict" | "name_taken" | "email_taken" | "publisher_present" | "malformed_sdp" | "unacceptable_sdp" | "invalid_value" | "too_large" | "rate_limited" | "full" | "shutting_down" | "unavailable" | "internal" | "slow_down" | "timed_out" | "banned" | "chat_restricted" | "filtered";
 
 export type ByeReason = "shutting_down" | "slow_consumer" | "hello_timeout" | "ping_timeout" | "protocol_error" | "replaced";
 
@@ -619,17 +651,29 @@ export type Account = { id: string, name: string, email: string, email_verified:
 /**
  * 0: there has never been a picture.
  */
-picture_version: number, created_at_ms: number };
+picture_version: number,
+/**
+ * Friends are not shown what this person watches.
+ */
+hide_watching: boolean, created_at_ms: number };
 
 /**
- * What everybody sees of a person.
+ * Somebody with an account, as others see them.
  */
-export type Person = { id: string, name: string, picture_version: number };
+export type Person = { id: string, name: string, picture_version: number,
+/**
+ * What they are to whoever is told; absent where that person has no account, or is the same one.
+ */
+relation?: Relation,
+/**
+ * Whether whoever is told follows them.
+ */
+follows?: boolean };
 
 /**
  * Body of `PATCH /api/v1/me/account`.
  */
-export type AccountChanges = { name?: string };
+export type AccountChanges = { name?: string, hide_watching?: boolean };
 
 /**
  * Body of `PUT /api/v1/me/account/email`.
@@ -693,7 +737,11 @@ export type Roles = { roles: Array<Role> };
 /**
  * Answer to `GET /api/v1/me/account/export`: everything that is kept of a person.
  */
-export type AccountExport = { account: Account, picture?: ExportedPicture, devices: Array<Device>, stream_key?: StreamKey, broadcasts: Array<ExportedBroadcast> };
+export type AccountExport = { account: Account, picture?: ExportedPicture, devices: Array<Device>, stream_key?: StreamKey, broadcasts: Array<ExportedBroadcast>,
+/**
+ * Friends, requests, and whom the person has blocked or follows; guests without a name.
+ */
+people: Array<Person>, private_messages: Array<PrivateMessage>, chat_messages: Array<ExportedChatMessage> };
 
 /**
  * A picture in an export.
@@ -704,3 +752,197 @@ export type ExportedPicture = { content_type: string, base64: string };
  * A broadcast in its owner's export.
  */
 export type ExportedBroadcast = { id: string, slug: string, title: string, created_at_ms: number, started_at_ms?: number, ended_at_ms?: number, viewers_peak: number };
+
+/**
+ * What a person said in a chat.
+ */
+export type ExportedChatMessage = { broadcast: string, at_ms: number, text: string };
+
+/**
+ * What somebody is to a person, as that person sees it.
+ */
+export type Relation = "none" | "outgoing" | "incoming" | "friend" | "blocked";
+
+/**
+ * Whether a friend is there, and where.
+ */
+export type Presence = { online: boolean,
+/**
+ * Absent also where they hide it, and where the broadcast is unlisted.
+ */
+watching?: Watching };
+
+/**
+ * The broadcast that somebody watches.
+ */
+export type Watching = { broadcast: string, slug: string, title: string };
+
+/**
+ * A friend who is online.
+ */
+export type FriendOnline = { user: string, watching?: Watching };
+
+/**
+ * A message from one person to another.
+ */
+export type PrivateMessage = { 
+/**
+ * From 1 in each conversation, rising.
+ */
+number: number, from: string, to: string, text: string,
+/**
+ * Wall clock, ms since the Unix epoch.
+ */
+sent_at_ms: number };
+
+/**
+ * Answer to `GET /api/v1/people` and `GET /api/v1/me/follows`.
+ */
+export type PeopleList = { people: Array<Person> };
+
+/**
+ * A friend.
+ */
+export type Friend = { person: Person, since_ms: number, presence: Presence };
+
+/**
+ * A request for friendship, of either side.
+ */
+export type FriendRequest = { person: Person, at_ms: number };
+
+/**
+ * Answer to `GET /api/v1/me/friends`, each list by name.
+ */
+export type FriendLists = { friends: Array<Friend>, incoming: Array<FriendRequest>, outgoing: Array<FriendRequest>, blocked: Array<Person> };
+
+/**
+ * Answer to `PUT /api/v1/me/friends/{user}`.
+ */
+export type RelationNow = { 
+/**
+ * `outgoing` or `friend`.
+ */
+relation: Relation };
+
+/**
+ * Two people who have written to each other, as one of them sees it.
+ */
+export type Conversation = { person: Person, last: PrivateMessage, unread: number };
+
+/**
+ * Answer to `GET /api/v1/me/messages`: the latest first.
+ */
+export type ConversationList = { conversations: Array<Conversation> };
+
+/**
+ * Answer to `GET /api/v1/me/messages/{user}`.
+ */
+export type MessagePage = { 
+/**
+ * Oldest first.
+ */
+messages: Array<PrivateMessage>,
+/**
+ * Whether there are earlier ones.
+ */
+more: boolean,
+/**
+ * The number up to which the asker has read ...
+ */
+read_up_to: number,
+/**
+ * ... and the other person.
+ */
+seen_up_to: number };
+
+/**
+ * Body of `POST /api/v1/me/messages/{user}`.
+ */
+export type NewPrivateMessage = { 
+/**
+ * Drawn by the client for this message, at most 2^53; the same one when it is sent again.
+ */
+nonce: number,
+/**
+ * 1 to 2000 characters.
+ */
+text: string };
+
+/**
+ * Body of `PUT /api/v1/me/messages/{user}/read`.
+ */
+export type ReadMark = { up_to: number };
+
+/**
+ * Somebody as they were called then; guests too.
+ */
+export type Named = { id: string,
+/**
+ * Empty where the account is gone.
+ */
+name: string };
+
+/**
+ * What a moderator did.
+ */
+export type ModeratorAction = "delete" | "time_out" | "ban" | "lift" | "pin" | "unpin" | "modes" | "words" | "resolve";
+
+/**
+ * What a moderator did.
+ */
+export type AuditEntry = { id: string, at_ms: number, by: Named, action: ModeratorAction, on?: Named,
+/**
+ * The text that it was about.
+ */
+message?: string,
+/**
+ * Of a time-out.
+ */
+seconds?: number, note?: string };
+
+/**
+ * Answer to `GET /api/v1/broadcasts/{broadcast}/audit`: the latest first.
+ */
+export type AuditPage = { actions: Array<AuditEntry>,
+/**
+ * Whether there are earlier ones.
+ */
+more: boolean };
+
+/**
+ * Why somebody reports a message.
+ */
+export type ReportReason = "abuse" | "spam" | "spoiler" | "other";
+
+/**
+ * What one person reported.
+ */
+export type Report = { by: Named, reason: ReportReason, note?: string, at_ms: number };
+
+/**
+ * A message that was reported, as it was then.
+ */
+export type ReportedMessage = { message: string, author: Named, text: string, sent_at_ms: number,
+/**
+ * The first one first.
+ */
+reports: Array<Report> };
+
+/**
+ * Answer to `GET /api/v1/broadcasts/{broadcast}/reports`: the first reported first.
+ */
+export type ReportList = { reports: Array<ReportedMessage> };
+
+/**
+ * What moderators think of a report.
+ */
+export type ReportOutcome = "dismissed" | "upheld";
+
+/**
+ * Body of `PUT /api/v1/broadcasts/{broadcast}/reports/{message}`.
+ */
+export type ReportResolution = { outcome: ReportOutcome,
+/**
+ * For the audit log, at most 200 characters.
+ */
+note?: string };

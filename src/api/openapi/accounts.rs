@@ -60,7 +60,7 @@ pub(super) fn paths() -> Value {
         "/api/v1/me/account": {
             "get": operation("The bearer's account.", None, &[("200", Some("Account")), ("401", None), ("403", None), ("503", None)]),
             "patch": limited(operation(
-                "Change the name. Tokens carry the new one after the next refresh.",
+                "Change the name (tokens carry the new one after the next refresh), or whether friends are shown what the person watches.",
                 Some("AccountChanges"),
                 &[("200", Some("Account")), ("401", None), ("403", None), ("409", None), ("413", None), ("415", None), ("422", None), ("503", None)],
             )),
@@ -126,7 +126,10 @@ pub(super) fn paths() -> Value {
         },
         "/api/v1/users/{user}": {
             "parameters": user,
-            "get": operation("What everybody sees of a person with an account.", None, &[("200", Some("Person")), ("404", None), ("503", None)])
+            "get": operation(
+                "What others see of a person with an account; for a bearer with one, what they are to each other.", None,
+                &[("200", Some("Person")), ("401", None), ("404", None), ("503", None)],
+            )
         },
         "/api/v1/users/{user}/picture": {
             "parameters": user,
@@ -169,7 +172,7 @@ pub(super) fn paths() -> Value {
 }
 
 /// Also answers 400 and 429, and says how much is left.
-fn limited(mut operation: Value) -> Value {
+pub(super) fn limited(mut operation: Value) -> Value {
     let header = |what: &str| json!({ "description": what, "schema": { "type": "integer" } });
     let mut refused = problem();
     refused["headers"] = json!({
@@ -227,14 +230,13 @@ pub(super) fn schemas() -> Value {
         "Account": all_of(
             json!({
                 "id": text, "name": text, "email": text, "email_verified": boolean, "roles": list_of(reference("Role")),
-                "picture_version": integer, "created_at_ms": number
+                "picture_version": integer, "hide_watching": boolean, "created_at_ms": number
             }),
-            &["id", "name", "email", "email_verified", "roles", "picture_version", "created_at_ms"],
+            &["id", "name", "email", "email_verified", "roles", "picture_version", "hide_watching", "created_at_ms"],
         ),
         "Role": { "type": "string", "enum": ["broadcaster", "operator"] },
         "Roles": all_of(json!({ "roles": list_of(reference("Role")) }), &["roles"]),
-        "Person": all_of(json!({ "id": text, "name": text, "picture_version": integer }), &["id", "name", "picture_version"]),
-        "AccountChanges": all_of(json!({ "name": text }), &[]),
+        "AccountChanges": all_of(json!({ "name": text, "hide_watching": boolean }), &[]),
         "NewEmail": all_of(json!({ "email": text, "password": text }), &["email", "password"]),
         "PasswordChange": all_of(json!({ "current": text, "new": password }), &["current", "new"]),
         "Confirmation": all_of(json!({ "password": text }), &["password"]),
@@ -251,10 +253,13 @@ pub(super) fn schemas() -> Value {
         "AccountExport": all_of(
             json!({
                 "account": reference("Account"), "picture": reference("ExportedPicture"), "devices": list_of(reference("Device")),
-                "stream_key": reference("StreamKey"), "broadcasts": list_of(reference("ExportedBroadcast"))
+                "stream_key": reference("StreamKey"), "broadcasts": list_of(reference("ExportedBroadcast")),
+                "people": list_of(reference("Person")), "private_messages": list_of(reference("PrivateMessage")),
+                "chat_messages": list_of(reference("ExportedChatMessage"))
             }),
-            &["account", "devices", "broadcasts"],
+            &["account", "devices", "broadcasts", "people", "private_messages", "chat_messages"],
         ),
+        "ExportedChatMessage": all_of(json!({ "broadcast": text, "at_ms": number, "text": text }), &["broadcast", "at_ms", "text"]),
         "ExportedPicture": all_of(json!({ "content_type": text, "base64": text }), &["content_type", "base64"]),
         "ExportedBroadcast": all_of(
             json!({

@@ -15,7 +15,7 @@ use crate::sfu::down_track::DownTrack;
 use crate::sfu::forward::{Egress, Wire};
 use crate::sfu::handle::{AddPeer, Command, IceRestarted, LayerChoice, PeerAnswer, PeerGone, PeerStats, Permissions, SfuError, SfuEvent};
 use crate::sfu::ladder::rank_of;
-use crate::sfu::negotiate::{AnswerPolicy, MediaRole, Negotiated, NegotiatedMedia, Offer, negotiate};
+use crate::sfu::negotiate::{AnswerPolicy, MediaRole, Negotiated, NegotiatedMedia, Offer, Setup, negotiate};
 use crate::sfu::peer::{DownRef, Peer};
 use crate::sfu::protection::Protection;
 use crate::sfu::publisher::{Publisher, UpMedia};
@@ -25,7 +25,7 @@ use crate::sfu::rtp::id::{Mid, Pt, Ssrc};
 use crate::sfu::selection::Target;
 use crate::sfu::stats::DropReason;
 use crate::sfu::tap::{Handover, TrackSlot};
-use crate::sfu::transport::dtls::DtlsServer;
+use crate::sfu::transport::dtls::{DtlsAssociation, DtlsRole};
 use crate::sfu::transport::ice::{IceAgent, IceCredentials};
 
 impl Engine {
@@ -113,7 +113,10 @@ impl Engine {
             id,
             broadcast,
             permissions: request.permissions,
-            dtls: DtlsServer::new(&self.config.certificate, offer.fingerprint.clone()),
+            dtls: match offer.dtls_role() {
+                DtlsRole::Passive => DtlsAssociation::passive(&self.config.certificate, offer.fingerprint.clone()),
+                DtlsRole::Active => DtlsAssociation::active(&self.config.certificate, offer.fingerprint.clone(), offer.srtp_profiles()),
+            },
             ice: IceAgent::new(now, local.clone(), offer.ice.clone()),
             inbound: None,
             rtcp_out: None,
@@ -151,6 +154,9 @@ impl Engine {
         let key = *self.by_peer.get(&id).ok_or(SfuError::UnknownPeer)?;
         let offer = Offer::parse(offer)?;
         let peer = &self.peers[key];
+        if offer.setup != Setup::ActPass && offer.dtls_role() != peer.dtls.role() {
+            return Err(SfuError::Unacceptable { reason: "the DTLS role cannot change within a peer".to_owned() });
+        }
         let restarts = peer.ice.remote() != &offer.ice;
         let local = if restarts { IceCredentials::random(&mut self.rng) } else { peer.ice.local().clone() };
         let (permissions, previous, version) = (peer.permissions, peer.media.clone(), peer.answers + 1);
@@ -184,6 +190,7 @@ impl Engine {
         let policy = AnswerPolicy {
             local,
             fingerprint: &fingerprint,
+            role: self.by_peer.get(&id).map_or_else(|| offer.dtls_role(), |key| self.peers[*key].dtls.role()),
             candidates: &self.config.candidates,
             permissions,
             down_slots_max: limits::DOWN_TRACKS_PER_PEER_MAX,

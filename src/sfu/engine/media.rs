@@ -25,7 +25,7 @@ impl Engine {
             match inbound.decrypt_rtcp(datagram) {
                 Ok(compound) => {
                     // Who uses the keys has seen the end of the handshake.
-                    peer.dtls.settle();
+                    peer.dtls.settle(now);
                     self.handle_rtcp(now, key, &compound, wire);
                 }
                 Err(_) => self.counters.drop(DropReason::Srtp),
@@ -42,7 +42,7 @@ impl Engine {
         let Ok(packet) = inbound.decrypt_rtp(datagram, header.header_len, header.ssrc.0, header.seq.0) else {
             return self.counters.drop(DropReason::Srtp);
         };
-        peer.dtls.settle();
+        peer.dtls.settle(now);
         let packet = packet.freeze();
         match publisher.handle_rtp(now, unix_ms, &packet, &header) {
             Ok(ingested) => self.handle_ingested(now, key, ingested),

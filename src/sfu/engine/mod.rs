@@ -42,7 +42,7 @@ use crate::sfu::peer::{Peer, PerSecond};
 use crate::sfu::stats::Counters;
 use crate::sfu::tap::Handover;
 use crate::sfu::transport::Remote;
-use crate::sfu::transport::dtls::NodeCertificate;
+use crate::sfu::transport::certificate::NodeCertificate;
 use crate::timeline::{MediaTime, NtpTime};
 
 /// What a worker's media plane is made with.

@@ -38,7 +38,11 @@ impl Engine {
         }
         let group = self.ticks % GROUPS;
         let due = self.peers.iter().filter(|(key, peer)| {
-            !peer.connected || peer.publisher.is_some() || peer.controller.needs_ticks() || *key as u64 % GROUPS == group
+            peer.dtls.in_handshake()
+                || !peer.connected
+                || peer.publisher.is_some()
+                || peer.controller.needs_ticks()
+                || *key as u64 % GROUPS == group
         });
         let due: Vec<usize> = due.map(|(key, _)| key).collect();
         for key in due {
@@ -56,9 +60,7 @@ impl Engine {
             self.counters.handshakes_failed += 1;
             return self.remove_peer(now, key, PeerGone::DtlsFailed, wire);
         }
-        if !self.peers[key].connected
-            && let Some(route) = self.route(key)
-        {
+        if let Some(route) = self.route(key) {
             self.drain_dtls(key, route, wire);
         }
         if let Some(event) = self.peers[key].ice.handle_timeout(now) {

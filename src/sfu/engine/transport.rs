@@ -79,6 +79,7 @@ impl Engine {
                 let moved = previous.is_some_and(|previous| previous != source);
                 self.counters.address_changes += u64::from(moved);
                 self.handle_nominated(now, key, route);
+                self.drain_dtls(key, route, wire);
                 if moved && was_silent {
                     self.refresh(now, key);
                 }

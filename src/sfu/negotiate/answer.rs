@@ -12,7 +12,7 @@ use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::handle::{Permissions, SfuError};
 use crate::sfu::rtp::extensions::{ExtensionKind, ExtensionMap};
 use crate::sfu::rtp::id::{Mid, Pt, Rid, Ssrc};
-use crate::sfu::transport::{Fingerprint, IceCredentials};
+use crate::sfu::transport::{DtlsRole, Fingerprint, IceCredentials};
 
 /// RTCP canonical name of everything we send: one, so that a client may synchronise any two of our streams.
 const CNAME: &str = "courtside";
@@ -22,6 +22,8 @@ const CNAME: &str = "courtside";
 pub struct AnswerPolicy<'a> {
     pub local: &'a IceCredentials,
     pub fingerprint: &'a Fingerprint,
+    /// Our side of DTLS: stays what it was in the first answer to a peer.
+    pub role: DtlsRole,
     /// Values of `a=candidate` with their name, e.g. `candidate:1 1 udp 2130706431 192.0.2.1 7000 typ host`.
     pub candidates: &'a [String],
     pub permissions: Permissions,
@@ -417,7 +419,7 @@ fn write_media(out: &mut Lines, policy: &AnswerPolicy<'_>, offered: &OfferedMedi
     line!(out, "a=ice-ufrag:{}", policy.local.ufrag);
     line!(out, "a=ice-pwd:{}", policy.local.pwd);
     line!(out, "a=fingerprint:{}", policy.fingerprint);
-    line!(out, "a=setup:passive");
+    line!(out, "a=setup:{}", if policy.role == DtlsRole::Active { "active" } else { "passive" });
     for candidate in policy.candidates {
         line!(out, "a={candidate}");
     }

@@ -33,6 +33,7 @@ fn answer(offer: &Offer, permissions: Permissions, previous: &[NegotiatedMedia])
     let policy = AnswerPolicy {
         local: &IceCredentials { ufrag: "ourufrag".to_owned(), pwd: "our+password+of+24+chars".to_owned() },
         fingerprint: &Fingerprint::of_certificate(b"certificate"),
+        role: offer.dtls_role(),
         candidates: &candidates,
         permissions,
         down_slots_max: 4,

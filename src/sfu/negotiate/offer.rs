@@ -12,14 +12,21 @@ use crate::limits::{SDP_ATTRIBUTES_MAX, SDP_BYTES_MAX, SDP_MEDIA_MAX};
 use crate::sfu::codec::MediaKind;
 use crate::sfu::handle::SfuError;
 use crate::sfu::rtp::id::{Mid, Pt, Rid, Ssrc};
-use crate::sfu::transport::{Fingerprint, IceCredentials};
+use crate::sfu::transport::{DtlsRole, Fingerprint, IceCredentials, SrtpProfile};
 
-/// DTLS role the client offers (RFC 5763 section 5). `passive` alone is refused: we are passive.
+/// DTLS role the client offers (RFC 5763 section 5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setup {
     ActPass,
     Active,
+    /// The client waits for our ClientHello.
+    Passive,
 }
+
+/// The attribute by which a client that is passive says which SRTP profiles it takes, by their names of RFC 7714 and RFC 5764. Ours alone: nothing in SDP
+/// says it, and a DTLS server follows its own order, which in Chromium puts the costly profile first.
+const SRTP_PROFILES: &str = "x-srtp-profiles";
+const GCM_NAME: &str = "SRTP_AEAD_AES_128_GCM";
 
 /// Direction from the client's point of view (RFC 8866 section 6.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,6 +162,8 @@ pub struct Offer {
     pub ice: IceCredentials,
     pub fingerprint: Fingerprint,
     pub setup: Setup,
+    /// The client says that it takes AES-GCM ([`SrtpProfile::AeadAes128Gcm`]).
+    pub takes_gcm: bool,
     /// Mids of the first BUNDLE group, in its order.
     pub bundle: Vec<Mid>,
     pub media: Vec<OfferedMedia>,
@@ -169,11 +178,28 @@ fn unacceptable(reason: impl Into<String>) -> SfuError {
 }
 
 impl Offer {
+    /// Our side of DTLS with a client that offers this: active only where it says that it is passive. Of one that would take either, nothing tells
+    /// which SRTP profile its DTLS prefers.
+    pub fn dtls_role(&self) -> DtlsRole {
+        match self.setup {
+            Setup::ActPass | Setup::Active => DtlsRole::Passive,
+            Setup::Passive => DtlsRole::Active,
+        }
+    }
+
+    /// The SRTP profiles to offer a client that is passive.
+    pub fn srtp_profiles(&self) -> Vec<SrtpProfile> {
+        match self.takes_gcm {
+            true => vec![SrtpProfile::AeadAes128Gcm],
+            false => vec![SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmSha1_80],
+        }
+    }
+
     /// Parses an offer.
     ///
     /// # Errors
     /// `MalformedOffer` when it is not SDP or breaks a rule of form or size, `Unacceptable` when it lacks what every peer of ours needs:
-    /// BUNDLE, rtcp-mux, DTLS with the client's readiness to be active.
+    /// BUNDLE, rtcp-mux, DTLS.
     pub fn parse(text: &str) -> Result<Self, SfuError> {
         if text.len() > SDP_BYTES_MAX {
             return Err(malformed(format!("it has {} bytes, more than {SDP_BYTES_MAX}", text.len())));
@@ -222,6 +248,7 @@ impl Offer {
             ice: ice_credentials(&session, carrier)?,
             fingerprint: fingerprint(&session, carrier)?,
             setup: setup(&session, carrier)?,
+            takes_gcm: attribute(&session, carrier, SRTP_PROFILES).is_some_and(|names| names.split(' ').any(|name| name == GCM_NAME)),
             bundle,
             media,
         })
@@ -281,7 +308,7 @@ fn setup(session: &SessionDescription, media: &MediaDescription) -> Result<Setup
     match attribute(session, media, "setup") {
         Some("actpass") => Ok(Setup::ActPass),
         Some("active") => Ok(Setup::Active),
-        Some("passive") => Err(unacceptable("this server is passive in DTLS, but the offer says setup:passive")),
+        Some("passive") => Ok(Setup::Passive),
         Some(other) => Err(malformed(format!("setup:{} is not known", printable(other)))),
         None => Err(malformed("setup is missing")),
     }

@@ -13,7 +13,7 @@ use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::handle::{Permissions, SfuError};
 use crate::sfu::rtp::extensions::ExtensionKind;
 use crate::sfu::rtp::id::{Mid, Pt, Ssrc};
-use crate::sfu::transport::{Fingerprint, IceCredentials};
+use crate::sfu::transport::{DtlsRole, Fingerprint, IceCredentials, SrtpProfile};
 
 const PUBLISHER: Permissions = Permissions { publish: true, view: false };
 const VIEWER: Permissions = Permissions { publish: false, view: true };
@@ -42,9 +42,11 @@ fn answer_with(text: &str, permissions: Permissions, previous: &[NegotiatedMedia
     let local = IceCredentials { ufrag: "ourufrag".into(), pwd: "our-password-of-24-chars".replace('-', "+") };
     let fingerprint = Fingerprint::of_certificate(b"certificate");
     let candidates = ["candidate:1 1 udp 2130706431 192.0.2.1 7000 typ host".to_owned()];
+    let offer = Offer::parse(text)?;
     let policy = AnswerPolicy {
         local: &local,
         fingerprint: &fingerprint,
+        role: offer.dtls_role(),
         candidates: &candidates,
         permissions,
         down_slots_max: 4,
@@ -53,7 +55,7 @@ fn answer_with(text: &str, permissions: Permissions, previous: &[NegotiatedMedia
         previous,
     };
     let mut next = first_ssrc;
-    negotiate(&Offer::parse(text)?, &policy, &mut || {
+    negotiate(&offer, &policy, &mut || {
         next += 1;
         Ssrc(next)
     })
@@ -281,7 +283,7 @@ fn offers_that_lack_what_every_peer_needs_are_refused_in_words() {
     let good = small_offer(&PAIR);
     assert!(answer(&good, VIEWER).is_ok());
     let without = |line: &str| good.lines().filter(|l| !l.starts_with(line)).collect::<Vec<_>>().join("\r\n") + "\r\n";
-    let cases: [(String, bool, &str); 14] = [
+    let cases: [(String, bool, &str); 13] = [
         (without("a=rtcp-mux"), true, "rtcp-mux"),
         (without("a=group"), true, "BUNDLE"),
         (without("a=fingerprint"), true, "fingerprint"),
@@ -290,7 +292,6 @@ fn offers_that_lack_what_every_peer_needs_are_refused_in_words() {
         (without("a=setup"), false, "setup"),
         (without("a=mid"), false, "mid"),
         (good[..good.find("m=").unwrap()].to_owned(), false, "m-line"),
-        (good.replace("actpass", "passive"), true, "setup:passive"),
         (good.replace("a=mid:1", "a=mid:0"), false, "used twice"),
         (good.replace("VP8", "H261").replace("opus", "PCMU"), true, "no codec in common"),
         (good.replace("sha-256", "sha-1"), false, "fingerprint"),
@@ -303,6 +304,24 @@ fn offers_that_lack_what_every_peer_needs_are_refused_in_words() {
         assert!(error.to_string().contains(word), "{word}: {error}");
     }
     assert!(answer(&good.replace("actpass", "active"), VIEWER).is_ok());
+}
+
+#[test]
+fn a_client_that_waits_is_opened_to_and_may_ask_for_gcm_alone() {
+    let good = small_offer(&PAIR);
+    let waits = good.replace("actpass", "passive");
+    let answered = answer(&waits, VIEWER).unwrap().sdp;
+    assert!(answered.contains("a=setup:active\r\n") && !answered.contains("a=setup:passive"));
+    assert!(answer(&good, VIEWER).unwrap().sdp.contains("a=setup:passive\r\n"));
+    let both = [SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmSha1_80];
+    for (names, profiles) in [
+        ("", &both[..]),
+        ("a=x-srtp-profiles:SRTP_AES128_CM_HMAC_SHA1_80\r\n", &both[..]),
+        ("a=x-srtp-profiles:SRTP_AES128_CM_HMAC_SHA1_80 SRTP_AEAD_AES_128_GCM\r\n", &both[..1]),
+    ] {
+        let offer = Offer::parse(&waits.replace("a=setup:passive\r\n", &format!("a=setup:passive\r\n{names}"))).unwrap();
+        assert_eq!((offer.dtls_role(), offer.srtp_profiles().as_slice()), (DtlsRole::Active, profiles));
+    }
 }
 
 #[test]

@@ -1,33 +1,32 @@
-//! The passive side of DTLS-SRTP for one peer (RFC 5763, RFC 5764): one `rtc-dtls` endpoint behind a placeholder address, and the node's
-//! certificate.
+//! DTLS-SRTP with one peer (RFC 5763, RFC 5764), on either side: one `rtc-dtls` endpoint behind a placeholder address.
 //!
 //! The address is a placeholder because the peer's real one may change in mid-handshake; the caller believes datagrams by ICE, not by
-//! DTLS. Invariant: `Connected` is reported once, and only after the client proved to hold the key of the certificate whose fingerprint
+//! DTLS. Invariant: the keys are reported once, and only after the peer proved to hold the key of the certificate whose fingerprint
 //! its SDP announced.
 //!
-//! The SRTP profile is settled before the handshake begins: `rtc-dtls` would follow the client's order, and Chromium lists SHA1 first, so
-//! the ClientHello is read first and GCM configured alone when it is offered.
+//! **Passive**, the SRTP profile is settled before the handshake begins: `rtc-dtls` would follow the client's order, and Chromium lists
+//! SHA1 first, so the ClientHello is read first and GCM configured alone when it is offered.
+//!
+//! **Active**, the keys are there when our last flight leaves, a round trip before the peer's Finished comes back, and media may follow that flight
+//! at once (as TLS False Start, RFC 7918). That is safe here: the peer's signature over the key exchange has been checked by then, and the
+//! extended master secret, which is required, makes the keys of anybody else's transcript of the hellos differ from ours (RFC 7627).
+//! A client that waits is passive and so saves two round trips: `rtc-dtls` spends one on a HelloVerifyRequest besides.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::BytesMut;
-use ring::digest;
-use rtc_dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig};
-use rtc_dtls::crypto::Certificate;
-use rtc_dtls::crypto_provider::{RTCCryptoProvider, SecretVec, SignatureScheme, default_provider};
+use rtc_dtls::crypto_provider::SecretVec;
 use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
 use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 use rtc_dtls::state::State;
 use rtc_shared::TransportProtocol;
 use rtc_shared::error::Error as RtcError;
 use rtc_srtp::config::LABEL_EXTRACTOR_DTLS_SRTP;
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
+use super::certificate::{Fingerprint, NodeCertificate};
 use super::client_hello::{CLIENT_HELLO, CONTENT_HANDSHAKE, HelloReader, records};
 use super::srtp::{SrtpKeys, SrtpProfile};
 use crate::limits::{
@@ -38,18 +37,32 @@ use crate::limits::{
 /// Stands for the peer in `rtc-dtls`, which keeps one association per address.
 const PLACEHOLDER: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9));
 
+const ANY_PROFILE: &[SrtpProfile] = &[SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmSha1_80];
+
 const CONTENT_CHANGE_CIPHER_SPEC: u8 = 20;
 const CONTENT_ALERT: u8 = 21;
+const SERVER_HELLO: u8 = 2;
 const HELLO_VERIFY_REQUEST: u8 = 3;
+/// A ChangeCipherSpec of the peer's (RFC 6347 section 4.1), numbered beyond what a handshake uses.
+const CHANGE_CIPHER_SPEC: [u8; 14] = [CONTENT_CHANGE_CIPHER_SPEC, 254, 253, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 1];
 
-/// Why DTLS of a peer failed. The peer is lost.
+/// Which side of DTLS we are (RFC 4145 section 4, RFC 5763 section 5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DtlsRole {
+    /// We open: `a=setup:active`, the client of DTLS.
+    Active,
+    /// The peer opens: `a=setup:passive`, the server of DTLS.
+    Passive,
+}
+
+/// Why DTLS with a peer failed. The peer is lost.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DtlsError {
     /// The handshake was refused: no cipher or SRTP profile in common, a wrong certificate, a fatal alert.
     #[error("the DTLS handshake failed: {0}")]
     Handshake(String),
     /// The certificate is not the one whose fingerprint the offer announced.
-    #[error("the client's certificate does not match the fingerprint in its offer")]
+    #[error("the peer's certificate does not match the fingerprint in its offer")]
     WrongFingerprint,
     /// Not complete within `limits::DTLS_HANDSHAKE_TIMEOUT`.
     #[error("the DTLS handshake was not complete in time")]
@@ -59,216 +72,37 @@ pub enum DtlsError {
     Flooded,
 }
 
-/// Why a certificate cannot be made or read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the DTLS certificate is unusable: {0}")]
-pub struct CertificateError(String);
-
-/// The hash functions of `a=fingerprint` that are accepted (RFC 8122 section 5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FingerprintHash {
-    Sha256,
-    Sha384,
-    Sha512,
-}
-
-impl FingerprintHash {
-    /// By its name in SDP, which is case-insensitive.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Sha256, Self::Sha384, Self::Sha512].into_iter().find(|hash| name.eq_ignore_ascii_case(hash.name()))
-    }
-
-    /// Its name in SDP.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Sha256 => "sha-256",
-            Self::Sha384 => "sha-384",
-            Self::Sha512 => "sha-512",
-        }
-    }
-
-    const fn algorithm(self) -> &'static digest::Algorithm {
-        match self {
-            Self::Sha256 => &digest::SHA256,
-            Self::Sha384 => &digest::SHA384,
-            Self::Sha512 => &digest::SHA512,
-        }
-    }
-}
-
-/// A certificate's hash as SDP carries it. Displays as `sha-256 AA:BB:..`, the value of `a=fingerprint`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fingerprint {
-    hash: FingerprintHash,
-    digest: Vec<u8>,
-}
-
-impl Fingerprint {
-    /// Reads the value of `a=fingerprint`. `None` for an unknown hash, a wrong length or anything but colon-separated hex pairs.
-    pub fn parse(value: &str) -> Option<Self> {
-        let (name, digest) = value.trim().split_once(' ')?;
-        let hash = FingerprintHash::from_name(name)?;
-        let digest = digest
-            .trim()
-            .split(':')
-            .map(|pair| (pair.len() == 2 && pair.bytes().all(|b| b.is_ascii_hexdigit())).then(|| u8::from_str_radix(pair, 16).ok())?)
-            .collect::<Option<Vec<u8>>>()?;
-        (digest.len() == hash.algorithm().output_len()).then_some(Self { hash, digest })
-    }
-
-    /// The SHA-256 fingerprint of a DER certificate.
-    pub fn of_certificate(der: &[u8]) -> Self {
-        let hash = FingerprintHash::Sha256;
-        Self { hash, digest: digest::digest(hash.algorithm(), der).as_ref().to_vec() }
-    }
-
-    /// Whether this is the fingerprint of that DER certificate.
-    pub fn matches(&self, der: &[u8]) -> bool {
-        digest::digest(self.hash.algorithm(), der).as_ref() == self.digest
-    }
-}
-
-impl fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.hash.name())?;
-        for (position, byte) in self.digest.iter().enumerate() {
-            write!(f, "{}{byte:02X}", if position == 0 { ' ' } else { ':' })?;
-        }
-        Ok(())
-    }
-}
-
-/// The node's ECDSA P-256 certificate and everything of a handshake that is the same for all peers. Cheap to clone.
-#[derive(Clone)]
-pub struct NodeCertificate {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    provider: Arc<dyn RTCCryptoProvider>,
-    /// Complete but for the SRTP profile and the check of the client's certificate.
-    config: ConfigBuilder,
-    certificate: CertificateDer<'static>,
-    key: PrivatePkcs8KeyDer<'static>,
-}
-
-impl NodeCertificate {
-    /// Makes a new self-signed certificate.
-    ///
-    /// # Errors
-    /// When the key cannot be made (no randomness).
-    pub fn generate() -> Result<Self, CertificateError> {
-        let unusable = |error: rcgen::Error| CertificateError(error.to_string());
-        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).map_err(unusable)?;
-        let certificate = rcgen::CertificateParams::new(Vec::new()).and_then(|params| params.self_signed(&key)).map_err(unusable)?;
-        Self::new(certificate.der().clone(), PrivatePkcs8KeyDer::from(key.serialize_der()))
-    }
-
-    /// Reads what [`Self::to_pem`] wrote: a `CERTIFICATE` and a PKCS #8 `PRIVATE KEY` block, in any order.
-    ///
-    /// # Errors
-    /// When a block is missing or the key is not ECDSA P-256.
-    pub fn from_pem(pem: &str) -> Result<Self, CertificateError> {
-        let unusable = |error: rustls_pki_types::pem::Error| CertificateError(error.to_string());
-        let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(unusable)?;
-        let key = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).map_err(unusable)?;
-        Self::new(certificate, key)
-    }
-
-    fn new(certificate: CertificateDer<'static>, key: PrivatePkcs8KeyDer<'static>) -> Result<Self, CertificateError> {
-        let provider = default_provider().map_err(|error| CertificateError(error.to_string()))?;
-        let signing_key = provider
-            .crypto()
-            .import_signing_key(SignatureScheme::EcdsaP256Sha256, key.secret_pkcs8_der())
-            .map_err(|error| CertificateError(error.to_string()))?;
-        let config = ConfigBuilder::default()
-            .with_crypto_provider(provider.clone())
-            .with_certificates(vec![Certificate::from_signing_key(vec![certificate.clone()], signing_key)])
-            .with_client_auth(ClientAuthType::RequireAnyClientCert)
-            .with_extended_master_secret(ExtendedMasterSecretType::Require)
-            // Chains are not checked in WebRTC: the fingerprint is (RFC 5763 section 5).
-            .with_insecure_skip_verify(true);
-        Ok(Self { shared: Arc::new(Shared { provider, config, certificate, key }) })
-    }
-
-    /// The certificate and its private key, as PEM. Keep it secret.
-    pub fn to_pem(&self) -> String {
-        let mut text = pem_block("CERTIFICATE", &self.shared.certificate);
-        text.push_str(&pem_block("PRIVATE KEY", self.shared.key.secret_pkcs8_der()));
-        text
-    }
-
-    /// Its SHA-256 fingerprint, for `a=fingerprint`.
-    pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of_certificate(&self.shared.certificate)
-    }
-
-    fn handshake(&self, profile: SrtpProfile, expected: &Fingerprint) -> Result<HandshakeConfig, DtlsError> {
-        let srtp = match profile {
-            SrtpProfile::AeadAes128Gcm => SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
-            SrtpProfile::Aes128CmSha1_80 => SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
-        };
-        let expected = expected.clone();
-        self.shared
-            .config
-            .clone()
-            .with_crypto_provider(self.shared.provider.clone())
-            .with_srtp_protection_profiles(vec![srtp])
-            .with_verify_peer_certificate(Some(Arc::new(move |chain, _| match chain.first() {
-                Some(certificate) if expected.matches(certificate) => Ok(()),
-                _ => Err(RtcError::ErrNoCertificates),
-            })))
-            .build(false, None)
-            .map_err(|error| DtlsError::Handshake(error.to_string()))
-    }
-}
-
-impl fmt::Debug for NodeCertificate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "NodeCertificate({})", self.fingerprint())
-    }
-}
-
-fn pem_block(label: &str, der: &[u8]) -> String {
-    use base64::Engine as _;
-    let body = base64::engine::general_purpose::STANDARD.encode(der);
-    let mut text = format!("-----BEGIN {label}-----\n");
-    for line in body.as_bytes().chunks(64) {
-        text.push_str(std::str::from_utf8(line).expect("base 64 is ASCII"));
-        text.push('\n');
-    }
-    text.push_str(&format!("-----END {label}-----\n"));
-    text
-}
-
 /// What a datagram brought about.
 #[derive(Debug)]
 pub enum DtlsEvent {
     /// Nothing to know; there may be something to send.
     None,
-    /// The handshake is complete. Once.
+    /// Media may flow. Once. What there is to send goes first.
     Connected(SrtpKeys),
-    /// The client said goodbye (close_notify).
+    /// The peer said goodbye (close_notify).
     Closed,
 }
 
 enum Phase {
-    /// Until the ClientHello is complete: the datagrams so far.
+    /// Active, until [`DtlsAssociation::begin`].
+    Idle {
+        profiles: Vec<SrtpProfile>,
+    },
+    /// Passive, until the ClientHello is complete: the datagrams so far.
     Hello {
         reader: HelloReader,
         kept: VecDeque<BytesMut>,
     },
+    /// `keyed`: active, our last flight is out and the peer's is awaited.
     Handshake {
-        profile: SrtpProfile,
+        keyed: bool,
     },
     Connected {
-        profile: SrtpProfile,
         since: Instant,
     },
-    /// The client has our last flight, so nothing but a goodbye is left to be said: all that is kept is what the endpoint can be made from
+    /// The peer has our last flight, so nothing but a goodbye is left to be said: all that is kept is what the endpoint can be made from
     /// again for that.
     Settled {
-        profile: SrtpProfile,
         state: SecretVec,
     },
     Closed,
@@ -295,9 +129,10 @@ impl Flight {
     }
 }
 
-/// DTLS of one peer. After `Connected` the endpoint is needed only to repeat our last flight when it was lost; [`Self::settle`] then frees
+/// DTLS with one peer. After `Connected` the endpoint is needed only to repeat our last flight when it was lost; [`Self::settle`] then frees
 /// it, about 13 KiB, and leaves what hearing and saying goodbye takes.
-pub struct DtlsServer {
+pub struct DtlsAssociation {
+    role: DtlsRole,
     certificate: NodeCertificate,
     expected: Fingerprint,
     endpoint: Endpoint,
@@ -312,14 +147,25 @@ pub struct DtlsServer {
     repeats: usize,
 }
 
-impl DtlsServer {
+impl DtlsAssociation {
     /// Waits for a client whose certificate has this fingerprint.
-    pub fn new(certificate: &NodeCertificate, expected: Fingerprint) -> Self {
+    pub fn passive(certificate: &NodeCertificate, expected: Fingerprint) -> Self {
+        Self::new(DtlsRole::Passive, certificate, expected, Phase::Hello { reader: HelloReader::default(), kept: VecDeque::new() })
+    }
+
+    /// Opens to a server whose certificate has this fingerprint, as soon as there is a way to it ([`Self::begin`]). It is offered these
+    /// profiles; whoever prefers one should offer it alone, since servers follow their own order.
+    pub fn active(certificate: &NodeCertificate, expected: Fingerprint, profiles: Vec<SrtpProfile>) -> Self {
+        Self::new(DtlsRole::Active, certificate, expected, Phase::Idle { profiles })
+    }
+
+    fn new(role: DtlsRole, certificate: &NodeCertificate, expected: Fingerprint, phase: Phase) -> Self {
         Self {
+            role,
             certificate: certificate.clone(),
             expected,
             endpoint: no_endpoint(),
-            phase: Phase::Hello { reader: HelloReader::default(), kept: VecDeque::new() },
+            phase,
             deadline: None,
             outbox: VecDeque::new(),
             flight: Flight::default(),
@@ -329,9 +175,26 @@ impl DtlsServer {
         }
     }
 
-    /// Starts the clock of the handshake; call it when ICE is up. The first datagram starts it as well.
+    /// Which side we are.
+    pub fn role(&self) -> DtlsRole {
+        self.role
+    }
+
+    /// Whether the handshake goes on, so that [`Self::handle_timeout`] is needed often.
+    pub fn in_handshake(&self) -> bool {
+        matches!(self.phase, Phase::Idle { .. } | Phase::Hello { .. } | Phase::Handshake { .. })
+    }
+
+    /// Starts the clock of the handshake, and when we are active the handshake; call it when ICE is up. The first datagram starts it as well.
     pub fn begin(&mut self, now: Instant) {
         self.deadline.get_or_insert(now + DTLS_HANDSHAKE_TIMEOUT);
+        let Phase::Idle { profiles } = &self.phase else { return };
+        // The configuration is ours, so it is valid; were it not, the handshake would time out and be counted.
+        if let Ok(config) = self.certificate.handshake(self.role, profiles, &self.expected) {
+            drop(self.endpoint.connect(now, PLACEHOLDER, Arc::new(config), None));
+            self.collect(now);
+        }
+        self.phase = Phase::Handshake { keyed: false };
     }
 
     /// Takes a datagram from a validated address.
@@ -357,7 +220,7 @@ impl DtlsServer {
                 }
                 return self.read_or_repeat(now, datagram);
             }
-            Phase::Hello { .. } | Phase::Handshake { .. } => {}
+            Phase::Idle { .. } | Phase::Hello { .. } | Phase::Handshake { .. } => {}
         }
         self.datagrams += 1;
         self.bytes += datagram.len();
@@ -371,9 +234,10 @@ impl DtlsServer {
         }
         let Some(profile) = reader.read(datagram) else { return Ok(DtlsEvent::None) };
         let kept = std::mem::take(kept);
-        let config = self.certificate.handshake(profile, &self.expected)?;
+        let config = self.certificate.handshake(self.role, &[profile], &self.expected);
+        let config = config.map_err(|error| DtlsError::Handshake(error.to_string()))?;
         self.endpoint.set_server_config(Some(Arc::new(config)));
-        self.phase = Phase::Handshake { profile };
+        self.phase = Phase::Handshake { keyed: false };
         let mut event = DtlsEvent::None;
         for datagram in kept {
             event = self.read(now, datagram)?;
@@ -387,10 +251,11 @@ impl DtlsServer {
         let event = self.read(now, BytesMut::from(datagram))?;
         let repeats = match self.phase {
             Phase::Handshake { .. } => {
-                records(datagram).any(|(content, _, payload)| content == CONTENT_HANDSHAKE && payload.first() == Some(&CLIENT_HELLO))
+                let first = if self.role == DtlsRole::Active { SERVER_HELLO } else { CLIENT_HELLO };
+                records(datagram).any(|(content, _, payload)| content == CONTENT_HANDSHAKE && payload.first() == Some(&first))
             }
             Phase::Connected { .. } => records(datagram).any(|(content, epoch, _)| content == CONTENT_HANDSHAKE && epoch == 0),
-            Phase::Hello { .. } | Phase::Settled { .. } | Phase::Closed => false,
+            Phase::Idle { .. } | Phase::Hello { .. } | Phase::Settled { .. } | Phase::Closed => false,
         };
         if repeats && self.outbox.len() == waiting {
             self.outbox.extend(self.flight.datagrams.iter().cloned());
@@ -419,9 +284,10 @@ impl DtlsServer {
         for event in events {
             match event {
                 EndpointEvent::HandshakeComplete => {
-                    if let Phase::Handshake { profile } = self.phase {
-                        let keys = self.export(profile)?;
-                        self.phase = Phase::Connected { profile, since: now };
+                    let was_keyed = matches!(self.phase, Phase::Handshake { keyed: true });
+                    let keys = self.export()?;
+                    self.phase = Phase::Connected { since: now };
+                    if !was_keyed {
                         outcome = DtlsEvent::Connected(keys);
                     }
                 }
@@ -433,27 +299,38 @@ impl DtlsServer {
                 _ => {}
             }
         }
+        if self.role == DtlsRole::Active
+            && matches!(self.phase, Phase::Handshake { keyed: false })
+            && let Some(material) = self.material(SrtpProfile::AeadAes128Gcm)
+        {
+            drop(material);
+            let keys = self.export()?;
+            self.phase = Phase::Handshake { keyed: true };
+            outcome = DtlsEvent::Connected(keys);
+        }
         Ok(outcome)
     }
 
-    fn export(&self, profile: SrtpProfile) -> Result<SrtpKeys, DtlsError> {
+    /// `None` until our last flight is out when we are active, until the handshake is complete when we are passive.
+    fn material(&self, profile: SrtpProfile) -> Option<SecretVec> {
+        let state = self.endpoint.get_connection_state(PLACEHOLDER)?;
+        state.export_keying_material(LABEL_EXTRACTOR_DTLS_SRTP, &[], profile.keying_material_len()).ok()
+    }
+
+    fn export(&self) -> Result<SrtpKeys, DtlsError> {
         let state = self.endpoint.get_connection_state(PLACEHOLDER).ok_or_else(|| DtlsError::Handshake("no association".into()))?;
-        // The handshake has checked it; a server that let an unchecked client in would be silent about it.
+        // The handshake has checked it; an endpoint that let an unchecked peer in would be silent about it.
         if !state.peer_certificates.first().is_some_and(|certificate| self.expected.matches(certificate)) {
             return Err(DtlsError::WrongFingerprint);
         }
-        let agreed = match state.srtp_protection_profile() {
-            SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm => Some(SrtpProfile::AeadAes128Gcm),
-            SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80 => Some(SrtpProfile::Aes128CmSha1_80),
-            _ => None,
+        let profile = match state.srtp_protection_profile() {
+            SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm => SrtpProfile::AeadAes128Gcm,
+            SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80 => SrtpProfile::Aes128CmSha1_80,
+            _ => return Err(DtlsError::Handshake("the peer does not speak SRTP".into())),
         };
-        if agreed != Some(profile) {
-            return Err(DtlsError::Handshake("the client does not offer SRTP".into()));
-        }
-        let material = state
-            .export_keying_material(LABEL_EXTRACTOR_DTLS_SRTP, &[], profile.keying_material_len())
-            .map_err(|error| DtlsError::Handshake(error.to_string()))?;
-        Ok(SrtpKeys::of_server(profile, material.as_ref()).expect("exported as long as the profile needs"))
+        let material = self.material(profile).ok_or_else(|| DtlsError::Handshake("no keys".into()))?;
+        let keys = SrtpKeys::of_server(profile, material.as_ref()).expect("exported as long as the profile needs");
+        Ok(if self.role == DtlsRole::Active { keys.mirrored() } else { keys })
     }
 
     /// Takes what the endpoint has to send; it is one flight, since it is drained after every call.
@@ -473,7 +350,7 @@ impl DtlsServer {
     /// When to call [`Self::handle_timeout`]: to send a flight again, or because the handshake took too long.
     pub fn wake_at(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Hello { .. } => self.deadline,
+            Phase::Idle { .. } | Phase::Hello { .. } => self.deadline,
             Phase::Handshake { .. } => [self.deadline, self.flight.due()].into_iter().flatten().min(),
             Phase::Connected { .. } | Phase::Settled { .. } | Phase::Closed => None,
         }
@@ -485,14 +362,14 @@ impl DtlsServer {
     /// The handshake is given up.
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsError> {
         match self.phase {
-            Phase::Connected { since, .. } => {
+            Phase::Connected { since } => {
                 if now >= since + DTLS_SETTLED_AFTER {
-                    self.settle();
+                    self.settle(now);
                 }
                 return Ok(());
             }
             Phase::Settled { .. } | Phase::Closed => return Ok(()),
-            Phase::Hello { .. } | Phase::Handshake { .. } => {}
+            Phase::Idle { .. } | Phase::Hello { .. } | Phase::Handshake { .. } => {}
         }
         if self.deadline.is_some_and(|deadline| now >= deadline) {
             self.phase = Phase::Closed;
@@ -508,9 +385,9 @@ impl DtlsServer {
 
     /// Queues a close_notify for [`Self::poll_transmit`]. Nothing is heard from the peer afterwards.
     pub fn close(&mut self, now: Instant) {
-        if let Phase::Settled { profile, state } = &self.phase {
-            let (profile, state) = (*profile, state.clone());
-            self.wake(now, profile, &state);
+        if let Phase::Settled { state } = &self.phase {
+            let state = state.clone();
+            self.wake(now, &state);
         }
         if let Phase::Handshake { .. } | Phase::Connected { .. } = self.phase {
             // It fails for no association at all, and then there is nobody to tell.
@@ -520,51 +397,59 @@ impl DtlsServer {
         self.phase = Phase::Closed;
     }
 
-    /// The client has our last flight: what it sent under the keys (SRTP or SRTCP) was authentic, or it has long been silent. Frees the
-    /// endpoint. Nothing happens before the handshake is complete, or again.
-    pub fn settle(&mut self) {
-        let Phase::Connected { profile, .. } = self.phase else { return };
+    /// The peer has our last flight: what it sent under the keys (SRTP or SRTCP) was authentic, or it has long been silent. Frees the
+    /// endpoint. Nothing happens before there are keys, or again.
+    pub fn settle(&mut self, now: Instant) {
+        match self.phase {
+            Phase::Connected { .. } => {}
+            // Its last flight was lost and need not come any more. The endpoint is told that the peer seals from now on: it would not
+            // open its goodbye otherwise.
+            Phase::Handshake { keyed: true } => {
+                drop(self.endpoint.read(now, PLACEHOLDER, None, BytesMut::from(&CHANGE_CIPHER_SPEC[..])));
+            }
+            _ => return,
+        }
         let Some(state) = self.endpoint.get_connection_state(PLACEHOLDER).and_then(|state| self.remembered(state)) else { return };
-        self.phase = Phase::Settled { profile, state };
+        self.phase = Phase::Settled { state };
         self.endpoint = no_endpoint();
         self.flight = Flight::default();
         self.outbox.shrink_to_fit();
     }
 
-    /// What an endpoint can be made from again: keys and numbers, without the client's certificates, which have been checked.
+    /// What an endpoint can be made from again: keys and numbers, without the peer's certificates, which have been checked.
     fn remembered(&self, state: &State) -> Option<SecretVec> {
         let whole = SecretVec::new(state.marshal_binary().ok()?);
-        let mut copy = State::new(self.certificate.shared.provider.clone(), false);
+        let mut copy = State::new(self.certificate.shared.provider.clone(), self.role == DtlsRole::Active);
         copy.unmarshal_binary(whole.as_ref()).ok()?;
         copy.peer_certificates.clear();
         copy.marshal_binary().ok().map(SecretVec::new)
     }
 
     /// Makes the endpoint of a settled association again. `connect` is how `rtc-dtls` takes up a state; which side it is says the state.
-    fn wake(&mut self, now: Instant, profile: SrtpProfile, remembered: &SecretVec) {
-        let mut state = State::new(self.certificate.shared.provider.clone(), false);
-        let Ok(config) = self.certificate.handshake(profile, &self.expected) else { return };
+    fn wake(&mut self, now: Instant, remembered: &SecretVec) {
+        let mut state = State::new(self.certificate.shared.provider.clone(), self.role == DtlsRole::Active);
+        let Ok(config) = self.certificate.handshake(self.role, ANY_PROFILE, &self.expected) else { return };
         if state.unmarshal_binary(remembered.as_ref()).is_ok()
             && self.endpoint.connect(now, PLACEHOLDER, Arc::new(config), Some(state)).is_ok()
         {
-            self.phase = Phase::Connected { profile, since: now };
+            self.phase = Phase::Connected { since: now };
         }
     }
 
     /// Only an alert under the keys means anything by now. Making the endpoint again costs microseconds, so there is a bound to it for those
-    /// who forge the client's address; beyond it a goodbye is not heard, and the peer is missed by ICE.
+    /// who forge the peer's address; beyond it a goodbye is not heard, and the peer is missed by ICE.
     fn read_settled(&mut self, now: Instant, datagram: &[u8]) -> Result<DtlsEvent, DtlsError> {
-        let Phase::Settled { profile, state } = &self.phase else { return Ok(DtlsEvent::None) };
+        let Phase::Settled { state } = &self.phase else { return Ok(DtlsEvent::None) };
         let is_alert = |(content, epoch, _): (u8, u16, &[u8])| content == CONTENT_ALERT && epoch == 1;
         if self.repeats >= DTLS_REPEATS_MAX || records(datagram).next().is_none() || !records(datagram).all(is_alert) {
             return Ok(DtlsEvent::None);
         }
         self.repeats += 1;
-        let (profile, state) = (*profile, state.clone());
-        self.wake(now, profile, &state);
+        let state = state.clone();
+        self.wake(now, &state);
         let event = self.read(now, BytesMut::from(datagram))?;
         if let Phase::Connected { .. } = self.phase {
-            self.phase = Phase::Settled { profile, state };
+            self.phase = Phase::Settled { state };
             self.endpoint = no_endpoint();
         }
         Ok(event)

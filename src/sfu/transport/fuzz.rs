@@ -17,8 +17,9 @@ use rtc_stun::integrity::MessageIntegrity;
 use rtc_stun::message::Message;
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
+use super::certificate::{Fingerprint, NodeCertificate};
 use super::client_hello::{CLIENT_HELLO, CONTENT_HANDSHAKE, HelloReader};
-use super::dtls::{DtlsEvent, DtlsServer, Fingerprint, NodeCertificate};
+use super::dtls::{DtlsAssociation, DtlsEvent};
 use super::ice::{IceAgent, IceCredentials, IceDrop, IceVerdict};
 use super::remote::Remote;
 use super::stun::{DatagramKind, classify, is_stun, local_ufrag};
@@ -176,7 +177,7 @@ pub fn fuzz_handshake(epoch: Instant, bytes: &[u8]) {
     const DATAGRAMS_MAX: usize = 64;
     let party = party();
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 5));
-    let mut server = DtlsServer::new(&party.server, party.fingerprint.clone());
+    let mut server = DtlsAssociation::passive(&party.server, party.fingerprint.clone());
     let mut client = Endpoint::new(address, TransportProtocol::UDP, None);
     let config = party.client.clone().build(true, None).expect("a client's configuration");
     client.connect(epoch, address, Arc::new(config), None).expect("a first flight");

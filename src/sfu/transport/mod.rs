@@ -2,13 +2,14 @@
 //!
 //! ```text
 //!                     ┌ Stun ──────▶ ice::IceAgent ──▶ validated addresses, the selected one
-//! datagram ─ classify ┼ Dtls ──────▶ dtls::DtlsServer ─▶ SrtpKeys, once
+//! datagram ─ classify ┼ Dtls ──────▶ dtls::DtlsAssociation ─▶ SrtpKeys, once
 //!                     ├ RtpOrRtcp ─▶ srtp::SrtpInbound ─▶ plaintext
 //!                     └ Other      (dropped)
 //!                                    srtp::{SrtpOutbound, SrtcpOutbound} ─▶ datagram to the selected address
 //! ```
 //! Only STUN is accepted from any source; DTLS and media only from an address for which [`ice::IceAgent::validated`] holds.
 
+pub mod certificate;
 mod client_hello;
 pub mod dtls;
 #[cfg(any(test, fuzzing))]
@@ -19,7 +20,8 @@ mod remote;
 pub mod srtp;
 mod stun;
 
-pub use dtls::{DtlsError, DtlsEvent, DtlsServer, Fingerprint, NodeCertificate};
+pub use certificate::{Fingerprint, FingerprintHash, NodeCertificate};
+pub use dtls::{DtlsAssociation, DtlsError, DtlsEvent, DtlsRole};
 pub use ice::{IceAgent, IceCredentials, IceDrop, IceEvent, IceVerdict};
 pub use remote::{ConnectionId, Remote};
 pub use srtp::{SrtcpOutbound, SrtpDrop, SrtpInbound, SrtpKeys, SrtpOutbound, SrtpProfile};

@@ -117,6 +117,8 @@ pub(crate) struct Broadcast {
     last_publisher: Option<Credential>,
     viewers: HashMap<ViewerKey, u32>,
     viewers_peak: u32,
+    /// As the record has it.
+    peak_kept: u32,
     viewers_announced_at: Option<Instant>,
     details: Details,
     video_codec: Option<Codec>,
@@ -149,6 +151,7 @@ impl Broadcast {
             last_publisher: None,
             viewers: HashMap::new(),
             viewers_peak: 0,
+            peak_kept: 0,
             viewers_announced_at: None,
             details: Details::default(),
             video_codec: None,
@@ -169,6 +172,7 @@ impl Broadcast {
         broadcast.started_at_ms = record.started_at_ms.map(|at| at as f64);
         broadcast.ended_at_ms = record.ended_at_ms.map(|at| at as f64);
         broadcast.viewers_peak = record.viewers_peak;
+        broadcast.peak_kept = record.viewers_peak;
         broadcast.moderators = record.moderators.into_iter().collect();
         // Written by us; a text that cannot be read any more costs the details, not the broadcast.
         broadcast.details = serde_json::from_str(&record.details_json).unwrap_or_default();
@@ -504,6 +508,9 @@ impl Broadcast {
             due.viewers = is_due;
             if is_due {
                 self.viewers_announced_at = Some(now.instant);
+                // With the announcement and no more often: a crash costs a second of it.
+                due.record |= self.viewers_peak > self.peak_kept;
+                self.peak_kept = self.viewers_peak;
             }
         }
         self.changed = Changed { viewers: self.changed.viewers && !due.viewers, ..Changed::default() };

@@ -189,6 +189,22 @@ fn a_person_counts_once_however_many_tabs_and_whep_players_count_each() {
 }
 
 #[test]
+fn the_peak_is_kept_as_it_grows_and_only_then() {
+    let mut show = Show::new();
+    show.broadcast.poll(show.now);
+    show.broadcast.add_viewer(ViewerKey::Peer(PEER));
+    show.now = show.now.after(VIEWERS_ANNOUNCE_INTERVAL);
+    assert!(show.broadcast.poll(show.now).record);
+    assert_eq!(show.broadcast.to_record().viewers_peak, 1);
+    show.broadcast.remove_viewer(ViewerKey::Peer(PEER));
+    show.now = show.now.after(VIEWERS_ANNOUNCE_INTERVAL);
+    assert!(!show.broadcast.poll(show.now).record);
+    show.broadcast.add_viewer(ViewerKey::Peer(OTHER));
+    show.now = show.now.after(VIEWERS_ANNOUNCE_INTERVAL);
+    assert!(!show.broadcast.poll(show.now).record, "as many as before");
+}
+
+#[test]
 fn the_viewer_count_goes_out_at_once_and_then_at_most_once_per_interval() {
     let mut show = Show::new();
     show.broadcast.add_viewer(ViewerKey::Peer(PEER));

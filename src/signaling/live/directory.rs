@@ -324,6 +324,11 @@ impl Directory {
         }
     }
 
+    /// The broadcast that a session watches; one that only looks at a preview watches none.
+    pub(crate) fn watched_by(&self, session: SessionId) -> Option<BroadcastId> {
+        self.members.get(&session).filter(|member| member.is_counted).map(|member| member.broadcast)
+    }
+
     // ---- Peers ----
 
     /// A peer is being removed by its client's wish; its `PeerGone` will find nothing. Nothing happens when it is unknown.

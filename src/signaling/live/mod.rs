@@ -15,6 +15,8 @@ mod broadcast;
 mod details;
 mod directory;
 mod media;
+mod moderation;
+mod people;
 mod resources;
 mod sessions;
 mod tasks;
@@ -22,7 +24,6 @@ mod tasks;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use axum::extract::ws::Utf8Bytes;
 use tokio::sync::{Notify, broadcast as fanout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -40,11 +41,12 @@ use crate::limits::NEWS_QUEUE;
 use crate::sfu::handle::{SfuEvents, SfuHandle};
 use crate::social::Social;
 use crate::store::Store;
+use crate::websocket::Frame;
 
 pub(crate) use self::broadcast::{Credential, Poster};
 pub(crate) use self::directory::{JoinAs, Joined, Told, gone_word};
 pub(crate) use self::media::{Answered, HttpPeer, Who};
-pub(crate) use self::resources::picture_type;
+pub(crate) use self::resources::{picture_type, text_of_event};
 pub(crate) use self::sessions::{Mail, Mailbox, Parked};
 pub(crate) use self::tasks::until;
 
@@ -61,7 +63,7 @@ pub struct LiveParts {
 }
 
 /// Announcements of one broadcast, each encoded once.
-pub(crate) type News = fanout::Receiver<Utf8Bytes>;
+pub(crate) type News = fanout::Receiver<Frame>;
 
 /// What waits for the media plane; see [`tasks`].
 #[derive(Debug)]
@@ -73,7 +75,7 @@ enum Chore {
 #[derive(Debug)]
 struct State {
     directory: Directory,
-    news: HashMap<BroadcastId, fanout::Sender<Utf8Bytes>>,
+    news: HashMap<BroadcastId, fanout::Sender<Frame>>,
     sessions: SessionBook,
     /// Bounded by what exists: a chore a peer, a chore a broadcast.
     chores: VecDeque<Chore>,
@@ -267,6 +269,11 @@ impl State {
 }
 
 /// The JSON text of a message.
-pub(crate) fn encode(message: &ServerMessage) -> Utf8Bytes {
-    serde_json::to_string(message).expect("messages are plain values with text keys: they always serialize").into()
+pub(crate) fn text_of(message: &ServerMessage) -> String {
+    serde_json::to_string(message).expect("messages are plain values with text keys: they always serialize")
+}
+
+/// A message for many, as all of them read it.
+pub(crate) fn encode(message: &ServerMessage) -> Frame {
+    Frame::shared_text(&text_of(message))
 }

@@ -10,6 +10,19 @@ use crate::signaling::now::Now;
 use crate::signaling::protocol::{BroadcastChanges, BroadcastView, Marker, UserView};
 use crate::signaling::refusal::Refusal;
 use crate::signaling::rest::{CreatedBroadcast, Me, NewBroadcast, NewMarker};
+use crate::social::chat::{ChatEvent, Logged};
+
+/// What was said by an event that the archive keeps, if it is a message.
+pub(crate) fn text_of_event(event_json: &str) -> Option<String> {
+    match serde_json::from_str::<Logged>(event_json).ok()?.event {
+        ChatEvent::Said { message } => Some(message.text),
+        ChatEvent::Edited { .. }
+        | ChatEvent::Deleted { .. }
+        | ChatEvent::Pinned { .. }
+        | ChatEvent::Modes { .. }
+        | ChatEvent::Cleared { .. } => None,
+    }
+}
 
 impl Live {
     pub(crate) fn list(&self) -> Vec<BroadcastView> {

@@ -16,7 +16,8 @@ use crate::signaling::session::Session;
 /// What a session's connection receives from the registry.
 #[derive(Debug)]
 pub(crate) enum Mail {
-    Told(Told),
+    // In a box, because a channel keeps room for many from the start.
+    Told(Box<Told>),
     /// Another connection resumes the session: hand it over and say `bye replaced`.
     TakeOver(oneshot::Sender<Parked>),
 }
@@ -57,7 +58,7 @@ impl SessionBook {
 
     pub(super) fn tell(&mut self, session: SessionId, told: Told) {
         let Some(slot) = self.slots.get(&session) else { return };
-        if slot.mailbox.try_send(Mail::Told(told)).is_err() && slot.parked.is_none() {
+        if slot.mailbox.try_send(Mail::Told(Box::new(told))).is_err() && slot.parked.is_none() {
             self.overflowed.insert(session);
         }
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::ids::{BroadcastId, SignInId, UserId};
+use crate::social::people::{Person, PrivateMessage};
 use crate::store::Role;
 
 /// Body of `POST /api/v1/auth/sign-up`.
@@ -45,17 +46,10 @@ pub struct Account {
     pub roles: Vec<Role>,
     /// 0: there has never been a picture.
     pub picture_version: u32,
+    /// Friends are not shown what this person watches.
+    pub hide_watching: bool,
     #[ts(type = "number")]
     pub created_at_ms: u64,
-}
-
-/// What everybody sees of a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-pub struct Person {
-    #[ts(type = "string")]
-    pub id: UserId,
-    pub name: String,
-    pub picture_version: u32,
 }
 
 /// Body of `PATCH /api/v1/me/account`.
@@ -64,6 +58,9 @@ pub struct AccountChanges {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub hide_watching: Option<bool>,
 }
 
 /// Body of `PUT /api/v1/me/account/email`.
@@ -162,6 +159,20 @@ pub struct AccountExport {
     #[ts(optional)]
     pub stream_key: Option<StreamKey>,
     pub broadcasts: Vec<ExportedBroadcast>,
+    /// Friends, requests, and whom the person has blocked or follows; guests without a name.
+    pub people: Vec<Person>,
+    pub private_messages: Vec<PrivateMessage>,
+    pub chat_messages: Vec<ExportedChatMessage>,
+}
+
+/// What a person said in a chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct ExportedChatMessage {
+    #[ts(type = "string")]
+    pub broadcast: BroadcastId,
+    #[ts(type = "number")]
+    pub at_ms: u64,
+    pub text: String,
 }
 
 /// A picture in an export.

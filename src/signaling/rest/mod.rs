@@ -1,6 +1,7 @@
 //! The JSON shapes that only the REST interface (`/api/v1`) has; those it shares with the WebSocket are in [`super::protocol`].
 
 pub mod accounts;
+pub mod people;
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;

@@ -40,7 +40,7 @@ pub(super) async fn hold(a: Arc<dyn Bus>, b: Arc<dyn Bus>) {
 }
 
 async fn what_is_published_reaches_every_subscriber_in_order(a: &dyn Bus, b: &dyn Bus) {
-    let topic = Topic { broadcast: fresh(), lane: Lane::Out };
+    let topic = Topic::Chat { broadcast: fresh(), lane: Lane::Out };
     a.publish(topic, "nobody hears this".into()).await.unwrap();
     let (mut on_a, mut on_b, mut second) =
         (a.subscribe(topic).await.unwrap(), b.subscribe(topic).await.unwrap(), b.subscribe(topic).await.unwrap());
@@ -59,10 +59,10 @@ async fn what_is_published_reaches_every_subscriber_in_order(a: &dyn Bus, b: &dy
 
 async fn topics_do_not_mix(a: &dyn Bus, b: &dyn Bus) {
     let (one, other) = (fresh(), fresh());
-    let mut subscription = a.subscribe(Topic { broadcast: one, lane: Lane::In }).await.unwrap();
-    b.publish(Topic { broadcast: one, lane: Lane::Out }, "other lane".into()).await.unwrap();
-    b.publish(Topic { broadcast: other, lane: Lane::In }, "other broadcast".into()).await.unwrap();
-    b.publish(Topic { broadcast: one, lane: Lane::In }, "mine".into()).await.unwrap();
+    let mut subscription = a.subscribe(Topic::Chat { broadcast: one, lane: Lane::In }).await.unwrap();
+    b.publish(Topic::Chat { broadcast: one, lane: Lane::Out }, "other lane".into()).await.unwrap();
+    b.publish(Topic::Chat { broadcast: other, lane: Lane::In }, "other broadcast".into()).await.unwrap();
+    b.publish(Topic::Chat { broadcast: one, lane: Lane::In }, "mine".into()).await.unwrap();
     assert_eq!(payload(&mut subscription).await, "mine");
 }
 
@@ -143,7 +143,7 @@ async fn the_memory_bus_conforms() {
 #[tokio::test]
 async fn a_subscriber_that_lags_is_told_how_much_it_missed() {
     let bus = MemoryBus::default();
-    let topic = Topic { broadcast: fresh(), lane: Lane::Out };
+    let topic = Topic::Chat { broadcast: fresh(), lane: Lane::Out };
     let mut subscription = bus.subscribe(topic).await.unwrap();
     for _ in 0..crate::limits::BUS_TOPIC_QUEUE + 7 {
         bus.publish(topic, "x".into()).await.unwrap();

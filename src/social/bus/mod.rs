@@ -31,11 +31,15 @@ use tokio::sync::broadcast::error::RecvError;
 use super::clock::UnixMs;
 use crate::ids::{BroadcastId, NodeId};
 
-/// What a message, log, lease or snapshot is about. Those of one broadcast live together (one slot of a cluster).
+/// What a message is about. Those of one broadcast live together (one slot of a cluster).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Topic {
-    pub broadcast: BroadcastId,
-    pub lane: Lane,
+pub enum Topic {
+    Chat {
+        broadcast: BroadcastId,
+        lane: Lane,
+    },
+    /// Who is online and where, and what is told to one person wherever they are.
+    People,
 }
 
 /// Which of a broadcast's topics.
@@ -49,11 +53,11 @@ pub enum Lane {
 
 impl fmt::Display for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lane = match self.lane {
-            Lane::In => "in",
-            Lane::Out => "out",
-        };
-        write!(f, "courtside:{{{}}}:{lane}", self.broadcast)
+        match self {
+            Self::Chat { broadcast, lane: Lane::In } => write!(f, "courtside:{{{broadcast}}}:in"),
+            Self::Chat { broadcast, lane: Lane::Out } => write!(f, "courtside:{{{broadcast}}}:out"),
+            Self::People => f.write_str("courtside:{people}"),
+        }
     }
 }
 

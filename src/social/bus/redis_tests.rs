@@ -61,7 +61,7 @@ async fn a_restarted_server_that_lost_everything_is_used_again_with_higher_epoch
     let mut servers = [RedisServer::start().await];
     let bus = connect(&servers).await;
     let (broadcast, node) = (BroadcastId::from_bits(1), NodeId::from_bits(1));
-    let topic = Topic { broadcast, lane: Lane::Out };
+    let topic = Topic::Chat { broadcast, lane: Lane::Out };
     let mut subscription = bus.subscribe(topic).await.unwrap();
     let Lease::Held { epoch: before } = bus.acquire(broadcast, node).await.unwrap() else { panic!("nobody held it") };
     servers[0].kill();
@@ -99,7 +99,7 @@ async fn a_killed_node_of_the_cluster_takes_only_its_slots_and_comes_back() {
     assert!(alive.len() > dead.len() && !dead.is_empty(), "{} alive, {} dead", alive.len(), dead.len());
     // What lives goes on, topics too.
     bus.append(alive[0], vec![entry(2)], 10).await.unwrap();
-    let topic = Topic { broadcast: alive[0], lane: Lane::In };
+    let topic = Topic::Chat { broadcast: alive[0], lane: Lane::In };
     let mut subscription = bus.subscribe(topic).await.unwrap();
     hears_again(&*bus, topic, &mut subscription).await;
     // What died comes back, empty, and is used again.
@@ -114,7 +114,7 @@ async fn a_killed_node_of_the_cluster_takes_only_its_slots_and_comes_back() {
         }
     });
     back.await.expect("the node is used again");
-    let topic = Topic { broadcast: dead[0], lane: Lane::In };
+    let topic = Topic::Chat { broadcast: dead[0], lane: Lane::In };
     let mut subscription = timeout(BACK_WITHIN, async {
         loop {
             match bus.subscribe(topic).await {

@@ -9,14 +9,16 @@ use metrics::{counter, gauge};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::archiver::ToArchive;
 use super::room::{parse_log, read, written};
 use super::{Shared, failed};
-use crate::ids::BroadcastId;
+use crate::ids::{ActionId, BroadcastId};
 use crate::limits::{CHAT_LOG_KEPT, LEASE_RENEW_INTERVAL, LEASE_TTL, NODE_HEARTBEAT};
 use crate::social::bus::{BusError, Delivery, Entry, Lane, Lease, LogId, Topic};
-use crate::social::chat::{ChatEvent, InBatch, Logged, Reach};
+use crate::social::chat::{InBatch, Logged};
 use crate::social::clock::{UnixMs, wall_clock};
-use crate::social::room::home::{Flush, Home, Snapshot};
+use crate::social::room::home::{Complaint, Deed, Flush, Home, Snapshot};
+use crate::store::{ActionRecord, NamedUser, ReportRecord};
 use crate::telemetry::{SOCIAL_HOMES, SOCIAL_TAKEOVERS};
 
 /// A home that runs.
@@ -90,11 +92,17 @@ fn begin(shared: &Arc<Shared>, broadcast: BroadcastId, epoch: u64, until: Instan
 
 /// The home's task: until the log says that there is another one.
 async fn run(shared: &Shared, broadcast: BroadcastId, epoch: u64) -> Result<(), BusError> {
-    let mut subscription = shared.bus.subscribe(Topic { broadcast, lane: Lane::In }).await?;
-    let kept = shared.bus.load(broadcast).await?.and_then(|bytes| read::<Snapshot>(&bytes));
+    let mut subscription = shared.bus.subscribe(Topic::Chat { broadcast, lane: Lane::In }).await?;
+    let kept = kept_snapshot(shared, broadcast).await?;
     let mut log = parse_log(&shared.bus.read(broadcast, LogId::default(), CHAT_LOG_KEPT).await?);
     if log.is_empty() {
-        log = from_archive(shared, broadcast, epoch).await?;
+        log = from_archive(shared, broadcast).await;
+        log.retain(|logged| logged.id.epoch < epoch);
+        // One call an epoch: a log takes entries of one at a time.
+        for of_epoch in log.chunk_by(|a, b| a.id.epoch == b.id.epoch) {
+            let entries = of_epoch.iter().map(|logged| Entry { id: logged.id, payload: written(logged) }).collect();
+            shared.bus.append(broadcast, entries, CHAT_LOG_KEPT).await?;
+        }
     }
     let mut home = Home::open(wall_clock(), epoch, kept, &log);
     let mut roll = interval(NODE_HEARTBEAT);
@@ -125,8 +133,12 @@ async fn run(shared: &Shared, broadcast: BroadcastId, epoch: u64) -> Result<(), 
             tell(shared, broadcast, flush).await?;
         }
         if let Some(snapshot) = home.snapshot(wall_clock()) {
-            match shared.bus.save(broadcast, epoch, written(&snapshot)).await {
-                Ok(()) => home.handle_saved(&snapshot),
+            let bytes = written(&snapshot);
+            match shared.bus.save(broadcast, epoch, bytes.clone()).await {
+                Ok(()) => {
+                    home.handle_saved(&snapshot);
+                    shared.archiver.put(ToArchive::Snapshot { broadcast, epoch, bytes, is_urgent: snapshot.is_urgent });
+                }
                 Err(BusError::Superseded) => return Err(BusError::Superseded),
                 Err(error) => {
                     failed("save", &error);
@@ -139,7 +151,7 @@ async fn run(shared: &Shared, broadcast: BroadcastId, epoch: u64) -> Result<(), 
 
 /// Logs, then tells: what nodes hear of can be read again.
 async fn tell(shared: &Shared, broadcast: BroadcastId, flush: Flush) -> Result<(), BusError> {
-    let Flush { log, out, archive } = flush;
+    let Flush { log, out, deeds, complaints } = flush;
     let entries: Vec<Entry> = log.iter().map(|logged| Entry { id: logged.id, payload: written(logged) }).collect();
     let mut ticks = interval(LEASE_RENEW_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -152,45 +164,54 @@ async fn tell(shared: &Shared, broadcast: BroadcastId, flush: Flush) -> Result<(
             Err(error) => failed("append", &error),
         }
     }
-    if let Err(error) = shared.bus.publish(Topic { broadcast, lane: Lane::Out }, written(&out)).await {
+    if let Err(error) = shared.bus.publish(Topic::Chat { broadcast, lane: Lane::Out }, written(&out)).await {
         failed("publish", &error);
     }
-    if !archive.is_empty()
-        && let Err(error) = shared.archive.keep(broadcast, archive).await
-    {
-        tracing::warn!(%broadcast, %error, "what was said is not in the archive");
+    if !log.is_empty() {
+        shared.archiver.put(ToArchive::Events { broadcast, log });
     }
+    deeds.into_iter().for_each(|deed| shared.archiver.put(ToArchive::Action(to_action(broadcast, deed))));
+    complaints.into_iter().for_each(|complaint| shared.archiver.put(ToArchive::Report(to_report(broadcast, complaint))));
     Ok(())
 }
 
-/// What the archive has, put into the log again under this epoch: the bus has lost its memory, or never had it.
-async fn from_archive(shared: &Shared, broadcast: BroadcastId, epoch: u64) -> Result<Vec<Logged>, BusError> {
-    let events = match shared.archive.newest(broadcast, CHAT_LOG_KEPT).await {
-        Ok(events) => events,
-        Err(error) => {
-            tracing::warn!(%broadcast, %error, "the chat begins without what was said before");
-            return Ok(Vec::new());
-        }
+fn to_action(broadcast: BroadcastId, deed: Deed) -> ActionRecord {
+    let Deed { at, by, action, on, message, seconds, note } = deed;
+    let id = ActionId::random(&mut rand::rng());
+    ActionRecord { id, broadcast, at_ms: at.0, by, action, on, message, seconds, note }
+}
+
+fn to_report(broadcast: BroadcastId, complaint: Complaint) -> ReportRecord {
+    let Complaint { at, by, message, reason, note } = complaint;
+    ReportRecord {
+        broadcast,
+        place: (message.id.epoch, message.id.seq),
+        author: NamedUser { id: message.author.id, name: message.author.name },
+        text: message.text,
+        sent_at_ms: message.sent_at_ms.0,
+        by,
+        reason,
+        note,
+        at_ms: at.0,
+    }
+}
+
+/// What the home before this one knew; from the archive, where the bus has lost its memory or never had it.
+pub(super) async fn kept_snapshot(shared: &Shared, broadcast: BroadcastId) -> Result<Option<Snapshot>, BusError> {
+    let kept = match shared.bus.load(broadcast).await? {
+        Some(bytes) => Some(bytes),
+        // Rather no chat than one in which whoever was banned may speak.
+        None => shared.archive.load(broadcast).await.map_err(|error| BusError::Unavailable(error.to_string()))?,
     };
-    // Messages keep their ids; changes come between the messages around them.
-    let mut last = LogId::default();
-    let mut log = Vec::new();
-    for event in events {
-        let id = match &event {
-            ChatEvent::Said { message } => message.id,
-            _ => LogId { epoch: last.epoch, seq: last.seq + 1 },
-        };
-        if id > last && id.epoch < epoch {
-            last = id;
-            log.push(Logged { id, event, reach: Reach::Everyone, nonce: None });
-        }
-    }
-    // One call an epoch: a log takes entries of one at a time.
-    for of_epoch in log.chunk_by(|a, b| a.id.epoch == b.id.epoch) {
-        let entries = of_epoch.iter().map(|logged| Entry { id: logged.id, payload: written(logged) }).collect();
-        shared.bus.append(broadcast, entries, CHAT_LOG_KEPT).await?;
-    }
-    Ok(log)
+    Ok(kept.and_then(|bytes| read::<Snapshot>(&bytes)))
+}
+
+/// What the archive has of a chat.
+pub(super) async fn from_archive(shared: &Shared, broadcast: BroadcastId) -> Vec<Logged> {
+    shared.archive.newest(broadcast, CHAT_LOG_KEPT).await.unwrap_or_else(|error| {
+        tracing::warn!(%broadcast, %error, "the chat begins without what was said before");
+        Vec::new()
+    })
 }
 
 fn now() -> Instant {

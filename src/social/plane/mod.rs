@@ -1,11 +1,14 @@
 //! The social plane of one node: rooms with people in them, each with its tasks.
 //!
 //! ```text
-//! Seat (one connection) ──▶ room.rs: edge task ◀──▶ bus ◀──▶ home.rs: home task, where this node holds the lease
+//! Seat (one connection) ──▶ room.rs: edge task ◀──▶ bus ◀──▶ home.rs: home task, where this node holds the lease ──▶ archiver.rs
+//! Link (one connection) ──▶ people.rs: one task ◀──▶ bus
 //! ```
 //! Shell: reads the clock, calls the bus, encodes. Whatever is decided is decided in [`super::room`].
 
+mod archiver;
 mod home;
+mod people;
 mod room;
 mod seat;
 
@@ -21,15 +24,21 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::archiver::Archiver;
+pub use self::people::Link;
+use self::people::People;
 use self::room::Room;
 pub use self::seat::{Seat, SeatNews};
 use super::Text;
-use super::archive::{Archive, Relations};
+use super::archive::{Archive, Relations, RelationsError};
 use super::bus::{Bus, BusError};
-use super::chat::{ChatHistory, MessageId};
+use super::chat::{ChatHistory, ChatRole, MessageId};
+use super::people::{Note, Whereabouts};
 use super::room::edge::{ChatFrame, SeatId};
+use super::room::sight::Sight;
 use crate::ids::{BroadcastId, NodeId, UserId};
 use crate::limits::NODE_HEARTBEAT;
+use crate::store::Ties;
 use crate::telemetry::SOCIAL_BUS_ERRORS;
 
 /// What the plane is made of.
@@ -56,56 +65,94 @@ struct Shared {
     archive: Arc<dyn Archive>,
     relations: Arc<dyn Relations>,
     encode: fn(&ChatFrame) -> Text,
+    archiver: Archiver,
     rooms: Mutex<HashMap<BroadcastId, Arc<Room>>>,
+    people: People,
     next_seat: AtomicU64,
     tasks: TaskTracker,
     stopping: CancellationToken,
+    /// After everything else has stopped.
+    archived: (TaskTracker, CancellationToken),
 }
 
 impl Social {
     /// Starts the node's heartbeat; rooms open when somebody enters them.
     pub fn start(parts: SocialParts) -> Self {
         let SocialParts { bus, node, archive, relations, encode } = parts;
+        let (archiver, to_archive) = Archiver::new();
         let shared = Shared {
             bus,
             node,
             archive,
             relations,
             encode,
+            archiver,
             rooms: Mutex::new(HashMap::new()),
+            people: People::new(node),
             next_seat: AtomicU64::new(0),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
+            archived: (TaskTracker::new(), CancellationToken::new()),
         };
         let social = Self { shared: Arc::new(shared) };
         let beating = social.shared.stopping.clone().run_until_cancelled_owned(beat(Arc::clone(&social.shared.bus), node));
         social.shared.tasks.spawn(beating);
+        social.shared.tasks.spawn(people::follow(Arc::clone(&social.shared)));
+        let (archived, all_is_said) = &social.shared.archived;
+        archived.spawn(archiver::run(Arc::clone(&social.shared.archive), to_archive, all_is_said.clone()));
         social
     }
 
     /// A seat in the chat of a broadcast, and what somebody who has seen everything up to `since` has missed of it. Frames from then on are
-    /// read from the seat.
+    /// read from the seat. Who moderates sees everybody, blocked or not.
     ///
     /// # Errors
-    /// [`BusError`] when the chat was not open on this node and cannot be read.
-    pub async fn enter(&self, broadcast: BroadcastId, user: UserId, since: Option<MessageId>) -> Result<(Seat, ChatHistory), BusError> {
-        let friends = self.shared.relations.friends(user).await;
+    /// [`BusError`] when the chat was not open on this node and cannot be read, or nobody can say who knows whom.
+    pub async fn enter(
+        &self,
+        broadcast: BroadcastId,
+        user: UserId,
+        role: Option<ChatRole>,
+        since: Option<MessageId>,
+    ) -> Result<(Seat, ChatHistory), BusError> {
+        let sees_everybody = role.is_some_and(|role| role > ChatRole::Viewer);
+        let sight = self.shared.sight(user).await.map_err(|error| BusError::Unavailable(error.to_string()))?;
+        let sight = if sees_everybody { sight.of_everybody() } else { sight };
         let id = SeatId(self.shared.next_seat.fetch_add(1, Ordering::Relaxed));
         while !self.shared.stopping.is_cancelled() {
             // A room that is just being closed lets nobody in; then there is a new one.
             let room = self.room(broadcast).await?;
-            if let Some(seated) = Seat::take(Arc::clone(&self.shared), room, id, user, friends.clone(), since) {
+            if let Some(seated) = Seat::take(Arc::clone(&self.shared), room, id, user, sight.clone(), since) {
                 return Ok(seated);
             }
         }
         Err(BusError::Unavailable("the node is stopping".to_owned()))
     }
 
-    /// Ends every room and gives its leases back.
+    /// A connection of somebody with an account: online while it is held. `hides`: others are not shown what they watch.
+    pub fn connect(&self, user: UserId, hides: bool) -> Link {
+        Link::open(Arc::clone(&self.shared), user, hides)
+    }
+
+    /// Where somebody is, if they are online on any node.
+    pub fn find(&self, user: UserId) -> Option<Whereabouts> {
+        self.shared.people.find(user)
+    }
+
+    /// Tells a person, on every connection of theirs; friends and blocks come into force in the chats that they are in.
+    pub fn tell(&self, user: UserId, note: Note) {
+        self.shared.people.note(user, note);
+    }
+
+    /// Ends every room, gives its leases back, and writes what waits for the archive.
     pub async fn shutdown(&self) {
         self.shared.stopping.cancel();
         self.shared.tasks.close();
         self.shared.tasks.wait().await;
+        let (archived, all_is_said) = &self.shared.archived;
+        all_is_said.cancel();
+        archived.close();
+        archived.wait().await;
     }
 
     async fn room(&self, broadcast: BroadcastId) -> Result<Arc<Room>, BusError> {
@@ -125,6 +172,23 @@ impl Social {
 }
 
 impl Shared {
+    async fn sight(&self, user: UserId) -> Result<Sight, RelationsError> {
+        let Ties { friends, hidden } = self.relations.ties(user).await?;
+        Ok(Sight::new(friends, hidden))
+    }
+
+    /// A person's friends are others now, or others are hidden from them.
+    async fn relate(&self, user: UserId) {
+        let rooms: Vec<Arc<Room>> = self.lock_rooms().values().filter(|room| room.has(user)).cloned().collect();
+        if rooms.is_empty() {
+            return;
+        }
+        match self.sight(user).await {
+            Ok(sight) => rooms.iter().for_each(|room| room.relate(user, &sight)),
+            Err(error) => tracing::warn!(%user, %error, "a block or friendship is not in force in the chats that this person is in"),
+        }
+    }
+
     fn find(&self, broadcast: BroadcastId) -> Option<Arc<Room>> {
         self.lock_rooms().get(&broadcast).cloned()
     }

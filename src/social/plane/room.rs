@@ -10,15 +10,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::seat::{Mail, SeatNews};
 use super::{Shared, failed, home};
-use crate::ids::BroadcastId;
+use crate::ids::{BroadcastId, UserId};
 use crate::limits::{CHAT_LOG_KEPT, CHAT_MAILBOX, CHAT_RING, CHAT_ROOM_KEPT};
 use crate::social::Text;
 use crate::social::bus::{BusError, Delivery, Entry, Lane, LogId, Subscription, Topic};
 use crate::social::chat::{ChatHistory, ChatRefusal, Logged, MessageId, OutBatch};
 use crate::social::clock::{UnixMs, wall_clock};
 use crate::social::room::edge::{ChatFrame, ChatView, Edge, EdgeOutput, Frames, SeatId};
-use crate::social::room::home::Snapshot;
 use crate::social::room::ring::{Cursor, Read, Ring};
+use crate::social::room::sight::{Hidden, Sight, without};
 use crate::telemetry::{SOCIAL_FRAMES, SOCIAL_GAPS, SOCIAL_PERSONAL, SOCIAL_REQUESTS, SOCIAL_SEATS};
 
 /// One frame as each kind of viewer is sent it; the texts are shared.
@@ -26,6 +26,8 @@ use crate::telemetry::{SOCIAL_FRAMES, SOCIAL_GAPS, SOCIAL_PERSONAL, SOCIAL_REQUE
 pub(super) struct Encoded {
     cohorts: [Text; 4],
     all: Text,
+    /// What the texts say, for those from whom somebody is hidden.
+    frames: Arc<Frames>,
 }
 
 impl Encoded {
@@ -35,6 +37,18 @@ impl Encoded {
             ChatView::All => &self.all,
         }
     }
+}
+
+/// What a seat reads.
+#[derive(Debug)]
+pub(super) enum Reading {
+    Text(Text),
+    /// For this seat alone: without those who are hidden from it.
+    Own(ChatFrame),
+    /// It was all by those; nothing is left.
+    Nothing,
+    /// Frames are no longer there.
+    Missed,
 }
 
 #[derive(Debug)]
@@ -66,10 +80,13 @@ pub(super) struct Opened {
 impl Room {
     /// Follows the chat and reads what is kept of it, in this order, so that nothing falls in between.
     pub(super) async fn open(shared: Arc<Shared>, broadcast: BroadcastId) -> Result<Opened, BusError> {
-        let subscription = shared.bus.subscribe(Topic { broadcast, lane: Lane::Out }).await?;
-        let log = shared.bus.read(broadcast, LogId::default(), CHAT_LOG_KEPT).await?;
-        let kept = shared.bus.load(broadcast).await?.and_then(|bytes| read::<Snapshot>(&bytes));
-        let edge = Edge::open(shared.node, kept.as_ref(), &parse_log(&log));
+        let subscription = shared.bus.subscribe(Topic::Chat { broadcast, lane: Lane::Out }).await?;
+        let mut log = parse_log(&shared.bus.read(broadcast, LogId::default(), CHAT_LOG_KEPT).await?);
+        if log.is_empty() {
+            log = home::from_archive(&shared, broadcast).await;
+        }
+        let kept = home::kept_snapshot(&shared, broadcast).await?;
+        let edge = Edge::open(shared.node, kept.as_ref(), &log);
         let state = State { edge, mailboxes: HashMap::new(), empty_since: Some(wall_clock()) };
         let room = Self {
             broadcast,
@@ -94,8 +111,8 @@ impl Room {
     pub(super) fn take_seat(
         &self,
         seat: SeatId,
-        user: crate::ids::UserId,
-        friends: Vec<crate::ids::UserId>,
+        user: UserId,
+        sight: Sight,
         since: Option<MessageId>,
     ) -> Option<(Cursor, watch::Receiver<u64>, mpsc::Receiver<Mail>, ChatHistory)> {
         let (mailbox, mail) = mpsc::channel(CHAT_MAILBOX);
@@ -103,11 +120,12 @@ impl Room {
             if self.closing.is_cancelled() {
                 return None;
             }
-            state.edge.enter(seat, user, friends);
+            let hidden = Arc::clone(&sight.hidden);
+            state.edge.enter(seat, user, sight);
             state.mailboxes.insert(seat, mailbox);
             state.empty_since = None;
             // Under the same lock: what is not in the history comes in a frame.
-            Some((self.end(), self.news.subscribe(), mail, state.edge.history(user, since)))
+            Some((self.end(), self.news.subscribe(), mail, state.edge.history(user, &hidden, since)))
         })?;
         gauge!(SOCIAL_SEATS).increment(1.0);
         self.stirred.notify_one();
@@ -132,14 +150,38 @@ impl Room {
         self.stirred.notify_one();
     }
 
-    pub(super) fn history(&self, user: crate::ids::UserId, since: Option<MessageId>) -> (Cursor, ChatHistory) {
-        self.with(|state| (self.end(), state.edge.history(user, since)))
+    pub(super) fn history(&self, user: UserId, hidden: &Hidden, since: Option<MessageId>) -> (Cursor, ChatHistory) {
+        self.with(|state| (self.end(), state.edge.history(user, hidden, since)))
+    }
+
+    /// Whether it matters just now what somebody is to the broadcaster.
+    pub(super) fn asks_for_standing(&self) -> bool {
+        self.with(|state| state.edge.asks_for_standing())
+    }
+
+    /// A person's friends are others now, or others are hidden from them.
+    pub(super) fn relate(&self, user: UserId, sight: &Sight) {
+        self.with(|state| {
+            for (seat, hidden) in state.edge.relate(user, sight) {
+                let is_lost = state.mailboxes.get(&seat).is_some_and(|mailbox| mailbox.try_send(Mail::Hidden(hidden)).is_err());
+                if is_lost {
+                    state.mailboxes.remove(&seat);
+                }
+            }
+        });
+        self.stirred.notify_one();
+    }
+
+    /// Whether this person sits here.
+    pub(super) fn has(&self, user: UserId) -> bool {
+        self.with(|state| state.edge.has(user))
     }
 
     /// A frame without a home.
     #[cfg(test)]
     pub(super) fn push_frame(&self, text: Text) {
-        let frame = Encoded { cohorts: std::array::from_fn(|_| text.clone()), all: text };
+        let frames = Arc::new(Frames::Same(ChatFrame::default()));
+        let frame = Encoded { cohorts: std::array::from_fn(|_| text.clone()), all: text, frames };
         self.ring.write().unwrap().push(frame);
         self.news.send_modify(|frames| *frames += 1);
     }
@@ -149,13 +191,25 @@ impl Room {
     }
 
     /// The next frame for a reader.
-    pub(super) fn read(&self, cursor: &mut Cursor, seat: SeatId, view: ChatView) -> Option<Result<Text, u64>> {
+    pub(super) fn read(&self, cursor: &mut Cursor, seat: SeatId, view: ChatView, hidden: &Hidden) -> Option<Reading> {
         let ring = self.ring.read().expect("no panic happens while the lock is held: its sections only move values");
-        match ring.read(cursor) {
-            Read::Frame(frame) => Some(Ok(frame.text(seat, view).clone())),
-            Read::Missed(missed) => Some(Err(missed)),
-            Read::UpToDate => None,
+        let frame = match ring.read(cursor) {
+            Read::Frame(frame) => frame,
+            Read::Missed(_) => return Some(Reading::Missed),
+            Read::UpToDate => return None,
+        };
+        let text = || Reading::Text(frame.text(seat, view).clone());
+        if hidden.is_empty() {
+            return Some(text());
         }
+        let frames = Arc::clone(&frame.frames);
+        let text = text();
+        drop(ring);
+        Some(match without(frames.of(seat, view), hidden) {
+            None => text,
+            Some(rest) if rest.is_empty() => Reading::Nothing,
+            Some(rest) => Reading::Own(rest),
+        })
     }
 }
 
@@ -207,7 +261,7 @@ async fn carry_out(shared: &Shared, room: &Room) -> bool {
                 EdgeOutput::Frame(frames) => {
                     counter!(SOCIAL_FRAMES).increment(1);
                     let mut ring = room.ring.write().expect("no panic happens while the lock is held: its sections only move values");
-                    ring.push(encode(shared.encode, &frames));
+                    ring.push(encode(shared.encode, frames));
                     drop(ring);
                     room.news.send_modify(|frames| *frames += 1);
                 }
@@ -228,7 +282,7 @@ async fn carry_out(shared: &Shared, room: &Room) -> bool {
     for output in later {
         match output {
             EdgeOutput::Publish(batch) => {
-                let topic = Topic { broadcast: room.broadcast, lane: Lane::In };
+                let topic = Topic::Chat { broadcast: room.broadcast, lane: Lane::In };
                 if let Err(error) = shared.bus.publish(topic, written(&batch)).await {
                     // It is sent again until it is safe.
                     failed("publish", &error);
@@ -251,7 +305,7 @@ async fn carry_out(shared: &Shared, room: &Room) -> bool {
 
 /// A full mailbox is a reader that does not read: it finds its mailbox closed.
 fn post(state: &mut State, seat: SeatId, news: SeatNews) {
-    let is_lost = state.mailboxes.get(&seat).is_some_and(|mailbox| mailbox.try_send(Mail(news)).is_err());
+    let is_lost = state.mailboxes.get(&seat).is_some_and(|mailbox| mailbox.try_send(Mail::News(Box::new(news))).is_err());
     if is_lost {
         state.mailboxes.remove(&seat);
     }
@@ -273,14 +327,15 @@ fn close_if_empty(shared: &Shared, room: &Room) -> bool {
     is_over
 }
 
-fn encode(encode: fn(&ChatFrame) -> Text, frames: &Frames) -> Encoded {
-    match frames {
+fn encode(encode: fn(&ChatFrame) -> Text, frames: Frames) -> Encoded {
+    let (cohorts, all) = match &frames {
         Frames::Same(frame) => {
             let text = encode(frame);
-            Encoded { cohorts: std::array::from_fn(|_| text.clone()), all: text }
+            (std::array::from_fn(|_| text.clone()), text)
         }
-        Frames::Sampled { cohorts, all } => Encoded { cohorts: cohorts.each_ref().map(encode), all: encode(all) },
-    }
+        Frames::Sampled { cohorts, all } => (cohorts.each_ref().map(encode), encode(all)),
+    };
+    Encoded { cohorts, all, frames: Arc::new(frames) }
 }
 
 const fn result_word(answer: &crate::social::chat::Answer) -> &'static str {

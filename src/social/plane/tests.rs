@@ -9,25 +9,30 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::limits::{CHAT_RESYNCS_MAX, CHAT_RING};
+use crate::social::archive::kept::{StoreArchive, StoreRelations};
 use crate::social::archive::{MemoryArchive, MemoryRelations};
 use crate::social::bus::Lease;
 use crate::social::bus::memory::MemoryBus;
 use crate::social::bus::redis::RedisBus;
 use crate::social::bus::redis_server::RedisServer;
-use crate::social::chat::{Answer, Ask, ChatAuthor, ChatEvent, ChatMessage, ChatRefusal, ChatRole, FilterRule};
+use crate::social::chat::{
+    Answer, Ask, Audience, ChatAuthor, ChatEvent, ChatMessage, ChatModes, ChatRefusal, ChatRole, FilterRule, ReportReason, Restraint,
+    Standing,
+};
 use crate::social::clock::{UnixMs, wall_clock};
+use crate::social::people::PersonNews;
 use crate::social::reactions::{ReactionCount, ReactionKind};
+use crate::store::Store;
 
 const SOON: Duration = Duration::from_secs(10);
 
 fn node_on(bus: Arc<dyn Bus>, number: u64) -> Social {
-    Social::start(SocialParts {
-        bus,
-        node: NodeId::from_bits(number),
-        archive: Arc::new(MemoryArchive::default()),
-        relations: Arc::new(MemoryRelations::default()),
-        encode: |frame| serde_json::to_string(frame).unwrap().into(),
-    })
+    node_with(bus, number, Arc::new(MemoryArchive::default()), Arc::new(MemoryRelations::default()))
+}
+
+fn node_with(bus: Arc<dyn Bus>, number: u64, archive: Arc<dyn Archive>, relations: Arc<dyn Relations>) -> Social {
+    let encode = |frame: &ChatFrame| Text::shared_text(&serde_json::to_string(frame).unwrap());
+    Social::start(SocialParts { bus, node: NodeId::from_bits(number), archive, relations, encode })
 }
 
 fn broadcast() -> BroadcastId {
@@ -63,7 +68,7 @@ async fn until<T>(seat: &mut Seat, mut wanted: impl FnMut(SeatNews) -> Option<T>
 
 fn frame(news: &SeatNews) -> Option<ChatFrame> {
     match news {
-        SeatNews::Text(text) => Some(serde_json::from_str(text).unwrap()),
+        SeatNews::Text(text) => Some(serde_json::from_str(text.as_str()).unwrap()),
         SeatNews::Answered { .. } | SeatNews::Resync(_) | SeatNews::TooSlow => None,
     }
 }
@@ -81,10 +86,10 @@ async fn people_on_two_nodes_hear_each_other_are_counted_once_and_find_the_histo
     let bus: Arc<dyn Bus> = Arc::new(MemoryBus::default());
     let (a, b) = (node_on(Arc::clone(&bus), 1), node_on(bus, 2));
     let broadcast = broadcast();
-    let (mut ann, history) = a.enter(broadcast, UserId::from_bits(1), None).await.unwrap();
+    let (mut ann, history) = a.enter(broadcast, UserId::from_bits(1), Some(ChatRole::Viewer), None).await.unwrap();
     assert_eq!(history, ChatHistory::default());
-    let (mut ben, _) = b.enter(broadcast, UserId::from_bits(2), None).await.unwrap();
-    let (_second_tab, _) = b.enter(broadcast, UserId::from_bits(1), None).await.unwrap();
+    let (mut ben, _) = b.enter(broadcast, UserId::from_bits(2), Some(ChatRole::Viewer), None).await.unwrap();
+    let (_second_tab, _) = b.enter(broadcast, UserId::from_bits(1), Some(ChatRole::Viewer), None).await.unwrap();
     ann.ask(1, author(1), say(1, "kick-off!")).await.unwrap();
     let id = answer(&mut ann, 1).await.unwrap().unwrap();
     let heard = until(&mut ben, |news| frame(&news).and_then(|frame| said(&frame).next().cloned())).await;
@@ -93,12 +98,12 @@ async fn people_on_two_nodes_hear_each_other_are_counted_once_and_find_the_histo
     ann.react(ReactionKind::Goal, 4, None);
     let goals = ReactionCount { kind: ReactionKind::Goal, count: 7 };
     until(&mut ann, |news| frame(&news).filter(|frame| frame.reactions.contains(&goals))).await;
-    let (mut late, history) = b.enter(broadcast, UserId::from_bits(3), None).await.unwrap();
+    let (mut late, history) = b.enter(broadcast, UserId::from_bits(3), Some(ChatRole::Viewer), None).await.unwrap();
     assert_eq!(history.messages, [heard]);
     assert_eq!(history.reactions, [goals]);
     let count = until(&mut late, |news| frame(&news)?.viewers.filter(|viewers| viewers.count == 3)).await;
     assert_eq!(count.peak, 3, "a person with two tabs on two nodes is one");
-    let (_, nothing) = b.enter(broadcast, UserId::from_bits(4), Some(id)).await.unwrap();
+    let (_, nothing) = b.enter(broadcast, UserId::from_bits(4), Some(ChatRole::Viewer), Some(id)).await.unwrap();
     assert_eq!((nothing.messages.len(), nothing.gap), (0, false));
     a.shutdown().await;
     b.shutdown().await;
@@ -107,7 +112,7 @@ async fn people_on_two_nodes_hear_each_other_are_counted_once_and_find_the_histo
 #[tokio::test]
 async fn what_the_filter_refuses_never_leaves_the_node() {
     let social = node_on(Arc::new(MemoryBus::default()), 1);
-    let (seat, _) = social.enter(broadcast(), UserId::from_bits(1), None).await.unwrap();
+    let (mut seat, _) = social.enter(broadcast(), UserId::from_bits(1), Some(ChatRole::Viewer), None).await.unwrap();
     assert_eq!(seat.ask(1, author(1), say(1, "what a sh1tty ref")).await, Err(ChatRefusal::Filtered { rule: FilterRule::Language }));
     let moderator = ChatAuthor { role: ChatRole::Moderator, ..author(2) };
     assert_eq!(seat.ask(2, moderator, say(2, "rules: https://club.example/rules")).await, Ok(()));
@@ -118,13 +123,13 @@ async fn what_the_filter_refuses_never_leaves_the_node() {
 async fn a_slow_reader_is_brought_up_to_date_and_then_given_up_and_a_quick_one_loses_nothing() {
     let social = node_on(Arc::new(MemoryBus::default()), 1);
     let broadcast = broadcast();
-    let (mut slow, _) = social.enter(broadcast, UserId::from_bits(1), None).await.unwrap();
-    let (mut quick, _) = social.enter(broadcast, UserId::from_bits(2), None).await.unwrap();
+    let (mut slow, _) = social.enter(broadcast, UserId::from_bits(1), Some(ChatRole::Viewer), None).await.unwrap();
+    let (mut quick, _) = social.enter(broadcast, UserId::from_bits(2), Some(ChatRole::Viewer), None).await.unwrap();
     let room = social.shared.find(broadcast).unwrap();
     for round in 0..=CHAT_RESYNCS_MAX {
         for number in 0..=CHAT_RING {
             let text = format!("{round}.{number}");
-            room.push_frame(text.as_str().into());
+            room.push_frame(Text::shared_text(text.as_str()));
             until(&mut quick, |news| matches!(news, SeatNews::Text(read) if read.as_str() == text).then_some(())).await;
         }
         let is_over = until(&mut slow, |news| match news {
@@ -147,7 +152,7 @@ enum Seen {
 
 /// A person who says something ten times a second and notes what they see.
 async fn talk(social: Social, broadcast: BroadcastId, who: u64, seen: mpsc::UnboundedSender<(u64, Seen)>) {
-    let (mut seat, _) = social.enter(broadcast, UserId::from_bits(who), None).await.unwrap();
+    let (mut seat, _) = social.enter(broadcast, UserId::from_bits(who), Some(ChatRole::Viewer), None).await.unwrap();
     let mut ticks = interval(Duration::from_millis(100));
     for number in 0_u32.. {
         let said_next = ticks.tick();
@@ -256,7 +261,7 @@ fn a_killed_home_is_replaced_within_five_seconds_and_no_id_is_given_twice() {
 async fn the_chat_survives_a_restart_of_redis_that_forgot_everything() {
     let mut server = RedisServer::start().await;
     let social = node_on(Arc::new(RedisBus::connect(&[server.url()]).await.unwrap()), 1);
-    let (mut seat, _) = social.enter(broadcast(), UserId::from_bits(1), None).await.unwrap();
+    let (mut seat, _) = social.enter(broadcast(), UserId::from_bits(1), Some(ChatRole::Viewer), None).await.unwrap();
     seat.ask(1, author(1), say(1, "before")).await.unwrap();
     let before = answer(&mut seat, 1).await.unwrap().unwrap();
     server.kill();
@@ -271,4 +276,167 @@ async fn the_chat_survives_a_restart_of_redis_that_forgot_everything() {
     }
     assert!(after.unwrap().unwrap() > before);
     social.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_chat_its_bans_and_its_log_survive_a_restart_of_everything_without_redis() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("test.db");
+    let broadcast = broadcast();
+    let start = async |number| {
+        let store = Store::open_file(&path).await.unwrap();
+        let relations = Arc::new(StoreRelations(store.clone()));
+        let social = node_with(Arc::new(MemoryBus::default()), number, Arc::new(StoreArchive(store.clone())), relations);
+        (social, store)
+    };
+    let (social, store) = start(1).await;
+    let (mut seat, _) = social.enter(broadcast, UserId::from_bits(1), Some(ChatRole::Viewer), None).await.unwrap();
+    seat.ask(1, author(1), say(1, "kick-off!")).await.unwrap();
+    let first = answer(&mut seat, 1).await.unwrap().unwrap();
+    seat.ask(2, author(2), say(2, "something bad")).await.unwrap();
+    let bad = answer(&mut seat, 2).await.unwrap().unwrap();
+    seat.ask(3, author(1), Ask::Report { message: bad, reason: ReportReason::Abuse, note: None }).await.unwrap();
+    answer(&mut seat, 3).await.unwrap();
+    let moderator = ChatAuthor { role: ChatRole::Moderator, ..author(9) };
+    let ban = Ask::Restrain { user: UserId::from_bits(2), restraint: Restraint::Ban, note: Some("rude".to_owned()) };
+    seat.ask(4, moderator, ban).await.unwrap();
+    answer(&mut seat, 4).await.unwrap();
+    seat.react(ReactionKind::Goal, 3, None);
+    let goals = ReactionCount { kind: ReactionKind::Goal, count: 3 };
+    until(&mut seat, |news| frame(&news).filter(|frame| frame.reactions.contains(&goals))).await;
+    drop(seat);
+    // Until the home has saved what it counted.
+    let has_goals = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).contains("goal");
+    while !social.shared.bus.load(broadcast).await.unwrap().is_some_and(|bytes| has_goals(bytes.to_vec())) {
+        tokio::task::yield_now().await;
+    }
+    social.shutdown().await;
+    store.close().await;
+
+    let (social, store) = start(2).await;
+    let (mut seat, history) = social.enter(broadcast, UserId::from_bits(5), Some(ChatRole::Viewer), None).await.unwrap();
+    assert_eq!(history.messages.iter().map(|message| (message.id, message.text.as_str())).collect::<Vec<_>>(), [(first, "kick-off!")]);
+    assert_eq!(history.reactions, [goals]);
+    seat.ask(1, author(2), say(3, "again")).await.unwrap();
+    assert_eq!(answer(&mut seat, 1).await, Err(ChatRefusal::Banned));
+    seat.ask(2, author(5), say(4, "we are back")).await.unwrap();
+    assert!(answer(&mut seat, 2).await.unwrap().unwrap() > first, "ids rise over a restart");
+    let actions = store.actions_on(broadcast, None, 9).await.unwrap();
+    assert_eq!((actions.len(), actions[0].by.id, actions[0].note.as_deref()), (1, UserId::from_bits(9), Some("rude")));
+    let reports = store.open_reports(broadcast, 9).await.unwrap();
+    assert_eq!((reports.len(), reports[0].text.as_str()), (1, "something bad"));
+    social.shutdown().await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn who_blocks_somebody_no_longer_hears_them_at_once_and_the_other_way_round() {
+    let bus: Arc<dyn Bus> = Arc::new(MemoryBus::default());
+    let relations = Arc::new(MemoryRelations::default());
+    let node = |number| {
+        let relations: Arc<dyn Relations> = Arc::<MemoryRelations>::clone(&relations);
+        node_with(Arc::clone(&bus), number, Arc::new(MemoryArchive::default()), relations)
+    };
+    let (a, b) = (node(1), node(2));
+    let broadcast = broadcast();
+    let enter = async |node: &Social, who, role| node.enter(broadcast, UserId::from_bits(who), Some(role), None).await.unwrap().0;
+    let mut ann = enter(&a, 1, ChatRole::Viewer).await;
+    let mut ben = enter(&b, 2, ChatRole::Viewer).await;
+    let mut moderator = enter(&b, 1, ChatRole::Moderator).await;
+    ann.ask(1, author(1), say(1, "hello")).await.unwrap();
+    answer(&mut ann, 1).await.unwrap();
+    let text_of = |news: &SeatNews| frame(news).and_then(|frame| said(&frame).next().map(|message| message.text.clone()));
+    assert_eq!(until(&mut ben, |news| text_of(&news)).await, "hello");
+    // Told to the other node, as REST would.
+    relations.hide(UserId::from_bits(1), UserId::from_bits(2));
+    a.tell(UserId::from_bits(2), Note::TiesChanged);
+    a.tell(UserId::from_bits(1), Note::TiesChanged);
+    let is_in_force = |seats: &[&Seat]| seats.iter().all(|seat| seat.hides(UserId::from_bits(3 - seat.user().to_bits())));
+    while !is_in_force(&[&ann, &ben]) {
+        tokio::select! {
+            news = ann.next() => drop(news),
+            news = ben.next() => drop(news),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    let mut cay = enter(&a, 3, ChatRole::Viewer).await;
+    cay.ask(1, author(2), say(2, "from Ben")).await.unwrap();
+    cay.ask(2, author(1), say(3, "from Ann")).await.unwrap();
+    cay.ask(3, author(3), say(4, "from Cay")).await.unwrap();
+    for seat in [&mut ann, &mut ben] {
+        let other = if seat.user() == UserId::from_bits(1) { "from Ben" } else { "from Ann" };
+        let heard = until(seat, |news| {
+            let texts: Vec<String> = frame(&news).iter().flat_map(said).map(|message| message.text.clone()).collect();
+            assert!(!texts.iter().any(|text| text == other), "{texts:?}");
+            texts.iter().any(|text| text == "from Cay").then_some(texts)
+        });
+        heard.await;
+    }
+    let mut seen = Vec::new();
+    while !seen.contains(&"from Ben".to_owned()) {
+        let more = until(&mut moderator, |news| frame(&news)).await;
+        seen.extend(said(&more).map(|message| message.text.clone()));
+    }
+    let (_, history) = b.enter(broadcast, UserId::from_bits(2), Some(ChatRole::Viewer), None).await.unwrap();
+    let texts: Vec<_> = history.messages.iter().map(|message| message.text.as_str()).collect();
+    assert_eq!(texts, ["from Ben", "from Cay"], "nor what was said before");
+    a.shutdown().await;
+    b.shutdown().await;
+}
+
+#[tokio::test]
+async fn only_followers_write_where_the_chat_is_theirs_and_a_new_one_may_at_once() {
+    let relations = Arc::new(MemoryRelations::default());
+    let of_node: Arc<dyn Relations> = Arc::<MemoryRelations>::clone(&relations);
+    let social = node_with(Arc::new(MemoryBus::default()), 1, Arc::new(MemoryArchive::default()), of_node);
+    let broadcast = broadcast();
+    let (mut seat, _) = social.enter(broadcast, UserId::from_bits(1), Some(ChatRole::Viewer), None).await.unwrap();
+    let modes = ChatModes { audience: Audience::Followers, ..ChatModes::default() };
+    let moderator = ChatAuthor { role: ChatRole::Moderator, ..author(9) };
+    seat.ask(1, moderator, Ask::SetModes { modes }).await.unwrap();
+    answer(&mut seat, 1).await.unwrap();
+    until(&mut seat, |news| frame(&news)?.events.contains(&ChatEvent::Modes { modes }).then_some(())).await;
+    seat.ask(2, author(1), say(1, "hello")).await.unwrap();
+    assert_eq!(answer(&mut seat, 2).await, Err(ChatRefusal::FollowersOnly));
+    relations.set_standing(broadcast, UserId::from_bits(1), Standing { follows: true, is_friend: false });
+    social.tell(UserId::from_bits(1), Note::TiesChanged);
+    let mut said = Err(ChatRefusal::FollowersOnly);
+    for id in 3..1000 {
+        seat.ask(id, author(1), say(1, "hello")).await.unwrap();
+        said = answer(&mut seat, id).await;
+        if said.is_ok() {
+            break;
+        }
+    }
+    said.unwrap();
+    social.shutdown().await;
+}
+
+/// Two nodes on Redis: what friends see of each other, and what reaches a person wherever they are.
+#[tokio::test]
+async fn friends_on_two_nodes_see_each_other_come_and_go_over_redis() {
+    let server = RedisServer::start().await;
+    let connect = async |number| node_on(Arc::new(RedisBus::connect(&[server.url()]).await.unwrap()), number);
+    let (a, b) = (connect(1).await, connect(2).await);
+    let (ann, ben) = (UserId::from_bits(1), UserId::from_bits(2));
+    let mut anns = a.connect(ann, false);
+    assert_eq!(anns.look(vec![ben]), []);
+    let bens = b.connect(ben, false);
+    let next = async |link: &mut Link| timeout(SOON, link.next()).await.expect("in time");
+    let at = |watching| PersonNews::Presence { user: ben, whereabouts: Some(Whereabouts { watching }) };
+    assert_eq!(next(&mut anns).await, at(None));
+    let broadcast = broadcast();
+    bens.watch(Some(broadcast));
+    assert_eq!(next(&mut anns).await, at(Some(broadcast)));
+    assert_eq!(a.find(ben), Some(Whereabouts { watching: Some(broadcast) }));
+    let note = Note::MessagesRead { user: ben, reader: ben, up_to: 7 };
+    b.tell(ann, note.clone());
+    assert_eq!(next(&mut anns).await, PersonNews::Note(note));
+    drop(bens);
+    assert_eq!(next(&mut anns).await, PersonNews::Presence { user: ben, whereabouts: None });
+    let _again = b.connect(ben, true);
+    assert_eq!(next(&mut anns).await, at(None));
+    b.shutdown().await;
+    assert_eq!(next(&mut anns).await, PersonNews::Presence { user: ben, whereabouts: None }, "a node that goes says so");
+    a.shutdown().await;
 }

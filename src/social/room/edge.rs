@@ -9,12 +9,14 @@
 //! Pure. Invariant: a seat is given each event at most once, by a shared frame (those are in the order of the ids) or by a personal one.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use super::home::Snapshot;
 use super::sampler::{ALL_COHORTS, COHORTS, SHOWN_AS_ALL};
+use super::sight::{Hidden, Sight, clean_history};
 use super::transcript::{Transcript, concerns};
 use crate::ids::{NodeId, UserId};
 use crate::limits::{
@@ -23,7 +25,7 @@ use crate::limits::{
 };
 use crate::social::bus::LogId;
 use crate::social::chat::{
-    Answer, Ask, ChatAuthor, ChatEvent, ChatHistory, ChatRefusal, InBatch, Logged, MessageId, OutBatch, Reach, Request, Standing,
+    Answer, Ask, Audience, ChatAuthor, ChatEvent, ChatHistory, ChatRefusal, InBatch, Logged, MessageId, OutBatch, Reach, Request, Standing,
 };
 use crate::social::clock::UnixMs;
 use crate::social::presence::{EdgePeople, ViewerCount};
@@ -55,7 +57,7 @@ const fn is_zero(count: &u32) -> bool {
 }
 
 impl ChatFrame {
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
@@ -77,6 +79,17 @@ pub enum ChatView {
 pub(crate) enum Frames {
     Same(ChatFrame),
     Sampled { cohorts: [ChatFrame; COHORTS as usize], all: ChatFrame },
+}
+
+impl Frames {
+    /// What a seat is shown.
+    pub(crate) const fn of(&self, seat: SeatId, view: ChatView) -> &ChatFrame {
+        match (self, view) {
+            (Self::Same(frame), _) => frame,
+            (Self::Sampled { cohorts, .. }, ChatView::Top) => &cohorts[seat.cohort() as usize],
+            (Self::Sampled { all, .. }, ChatView::All) => all,
+        }
+    }
 }
 
 /// One connection in the chat.
@@ -103,7 +116,7 @@ pub(crate) enum EdgeOutput {
 struct Sitting {
     user: UserId,
     view: ChatView,
-    friends: Vec<UserId>,
+    sight: Sight,
 }
 
 /// See the file's head.
@@ -171,25 +184,60 @@ impl Edge {
 
     // ---- People ----
 
-    /// Somebody takes a seat. `friends` are those whose messages they are never spared.
-    pub(crate) fn enter(&mut self, seat: SeatId, user: UserId, friends: Vec<UserId>) {
+    /// Somebody takes a seat.
+    pub(crate) fn enter(&mut self, seat: SeatId, user: UserId, sight: Sight) {
         self.people.enter(user);
         self.by_user.entry(user).or_default().push(seat);
-        for friend in &friends {
+        self.add_fan(seat, &sight.friends);
+        self.seats.insert(seat, Sitting { user, view: ChatView::default(), sight });
+    }
+
+    fn add_fan(&mut self, seat: SeatId, friends: &[UserId]) {
+        for friend in friends {
             let fans = self.fans.entry(*friend).or_default();
             self.interests_changed |= fans.is_empty();
             fans.push(seat);
         }
-        self.seats.insert(seat, Sitting { user, view: ChatView::default(), friends });
+    }
+
+    fn drop_fan(&mut self, seat: SeatId, friends: &[UserId]) {
+        for friend in friends {
+            self.interests_changed |= remove(&mut self.fans, *friend, seat);
+        }
+    }
+
+    /// A person's friends are others now, or others are hidden from them: their seats, and who is hidden from each.
+    pub(crate) fn relate(&mut self, user: UserId, sight: &Sight) -> Vec<(SeatId, Arc<Hidden>)> {
+        let seats = self.by_user.get(&user).cloned().unwrap_or_default();
+        let mut related = Vec::new();
+        for seat in seats {
+            let Some(sitting) = self.seats.get_mut(&seat) else { continue };
+            let renewed = sitting.sight.renewed(sight);
+            related.push((seat, Arc::clone(&renewed.hidden)));
+            let before = std::mem::replace(&mut sitting.sight, renewed);
+            self.drop_fan(seat, &before.friends);
+            self.add_fan(seat, &sight.friends);
+        }
+        related
+    }
+
+    pub(crate) fn has(&self, user: UserId) -> bool {
+        self.by_user.contains_key(&user)
+    }
+
+    /// Whether it matters just now what somebody is to the broadcaster.
+    pub(crate) const fn asks_for_standing(&self) -> bool {
+        match self.transcript.modes.audience {
+            Audience::Followers | Audience::Friends => true,
+            Audience::Everyone | Audience::Accounts => false,
+        }
     }
 
     pub(crate) fn leave(&mut self, seat: SeatId) {
         let Some(sitting) = self.seats.remove(&seat) else { return };
         self.people.leave(sitting.user);
         remove(&mut self.by_user, sitting.user, seat);
-        for friend in sitting.friends {
-            self.interests_changed |= remove(&mut self.fans, friend, seat);
-        }
+        self.drop_fan(seat, &sitting.sight.friends);
     }
 
     pub(crate) fn seats(&self) -> usize {
@@ -203,9 +251,11 @@ impl Edge {
     }
 
     /// The chat as a newcomer finds it, or as somebody who has seen everything up to `since` has missed it.
-    pub(crate) fn history(&self, user: UserId, since: Option<MessageId>) -> ChatHistory {
+    pub(crate) fn history(&self, user: UserId, hidden: &Hidden, since: Option<MessageId>) -> ChatHistory {
         let reactions = self.reactions.iter().map(|(&kind, &count)| ReactionCount { kind, count }).collect();
-        ChatHistory { reactions, ..self.transcript.history(user, since) }
+        let mut history = ChatHistory { reactions, ..self.transcript.history(user, since) };
+        clean_history(&mut history, hidden);
+        history
     }
 
     // ---- What people do ----
@@ -330,13 +380,14 @@ impl Edge {
                 .chain(message.reply_to.as_ref().map(|reply| reply.author));
             let mut seats: HashSet<SeatId> = addressed.filter_map(|user| self.by_user.get(&user)).flatten().copied().collect();
             seats.extend(self.fans.get(&message.author.id).into_iter().flatten());
-            let mut seats: Vec<SeatId> = seats.into_iter().filter(|seat| !self.is_shown(*seat, cohorts)).collect();
+            let may_see = |seat: &SeatId| self.seats.get(seat).is_some_and(|sitting| !sitting.sight.hidden.contains(&message.author.id));
+            let mut seats: Vec<SeatId> = seats.into_iter().filter(|seat| !self.is_shown(*seat, cohorts) && may_see(seat)).collect();
             seats.sort_unstable();
             for seat in seats {
                 debug_assert!(
                     self.seats
                         .get(&seat)
-                        .is_some_and(|sitting| { concerns(message, sitting.user) || sitting.friends.contains(&message.author.id) })
+                        .is_some_and(|sitting| { concerns(message, sitting.user) || sitting.sight.friends.contains(&message.author.id) })
                 );
                 let frame = ChatFrame { events: vec![logged.event.clone()], ..ChatFrame::default() };
                 self.outputs.push_back(EdgeOutput::Personal { seat, frame });

@@ -20,7 +20,7 @@ fn batches(edge: &mut Edge) -> Vec<InBatch> {
 fn edge_with(seats: &[(u64, u64)]) -> Edge {
     let mut edge = Edge::open(node(1), None, &[]);
     for &(seat, who) in seats {
-        edge.enter(SeatId(seat), user(who), Vec::new());
+        edge.enter(SeatId(seat), user(who), Sight::default());
     }
     edge
 }
@@ -106,7 +106,7 @@ fn a_frame_is_one_for_all_while_nothing_is_sampled() {
 fn nobody_misses_what_concerns_them_and_nobody_is_told_twice() {
     // Seats 0, 1, 2 are in cohorts 0, 1, 2; user 20 is a friend of the one on seat 2.
     let mut edge = edge_with(&[(0, 10), (1, 11)]);
-    edge.enter(SeatId(2), user(12), vec![user(20)]);
+    edge.enter(SeatId(2), user(12), Sight::new(vec![user(20)], Vec::new()));
     let mut to_11 = said(2, 30, Reach::Cohorts(0b0001));
     let mut reply_to_10 = said(3, 31, Reach::Cohorts(0));
     if let (ChatEvent::Said { message: mention }, ChatEvent::Said { message: reply }) = (&mut to_11.event, &mut reply_to_10.event) {
@@ -185,12 +185,12 @@ fn an_answer_finds_its_seat_and_silence_is_an_answer_too() {
 fn who_comes_back_is_told_what_they_missed_and_whether_that_is_all() {
     let mut edge = edge_with(&[(1, 1)]);
     edge.handle_out(at(0), out(0, (1..=20).map(|seq| said(seq, 5, ALL)).collect()));
-    let history = edge.history(user(1), Some(LogId { epoch: EPOCH, seq: 15 }));
+    let history = edge.history(user(1), &Hidden::new(), Some(LogId { epoch: EPOCH, seq: 15 }));
     assert_eq!(history.messages.iter().map(|message| message.id.seq).collect::<Vec<_>>(), [16, 17, 18, 19, 20]);
     assert!(!history.gap);
-    assert_eq!(edge.history(user(1), None).messages.len(), 20);
+    assert_eq!(edge.history(user(1), &Hidden::new(), None).messages.len(), 20);
     edge.handle_out(at(0), out(20, (21..=2000).map(|seq| said(seq, 5, ALL)).collect()));
-    let history = edge.history(user(1), Some(LogId { epoch: EPOCH, seq: 15 }));
+    let history = edge.history(user(1), &Hidden::new(), Some(LogId { epoch: EPOCH, seq: 15 }));
     assert_eq!((history.messages.len(), history.messages[0].id.seq, history.gap), (CHAT_REPLAYED_MAX, 1501, true));
 }
 
@@ -244,7 +244,7 @@ fn a_lossy_bus_and_a_change_of_homes_lose_nothing_and_count_nothing_twice() {
     assert_eq!(answered, 200);
     assert_eq!(shown.len(), 200);
     assert!(shown.is_sorted_by(|a, b| a < b), "in order and each once");
-    let claps = edge.history(user(1), None).reactions;
+    let claps = edge.history(user(1), &Hidden::new(), None).reactions;
     assert_eq!(claps, [ReactionCount { kind: ReactionKind::Clap, count: tapped }]);
 }
 
@@ -254,4 +254,30 @@ fn seqs_of_said(frame: &ChatFrame) -> Vec<MessageId> {
         _ => None,
     };
     frame.events.iter().filter_map(id).collect()
+}
+
+#[test]
+fn ties_that_change_come_into_force_in_the_chat_and_moderators_see_everybody() {
+    let mut edge = edge_with(&[(0, 10)]);
+    edge.enter(SeatId(1), user(10), Sight::default().of_everybody());
+    let related = edge.relate(user(10), &Sight::new(vec![user(20)], vec![user(30)]));
+    let hidden: Vec<_> = related.iter().map(|(seat, hidden)| (seat.0, hidden.contains(&user(30)))).collect();
+    assert_eq!(hidden, [(0, true), (1, false)]);
+    let mut from_30 = said(1, 30, Reach::Cohorts(0));
+    if let ChatEvent::Said { message } = &mut from_30.event {
+        message.mentions = vec![user(10)];
+    }
+    edge.handle_out(at(0), out(0, vec![from_30, said(2, 20, Reach::Cohorts(0))]));
+    let personal: Vec<_> = outputs(&mut edge)
+        .into_iter()
+        .filter_map(|output| match output {
+            EdgeOutput::Personal { seat, frame } => Some((seat.0, seqs(&frame))),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(personal, [(1, vec![1]), (0, vec![2]), (1, vec![2])]);
+    edge.leave(SeatId(0));
+    edge.leave(SeatId(1));
+    assert!(edge.fans.is_empty() && !edge.has(user(10)));
+    assert_eq!(edge.relate(user(10), &Sight::default()), []);
 }

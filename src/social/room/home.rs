@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! InBatch of each node ─▶ handle_batch ─┐
-//! roll of the living ─▶ handle_nodes ───┼─▶ poll ─▶ Flush { log, out, archive }      the shell appends, then publishes
+//! roll of the living ─▶ handle_nodes ───┼─▶ poll ─▶ Flush { log, out, deeds … }       the shell appends, then publishes
 //! time ────────────────────────────────┘   snapshot ─▶ saved ─▶ "safe" in the next out batch
 //! ```
 //! Pure. Invariants: ids only rise, within an epoch by number and between homes by epoch; an answer leaves with or after the event that it is
@@ -18,17 +18,19 @@ use super::transcript::Transcript;
 use crate::ids::{NodeId, UserId};
 use crate::limits::{
     CHAT_BATCHES_UNSAFE_MAX, CHAT_EDIT_WINDOW, CHAT_EXCERPT_MAX, CHAT_FLUSH_INTERVAL, CHAT_HEARTBEAT, CHAT_LOG_KEPT, CHAT_MENTIONS_MAX,
-    CHAT_SAMPLED_FLUSH_INTERVAL, CHAT_SLOW_MAX_S, CHAT_SNAPSHOT_INTERVAL, CHAT_TEXT_MAX, CHAT_WORDS_MAX,
+    CHAT_NOTE_MAX, CHAT_SAMPLED_FLUSH_INTERVAL, CHAT_SLOW_MAX_S, CHAT_SNAPSHOT_INTERVAL, CHAT_TEXT_MAX, CHAT_TIME_OUT_MAX_S,
+    CHAT_WORDS_MAX,
 };
 use crate::social::bus::LogId;
 use crate::social::chat::{
     Answer, Ask, Audience, ChatAuthor, ChatEvent, ChatMessage, ChatRefusal, ChatRole, FilterRule, InBatch, Logged, MessageId, OutBatch,
-    Reach, ReplyTo, Request, Restraint, Standing,
+    Reach, ReplyTo, ReportReason, Request, Restraint, Standing,
 };
 use crate::social::clock::UnixMs;
 use crate::social::moderation::{WordList, is_emote_only};
 use crate::social::presence::HomePeople;
 use crate::social::reactions::Sums;
+use crate::store::{ModeratorAction, NamedUser};
 
 /// What the next home must know that the log does not say.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -41,15 +43,41 @@ pub(crate) struct Snapshot {
     pub(super) pinned: Option<ChatMessage>,
     pub(super) sums: Sums,
     peak: u32,
+    /// Moderators have changed something: no crash may undo it.
+    #[serde(skip)]
+    pub(crate) is_urgent: bool,
 }
 
-/// What the shell does next, in this order: append `log`, publish `out`, store `archive`.
+/// What the shell does next, in this order: append `log`, publish `out`, and archive `log`, `deeds` and `complaints`.
 #[derive(Debug)]
 pub(crate) struct Flush {
     pub(crate) log: Vec<Logged>,
     pub(crate) out: OutBatch,
-    /// Every event, those included that nobody was shown.
-    pub(crate) archive: Vec<ChatEvent>,
+    pub(crate) deeds: Vec<Deed>,
+    pub(crate) complaints: Vec<Complaint>,
+}
+
+/// What a moderator did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Deed {
+    pub(crate) at: UnixMs,
+    pub(crate) by: NamedUser,
+    pub(crate) action: ModeratorAction,
+    pub(crate) on: Option<NamedUser>,
+    /// The text that it was about.
+    pub(crate) message: Option<String>,
+    pub(crate) seconds: Option<u32>,
+    pub(crate) note: Option<String>,
+}
+
+/// A message that somebody reports, as it is now.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Complaint {
+    pub(crate) at: UnixMs,
+    pub(crate) by: NamedUser,
+    pub(crate) message: ChatMessage,
+    pub(crate) reason: ReportReason,
+    pub(crate) note: Option<String>,
 }
 
 /// See the file's head.
@@ -77,15 +105,18 @@ pub(crate) struct Home {
     /// Events since the last flush; of messages that may be left out, whether it is their author's first.
     pending: Vec<(Logged, Option<bool>)>,
     answers: Vec<(NodeId, u64, Answer)>,
+    deeds: Vec<Deed>,
+    complaints: Vec<Complaint>,
     flushed_at: UnixMs,
     snapshot_at: UnixMs,
     is_unsaved: bool,
+    is_urgent: bool,
 }
 
 impl Home {
     /// Takes over with what earlier homes left.
     pub(crate) fn open(now: UnixMs, epoch: u64, kept: Option<Snapshot>, log: &[Logged]) -> Self {
-        let Snapshot { applied, restraints, words, modes, pinned, sums, peak } = kept.unwrap_or_default();
+        let Snapshot { applied, restraints, words, modes, pinned, sums, peak, is_urgent: _ } = kept.unwrap_or_default();
         let mut transcript = Transcript::new(CHAT_LOG_KEPT);
         transcript.modes = modes;
         transcript.pinned = pinned;
@@ -115,10 +146,13 @@ impl Home {
             recount: Vec::new(),
             pending: Vec::new(),
             answers: Vec::new(),
+            deeds: Vec::new(),
+            complaints: Vec::new(),
             // The first flush is due at once: it tells the nodes that there is a new home.
             flushed_at: UnixMs::default(),
             snapshot_at: now,
             is_unsaved: false,
+            is_urgent: false,
         }
     }
 
@@ -215,14 +249,18 @@ impl Home {
                 }
                 let text = self.admit(now, &author, standing, &text)?;
                 self.speakers.spend(now, &author, 0)?;
-                self.change(ChatEvent::Edited { message: id, text });
+                self.change(ChatEvent::Edited { message: id, text, author: Some(author.id) });
                 Ok(None)
             }
-            Ask::Delete { message: id } => {
+            Ask::Delete { message: id, note } => {
+                let note = checked_note(note)?;
                 // Said to be gone twice is gone once.
                 let message = self.transcript.get(id).ok_or(ChatRefusal::NoMessage)?;
                 if message.author.id != author.id {
                     demand_power(&author, message.author.role)?;
+                    let (on, text) = (named(&message.author), message.text.clone());
+                    let about = Deed { on: Some(on), message: Some(text), note, ..Deed::new(now, &author, ModeratorAction::Delete) };
+                    self.deeds.push(about);
                 }
                 self.change(ChatEvent::Deleted { message: id });
                 Ok(None)
@@ -230,24 +268,47 @@ impl Home {
             Ask::Pin { message } => {
                 demand_moderator(&author)?;
                 let message = message.map(|id| self.transcript.get(id).cloned().ok_or(ChatRefusal::NoMessage)).transpose()?;
+                let action = if message.is_some() { ModeratorAction::Pin } else { ModeratorAction::Unpin };
+                let on = message.as_ref().map(|message| named(&message.author));
+                let text = message.as_ref().map(|message| message.text.clone());
+                self.note(Deed { on, message: text, ..Deed::new(now, &author, action) });
                 self.change(ChatEvent::Pinned { message });
                 Ok(None)
             }
             Ask::SetModes { mut modes } => {
                 demand_moderator(&author)?;
                 modes.slow_s = modes.slow_s.min(CHAT_SLOW_MAX_S);
+                self.note(Deed::new(now, &author, ModeratorAction::Modes));
                 self.change(ChatEvent::Modes { modes });
                 Ok(None)
             }
-            Ask::Restrain { user, restraint } => {
+            Ask::Restrain { user, restraint, note } => {
+                let note = checked_note(note)?;
                 // What somebody is here is known from what they said; who has said nothing is a viewer.
-                let role = self.transcript.messages().rev().find(|message| message.author.id == user).map(|message| message.author.role);
-                demand_power(&author, role.unwrap_or(ChatRole::Viewer))?;
+                let last = self.transcript.messages().rev().find(|message| message.author.id == user);
+                demand_power(&author, last.map_or(ChatRole::Viewer, |message| message.author.role))?;
+                let name = last.map_or_else(String::new, |message| message.author.name.clone());
+                let text = last.map(|message| message.text.clone());
                 self.restraints.set(now, user, restraint)?;
+                let (action, seconds) = match restraint {
+                    Restraint::TimeOut { seconds } => (ModeratorAction::TimeOut, Some(seconds.min(CHAT_TIME_OUT_MAX_S))),
+                    Restraint::Ban => (ModeratorAction::Ban, None),
+                    Restraint::Lift => (ModeratorAction::Lift, None),
+                };
+                let on = Some(NamedUser { id: user, name });
+                self.note(Deed { on, message: text, seconds, note, ..Deed::new(now, &author, action) });
                 match restraint {
                     Restraint::TimeOut { .. } | Restraint::Ban => self.change(ChatEvent::Cleared { user }),
                     Restraint::Lift => {}
                 }
+                Ok(None)
+            }
+            Ask::Report { message, reason, note } => {
+                let note = checked_note(note)?;
+                let message = self.transcript.get(message).ok_or(ChatRefusal::NoMessage)?.clone();
+                // Reports cost moderators time, so they are as rare as messages.
+                self.speakers.spend(now, &author, 0)?;
+                self.complaints.push(Complaint { at: now, by: named(&author), message, reason, note });
                 Ok(None)
             }
             Ask::SetWords { words } => {
@@ -256,9 +317,16 @@ impl Home {
                     return Err(ChatRefusal::Full);
                 }
                 self.words = (words.clone(), WordList::new(words.iter().map(String::as_str)));
+                self.note(Deed::new(now, &author, ModeratorAction::Words));
                 Ok(None)
             }
         }
+    }
+
+    /// Something that no crash may undo.
+    fn note(&mut self, deed: Deed) {
+        self.deeds.push(deed);
+        self.is_urgent = true;
     }
 
     /// The text as it will be shown, if this person may say it now. Moderators may say anything.
@@ -322,7 +390,7 @@ impl Home {
         }
         let is_beat = self.flushed_at.after(CHAT_HEARTBEAT) <= now;
         let reactions = self.sums.poll(now);
-        let (log, archive, hidden) = self.take_events(now);
+        let (log, hidden) = self.take_events(now);
         let out = OutBatch {
             epoch: self.epoch,
             previous: self.told,
@@ -338,13 +406,12 @@ impl Home {
         self.told = log.last().map_or(self.told, |logged| logged.id);
         self.flushed_at = now;
         self.speakers.forget_old(now);
-        Some(Flush { log, out, archive })
+        Some(Flush { log, out, deeds: std::mem::take(&mut self.deeds), complaints: std::mem::take(&mut self.complaints) })
     }
 
     /// Decides whose screens the pending messages are for. What is for nobody's is not logged.
-    fn take_events(&mut self, now: UnixMs) -> (Vec<Logged>, Vec<ChatEvent>, u32) {
+    fn take_events(&mut self, now: UnixMs) -> (Vec<Logged>, u32) {
         let mut pending = std::mem::take(&mut self.pending);
-        let archive = pending.iter().map(|(logged, _)| logged.event.clone()).collect();
         if self.sampler.is_sampling(now) {
             let candidates: Vec<Candidate<'_>> = pending
                 .iter()
@@ -361,7 +428,7 @@ impl Home {
         let is_hidden = |logged: &Logged| matches!(logged.reach, Reach::Cohorts(cohorts) if cohorts != ALL_COHORTS);
         let hidden = pending.iter().filter(|(logged, _)| is_hidden(logged)).count() as u32;
         let log = pending.into_iter().map(|(logged, _)| logged).filter(|logged| self.is_wanted(logged)).collect();
-        (log, archive, hidden)
+        (log, hidden)
     }
 
     /// Whether anybody will be shown it.
@@ -375,7 +442,7 @@ impl Home {
 
     /// What the next home must know, when it is time to save it.
     pub(crate) fn snapshot(&mut self, now: UnixMs) -> Option<Snapshot> {
-        if !self.is_unsaved || self.snapshot_at.after(CHAT_SNAPSHOT_INTERVAL) > now {
+        if !self.is_unsaved || (!self.is_urgent && self.snapshot_at.after(CHAT_SNAPSHOT_INTERVAL) > now) {
             return None;
         }
         self.snapshot_at = now;
@@ -389,6 +456,7 @@ impl Home {
             pinned: self.transcript.pinned.clone(),
             sums: self.sums.clone(),
             peak: self.people.peak(),
+            is_urgent: std::mem::take(&mut self.is_urgent),
         })
     }
 
@@ -415,6 +483,26 @@ impl Home {
         let beat = Some(self.flushed_at.after(CHAT_HEARTBEAT));
         [events, beat, self.sums.wake_at(), self.people.wake_at()].into_iter().flatten().min().unwrap_or_default()
     }
+}
+
+impl Deed {
+    fn new(at: UnixMs, by: &ChatAuthor, action: ModeratorAction) -> Self {
+        Self { at, by: named(by), action, on: None, message: None, seconds: None, note: None }
+    }
+}
+
+fn named(author: &ChatAuthor) -> NamedUser {
+    NamedUser { id: author.id, name: author.name.clone() }
+}
+
+/// One line, if it is short enough; nothing, if it is empty.
+fn checked_note(note: Option<String>) -> Result<Option<String>, ChatRefusal> {
+    let Some(note) = note else { return Ok(None) };
+    let note: String = note.trim().chars().filter(|symbol| !symbol.is_control()).collect();
+    if note.chars().count() > CHAT_NOTE_MAX {
+        return Err(ChatRefusal::NoteTooLong);
+    }
+    Ok(Some(note).filter(|note| !note.is_empty()))
 }
 
 fn demand_moderator(author: &ChatAuthor) -> Result<(), ChatRefusal> {

@@ -10,6 +10,7 @@ pub(crate) mod edge;
 pub(crate) mod home;
 pub(crate) mod ring;
 mod sampler;
+pub(crate) mod sight;
 mod speakers;
 mod transcript;
 

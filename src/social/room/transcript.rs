@@ -38,7 +38,7 @@ impl Transcript {
                     self.is_cut = true;
                 }
             }
-            ChatEvent::Edited { message, text } => {
+            ChatEvent::Edited { message, text, author: _ } => {
                 let found = self.position(*message).map(|at| &mut self.messages[at].0);
                 for edited in found.into_iter().chain(self.pinned.as_mut().filter(|pinned| pinned.id == *message)) {
                     edited.text.clone_from(text);

@@ -5,6 +5,10 @@
 //! What is shared: `$1` parameters, `ON CONFLICT`, `RETURNING`, texts, 64-bit integers and bytes. Nothing else is used.
 
 mod broadcasts;
+mod chats;
+mod moderation;
+mod private_messages;
+mod relationships;
 mod sign_ins;
 mod stream_keys;
 mod users;

@@ -25,6 +25,7 @@ const FIND_ACCOUNT_BY_EMAIL: &str = "SELECT * FROM users WHERE email_key = $1 AN
 const RENAME: &str = "UPDATE users SET name = $2, name_key = $3 WHERE id = $1 AND password IS NOT NULL";
 const VERIFY_EMAIL: &str = "UPDATE users SET email = $2, email_key = $3, email_verified_at_ms = $4 WHERE id = $1 AND password IS NOT NULL";
 const CHANGE_PASSWORD: &str = "UPDATE users SET password = $3 WHERE id = $1 AND password = $2";
+const SET_HIDE_WATCHING: &str = "UPDATE users SET hide_watching = $2 WHERE id = $1 AND password IS NOT NULL";
 const SET_ROLES: &str = "UPDATE users SET roles = $2 WHERE id = $1";
 const COUNT_PICTURE: &str =
     "UPDATE users SET picture_version = picture_version + 1 WHERE id = $1 AND password IS NOT NULL RETURNING picture_version";
@@ -32,6 +33,15 @@ const SAVE_PICTURE: &str = "INSERT INTO pictures (user_id, content_type, bytes) 
      ON CONFLICT (user_id) DO UPDATE SET content_type = excluded.content_type, bytes = excluded.bytes";
 const DROP_PICTURE: &str = "DELETE FROM pictures WHERE user_id = $1";
 const FIND_PICTURE: &str = "SELECT content_type, bytes, picture_version FROM pictures JOIN users ON users.id = user_id WHERE user_id = $1";
+/// What hangs on no row of `users`, because guests have none.
+const DELETE_TRACES: [&str; 6] = [
+    "DELETE FROM blocks WHERE blocked = $1",
+    "DELETE FROM chat_events WHERE author = $1",
+    "DELETE FROM reports WHERE author = $1",
+    "UPDATE reports SET reporter_name = '', note = NULL WHERE reporter = $1",
+    "UPDATE moderator_actions SET by_name = '' WHERE by_id = $1",
+    "UPDATE moderator_actions SET on_name = '', message = NULL, note = NULL WHERE on_id = $1",
+];
 /// What hangs on a user goes with them (`ON DELETE CASCADE`).
 const DELETE: &str = "DELETE FROM users WHERE id = $1";
 const CLAIMED: &str = "SELECT id, claimed_at_ms FROM users WHERE claimed_at_ms >= $1 ORDER BY claimed_at_ms DESC LIMIT $2";
@@ -55,7 +65,8 @@ macro_rules! users {
             }
 
             async fn add_account(&self, account: &AccountRecord) -> Result<(), StoreError> {
-                let AccountRecord { user, email, email_verified_at_ms, password, claimed_at_ms, picture_version: _ } = account;
+                let AccountRecord { user, email, email_verified_at_ms, password, claimed_at_ms, picture_version: _, hide_watching: _ } =
+                    account;
                 let result = sqlx::query(ADD_ACCOUNT)
                     .bind(user.id.to_string())
                     .bind(&user.name)
@@ -98,6 +109,11 @@ macro_rules! users {
                 Ok(query.execute(&self.writer).await?.rows_affected() > 0)
             }
 
+            async fn set_hide_watching(&self, id: UserId, hide: bool) -> Result<bool, StoreError> {
+                let query = sqlx::query(SET_HIDE_WATCHING).bind(id.to_string()).bind(i64::from(hide));
+                Ok(query.execute(&self.writer).await?.rows_affected() > 0)
+            }
+
             async fn set_roles(&self, id: UserId, roles: &[Role]) -> Result<bool, StoreError> {
                 let query = sqlx::query(SET_ROLES).bind(id.to_string()).bind(role_words(roles));
                 Ok(query.execute(&self.writer).await?.rows_affected() > 0)
@@ -122,7 +138,13 @@ macro_rules! users {
             }
 
             async fn delete_user(&self, id: UserId) -> Result<bool, StoreError> {
-                Ok(sqlx::query(DELETE).bind(id.to_string()).execute(&self.writer).await?.rows_affected() > 0)
+                let mut transaction = self.writer.begin().await?;
+                for traces in DELETE_TRACES {
+                    sqlx::query(traces).bind(id.to_string()).execute(&mut *transaction).await?;
+                }
+                let done = sqlx::query(DELETE).bind(id.to_string()).execute(&mut *transaction).await?;
+                transaction.commit().await?;
+                Ok(done.rows_affected() > 0)
             }
 
             async fn claimed_guests(&self, since_ms: u64) -> Result<Vec<(UserId, u64)>, StoreError> {
@@ -178,6 +200,7 @@ fn read_account(row: &impl Columns) -> Result<AccountRecord, StoreError> {
         password: row.text("password")?,
         claimed_at_ms: row.maybe_number("claimed_at_ms")?,
         picture_version: row.count("picture_version")?,
+        hide_watching: row.count("hide_watching")? > 0,
     })
 }
 

@@ -41,6 +41,8 @@ function startRelay() {
   return spawn(joinPath(dirname(binary()), 'courtside-linksim'), options, { stdio: 'ignore' });
 }
 
+const late = (ms) => new Promise((_, reject) => setTimeout(() => reject(new Error(`no frame within ${ms} ms`)), ms).unref());
+
 /** Joins in Firefox by link, each to its first frame; those that showed none within 15 s are left out. */
 async function joinInFirefox() {
   const studio = await stage.broadcast('Join from Firefox', { codec: 'VP8', width: 640, height: 360, rate: 30 });
@@ -52,7 +54,7 @@ async function joinInFirefox() {
       try {
         await page.evaluateOnNewDocument(WATCH_FIRST_FRAME);
         await page.goto(`${server.url}/watch/${studio.slug}`);
-        times.push(await page.evaluate('firstFrame'));
+        times.push(await Promise.race([page.evaluate('firstFrame'), late(15_000)]));
       } catch {
         continue;
       } finally {

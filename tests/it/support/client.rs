@@ -11,7 +11,7 @@ use courtside::sfu::transport::Remote;
 use rand::Rng;
 use rand::rngs::StdRng;
 use ring::digest;
-use rtc_dtls::config::{ConfigBuilder, ExtendedMasterSecretType};
+use rtc_dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig};
 use rtc_dtls::crypto::Certificate;
 use rtc_dtls::crypto_provider::{SignatureScheme, default_provider};
 use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
@@ -87,6 +87,8 @@ pub(crate) struct Client {
     ufrag: String,
     pwd: String,
     remote: Option<Answer>,
+    /// Lets the server begin DTLS, as pages do.
+    pub waits: bool,
     /// Claims to be the controlled side, which no client of a lite server may.
     pub claims_controlled: bool,
     /// Error codes of STUN answers.
@@ -118,6 +120,7 @@ impl Client {
             ufrag,
             pwd,
             remote: None,
+            waits: false,
             claims_controlled: false,
             stun_errors: Vec::new(),
             checks_answered: 0,
@@ -135,11 +138,15 @@ impl Client {
     }
 
     pub(crate) fn transport(&self) -> Transport<'_> {
-        Transport { ufrag: &self.ufrag, pwd: &self.pwd, fingerprint: &identity().fingerprint }
+        Transport { ufrag: &self.ufrag, pwd: &self.pwd, fingerprint: &identity().fingerprint, waits: self.waits }
     }
 
     pub(crate) fn handle_answer(&mut self, answer: Answer) {
+        assert_eq!(answer.opens, self.waits, "who begins DTLS");
         self.remote = Some(answer);
+        if self.waits {
+            self.dtls.set_server_config(Some(Arc::new(self.dtls_config())));
+        }
     }
 
     /// New credentials of our own for an ICE restart.
@@ -273,15 +280,19 @@ impl Client {
         if SocketAddr::new(mapped.ip, mapped.port) == self.address.address() && self.phase == Phase::Checking {
             self.phase = Phase::Handshake;
             self.next_check = now + CONSENT_INTERVAL;
-            self.begin_dtls(now);
+            if !self.waits {
+                self.dtls.connect(now, self.server, Arc::new(self.dtls_config()), None).expect("a first flight");
+            }
+            self.repeat_at = Some(now + REPEAT_FLIGHT);
+            self.drain_dtls();
         }
     }
 
-    fn begin_dtls(&mut self, now: Instant) {
+    fn dtls_config(&self) -> HandshakeConfig {
         let provider = default_provider().expect("built in");
         let key = provider.crypto().import_signing_key(SignatureScheme::EcdsaP256Sha256, &identity().key).expect("our own key");
         let expected = self.remote.as_ref().expect("answered before").fingerprint.clone();
-        let config = ConfigBuilder::default()
+        ConfigBuilder::default()
             .with_crypto_provider(provider)
             .with_certificates(vec![Certificate::from_signing_key(vec![identity().der.clone().into()], key)])
             .with_extended_master_secret(ExtendedMasterSecretType::Require)
@@ -295,11 +306,9 @@ impl Client {
                 assert_eq!(fingerprint(chain.first().expect("a certificate")), expected, "the certificate is the answer's");
                 Ok(())
             })))
-            .build(true, None)
-            .expect("a valid configuration");
-        self.dtls.connect(now, self.server, Arc::new(config), None).expect("a first flight");
-        self.repeat_at = Some(now + REPEAT_FLIGHT);
-        self.drain_dtls();
+            .with_client_auth(ClientAuthType::RequireAnyClientCert)
+            .build(!self.waits, None)
+            .expect("a valid configuration")
     }
 
     fn drain_dtls(&mut self) {
@@ -346,7 +355,8 @@ impl Client {
             let salt = &material[32 + side * salt..32 + side * salt + salt];
             Context::new(key, salt, profile, None, None, provider.crypto()).expect("lengths fit")
         };
-        Crypto { out: context(0), inbound: context(1), judge: context(1) }
+        let (ours, theirs) = if self.waits { (1, 0) } else { (0, 1) };
+        Crypto { out: context(ours), inbound: context(theirs), judge: context(theirs) }
     }
 
     /// What left for us, opened for the judge: when, sealed and plain.

@@ -19,6 +19,8 @@ pub(crate) struct Transport<'a> {
     pub ufrag: &'a str,
     pub pwd: &'a str,
     pub fingerprint: &'a str,
+    /// The server is to begin DTLS.
+    pub waits: bool,
 }
 
 /// Payload type and that of its retransmissions.
@@ -119,10 +121,11 @@ fn audio(sdp: &mut String, transport: &Transport<'_>, direction: &str) {
 }
 
 fn head(sdp: &mut String, transport: &Transport<'_>, mid: u8) {
-    let Transport { ufrag, pwd, fingerprint } = transport;
+    let Transport { ufrag, pwd, fingerprint, waits } = transport;
+    let setup = if *waits { "passive\r\na=x-srtp-profiles:SRTP_AEAD_AES_128_GCM" } else { "actpass" };
     *sdp += &format!(
         "c=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\na=ice-ufrag:{ufrag}\r\na=ice-pwd:{pwd}\r\na=ice-options:trickle\r\n\
-         a=fingerprint:{fingerprint}\r\na=setup:actpass\r\na=mid:{mid}\r\n"
+         a=fingerprint:{fingerprint}\r\na=setup:{setup}\r\na=mid:{mid}\r\n"
     );
 }
 
@@ -132,6 +135,8 @@ pub(crate) struct Answer {
     pub ufrag: String,
     pub pwd: String,
     pub fingerprint: String,
+    /// The server begins DTLS.
+    pub opens: bool,
     /// SSRC and retransmission SSRC of what we are sent.
     pub video: Option<(u32, Option<u32>)>,
     pub audio: Option<u32>,
@@ -145,7 +150,8 @@ impl Answer {
         let mut answer =
             Self { ufrag: value("a=ice-ufrag:"), pwd: value("a=ice-pwd:"), fingerprint: value("a=fingerprint:"), ..Self::default() };
         assert!(sdp.contains("a=ice-lite"), "we are the controlling side");
-        assert!(sdp.contains("a=setup:passive"), "we begin DTLS");
+        answer.opens = sdp.contains("a=setup:active");
+        assert_ne!(answer.opens, sdp.contains("a=setup:passive"));
         for section in sdp.split("m=").skip(1) {
             let ssrc_of = |line: &str| line.split([' ', ':']).nth(1).and_then(|text| text.parse().ok());
             let mut ssrcs: Vec<u32> = section.lines().filter(|line| line.starts_with("a=ssrc:")).filter_map(ssrc_of).collect();

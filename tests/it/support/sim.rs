@@ -63,6 +63,8 @@ pub(crate) struct Viewer {
     pub rtx: bool,
     /// Takes parity packets, as Chromium.
     pub fec: bool,
+    /// Lets the server begin DTLS.
+    pub waits: bool,
     /// See [`Receiver::deaf_for`].
     pub deaf_for: Duration,
 }
@@ -78,6 +80,7 @@ impl Default for Viewer {
             up: Path::default(),
             rtx: true,
             fec: true,
+            waits: false,
             deaf_for: Duration::ZERO,
         }
     }
@@ -289,7 +292,8 @@ impl Sim {
     }
 
     fn view_as(&mut self, broadcast: BroadcastId, viewer: &Viewer, permissions: Permissions) -> Result<Who, SfuError> {
-        let client = self.client(format!("viewer {}", self.seats.len()), viewer.worker);
+        let mut client = self.client(format!("viewer {}", self.seats.len()), viewer.worker);
+        client.waits = viewer.waits;
         let offer = offer::view(&client.transport(), &viewer.codecs, viewer.rtx, viewer.fec);
         let request = AddPeer { broadcast, permissions, offer, choice: viewer.choice };
         let who = self.seat(client, broadcast, viewer.worker, request, (viewer.up, viewer.down))?;

@@ -1,19 +1,28 @@
 // One WebRTC transport to the server: an `RTCPeerConnection` and the name the server gave it. We always offer, so there is no glare.
 import type { IceServer, Intent } from '../protocol';
 import { RequestError } from './errors';
-import { withStereo } from './sdp';
+import { takesGcm, withServerOpening, withStereo } from './sdp';
 import type { SignalingClient } from './signaling';
+
+/** Whether the server is asked to open DTLS: as the browser's name says, until a handshake fails. */
+let serverOpens: boolean | undefined;
 
 export class MediaPeer {
   readonly connection: RTCPeerConnection;
   #id: string | null = null;
   #negotiating = false;
+  /** Settled by the first offer: a transport keeps its DTLS roles. */
+  #serverOpens: boolean | null = null;
 
   constructor(iceServers: readonly IceServer[]) {
     this.connection = new RTCPeerConnection({
       iceServers: iceServers.map((server) => ({ ...server })),
       bundlePolicy: 'max-bundle',
       rtcpMuxPolicy: 'require',
+    });
+    this.connection.addEventListener('connectionstatechange', () => {
+      // Whatever the reason was, the next transport tries the common way, which every browser knows.
+      if (this.#dtlsFailed) serverOpens = false;
     });
   }
 
@@ -32,6 +41,10 @@ export class MediaPeer {
     return state === 'disconnected' || state === 'failed';
   }
 
+  get #dtlsFailed(): boolean {
+    return this.connection.getTransceivers().some(({ sender, receiver }) => (sender.transport ?? receiver.transport)?.state === 'failed');
+  }
+
   get closed(): boolean {
     return this.connection.signalingState === 'closed';
   }
@@ -47,7 +60,9 @@ export class MediaPeer {
       const offer = await this.connection.createOffer({ iceRestart: options.restartIce ?? false });
       const sdp = withStereo(offer.sdp ?? '');
       await this.connection.setLocalDescription({ type: 'offer', sdp });
-      const answer = await client.request('offer', { intent, sdp, ...(this.#id ? { peer: this.#id } : {}) });
+      this.#serverOpens ??= serverOpens ??= takesGcm(globalThis.navigator?.userAgent ?? '');
+      const sent = this.#serverOpens ? withServerOpening(sdp) : sdp;
+      const answer = await client.request('offer', { intent, sdp: sent, ...(this.#id ? { peer: this.#id } : {}) });
       this.#id = answer.peer;
       if (this.closed) return;
       await this.connection.setRemoteDescription({ type: 'answer', sdp: answer.sdp });

@@ -1,0 +1,52 @@
+//! `/api/v1/broadcasts/{broadcast}/audit` and `reports`: for those who moderate it.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use super::asker::PRIVATE;
+use crate::signaling::Live;
+use crate::signaling::http::{bearer, read_json, read_query};
+use crate::signaling::refusal::Refusal;
+use crate::signaling::rest::people::ReportList;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Page {
+    before: Option<String>,
+}
+
+pub(super) async fn audit(
+    State(live): State<Live>,
+    Path(name): Path<String>,
+    query: Result<Query<Page>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let Page { before } = read_query(query)?;
+    let who = bearer(&live, &headers)?;
+    let wrong = |_| Refusal::InvalidValue { field: "before", rule: "the id of an action" };
+    let before = before.map(|before| before.parse()).transpose().map_err(wrong)?;
+    Ok(([PRIVATE], Json(live.audit(who.as_ref(), &name, before).await?)).into_response())
+}
+
+pub(super) async fn reports(State(live): State<Live>, Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Refusal> {
+    let who = bearer(&live, &headers)?;
+    let reports = live.reports(who.as_ref(), &name).await?;
+    Ok(([PRIVATE], Json(ReportList { reports })).into_response())
+}
+
+pub(super) async fn resolve(
+    State(live): State<Live>,
+    Path((name, message)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Refusal> {
+    let who = bearer(&live, &headers)?;
+    let message = message.parse().map_err(|_| Refusal::NotFound("report"))?;
+    let resolution = read_json(&headers, body).await?;
+    live.resolve(who.as_ref(), &name, message, resolution).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
