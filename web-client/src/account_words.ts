@@ -54,6 +54,7 @@ export const accountWords = {
     signInWrong: 'That password doesn’t match this email.',
     tooMany: 'That was a lot of tries in a row.',
     busy: 'Many people are signing in right now.',
+    notFriends: 'You’re not friends any more.',
     closed: 'Accounts are made by whoever runs this server. Ask them for one.',
     signedOut: 'You’ve been signed out. Sign in again to carry on.',
     network: 'The server didn’t answer. Check your connection and try again.',

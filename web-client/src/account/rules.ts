@@ -56,6 +56,7 @@ export function explain(error: RequestError, fields: readonly string[], secret =
     case 'invalid_value': return invalid(error, fields);
     case 'rate_limited': return { form: say.tooMany };
     case 'full': return { form: say.busy };
+    case 'not_friends': return { form: say.notFriends };
     case 'forbidden': return { form: say.closed };
     case 'sign_in_ended': return { form: say.signedOut };
     case 'disconnected': case 'timeout': return { form: say.network };

@@ -4,7 +4,8 @@ import { sayFailed } from '../account/say_failed';
 import { Icon } from '../ui/Icon';
 import { paperPlane } from '../ui/icons';
 import { friendsWords } from '../friends_words';
-import { MESSAGE_MAX, type Person } from './contract';
+import type { Person } from '../protocol';
+import { MESSAGE_MAX } from './contract';
 import { type Friends, newNonce } from './friends';
 
 /** From here on it is said how much room is left, characters. */

@@ -2,7 +2,7 @@
 import { Avatar } from '../ui/Avatar';
 import { useTick } from '../ui/hooks';
 import { friendsWords } from '../friends_words';
-import type { Conversation } from './contract';
+import type { Conversation } from '../protocol';
 import { shortTime } from './when';
 
 export type ConversationRowProps = { conversation: Conversation; me: string; chosen: boolean; onOpen: (id: string) => void };

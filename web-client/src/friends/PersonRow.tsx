@@ -7,8 +7,8 @@ import { Button, type ButtonLook } from '../ui/Button';
 import { pathOf } from '../ui/router';
 import { showToast } from '../ui/Toast';
 import { friendsWords } from '../friends_words';
+import type { Person, Presence } from '../protocol';
 import { find } from './circle';
-import type { Person, Presence } from './contract';
 import type { Friends } from './friends';
 
 export type PersonRowProps = {

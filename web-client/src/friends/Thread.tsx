@@ -4,7 +4,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Button } from '../ui/Button';
 import { usePageVisible, useTick } from '../ui/hooks';
 import { friendsWords } from '../friends_words';
-import type { Person } from './contract';
+import type { Person } from '../protocol';
 import type { Friends } from './friends';
 import { pieces } from './links';
 import type { Draft } from './mailbox';

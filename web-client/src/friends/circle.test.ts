@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type Circle, NOBODY, byMatch, changed, circleOf, find, onlineNow, presenceOf } from './circle';
-import type { Person, Presence, Relation } from './contract';
+import type { Person, Presence, Relation } from '../protocol';
 
 const person = (id: string, relation: Relation = 'friend'): Person => ({ id, name: id.toUpperCase(), picture_version: 0, relation });
 const friend = (id: string, presence: Presence = { online: false }) => ({ person: person(id), since_ms: 1, presence });

@@ -1,5 +1,5 @@
 // Who is what to us: friends with their presence, requests, the blocked. Pure: each step takes what was known and what came, and gives what is.
-import type { FriendList, FriendOnline, Person, Presence } from './contract';
+import type { FriendLists, FriendOnline, Person, Presence } from '../protocol';
 
 export type Friend = { person: Person; presence: Presence };
 
@@ -10,7 +10,7 @@ export const NOBODY: Circle = { friends: [], incoming: [], outgoing: [], blocked
 const OFFLINE: Presence = { online: false };
 
 /** The whole list, as the server gives it. */
-export function circleOf(list: FriendList): Circle {
+export function circleOf(list: FriendLists): Circle {
   return {
     friends: inOrder(list.friends.map(({ person, presence }) => ({ person, presence }))),
     incoming: [...list.incoming].sort((a, b) => b.at_ms - a.at_ms).map(({ person }) => person),

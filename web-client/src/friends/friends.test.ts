@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { RequestError } from '../lib/errors';
-import type { FriendList, MessagePage, Person, PrivateMessage, Push } from './contract';
+import type { FriendLists, MessagePage, Person, PrivateMessage } from '../protocol';
+import type { Push } from './contract';
 import { Friends, type FriendsServer } from './friends';
 import type { LinkListener } from './friends_link';
 
@@ -9,7 +10,7 @@ const message = (number: number, from = 'ann'): PrivateMessage => ({ number, fro
 
 /** The server by hand: what it would answer, what it was asked, and its voice. */
 class FakeServer implements FriendsServer {
-  list: FriendList = { friends: [], incoming: [], outgoing: [], blocked: [] };
+  list: FriendLists = { friends: [], incoming: [], outgoing: [], blocked: [] };
   written: PrivateMessage[] = [];
   asked: string[] = [];
   refuse: RequestError | null = null;

@@ -3,15 +3,16 @@
 import { type ReadonlySignal, type Signal, batch, computed, signal } from '@preact/signals';
 import { backoffMs } from '../lib/backoff';
 import { type RequestError, asRequestError } from '../lib/errors';
+import type { Conversation, FriendLists, MessagePage, Person, PrivateMessage, Relation } from '../protocol';
 import { type Circle, NOBODY, changed, circleOf, find, onlineNow, presenceOf } from './circle';
-import type { Conversation, FriendList, MessagePage, Person, PrivateMessage, Push, Relation } from './contract';
+import type { Push } from './contract';
 import * as api from './friends_api';
 import { type Link, type LinkListener, openLink } from './friends_link';
 import { type Mailbox, arrived, drafted, emptyMailbox, isBehind, isDrafted, listed, pageRead, read, undrafted, unreadCount } from './mailbox';
 
 /** What is asked of the server. */
 export type FriendsServer = {
-  listFriends: () => Promise<FriendList>;
+  listFriends: () => Promise<FriendLists>;
   befriend: (user: string) => Promise<Relation>;
   unfriend: (user: string) => Promise<void>;
   block: (user: string) => Promise<void>;

@@ -1,7 +1,7 @@
 // The REST side of friends and private messages, all of it. Asks as whoever is signed in here; every failure is a `RequestError`.
 import { asMe } from '../account/account_api';
 import { type Body, type Call, call } from '../lib/api';
-import type { Conversation, FriendList, MessagePage, Person, PrivateMessage, Relation } from './contract';
+import type { Conversation, FriendLists, MessagePage, Person, PrivateMessage, Relation } from '../protocol';
 
 const API = '/api/v1';
 
@@ -14,7 +14,7 @@ export async function searchPeople(text: string, options: Call): Promise<Person[
   return (await json<{ people: Person[] }>(ask('GET', `/people?search=${encodeURIComponent(text)}`, null, options))).people;
 }
 
-export const listFriends = (): Promise<FriendList> => json(ask('GET', '/me/friends'));
+export const listFriends = (): Promise<FriendLists> => json(ask('GET', '/me/friends'));
 
 /** Asks, or accepts: what they are now. */
 export async function befriend(user: string): Promise<Relation> {
@@ -56,7 +56,7 @@ export const getPerson = (user: string): Promise<Person> => json(ask('GET', `/us
 
 /** Whether friends see no more of us than that we are online. */
 export async function hidesWatching(options: Call): Promise<boolean> {
-  return (await json<{ hide_watching?: boolean }>(ask('GET', '/me/account', null, options))).hide_watching ?? false;
+  return (await json<{ hide_watching: boolean }>(ask('GET', '/me/account', null, options))).hide_watching;
 }
 
 export async function hideWatching(hide: boolean): Promise<void> {

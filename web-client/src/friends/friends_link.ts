@@ -13,29 +13,29 @@ export type LinkListener = {
   welcomed: () => void;
 };
 
-const PUSHES: ReadonlySet<string> = new Set<Push['type']>(['friends_online', 'presence', 'friend_changed', 'private_message', 'messages_read']);
-
-function isPush(message: { type: string }): message is Push {
-  return PUSHES.has(message.type);
-}
-
 /** Lives until `lifetime` aborts. */
 export function openLink(listener: LinkListener, lifetime: AbortSignal): Link {
   const client = new SignalingClient({ url: signalingUrl(location.href), lifetime });
   let looking = false;
-  // The protocol's friends are typed in `contract.ts`.
-  const ask = client.request.bind(client) as unknown as (type: 'watch_friends' | 'unwatch_friends', body: object) => Promise<{ type: string }>;
   const watch = (): void => {
-    ask(looking ? 'watch_friends' : 'unwatch_friends', {}).then((answer) => { if (isPush(answer)) listener.heard(answer); }, () => {
-      // Without a connection there is nothing to watch; the next `welcome` asks again.
-    });
+    const asked = looking ? client.request('watch_friends', {}).then((online) => listener.heard(online)) : client.request('unwatch_friends', {});
+    // Without a connection there is nothing to watch; the next `welcome` asks again.
+    asked.catch(() => undefined);
   };
-  client.listen((event: { type: string }) => {
-    if (event.type === 'welcome') {
-      listener.welcomed();
-      if (looking) watch();
-    } else if (isPush(event)) {
-      listener.heard(event);
+  client.listen((event) => {
+    switch (event.type) {
+      case 'welcome':
+        listener.welcomed();
+        if (looking) watch();
+        break;
+      case 'presence':
+      case 'friend_changed':
+      case 'private_message':
+      case 'messages_read':
+        listener.heard(event);
+        break;
+      default:
+        // Of matches and chats, which this connection is not for.
     }
   }, lifetime);
   return {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { MessagePage, Person, PrivateMessage } from './contract';
+import type { MessagePage, Person, PrivateMessage } from '../protocol';
 import { type Mailbox, arrived, drafted, emptyMailbox, isBehind, isDrafted, listed, pageRead, read, undrafted, unreadCount } from './mailbox';
 
 const ann: Person = { id: 'ann', name: 'Ann', picture_version: 0, relation: 'friend' };

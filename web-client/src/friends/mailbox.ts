@@ -1,7 +1,7 @@
 // Private messages as this page knows them: conversations with what is unread, and each one's thread. Pure.
 //
 // Messages have numbers that rise by one in each conversation, so what is known twice is recognised and a gap is seen.
-import type { Conversation, MessagePage, Person, PrivateMessage } from './contract';
+import type { Conversation, MessagePage, Person, PrivateMessage } from '../protocol';
 
 /** Written here and not (yet) with the server. */
 export type Draft = { nonce: number; text: string; failed: boolean };

@@ -43,7 +43,7 @@ class Browser {
 }
 
 function fresh(token: string, name = 'Ann'): Fresh {
-  const account = { id: 'a', name, email: 'ann@example.org', email_verified: false, roles: [], picture_version: 0, created_at_ms: 1 };
+  const account = { id: 'a', name, email: 'ann@example.org', email_verified: false, roles: [], picture_version: 0, hide_watching: false, created_at_ms: 1 };
   return { account, token, goodUntilMs: Date.now() + 5 * MINUTES };
 }
 

@@ -6,7 +6,7 @@ export type FailureCode = ErrorCode | 'disconnected' | 'timeout';
 
 const SERVER_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   'unsupported_protocol', 'unknown_message', 'malformed_message', 'hello_first', 'not_joined', 'invalid_token', 'token_expired',
-  'forbidden', 'not_found', 'ended', 'conflict', 'publisher_present', 'malformed_sdp', 'unacceptable_sdp', 'invalid_value', 'too_large',
+  'forbidden', 'not_friends', 'not_found', 'ended', 'conflict', 'publisher_present', 'malformed_sdp', 'unacceptable_sdp', 'invalid_value', 'too_large',
   'rate_limited', 'full', 'shutting_down', 'unavailable', 'internal', 'wrong_credentials', 'sign_in_ended', 'name_taken', 'email_taken',
   'slow_down', 'timed_out', 'banned',
   'chat_restricted', 'filtered',

@@ -184,6 +184,10 @@ export class PublisherSession {
       case 'stats':
       case 'chat':
       case 'chat_resync':
+      case 'presence':
+      case 'friend_changed':
+      case 'private_message':
+      case 'messages_read':
         break;
       default:
         // What a newer server says besides; the compiler asks for a case of all that ours says.

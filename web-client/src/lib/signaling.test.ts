@@ -144,7 +144,7 @@ test('the address follows the page', () => {
 });
 
 const account = (id: string, name: string): Fresh => ({
-  account: { id, name, email: 'ann@example.org', email_verified: true, roles: [], picture_version: 0, created_at_ms: 1 },
+  account: { id, name, email: 'ann@example.org', email_verified: true, roles: [], picture_version: 0, hide_watching: false, created_at_ms: 1 },
   token: `token of ${name}`,
   goodUntilMs: Date.now() + 300_000,
 });

@@ -36,13 +36,16 @@ type Answers = {
   leave_chat: 'done';
   say: 'said';
   change_chat: 'done';
+  report_message: 'done';
+  watch_friends: 'friends_online';
+  unwatch_friends: 'done';
 };
 type RequestType = keyof Answers;
 type Request<T extends RequestType> = Omit<Extract<ClientMessage, { type: T }>, 'id'>;
 type AnswerTo<T extends RequestType> = Extract<ServerMessage, { type: Answers[T] }>;
 
 /** What the server says of its own accord. `welcome` comes after every connect: `resumed` tells whether the session went on. */
-export type SignalingEvent = Exclude<ServerMessage, { type: 'pong' | 'joined' | 'done' | 'answer' | 'chat_entered' | 'said' | 'error' | 'bye' }>;
+export type SignalingEvent = Exclude<ServerMessage, { type: 'pong' | 'joined' | 'done' | 'answer' | 'chat_entered' | 'said' | 'friends_online' | 'error' | 'bye' }>;
 
 /** A request unanswered for this long has failed, ms. */
 const REQUEST_TIMEOUT_MS = 8_000;
@@ -247,6 +250,7 @@ export class SignalingClient {
       case 'answer':
       case 'chat_entered':
       case 'said':
+      case 'friends_online':
         this.#settle(message.id)?.resolve(message);
         break;
       case 'error': {
