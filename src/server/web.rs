@@ -55,7 +55,8 @@ fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Response<Body> {
 
 /// The client routes these itself.
 fn is_page(name: &str) -> bool {
-    matches!(name.split('/').next(), Some("" | "watch" | "studio")) || name == INDEX
+    let place = name.split('/').next();
+    matches!(place, Some("" | "watch" | "studio" | "sign-in" | "sign-up" | "forgot-password" | "account" | "friends")) || name == INDEX
 }
 
 fn send(name: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response<Body> {
@@ -123,10 +124,11 @@ mod tests {
 
     #[test]
     fn the_client_routes_its_places_and_nothing_else() {
-        for page in ["", "watch/final", "watch", "studio", "studio/x", "index.html"] {
+        for page in ["", "watch/final", "watch", "studio", "studio/x", "index.html", "sign-in", "account", "account/verify", "friends/0ann"]
+        {
             assert!(is_page(page), "{page}");
         }
-        for other in ["assets/x.js", "favicon.svg", "watching", "api"] {
+        for other in ["assets/x.js", "favicon.svg", "watching", "api", "accounts", "sign-in.js"] {
             assert!(!is_page(other), "{other}");
         }
     }

@@ -117,3 +117,142 @@ scenario('the states without a picture hold their form', async (stage) => {
   await viewer.says('That’s it for this match');
   await inspect(stage, viewer.page, 'watch-ended');
 });
+
+/** Somebody with an account, at `path`. */
+async function member(stage, name, path) {
+  const page = await stage.page(`/sign-up?next=${path}`);
+  await page.getByLabel('Name').fill(name);
+  await page.getByLabel('Email').fill(`${name.toLowerCase().replace(/[^a-z]/g, '')}@example.org`);
+  await page.getByLabel('Password', { exact: true }).fill('correct horse battery');
+  await page.getByRole('button', { name: 'Create account' }).click();
+  await page.getByRole('button', { name: `Account of ${name}` }).waitFor();
+  return page;
+}
+
+scenario('the door holds its form, over a match and as pages', async (stage) => {
+  const studio = await stage.broadcast('Northgate – Harbour');
+  const viewer = await stage.watch(studio.slug);
+  await viewer.moves();
+  await viewer.page.getByRole('button', { name: 'Sign in' }).click();
+  const door = viewer.page.getByRole('dialog');
+  await door.getByLabel('Email').fill('kofi.asante@harbour.example');
+  await door.getByLabel('Password', { exact: true }).fill('not the one');
+  await door.getByRole('tabpanel').getByRole('button', { name: 'Sign in' }).click();
+  await door.getByText('That password doesn’t match this email.').waitFor();
+  await inspect(stage, viewer.page, 'door-wrong');
+  await viewer.page.setViewportSize(SIZES[0]);
+  await door.getByRole('tab', { name: 'New here' }).click();
+  await inspect(stage, viewer.page, 'door-new');
+
+  const page = await stage.page('/sign-in');
+  await page.getByRole('button', { name: 'Forgot your password?' }).click();
+  await inspect(stage, page, 'forgot');
+  await page.getByLabel('Email').fill('kofi.asante@harbour.example');
+  await page.getByRole('button', { name: 'Send link' }).click();
+  await page.getByRole('heading', { name: 'Check your mail' }).waitFor();
+  await inspect(stage, page, 'forgot-sent');
+  await page.goto('/account/reset#something');
+  await inspect(stage, page, 'reset');
+  await page.goto('/account/verify#something');
+  await page.getByRole('heading', { name: 'This link doesn’t work any more' }).waitFor();
+  await inspect(stage, page, 'verify-failed');
+});
+
+scenario('the settings hold their form', async (stage) => {
+  const page = await member(stage, 'Kofi Asante', '/account');
+  await page.getByText('This device').waitFor();
+  await inspect(stage, page, 'settings');
+  await page.setViewportSize({ width: 1440, height: 2200 });
+  await page.screenshot({ path: `${stage.out}/settings-whole-1440.png` });
+  await page.setViewportSize({ width: 390, height: 3000 });
+  await page.screenshot({ path: `${stage.out}/settings-whole-390.png` });
+  await page.setViewportSize(SIZES[0]);
+  await page.getByRole('button', { name: 'Make a key' }).click();
+  await page.getByText('This is the only time that you see it.').waitFor();
+  await page.getByRole('button', { name: 'Change password' }).click();
+  await page.getByRole('button', { name: 'Save password' }).click();
+  await page.getByText('Your password goes here.').waitFor();
+  await inspect(stage, page, 'settings-forms');
+  await page.setViewportSize(SIZES[0]);
+  await page.getByRole('button', { name: 'Delete account' }).click();
+  await inspect(stage, page, 'settings-delete');
+  await page.keyboard.press('Escape');
+  await page.setViewportSize(SIZES[0]);
+  await page.getByLabel('Choose picture').evaluate(async (input) => {
+    const canvas = Object.assign(document.createElement('canvas'), { width: 600, height: 400 });
+    const context = canvas.getContext('2d');
+    context.fillStyle = '#3b6';
+    context.fillRect(0, 0, 600, 400);
+    context.fillStyle = '#fb8';
+    context.arc(300, 180, 90, 0, 7);
+    context.fill();
+    const files = new DataTransfer();
+    files.items.add(new File([await new Promise((resolve) => canvas.toBlob(resolve))], 'me.png', { type: 'image/png' }));
+    input.files = files.files;
+    input.dispatchEvent(new Event('change', { bubbles: true }));
+  });
+  await page.getByRole('heading', { name: 'Which part is you?' }).waitFor();
+  await inspect(stage, page, 'settings-picture');
+  await page.keyboard.press('Escape');
+  await page.setViewportSize(SIZES[0]);
+  await page.getByRole('button', { name: 'Account of Kofi Asante' }).click();
+  await page.getByRole('menuitem', { name: 'Sign out' }).waitFor();
+  await still(page);
+  await page.screenshot({ path: `${stage.out}/account-menu-1440.png` });
+});
+
+/** `page`, of `name`, asks `friend`, who accepts unless she is to think about it. */
+async function befriend(page, name, friend, friendName, { accept = true } = {}) {
+  await page.getByRole('searchbox').fill(friendName);
+  await page.getByRole('button', { name: `Add ${friendName}` }).click();
+  await friend.getByRole('tab', { name: /^Requests/ }).click();
+  const answer = friend.getByRole('button', { name: `Accept ${name}` });
+  await (accept ? answer.click() : answer.waitFor());
+}
+
+scenario('friends hold their form: nobody, requests, and who watches', async (stage) => {
+  const noor = await member(stage, 'Noor Haddad', '/friends');
+  await noor.getByText('Nobody here yet').waitFor();
+  await inspect(stage, noor, 'friends-none');
+  await noor.setViewportSize(SIZES[0]);
+  const [tomas, lena] = [await member(stage, 'Tomás Vidal', '/friends'), await member(stage, 'Lena Kowalczyk-Brandenburger', '/friends')];
+  await befriend(tomas, 'Tomás Vidal', noor, 'Noor Haddad');
+  await befriend(lena, 'Lena Kowalczyk-Brandenburger', noor, 'Noor Haddad', { accept: false });
+  await inspect(stage, noor, 'friends-requests');
+  const studio = await stage.broadcast('Northgate – Harbour');
+  await tomas.goto(`/watch/${studio.slug}`);
+  await noor.setViewportSize(SIZES[0]);
+  await noor.getByRole('tab', { name: /^Watching/ }).click();
+  await noor.getByRole('link', { name: /^Watch .* with Tomás/ }).waitFor();
+  await inspect(stage, noor, 'friends-watching');
+  await noor.goto('/');
+  await noor.getByRole('region', { name: 'Friends watching' }).waitFor();
+  await inspect(stage, noor, 'home-friends');
+});
+
+scenario('what friends write holds its form, on the page and over the match', async (stage) => {
+  const [maja, ines] = [await member(stage, 'Maja Lind', '/friends'), await member(stage, 'Inês Duarte', '/friends')];
+  await befriend(ines, 'Inês Duarte', maja, 'Maja Lind');
+  const studio = await stage.broadcast('Northgate – Harbour');
+  await ines.goto(`/watch/${studio.slug}`);
+  await maja.getByRole('tab', { name: /^All/ }).click();
+  await maja.getByRole('button', { name: /^Inês/ }).click();
+  const write = async (page, text) => {
+    await page.getByRole('textbox', { name: /^Message to/ }).fill(text);
+    await page.keyboard.press('Enter');
+  };
+  await write(maja, 'Are you at the derby?');
+  await maja.getByText('Are you at the derby?').waitFor();
+  await ines.getByRole('button', { name: /^Friends/ }).click();
+  await ines.getByRole('tab', { name: /^Messages/ }).click();
+  await ines.getByRole('button', { name: /^Maja/ }).click();
+  for (const text of ['Second half, yes', 'Best seat I’ve had all year. The keeper is having the match of his life, come over before it’s done', `${stage.server.url}/watch/${studio.slug}`]) await write(ines, text);
+  await maja.getByText('Best seat').waitFor();
+  await write(maja, 'Coming');
+  await ines.getByRole('log').getByText('Coming').waitFor();
+  await inspect(stage, maja, 'friends-talk');
+  await inspect(stage, ines, 'friends-panel-talk');
+  await ines.setViewportSize(SIZES[0]);
+  await ines.getByRole('button', { name: 'Back to friends' }).click();
+  await inspect(stage, ines, 'friends-panel');
+});

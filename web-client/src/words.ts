@@ -13,6 +13,7 @@ export const words = {
     pageFailedLine: 'The connection may have dropped for a moment.',
     liveFor: (length: string) => `Live for ${length}`,
     untitled: 'Untitled match',
+    didNotOpen: 'That didn’t open',
   },
 
   header: {
@@ -22,6 +23,21 @@ export const words = {
     goLive: 'Go live',
     toLight: 'Light theme',
     toDark: 'Dark theme',
+    signIn: 'Sign in',
+    account: 'Account',
+    accountOf: (name: string) => `Account of ${name}`,
+    settings: 'Profile and settings',
+    signOut: 'Sign out',
+    friends: 'Friends',
+    friendsNew: (count: number) => (count === 0 ? 'Friends' : `Friends, ${count} new`),
+  },
+
+  signedOut: {
+    title: 'You’re signed out',
+    ended: 'You’ve been signed out',
+    endedLine: 'This happened on another device, or your sign-in ran out.',
+    failed: 'You’re still signed in',
+    failedLine: 'The server didn’t answer. Try again.',
   },
 
   tally: {

@@ -1,7 +1,7 @@
 // A server of our own for each test file: the real binary, free ports, a data directory that goes with it.
 import { execFile, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -104,6 +104,16 @@ export class Server {
   /** The last lines that the server wrote. */
   get logTail() {
     return this.#log.join('\n');
+  }
+
+  /** The code behind the last link of a letter to `address` that leads to `place` (`verify`, `reset`): without a mail server letters are in the log. */
+  async letter(address, place) {
+    return until(`a letter to ${address}`, () => {
+      const letters = readFileSync(this.#logFile, 'utf8').split('no mail server is configured; the letter:');
+      // What is before a letter's text names its address.
+      const texts = letters.slice(1).filter((_, index) => letters[index].slice(-600).includes(address) || letters[index + 1].slice(0, 2_000).includes(address));
+      return texts.map((text) => new RegExp(`/account/${place}#([\\w-]+)`).exec(text)?.[1]).findLast(Boolean);
+    });
   }
 
   /** On the same ports and data as before. */

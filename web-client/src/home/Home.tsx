@@ -6,6 +6,7 @@ import { Button } from '../ui/Button';
 import { Header, TabBar } from '../ui/Header';
 import { useTick } from '../ui/hooks';
 import { broadcast as broadcastIcon, filmSlate } from '../ui/icons';
+import { FriendsHere } from '../friends/FriendsHere';
 import { EmptyState, ErrorState } from '../ui/Notice';
 import { arrived } from '../ui/router';
 import { words } from '../words';
@@ -55,6 +56,7 @@ function Live({ broadcasts }: { broadcasts: BroadcastView[] }) {
   return (
     <>
       <Hero broadcast={hero} alone={others.length === 0} now={now} />
+      <FriendsHere />
       {others.length > 0
         ? (
           <section aria-labelledby="also-live">

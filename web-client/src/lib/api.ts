@@ -7,11 +7,12 @@ import { RequestError } from './errors';
 /** How long an answer may take, ms. Longer than any healthy one, shorter than a person's patience. */
 const TIMEOUT_MS = 10_000;
 
-type Call = { token?: string | null | undefined; signal?: AbortSignal | undefined };
-type Body = { json: unknown } | { blob: Blob } | null;
+export type Call = { token?: string | null | undefined; signal?: AbortSignal | undefined; headers?: Readonly<Record<string, string>> };
+export type Body = { json: unknown } | { blob: Blob } | null;
 
-async function call(method: string, path: string, body: Body, { token, signal }: Call): Promise<Response> {
-  const headers: Record<string, string> = { accept: 'application/json' };
+/** One request. Rejects with a `RequestError`, or with the signal's reason when that ends it. */
+export async function call(method: string, path: string, body: Body, { token, signal, headers: more }: Call): Promise<Response> {
+  const headers: Record<string, string> = { accept: 'application/json', ...more };
   if (token) headers['authorization'] = `Bearer ${token}`;
   if (body) headers['content-type'] = 'json' in body ? 'application/json' : body.blob.type;
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
@@ -33,13 +34,20 @@ async function call(method: string, path: string, body: Body, { token, signal }:
 
 async function problemOf(response: Response): Promise<RequestError> {
   const problem = await response.json().then((json: Partial<Problem>) => json, () => null);
+  const wait = retryAfterMs(response.headers.get('retry-after'));
   if (problem?.code) {
-    return RequestError.fromView({ code: problem.code, message: problem.detail ?? response.statusText, retryable: problem.retryable ?? false });
+    const { code, detail: message = response.statusText, retryable = false } = problem;
+    return RequestError.fromView({ code, message, retryable, ...(wait === null ? {} : { retry_after_ms: wait }) });
   }
   // Not from our server, or from a proxy before it: the status code has to do.
   const retryable = response.status >= 500 || response.status === 429;
   const code = response.status === 404 ? 'not_found' : retryable ? 'unavailable' : 'internal';
-  return new RequestError(code, response.statusText || `HTTP ${response.status}`, retryable);
+  return new RequestError(code, response.statusText || `HTTP ${response.status}`, retryable, wait);
+}
+
+/** Seconds (RFC 9110 section 10.2.3); the other form, a date, is not sent by our server. */
+function retryAfterMs(field: string | null): number | null {
+  return field !== null && /^\d{1,9}$/.test(field) ? Number(field) * 1000 : null;
 }
 
 const broadcastPath = (idOrSlug: string): string => `/api/v1/broadcasts/${encodeURIComponent(idOrSlug)}`;

@@ -6,7 +6,7 @@ export type FailureCode = ErrorCode | 'disconnected' | 'timeout';
 
 const SERVER_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   'unsupported_protocol', 'unknown_message', 'malformed_message', 'hello_first', 'not_joined', 'invalid_token', 'token_expired',
-  'forbidden', 'not_found', 'ended', 'conflict', 'publisher_present', 'malformed_sdp', 'unacceptable_sdp', 'invalid_value', 'too_large',
+  'forbidden', 'not_friends', 'not_found', 'ended', 'conflict', 'publisher_present', 'malformed_sdp', 'unacceptable_sdp', 'invalid_value', 'too_large',
   'rate_limited', 'full', 'shutting_down', 'unavailable', 'internal', 'wrong_credentials', 'sign_in_ended', 'name_taken', 'email_taken',
   'slow_down', 'timed_out', 'banned',
   'chat_restricted', 'filtered',
@@ -15,14 +15,18 @@ const SERVER_CODES: ReadonlySet<string> = new Set<ErrorCode>([
 /** A request that was not carried out. `retryable`: the same request may succeed later. */
 export class RequestError extends Error {
   override readonly name = 'RequestError';
-  constructor(readonly code: FailureCode, message: string, readonly retryable: boolean) {
+  /** `retryAfterMs`: how long the server asks to wait, where it says so. `field`: what was filled in wrongly, where it says so. */
+  constructor(
+    readonly code: FailureCode, message: string, readonly retryable: boolean,
+    readonly retryAfterMs: number | null = null, readonly field: string | null = null,
+  ) {
     super(message);
   }
 
   static fromView(view: ErrorView): RequestError {
     // A newer server may know codes that this page does not: they behave as `internal`.
     const code = SERVER_CODES.has(view.code) ? view.code : 'internal';
-    return new RequestError(code, view.message, view.retryable);
+    return new RequestError(code, view.message, view.retryable, view.retry_after_ms ?? null, fieldOf(view));
   }
 
   static disconnected(): RequestError {
@@ -32,6 +36,11 @@ export class RequestError extends Error {
   static timeout(): RequestError {
     return new RequestError('timeout', 'The server did not answer in time.', true);
   }
+}
+
+/** The server names the field first, in backticks. */
+function fieldOf({ code, message }: ErrorView): string | null {
+  return code === 'invalid_value' ? /^`(\w+)`/.exec(message)?.[1] ?? null : null;
 }
 
 /** Any thrown value as a `RequestError`; what is unknown counts as `internal`. */

@@ -4,11 +4,14 @@ import type { ClientMessage, ServerMessage } from '../protocol';
 export class FakeSocket extends EventTarget {
   readonly sent: ClientMessage[] = [];
   closed = false;
+  /** With which it was closed. */
+  code: number | undefined;
   send(text: string): void {
     this.sent.push(JSON.parse(text) as ClientMessage);
   }
-  close(): void {
+  close(code?: number): void {
     this.closed = true;
+    this.code = code;
   }
   open(): void {
     this.dispatchEvent(new Event('open'));

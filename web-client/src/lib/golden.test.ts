@@ -64,7 +64,7 @@ const HEARD: { [K in ServerMessage['type']]: 'answer' | 'event' | 'end' } = {
   welcome: 'event', pong: 'answer', joined: 'answer', done: 'answer', answer: 'answer', error: 'answer', bye: 'end', slots: 'event',
   broadcast: 'event', viewers: 'event', peer_state: 'event', playing: 'event', track_clock: 'event', layers: 'event', layer: 'event',
   cannot_decode: 'event', unwatched: 'event', publisher_refused: 'event', stats: 'event', chat_entered: 'answer', said: 'answer', chat: 'event',
-  chat_resync: 'event',
+  chat_resync: 'event', friends_online: 'answer', presence: 'event', friend_changed: 'event', private_message: 'event', messages_read: 'event',
 };
 const typesHeard = (as: 'answer' | 'event' | 'end') => (Object.keys(HEARD) as Array<ServerMessage['type']>).filter((type) => HEARD[type] === as);
 
@@ -99,7 +99,7 @@ test('welcome says who we are and is kept for the next time', () => {
 const ANSWERED_BY: { [K in Exclude<ClientMessage['type'], 'hello' | 'candidate' | 'report' | 'view_size' | 'react'>]: ServerMessage['type'] } = {
   ping: 'pong', join: 'joined', offer: 'answer', leave: 'done', close_peer: 'done', quality: 'done', watch_stats: 'done',
   update_broadcast: 'done', mark: 'done', unmark: 'done', end_broadcast: 'done', enter_chat: 'chat_entered', leave_chat: 'done', say: 'said',
-  change_chat: 'done',
+  change_chat: 'done', report_message: 'done', watch_friends: 'friends_online', unwatch_friends: 'done',
 };
 const requests = Object.keys(ANSWERED_BY) as Array<keyof typeof ANSWERED_BY>;
 

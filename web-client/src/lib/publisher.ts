@@ -61,7 +61,8 @@ export class PublisherSession {
     this.#options = options;
     this.#source = options.source;
     const { lifetime } = options;
-    this.#client = new SignalingClient({ url: options.url, lifetime });
+    // What is on air goes on, whoever signs in or out meanwhile: the broadcast's own token publishes.
+    this.#client = new SignalingClient({ url: options.url, lifetime, newPerson: 'later' });
     this.#client.listen((event) => batch(() => this.#heard(event)), lifetime);
     const unsubscribe = this.#client.state.subscribe((state) => {
       if (state.kind === 'stopped' && state.error) this.#refused(state.error);
@@ -183,6 +184,10 @@ export class PublisherSession {
       case 'stats':
       case 'chat':
       case 'chat_resync':
+      case 'presence':
+      case 'friend_changed':
+      case 'private_message':
+      case 'messages_read':
         break;
       default:
         // What a newer server says besides; the compiler asks for a case of all that ours says.

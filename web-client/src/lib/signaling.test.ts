@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Fresh } from './auth_api';
+import { theBearer } from './bearer';
 import { FakeSocket } from './fake_socket';
 import { storeIdentity, storedIdentity } from './identity';
-import { SignalingClient, type SignalingEvent, signalingUrl } from './signaling';
+import { SignalingClient, type SignalingEvent, type SignalingOptions, signalingUrl } from './signaling';
 
 let sockets: FakeSocket[];
 let life: AbortController;
@@ -11,8 +13,9 @@ const latest = (): FakeSocket => {
   return socket;
 };
 
-function connect(): SignalingClient {
+function connect(options: Partial<SignalingOptions> = {}): SignalingClient {
   return new SignalingClient({
+    ...options,
     url: 'ws://test/v1/ws',
     lifetime: life.signal,
     openSocket: () => {
@@ -31,6 +34,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   life.abort();
+  theBearer().signedOut();
   vi.useRealTimers();
 });
 
@@ -137,4 +141,65 @@ test('after its lifetime there are no timers left', () => {
 test('the address follows the page', () => {
   expect(signalingUrl('https://sport.example/watch/a?b')).toBe('wss://sport.example/v1/ws');
   expect(signalingUrl('http://127.0.0.1:8080/')).toBe('ws://127.0.0.1:8080/v1/ws');
+});
+
+const account = (id: string, name: string): Fresh => ({
+  account: { id, name, email: 'ann@example.org', email_verified: true, roles: [], picture_version: 0, hide_watching: false, created_at_ms: 1 },
+  token: `token of ${name}`,
+  goodUntilMs: Date.now() + 300_000,
+});
+const welcomed = (user: { id: string; name: string; guest: boolean }, resumed: boolean) => latest().say({
+  type: 'welcome', protocol: 1, server: 'test', session: 's', resume: 'again', resume_window_ms: 30_000, resumed, user, server_time_ms: 1, ice_servers: [],
+  ping_interval_ms: 10_000,
+});
+
+test('a guest who signs up comes back as the same person to the same session, which may wait meanwhile', () => {
+  connect();
+  latest().welcome();
+  theBearer().signedIn(account('u', 'Ann'));
+  expect(sockets).toHaveLength(2);
+  expect(sockets[0]?.code).toBe(4000);
+  latest().open();
+  expect(latest().sent[0]).toMatchObject({ type: 'hello', token: 'token of Ann', resume: 'again' });
+  welcomed({ id: 'u', name: 'Ann', guest: false }, true);
+  expect(sockets).toHaveLength(2);
+});
+
+test('a session that still goes by the guest’s name is left for a new one, once', () => {
+  const client = connect();
+  latest().welcome();
+  theBearer().signedIn(account('u', 'Ann'));
+  latest().open();
+  welcomed({ id: 'u', name: 'Quiet Otter 42', guest: true }, true);
+  expect(sockets).toHaveLength(3);
+  latest().open();
+  expect(latest().sent[0]).not.toHaveProperty('resume');
+  welcomed({ id: 'u', name: 'Ann', guest: false }, false);
+  expect(client.user.value).toEqual({ id: 'u', name: 'Ann', guest: false });
+  expect(sockets).toHaveLength(3);
+});
+
+test('whoever signs in as another, or out, begins a new session', () => {
+  connect();
+  latest().welcome();
+  theBearer().signedIn(account('b', 'Bob'));
+  latest().open();
+  expect(latest().sent[0]).toMatchObject({ token: 'token of Bob' });
+  expect(latest().sent[0]).not.toHaveProperty('resume');
+  welcomed({ id: 'b', name: 'Bob', guest: false }, false);
+  theBearer().signedOut();
+  latest().open();
+  expect(latest().sent[0]).not.toHaveProperty('token');
+  expect(latest().sent[0]).not.toHaveProperty('resume');
+});
+
+test('what must go on undisturbed says hello as somebody else only when it has to', () => {
+  connect({ newPerson: 'later' });
+  latest().welcome();
+  theBearer().signedIn(account('b', 'Bob'));
+  expect(sockets).toHaveLength(1);
+  latest().lose();
+  vi.advanceTimersByTime(250);
+  latest().open();
+  expect(latest().sent[0]).toMatchObject({ token: 'token of Bob' });
 });

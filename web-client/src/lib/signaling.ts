@@ -8,9 +8,9 @@ import { type ReadonlySignal, signal } from '@preact/signals';
 import type { ClientMessage, IceServer, ServerMessage, UserView } from '../protocol';
 import { PROTOCOL_VERSION } from '../protocol';
 import { BACKOFF_CAP_MS, backoffMs } from './backoff';
+import { type Who, theBearer } from './bearer';
 import { ServerClock } from './clock';
 import { RequestError } from './errors';
-import { storeIdentity, storedIdentity } from './identity';
 
 export type SignalingState =
   | { kind: 'connecting' }
@@ -36,13 +36,16 @@ type Answers = {
   leave_chat: 'done';
   say: 'said';
   change_chat: 'done';
+  report_message: 'done';
+  watch_friends: 'friends_online';
+  unwatch_friends: 'done';
 };
 type RequestType = keyof Answers;
 type Request<T extends RequestType> = Omit<Extract<ClientMessage, { type: T }>, 'id'>;
 type AnswerTo<T extends RequestType> = Extract<ServerMessage, { type: Answers[T] }>;
 
 /** What the server says of its own accord. `welcome` comes after every connect: `resumed` tells whether the session went on. */
-export type SignalingEvent = Exclude<ServerMessage, { type: 'pong' | 'joined' | 'done' | 'answer' | 'chat_entered' | 'said' | 'error' | 'bye' }>;
+export type SignalingEvent = Exclude<ServerMessage, { type: 'pong' | 'joined' | 'done' | 'answer' | 'chat_entered' | 'said' | 'friends_online' | 'error' | 'bye' }>;
 
 /** A request unanswered for this long has failed, ms. */
 const REQUEST_TIMEOUT_MS = 8_000;
@@ -55,6 +58,9 @@ const EARLY_PINGS_MS = [100, 400, 1_200];
 /** A connection that lasted this long resets the back-off, ms. */
 const STABLE_AFTER_MS = 5_000;
 
+/** Any code but 1000 and 1001 lets the session wait, so that its media goes on until the next session has its own. */
+const CLOSE_TO_COME_BACK = 4000;
+
 const CLIENT_NAME = 'courtside-web/0.1.0';
 
 type Pending = { resolve: (answer: ServerMessage) => void; reject: (error: RequestError) => void; timer: ReturnType<typeof setTimeout> };
@@ -65,6 +71,8 @@ export type SignalingOptions = {
   url: string;
   /** Ends everything. */
   lifetime: AbortSignal;
+  /** When somebody signs in or out in this browser: a new session as them `at_once` (the old one waits for its window, media and all), or `later`, after the next lost connection. */
+  newPerson?: 'at_once' | 'later';
   /** Replaced in tests. */
   openSocket?: (url: string) => SocketLike;
 };
@@ -90,6 +98,9 @@ export class SignalingClient {
   #attempt = 0;
   #nextId = 1;
   #resume: string | null = null;
+  #token: string | null = null;
+  /** As whom the last `hello` was said. */
+  #saidAs: string | null = null;
   #iceServers: IceServer[] = [];
 
   constructor(options: SignalingOptions) {
@@ -99,8 +110,12 @@ export class SignalingClient {
     for (const hint of ['online', 'focus', 'pageshow']) {
       globalThis.addEventListener?.(hint, () => this.#hurry(), { signal: options.lifetime });
     }
-    if (options.lifetime.aborted) this.#stop(null);
-    else this.#connect();
+    if (options.lifetime.aborted) {
+      this.#stop(null);
+      return;
+    }
+    this.#connect();
+    if (options.newPerson !== 'later') options.lifetime.addEventListener('abort', theBearer().who.subscribe((who) => this.#become(who)), { once: true });
   }
 
   get state(): ReadonlySignal<SignalingState> {
@@ -179,14 +194,12 @@ export class SignalingClient {
     life.addEventListener('abort', () => clearTimeout(timeout), { once: true });
     socket.addEventListener('open', () => {
       opened.helloAtMs = performance.now();
-      const token = storedIdentity();
-      this.#send({
-        type: 'hello',
-        protocol: PROTOCOL_VERSION,
-        client: CLIENT_NAME,
-        ...(token ? { token } : {}),
-        ...(this.#resume ? { resume: this.#resume } : {}),
-      });
+      const token = theBearer().token();
+      if (!(token instanceof Promise)) return this.#sayHello(token);
+      token.then((asked) => {
+        opened.helloAtMs = performance.now();
+        if (!life.aborted) this.#sayHello(asked);
+      }, () => this.#lost(connection, null));
     }, { signal: life });
     socket.addEventListener('close', () => this.#lost(connection, null), { signal: life });
     socket.addEventListener('error', () => this.#lost(connection, null), { signal: life });
@@ -196,6 +209,31 @@ export class SignalingClient {
       if (message.type === 'welcome') clearTimeout(timeout);
       this.#handle(message, connection, opened.helloAtMs);
     }, { signal: life });
+  }
+
+  #sayHello(token: string | null): void {
+    this.#token = token;
+    this.#saidAs = nameOf(theBearer().who.value);
+    this.#send({
+      type: 'hello',
+      protocol: PROTOCOL_VERSION,
+      client: CLIENT_NAME,
+      ...(token ? { token } : {}),
+      ...(this.#resume ? { resume: this.#resume } : {}),
+    });
+  }
+
+  /** Says hello as somebody else, or under another name. The same person goes on with the session; anybody else's waits out its window. */
+  #become(who: Who): void {
+    if (this.#saidAs === null || this.#saidAs === nameOf(who) || this.#options.lifetime.aborted) return;
+    this.#saidAs = null;
+    if (who.kind === 'guest' || who.known.id !== this.#user.value?.id) this.#resume = null;
+    if (this.#connection && !this.#connection.signal.aborted) this.#comeBack(this.#connection);
+  }
+
+  #comeBack(connection: AbortController): void {
+    this.#drop(connection, CLOSE_TO_COME_BACK);
+    this.#connect();
   }
 
   #handle(message: ServerMessage, connection: AbortController, helloAtMs: number): void {
@@ -212,6 +250,7 @@ export class SignalingClient {
       case 'answer':
       case 'chat_entered':
       case 'said':
+      case 'friends_online':
         this.#settle(message.id)?.resolve(message);
         break;
       case 'error': {
@@ -233,9 +272,15 @@ export class SignalingClient {
 
   #welcome(welcome: Extract<ServerMessage, { type: 'welcome' }>, connection: AbortController, helloAtMs: number): void {
     this.clock.sample(helloAtMs, welcome.server_time_ms, performance.now());
+    if (welcome.resumed && isOutdated(welcome.user, theBearer().who.value)) {
+      // The session goes by what it was begun with: a guest's name stays a guest's. A new one knows the account.
+      this.#resume = null;
+      this.#comeBack(connection);
+      return;
+    }
     this.#resume = welcome.resume;
     this.#iceServers = welcome.ice_servers;
-    if (welcome.token) storeIdentity(welcome.token);
+    if (welcome.token) theBearer().guest(welcome.token);
     this.#user.value = welcome.user;
     this.#state.value = { kind: 'open' };
     this.#keepAlive(welcome.ping_interval_ms, connection);
@@ -262,11 +307,10 @@ export class SignalingClient {
   #helloRefused(error: RequestError, connection: AbortController): void {
     if (error.code === 'unsupported_protocol') {
       this.#stop(error);
-    } else if ((error.code === 'invalid_token' || error.code === 'token_expired') && storedIdentity() !== null) {
-      // The server's key changed or the token is old: go on as a new guest rather than not at all.
-      storeIdentity(null);
+    } else if ((error.code === 'invalid_token' || error.code === 'token_expired') && theBearer().refused(this.#token)) {
+      // The server's key changed or the token is old: an account asks for another, anybody else goes on as a new guest rather than not at all.
       this.#resume = null;
-      this.#lost(connection, 0);
+      this.#lost(connection, theBearer().who.value.kind === 'guest' ? 0 : null);
     } else if (!error.retryable) {
       this.#stop(error);
     } else {
@@ -290,9 +334,9 @@ export class SignalingClient {
     this.#state.value = { kind: 'stopped', error };
   }
 
-  #drop(connection: AbortController): void {
+  #drop(connection: AbortController, code?: number): void {
     connection.abort();
-    this.#socket?.close();
+    this.#socket?.close(code);
     this.#socket = null;
     const pending = [...this.#pending.values()];
     this.#pending.clear();
@@ -314,6 +358,15 @@ export class SignalingClient {
   #send(message: ClientMessage): void {
     this.#socket?.send(JSON.stringify(message));
   }
+}
+
+/** What others see: with another name somebody is announced anew. */
+function nameOf(who: Who): string {
+  return who.kind === 'guest' ? 'guest' : `${who.known.id} ${who.known.name}`;
+}
+
+function isOutdated(user: UserView, who: Who): boolean {
+  return who.kind === 'account' && (user.guest || user.name !== who.known.name);
 }
 
 function parse(data: unknown): ServerMessage | null {

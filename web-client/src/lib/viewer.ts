@@ -242,6 +242,10 @@ export class ViewerSession {
       case 'stats':
       case 'chat':
       case 'chat_resync':
+      case 'presence':
+      case 'friend_changed':
+      case 'private_message':
+      case 'messages_read':
         break;
       default:
         // What a newer server says besides; the compiler asks for a case of all that ours says.

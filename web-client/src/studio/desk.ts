@@ -6,8 +6,8 @@ import { type Level, METER_FLOOR_DB, meterTrack } from '../lib/audio_meter';
 import {
   type CameraHeight, CaptureError, type CaptureFailure, type Devices, canCapture, listDevices, openCamera, openMicrophone, openScreen,
 } from '../lib/capture';
+import { theBearer } from '../lib/bearer';
 import { type RequestError, asRequestError } from '../lib/errors';
-import { storeIdentity, storedIdentity } from '../lib/identity';
 import { type Invitation, dropInvitation, takeInvitation } from '../lib/invitation';
 import { type OwnBroadcast, storeBroadcast, storedBroadcast } from '../lib/own_broadcast';
 import { PublisherSession, type PublisherSource } from '../lib/publisher';
@@ -78,6 +78,14 @@ export class Desk {
     if (canCapture()) navigator.mediaDevices.addEventListener?.('devicechange', () => void this.#listDevices());
     addEventListener('beforeunload', (event) => {
       if (this.stage.value.kind === 'on_air' && this.stage.value.own.source !== 'encoder') event.preventDefault();
+    });
+    // Another person may be allowed what this one is not.
+    let asked = theBearer().who.peek().kind;
+    effect(() => {
+      const { kind } = theBearer().who.value;
+      if (kind === asked) return;
+      asked = kind;
+      if (this.#attended) void this.#askServer();
     });
     effect(() => {
       const track = this.#audio.value;
@@ -268,7 +276,7 @@ export class Desk {
   async #create(): Promise<OwnBroadcast> {
     const { title, visibility, withTeams, teams } = this.form.value;
     const about = { ...(title.trim() ? { title: title.trim() } : {}), visibility };
-    const token = this.#invitation?.token ?? storedIdentity();
+    const token = this.#invitation?.token ?? (await theBearer().token());
     const source = this.sourceKind.value;
     const only = this.#invitation?.broadcast ?? null;
     const there = only && token ? await this.#invitedTo(only, token) : null;
@@ -325,10 +333,11 @@ export class Desk {
     let over = false;
     while (this.#attended) {
       const invitation = this.#invitation;
-      const token = invitation?.token ?? storedIdentity();
+      let token: string | null = null;
       try {
+        token = invitation?.token ?? (await theBearer().token());
         const me = await getMe({ token });
-        if (me.token && !invitation) storeIdentity(me.token);
+        if (me.token && !invitation) theBearer().guest(me.token);
         this.welcome.value = { kind: me.may_broadcast ? 'allowed' : over ? 'invitation_over' : 'not_allowed' };
         if (invitation?.broadcast) await this.#readAbout(invitation.broadcast, invitation.token);
         return;
@@ -338,9 +347,11 @@ export class Desk {
           // Without it we are somebody else, who may be allowed just as well.
           over ||= invitation !== null;
           if (invitation) dropInvitation();
-          else storeIdentity(null);
-          this.#invitation = null;
-          continue;
+          const guest = theBearer().who.value.kind === 'guest';
+          if (invitation || (theBearer().refused(token) && guest)) {
+            this.#invitation = null;
+            continue;
+          }
         }
         this.welcome.value = { kind: 'unreachable' };
         await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));

@@ -1,6 +1,9 @@
 // The frame around the places: shows the one that the address names, loading Watch and Studio when they are first needed.
 import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
+import { type Door, closeDoor, door, openDoor } from '../account/door';
+import { friendsPanel } from '../friends/panel';
+import { theBearer } from '../lib/bearer';
 import { Home } from '../home/Home';
 import { words } from '../words';
 import { Button } from './Button';
@@ -8,16 +11,24 @@ import { Header, TabBar } from './Header';
 import { compass } from './icons';
 import { EmptyState, ErrorState } from './Notice';
 import { place } from './router';
-import { Toasts } from './Toast';
+import { Toasts, showToast } from './Toast';
 
 export function App() {
   const at = place.value;
+  useFarewell();
   return (
     <>
       {at.kind === 'home' && <Home />}
       {at.kind === 'watch' && <Loaded key={at.slug} load={loadWatch} properties={{ slug: at.slug }} />}
       {at.kind === 'studio' && <Loaded key="studio" load={loadStudio} properties={{}} />}
+      {(at.kind === 'sign_in' || at.kind === 'sign_up' || at.kind === 'forgot') && <Loaded key="door" load={loadSignIn} properties={{ side: at.kind }} />}
+      {at.kind === 'account' && <Loaded key="account" load={loadAccount} properties={{}} />}
+      {at.kind === 'verify' && <Loaded key="verify" load={loadVerify} properties={{}} />}
+      {at.kind === 'reset' && <Loaded key="reset" load={loadReset} properties={{}} />}
+      {at.kind === 'friends' && <Loaded key="friends" load={loadFriends} properties={{ person: at.person }} />}
       {at.kind === 'nowhere' && <Nowhere />}
+      {friendsPanel.value === 'open' && <Over load={loadPanel} properties={{}} onFailed={() => { friendsPanel.value = 'closed'; }} />}
+      {door.value && <Over<{ open: Door }> load={loadDoor} properties={{ open: door.value }} onFailed={closeDoor} />}
       <Toasts />
     </>
   );
@@ -25,6 +36,39 @@ export function App() {
 
 const loadWatch = () => import('../watch/Watch').then((module) => module.Watch);
 const loadStudio = () => import('../studio/Studio').then((module) => module.Studio);
+const loadSignIn = () => import('../account/SignInPage').then((module) => module.SignInPage);
+const loadAccount = () => import('../account/AccountPage').then((module) => module.AccountPage);
+const loadVerify = () => import('../account/VerifyPage').then((module) => module.VerifyPage);
+const loadReset = () => import('../account/ResetPage').then((module) => module.ResetPage);
+const loadFriends = () => import('../friends/FriendsPage').then((module) => module.FriendsPage);
+const loadDoor = () => import('../account/DoorDialog').then((module) => module.DoorDialog);
+
+const loadPanel = () => import('../friends/FriendsPanel').then((module) => module.FriendsPanel);
+
+type OverProps<P> = { load: () => Promise<ComponentType<P>>; properties: P; onFailed: () => void };
+
+/** Over the place, which goes on behind it; its code comes when it is first opened. */
+function Over<P>({ load, properties, onFailed }: OverProps<P>) {
+  const [loaded, setLoaded] = useState<{ component: ComponentType<P> } | null>(null);
+  useEffect(() => {
+    load().then((component) => setLoaded({ component }), () => {
+      onFailed();
+      showToast({ kind: 'trouble', title: words.common.didNotOpen, line: words.common.pageFailedLine });
+    });
+  }, [load]);
+  if (!loaded) return null;
+  const Component = loaded.component;
+  return <Component {...(properties as P & object)} />;
+}
+
+/** Says it when the server has signed this device out. */
+function useFarewell(): void {
+  const who = theBearer().who.value;
+  const ended = who.kind === 'guest' && who.ended;
+  useEffect(() => {
+    if (ended) showToast({ kind: 'trouble', title: words.signedOut.ended, line: words.signedOut.endedLine, action: { label: words.header.signIn, run: () => openDoor('sign_in') } });
+  }, [ended]);
+}
 
 type LoadedProps<P> = { load: () => Promise<ComponentType<P>>; properties: P };
 

@@ -18,10 +18,12 @@ export type ButtonProps = {
   type?: 'button' | 'submit';
   class?: string;
   autofocus?: boolean;
+  /** The name that assistive technology reads, where the words alone do not say of whom or what; it begins with them. */
+  label?: string;
   onClick?: (event: MouseEvent) => void;
 };
 
-export function Button({ children, look = 'secondary', size = 'md', icon, wide, disabled, busy, href, type = 'button', class: extra, autofocus, onClick }: ButtonProps) {
+export function Button({ children, look = 'secondary', size = 'md', icon, wide, disabled, busy, href, type = 'button', class: extra, autofocus, label, onClick }: ButtonProps) {
   const className = ['btn', look, size, wide ? 'wide' : '', extra ?? ''].filter(Boolean).join(' ');
   const inside = (
     <>
@@ -30,9 +32,9 @@ export function Button({ children, look = 'secondary', size = 'md', icon, wide, 
       {busy && <span class="busy" />}
     </>
   );
-  if (href !== undefined) return <a class={className} href={href} onClick={onClick}>{inside}</a>;
+  if (href !== undefined) return <a class={className} href={href} aria-label={label} onClick={onClick}>{inside}</a>;
   return (
-    <button class={className} type={type} disabled={disabled} aria-busy={busy ? 'true' : undefined} autofocus={autofocus} onClick={busy ? undefined : onClick}>
+    <button class={className} type={type} aria-label={label} disabled={disabled} aria-busy={busy ? 'true' : undefined} autofocus={autofocus} onClick={busy ? undefined : onClick}>
       {inside}
     </button>
   );

@@ -39,6 +39,16 @@ export function Sheet({ label, dark, children, onClose }: { label: string; dark?
   );
 }
 
+/** A panel from the right edge; the whole screen on phones. */
+export function Drawer({ label, children, onClose }: { label: string; children: ComponentChildren; onClose: () => void }) {
+  const element = useModal();
+  return (
+    <dialog ref={element} class="drawer" aria-label={label} onClose={(event) => report(event, onClose)} onClick={(event) => closeOnBackdrop(event)}>
+      {children}
+    </dialog>
+  );
+}
+
 function useModal() {
   const element = useRef<HTMLDialogElement>(null);
   useEffect(() => {

@@ -4,11 +4,12 @@ import { useId } from 'preact/hooks';
 import { Icon } from './Icon';
 import { caretDown, warningCircleFill } from './icons';
 
-type Common = { label: string; help?: string; error?: string | null };
+type Common = { label: string; help?: string | undefined; error?: string | null | undefined };
 
 export type FieldProps = Common & {
   value: string;
-  type?: 'text' | 'url' | 'number' | 'color';
+  type?: 'text' | 'url' | 'number' | 'color' | 'email' | 'search';
+  name?: string;
   placeholder?: string;
   maxLength?: number;
   min?: number;
@@ -16,11 +17,13 @@ export type FieldProps = Common & {
   disabled?: boolean;
   readOnly?: boolean;
   required?: boolean;
-  autocomplete?: 'off' | 'on';
+  /** As browsers and password managers read it: `off`, `nickname`, `email`, `username`, … */
+  autocomplete?: string;
+  autofocus?: boolean;
   onValue?: (value: string) => void;
 };
 
-export function Field({ label, help, error, value, type = 'text', placeholder, maxLength, min, max, disabled, readOnly, required, autocomplete = 'off', onValue }: FieldProps) {
+export function Field({ label, help, error, value, type = 'text', name, placeholder, maxLength, min, max, disabled, readOnly, required, autocomplete = 'off', autofocus, onValue }: FieldProps) {
   const id = useId();
   return (
     <label class="field">
@@ -29,6 +32,7 @@ export function Field({ label, help, error, value, type = 'text', placeholder, m
         class="input"
         // The typings tell the kinds of input apart by more than we use.
         type={type as 'text'}
+        name={name}
         value={value}
         placeholder={placeholder}
         maxLength={maxLength}
@@ -37,7 +41,9 @@ export function Field({ label, help, error, value, type = 'text', placeholder, m
         disabled={disabled}
         readOnly={readOnly}
         required={required}
-        autocomplete={autocomplete}
+        autocomplete={autocomplete as 'off'}
+        autofocus={autofocus}
+        spellcheck={type === 'text' ? undefined : false}
         aria-invalid={error ? 'true' : undefined}
         aria-describedby={help || error ? id : undefined}
         onInput={(event) => onValue?.(event.currentTarget.value)}
@@ -88,7 +94,7 @@ export function Switch({ children, checked, autofocus, onChecked }: SwitchProps)
   );
 }
 
-function Help({ id, help, error }: { id: string; help: string | undefined; error: string | null | undefined }) {
+export function Help({ id, help, error }: { id: string; help: string | undefined; error: ComponentChildren }) {
   if (error) return <span id={id} class="help error"><Icon svg={warningCircleFill} size="s" />{error}</span>;
   if (help) return <span id={id} class="help">{help}</span>;
   return null;

@@ -1,13 +1,15 @@
 // The bar on top of every place, and the tab bar that stands in for its links on phones.
+import { AccountMenu } from '../account/AccountMenu';
+import { FriendsButton, FriendsCount } from '../friends/FriendsButton';
 import { words } from '../words';
 import { Button, IconButton } from './Button';
 import { Icon } from './Icon';
-import { broadcast, house, houseFill, moon, sun } from './icons';
+import { broadcast, house, houseFill, moon, sun, users, usersFill } from './icons';
 import { place } from './router';
 import { theme, toggleTheme } from './theme';
 
-/** `goLive` off in the Studio, where the page has its own. */
-export function Header({ goLive = true }: { goLive?: boolean }) {
+/** `goLive` off in the Studio, where the page has its own; `signIn` off where the page is for just that. */
+export function Header({ goLive = true, signIn = true }: { goLive?: boolean; signIn?: boolean }) {
   const at = place.value.kind;
   return (
     <header class="top">
@@ -31,6 +33,8 @@ export function Header({ goLive = true }: { goLive?: boolean }) {
         below
         onClick={toggleTheme}
       />
+      {signIn && <FriendsButton />}
+      {signIn && <AccountMenu />}
     </header>
   );
 }
@@ -41,6 +45,7 @@ export function TabBar() {
     <nav class="tabbar" aria-label={words.header.main}>
       <a href="/" aria-current={at === 'home' ? 'page' : undefined}><Icon svg={at === 'home' ? houseFill : house} size="l" />{words.header.live}</a>
       <a href="/studio" aria-current={at === 'studio' ? 'page' : undefined}><Icon svg={broadcast} size="l" />{words.header.goLive}</a>
+      <a href="/friends" aria-current={at === 'friends' ? 'page' : undefined}><span class="friends-button"><Icon svg={at === 'friends' ? usersFill : users} size="l" /><FriendsCount /></span>{words.header.friends}</a>
     </nav>
   );
 }

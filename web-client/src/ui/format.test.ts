@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatBitrate, formatClock, formatDelay, formatLayer, formatLength, formatShare } from './format';
+import { formatAgo, formatBitrate, formatClock, formatDelay, formatLayer, formatLength, formatShare } from './format';
 
 test('a delay loses its tenths once they no longer matter and is never none', () => {
   expect([-20, 412, 9949, 12_300, 95_000].map(formatDelay)).toEqual(['<0.1 s', '0.4 s', '9.9 s', '12 s', '2 min']);
@@ -24,4 +24,10 @@ test('a small loss keeps two digits and none is a plain zero', () => {
 test('a layer is named by its short side, and by its frame rate when that is high', () => {
   const layer = (width: number, height: number, frames_per_second: number) => formatLayer({ spatial: 1, width, height, frames_per_second });
   expect([layer(1280, 720, 30), layer(1920, 1080, 49.6), layer(720, 1280, 25), layer(0, 0, 0)]).toEqual(['720p', '1080p50', '720p', 'Layer 2']);
+});
+
+test('the past is told in its largest unit', () => {
+  expect([-5_000, 59_000, 300_000, 11_000_000, 90_000_000, 1_040_000_000].map(formatAgo)).toEqual([
+    'just now', 'just now', '5\u00a0min ago', '3\u00a0h ago', 'yesterday', '12 days ago',
+  ]);
 });

@@ -50,3 +50,14 @@ export function formatLayer(layer: { width: number; height: number; frames_per_s
   if (lines === 0) return `Layer ${layer.spatial + 1}`;
   return layer.frames_per_second > 34 ? `${lines}p${Math.round(layer.frames_per_second / 10) * 10}` : `${lines}p`;
 }
+
+/** How long ago: "just now", "5 min ago", "3 h ago", "yesterday", "12 days ago". */
+export function formatAgo(ms: number): string {
+  const minutes = Math.floor(Math.max(0, ms) / 60_000);
+  if (minutes < 1) return 'just now';
+  if (minutes < 60) return `${minutes}\u00a0min ago`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return `${hours}\u00a0h ago`;
+  const days = Math.floor(hours / 24);
+  return days === 1 ? 'yesterday' : `${days} days ago`;
+}

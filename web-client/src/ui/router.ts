@@ -1,13 +1,34 @@
 // Addresses and places. One signal says where the visitor is; links of this page are followed without loading it anew.
 import { signal } from '@preact/signals';
 
-export type Place = { kind: 'home' } | { kind: 'watch'; slug: string } | { kind: 'studio' } | { kind: 'nowhere' };
+export type Place =
+  | { kind: 'home' }
+  | { kind: 'watch'; slug: string }
+  | { kind: 'studio' }
+  | { kind: (typeof PLAIN)[number]['kind'] }
+  /** `person`: whose conversation is open. */
+  | { kind: 'friends'; person: string | null }
+  | { kind: 'nowhere' };
+
+/** Places that are only their address. */
+const PLAIN = [
+  { kind: 'sign_in', path: '/sign-in' },
+  { kind: 'sign_up', path: '/sign-up' },
+  { kind: 'forgot', path: '/forgot-password' },
+  { kind: 'account', path: '/account' },
+  { kind: 'verify', path: '/account/verify' },
+  { kind: 'reset', path: '/account/reset' },
+] as const;
 
 /** Which place an address names. Slugs are 1 to 64 of `a-z 0-9 -`; ids are in the same alphabet. */
 export function placeOf(path: string): Place {
   const trimmed = path.length > 1 ? path.replace(/\/+$/, '') : path;
   if (trimmed === '/' || trimmed === '') return { kind: 'home' };
   if (trimmed === '/studio') return { kind: 'studio' };
+  const plain = PLAIN.find(({ path: own }) => own === trimmed);
+  if (plain) return { kind: plain.kind };
+  const friends = /^\/friends(?:\/([a-z0-9]{1,32}))?$/.exec(trimmed);
+  if (friends) return { kind: 'friends', person: friends[1] ?? null };
   const slug = /^\/watch\/([a-z0-9-]{1,64})$/.exec(trimmed)?.[1];
   return slug === undefined ? { kind: 'nowhere' } : { kind: 'watch', slug };
 }
@@ -18,6 +39,8 @@ export function pathOf(place: Exclude<Place, { kind: 'nowhere' }>): string {
     case 'home': return '/';
     case 'studio': return '/studio';
     case 'watch': return `/watch/${place.slug}`;
+    case 'friends': return place.person === null ? '/friends' : `/friends/${place.person}`;
+    default: return PLAIN.find(({ kind }) => kind === place.kind)?.path ?? '/';
   }
 }
 
@@ -29,6 +52,12 @@ export function navigate(path: string): void {
   history.pushState(null, '', path);
   place.value = placeOf(location.pathname);
   scrollTo(0, 0);
+}
+
+/** As `navigate`, in place of the present entry of the history. */
+export function replace(path: string): void {
+  history.replaceState(null, '', path);
+  place.value = placeOf(location.pathname);
 }
 
 let travelled = false;
