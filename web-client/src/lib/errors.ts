@@ -12,17 +12,17 @@ const SERVER_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   'chat_restricted', 'filtered',
 ]);
 
-/** A request that was not carried out. `retryable`: the same request may succeed later. */
+/** A request that was not carried out. `retryable`: the same request may succeed later, after `retryAfterMs` where that is known. */
 export class RequestError extends Error {
   override readonly name = 'RequestError';
-  constructor(readonly code: FailureCode, message: string, readonly retryable: boolean) {
+  constructor(readonly code: FailureCode, message: string, readonly retryable: boolean, readonly retryAfterMs: number | null = null) {
     super(message);
   }
 
   static fromView(view: ErrorView): RequestError {
     // A newer server may know codes that this page does not: they behave as `internal`.
     const code = SERVER_CODES.has(view.code) ? view.code : 'internal';
-    return new RequestError(code, view.message, view.retryable);
+    return new RequestError(code, view.message, view.retryable, view.retry_after_ms ?? null);
   }
 
   static disconnected(): RequestError {
