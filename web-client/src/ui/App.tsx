@@ -16,6 +16,7 @@ export function App() {
     <>
       {at.kind === 'home' && <Home />}
       {at.kind === 'watch' && <Loaded key={at.slug} load={loadWatch} properties={{ slug: at.slug }} />}
+      {at.kind === 'chat' && <Loaded key={`chat ${at.slug}`} load={loadChat} properties={{ slug: at.slug }} />}
       {at.kind === 'studio' && <Loaded key="studio" load={loadStudio} properties={{}} />}
       {at.kind === 'nowhere' && <Nowhere />}
       <Toasts />
@@ -24,6 +25,7 @@ export function App() {
 }
 
 const loadWatch = () => import('../watch/Watch').then((module) => module.Watch);
+const loadChat = () => import('../chat/PopOut').then((module) => module.PopOut);
 const loadStudio = () => import('../studio/Studio').then((module) => module.Studio);
 
 type LoadedProps<P> = { load: () => Promise<ComponentType<P>>; properties: P };

@@ -1,19 +1,28 @@
 // The icons this interface uses, as SVG text from Phosphor (MIT), put in at build time. Regular at rest, fill when on or for transport.
 // Re-exports only, so that each place carries just the ones it names.
 export { default as armchair } from '@phosphor-icons/core/assets/regular/armchair.svg?raw';
+export { default as arrowBendUpLeft } from '@phosphor-icons/core/assets/regular/arrow-bend-up-left.svg?raw';
 export { default as arrowCounterClockwise } from '@phosphor-icons/core/assets/regular/arrow-counter-clockwise.svg?raw';
+export { default as arrowDown } from '@phosphor-icons/core/assets/regular/arrow-down.svg?raw';
+export { default as arrowSquareOut } from '@phosphor-icons/core/assets/regular/arrow-square-out.svg?raw';
+export { default as at } from '@phosphor-icons/core/assets/regular/at.svg?raw';
 export { default as broadcast } from '@phosphor-icons/core/assets/regular/broadcast.svg?raw';
+export { default as broadcastFill } from '@phosphor-icons/core/assets/fill/broadcast-fill.svg?raw';
 export { default as caretDown } from '@phosphor-icons/core/assets/regular/caret-down.svg?raw';
 export { default as caretLeft } from '@phosphor-icons/core/assets/regular/caret-left.svg?raw';
 export { default as chartLine } from '@phosphor-icons/core/assets/regular/chart-line.svg?raw';
+export { default as chatCircle } from '@phosphor-icons/core/assets/regular/chat-circle-text.svg?raw';
+export { default as chatCircleFill } from '@phosphor-icons/core/assets/fill/chat-circle-text-fill.svg?raw';
 export { default as check } from '@phosphor-icons/core/assets/bold/check-bold.svg?raw';
 export { default as checkCircle } from '@phosphor-icons/core/assets/fill/check-circle-fill.svg?raw';
 export { default as circleNotch } from '@phosphor-icons/core/assets/regular/circle-notch.svg?raw';
 export { default as clock } from '@phosphor-icons/core/assets/regular/clock.svg?raw';
+export { default as clockCountdown } from '@phosphor-icons/core/assets/regular/clock-countdown.svg?raw';
 export { default as compass } from '@phosphor-icons/core/assets/regular/compass.svg?raw';
 export { default as copy } from '@phosphor-icons/core/assets/regular/copy.svg?raw';
 export { default as cornersIn } from '@phosphor-icons/core/assets/regular/corners-in.svg?raw';
 export { default as cornersOut } from '@phosphor-icons/core/assets/regular/corners-out.svg?raw';
+export { default as dotsThree } from '@phosphor-icons/core/assets/bold/dots-three-bold.svg?raw';
 export { default as eye } from '@phosphor-icons/core/assets/regular/eye.svg?raw';
 export { default as filmSlate } from '@phosphor-icons/core/assets/regular/film-slate.svg?raw';
 export { default as flag } from '@phosphor-icons/core/assets/regular/flag.svg?raw';
@@ -23,11 +32,13 @@ export { default as gearFill } from '@phosphor-icons/core/assets/fill/gear-six-f
 export { default as house } from '@phosphor-icons/core/assets/regular/house.svg?raw';
 export { default as houseFill } from '@phosphor-icons/core/assets/fill/house-fill.svg?raw';
 export { default as keyboard } from '@phosphor-icons/core/assets/regular/keyboard.svg?raw';
+export { default as magnifier } from '@phosphor-icons/core/assets/regular/magnifying-glass.svg?raw';
 export { default as microphoneFill } from '@phosphor-icons/core/assets/fill/microphone-fill.svg?raw';
 export { default as microphoneSlashFill } from '@phosphor-icons/core/assets/fill/microphone-slash-fill.svg?raw';
 export { default as minus } from '@phosphor-icons/core/assets/bold/minus-bold.svg?raw';
 export { default as monitor } from '@phosphor-icons/core/assets/regular/monitor.svg?raw';
 export { default as moon } from '@phosphor-icons/core/assets/regular/moon.svg?raw';
+export { default as paperPlane } from '@phosphor-icons/core/assets/fill/paper-plane-right-fill.svg?raw';
 export { default as pause } from '@phosphor-icons/core/assets/fill/pause-fill.svg?raw';
 export { default as pencil } from '@phosphor-icons/core/assets/regular/pencil-simple.svg?raw';
 export { default as pictureInPicture } from '@phosphor-icons/core/assets/regular/picture-in-picture.svg?raw';
@@ -36,9 +47,15 @@ export { default as play } from '@phosphor-icons/core/assets/fill/play-fill.svg?
 export { default as plugs } from '@phosphor-icons/core/assets/regular/plugs.svg?raw';
 export { default as plus } from '@phosphor-icons/core/assets/bold/plus-bold.svg?raw';
 export { default as prohibit } from '@phosphor-icons/core/assets/regular/prohibit.svg?raw';
+export { default as pushPin } from '@phosphor-icons/core/assets/fill/push-pin-fill.svg?raw';
+export { default as pushPinSlash } from '@phosphor-icons/core/assets/regular/push-pin-slash.svg?raw';
 export { default as rectangle } from '@phosphor-icons/core/assets/regular/rectangle.svg?raw';
 export { default as rectangleFill } from '@phosphor-icons/core/assets/fill/rectangle-fill.svg?raw';
 export { default as share } from '@phosphor-icons/core/assets/regular/share-network.svg?raw';
+export { default as shieldCheck } from '@phosphor-icons/core/assets/fill/shield-check-fill.svg?raw';
+export { default as sidebar } from '@phosphor-icons/core/assets/regular/sidebar-simple.svg?raw';
+export { default as sliders } from '@phosphor-icons/core/assets/regular/sliders-horizontal.svg?raw';
+export { default as smiley } from '@phosphor-icons/core/assets/regular/smiley.svg?raw';
 export { default as soccerBall } from '@phosphor-icons/core/assets/fill/soccer-ball-fill.svg?raw';
 export { default as speakerHigh } from '@phosphor-icons/core/assets/fill/speaker-high-fill.svg?raw';
 export { default as speakerLow } from '@phosphor-icons/core/assets/fill/speaker-low-fill.svg?raw';
@@ -48,6 +65,7 @@ export { default as sun } from '@phosphor-icons/core/assets/regular/sun.svg?raw'
 export { default as ticket } from '@phosphor-icons/core/assets/regular/ticket.svg?raw';
 export { default as timer } from '@phosphor-icons/core/assets/fill/timer-fill.svg?raw';
 export { default as trash } from '@phosphor-icons/core/assets/regular/trash.svg?raw';
+export { default as userCheck } from '@phosphor-icons/core/assets/regular/user-check.svg?raw';
 export { default as videoCamera } from '@phosphor-icons/core/assets/regular/video-camera.svg?raw';
 export { default as videoCameraFill } from '@phosphor-icons/core/assets/fill/video-camera-fill.svg?raw';
 export { default as videoCameraSlashFill } from '@phosphor-icons/core/assets/fill/video-camera-slash-fill.svg?raw';

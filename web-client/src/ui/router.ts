@@ -1,15 +1,15 @@
 // Addresses and places. One signal says where the visitor is; links of this page are followed without loading it anew.
 import { signal } from '@preact/signals';
 
-export type Place = { kind: 'home' } | { kind: 'watch'; slug: string } | { kind: 'studio' } | { kind: 'nowhere' };
+export type Place = { kind: 'home' } | { kind: 'watch'; slug: string } | { kind: 'chat'; slug: string } | { kind: 'studio' } | { kind: 'nowhere' };
 
 /** Which place an address names. Slugs are 1 to 64 of `a-z 0-9 -`; ids are in the same alphabet. */
 export function placeOf(path: string): Place {
   const trimmed = path.length > 1 ? path.replace(/\/+$/, '') : path;
   if (trimmed === '/' || trimmed === '') return { kind: 'home' };
   if (trimmed === '/studio') return { kind: 'studio' };
-  const slug = /^\/watch\/([a-z0-9-]{1,64})$/.exec(trimmed)?.[1];
-  return slug === undefined ? { kind: 'nowhere' } : { kind: 'watch', slug };
+  const [, slug, chat] = /^\/watch\/([a-z0-9-]{1,64})(\/chat)?$/.exec(trimmed) ?? [];
+  return slug === undefined ? { kind: 'nowhere' } : { kind: chat ? 'chat' : 'watch', slug };
 }
 
 /** The address of a place. */
@@ -18,6 +18,7 @@ export function pathOf(place: Exclude<Place, { kind: 'nowhere' }>): string {
     case 'home': return '/';
     case 'studio': return '/studio';
     case 'watch': return `/watch/${place.slug}`;
+    case 'chat': return `/watch/${place.slug}/chat`;
   }
 }
 
