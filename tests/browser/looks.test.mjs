@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before } from 'node:test';
+import { Chat } from './support/chat.mjs';
 import { launchChromium } from './support/chromium.mjs';
 import { scenarios } from './support/scenario.mjs';
 import { Server } from './support/server.mjs';
@@ -79,6 +80,50 @@ scenario('watch holds its form, with and without its menu and statistics', async
   await viewer.page.keyboard.press('i');
   await viewer.player.getByRole('region', { name: 'Stream stats' }).waitFor();
   await inspect(stage, viewer.page, 'watch-stats', stir);
+});
+
+scenario('the chat holds its form, with all that is said in it, its menus and its states', async (stage) => {
+  const studio = await stage.broadcast('Northgate – Harbour', { width: 1280, height: 720, rate: 15 });
+  const owner = new Chat((await stage.watch(studio.slug, { query: `?token=${(await studio.own()).token}` })).page);
+  const viewer = await stage.watch(studio.slug);
+  const chat = new Chat(viewer.page);
+  await viewer.moves();
+  await owner.says('Second-half poll at https://example.org/poll. Keep it kind.');
+  await owner.act('Second-half poll', 'Pin for everyone');
+  await chat.says('their left back has been on a yellow since the 34th minute, so run at him');
+  await chat.says('🔥🔥');
+  await owner.act('their left back', 'Reply');
+  await owner.says('level, good call ⚽');
+  await chat.reads('level, good call');
+  await chat.say('see https://elsewhere.example');
+  await chat.page.getByRole('button', { name: 'Send again' }).waitFor();
+  await inspect(stage, viewer.page, 'chat', () => viewer.page.mouse.move(200 + Math.random() * 100, 200));
+  await inspect(stage, owner.page, 'chat-owner');
+
+  for (const size of SIZES) {
+    await owner.page.setViewportSize(size);
+    await owner.line('their left back').first().locator('.who').click();
+    await owner.page.getByRole('menuitem', { name: 'Ban from this chat' }).waitFor();
+    await still(owner.page);
+    await owner.page.screenshot({ path: `${stage.out}/chat-person-${size.width}.png` });
+    assert.deepEqual(await findings(owner.page), []);
+    await owner.page.keyboard.press('Escape');
+    await owner.panel.getByRole('button', { name: 'Chat options' }).click();
+    await owner.page.getByRole('menuitemcheckbox').waitFor();
+    await still(owner.page);
+    await owner.page.screenshot({ path: `${stage.out}/chat-options-${size.width}.png` });
+    assert.deepEqual(await findings(owner.page), []);
+    await owner.page.keyboard.press('Escape');
+    await owner.panel.getByRole('button', { name: 'Emoji', exact: true }).click();
+    await owner.page.getByRole('dialog', { name: 'Emoji' }).waitFor();
+    await still(owner.page);
+    await owner.page.screenshot({ path: `${stage.out}/chat-emoji-${size.width}.png` });
+    assert.deepEqual(await findings(owner.page), []);
+    await owner.page.keyboard.press('Escape');
+  }
+  await studio.end();
+  await chat.panel.getByText('The match is over').waitFor();
+  await inspect(stage, viewer.page, 'chat-ended');
 });
 
 scenario('the quality menu holds its form', async (stage) => {
