@@ -140,6 +140,24 @@ test('messages come up when their moment does', async () => {
   expect(asked('say')[0]).toMatchObject({ media_time_ms: SERVER_MS });
 });
 
+test('a picture that stands still, paused or frozen, holds words back for ten seconds and no longer', async () => {
+  moment = SERVER_MS;
+  const chat = room();
+  seat.value = 1;
+  await letIn();
+  happens({ event: 'said', message: message(1, { media_time_ms: SERVER_MS + 1_000 }) });
+  await vi.advanceTimersByTimeAsync(9_900);
+  expect([texts(chat), chat.held.value]).toEqual([[], 1]);
+  await vi.advanceTimersByTimeAsync(150);
+  expect([texts(chat), chat.held.value]).toEqual([['text 1'], 0]);
+  happens({ event: 'said', message: message(2, { media_time_ms: SERVER_MS + 12_000 }) });
+  chat.showHeld();
+  expect(texts(chat)).toEqual(['text 1', 'text 2']);
+  happens({ event: 'said', message: message(3, { media_time_ms: SERVER_MS + 12_000 }) });
+  chat.setFollows(false);
+  expect(texts(chat)).toEqual(['text 1', 'text 2', 'text 3']);
+});
+
 test('taps leave merged four times a second, and come back as what others did', async () => {
   const chat = room();
   seat.value = 1;
