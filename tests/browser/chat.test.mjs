@@ -28,6 +28,8 @@ const scenario = scenarios(() => ({ server, browser }));
 
 /** Lines of the chat that a page may hold, whatever is said: what is drawn at once, and a few that are on their way out. */
 const LINES_MAX = 130;
+/** At forty messages a second this leaves two thirds of each frame of 16.7 ms to everything else. */
+const MESSAGE_WORK_MS = 8;
 
 /** A broadcast with its owner and two viewers in its chat. */
 async function company(stage, title) {
@@ -267,12 +269,16 @@ scenario('a page that is seconds behind reads of nothing before it is on its scr
   }
   assert.ok(readings.some(({ shown }) => shown !== null), 'a picture that could be read');
 
-  // Switched off, words come at once.
+  // Switched off, words come at once: before their frame.
   await there.option('Chat keeps to your picture');
-  const at = Date.now();
-  await here.says('no waiting any more');
-  await there.reads('no waiting any more');
-  assert.ok(Date.now() - at < 2_500, `${Date.now() - at} ms`);
+  await until('a word before its frame', async () => {
+    const { counter } = await early.look();
+    if (counter === null) return null;
+    await here.says(`goal at ${inLetters(counter)}`);
+    await there.reads(inLetters(counter));
+    const { said, shown } = (await late.page.evaluate(() => globalThis.readings)).at(-1);
+    return shown !== null && (await late.page.evaluate(([a, b]) => globalThis.barcode.age(a, b), [fromLetters(said), shown])) < 0;
+  }, { within: 20_000 });
   await late.page.reload();
   await there.panel.getByRole('button', { name: 'Chat options' }).click();
   assert.equal(await late.page.getByRole('menuitemcheckbox', { name: /^Chat keeps to your picture/ }).getAttribute('aria-checked'), 'false');
@@ -282,36 +288,36 @@ scenario('forty messages a second are drawn without a jam, and the page does not
   const studio = await stage.broadcast('Roar', { width: 640, height: 360, rate: 15 });
   const { page, link, chat, viewer } = await watchCuttable(stage, studio.slug);
   await viewer.moves();
-  await page.evaluate(() => {
-    globalThis.gaps = [];
-    let last = performance.now();
-    const frame = (now) => {
-      globalThis.gaps.push(now - last);
-      last = now;
-      requestAnimationFrame(frame);
-    };
-    requestAnimationFrame(frame);
-  });
-  const quiet = await frames(page, 'a second of quiet', 60);
+  // The page's own work, in time of its processor: on a busy machine frames come late whatever the page does.
+  const cdp = await page.context().newCDPSession(page);
+  await cdp.send('Performance.enable', { timeDomain: 'threadTicks' });
+  const worked = async () => {
+    const { metrics } = await cdp.send('Performance.getMetrics');
+    return { seconds: metrics.find(({ name }) => name === 'TaskDuration').value, atMs: Date.now() };
+  };
+  const start = await worked();
+  await until('two seconds of quiet', () => Date.now() - start.atMs > 2_000);
+  const quiet = await worked();
   let said = 0;
   /** So many a tenth of a second until `last` have been said. */
   const flood = async (last, atOnce = 4) => {
     while (said < last) {
-      const events = Array.from({ length: atOnce }, () => {
-        const number = ++said;
+      const events = Array.from({ length: atOnce }, (_, index) => {
+        const number = said + index + 1;
         const author = { id: `000000000${number % 37}`, name: `Person ${number % 37}`, role: 'viewer', guest: true };
         return { event: 'said', message: { id: `9999999999999-${number}`, author, text: `message ${number} ${'so much to say '.repeat(number % 4)}⚽`, sent_at_ms: Date.now() } };
       });
-      link.tell({ type: 'chat', frame: { events } });
+      // On a machine that is very busy the page may be between two connections.
+      if (link.tell({ type: 'chat', frame: { events } })) said += atOnce;
       await page.waitForFunction(() => new Promise((done) => setTimeout(() => done(true), 100)));
     }
   };
-  await page.evaluate(() => { globalThis.gaps.length = 0; });
   await flood(400);
-  const busy = (await page.evaluate(() => globalThis.gaps)).sort((a, b) => a - b);
+  const roar = await worked();
   await chat.reads(`message ${said} `);
-  const slow = (gaps) => gaps.filter((gap) => gap > 50).length / gaps.length;
-  assert.ok(slow(busy) <= slow(quiet) + 0.05, `frames above 50 ms: ${slow(busy)} in the roar, ${slow(quiet)} before`);
+  const idle = (quiet.seconds - start.seconds) / (quiet.atMs - start.atMs);
+  const perMessageMs = (1_000 * (roar.seconds - quiet.seconds - idle * (roar.atMs - quiet.atMs))) / 400;
+  assert.ok(perMessageMs <= MESSAGE_WORK_MS, `${perMessageMs} ms for each message`);
   assert.ok((await page.locator('.m').count()) <= LINES_MAX);
 
   // Somebody who reads further up stays where they are, and is told how much is new.
@@ -337,11 +343,6 @@ scenario('forty messages a second are drawn without a jam, and the page does not
   assert.ok((await page.locator('.m').count()) <= LINES_MAX);
 });
 
-const frames = (page, what, count) => until(what, async () => {
-  const gaps = await page.evaluate(() => globalThis.gaps);
-  return gaps.length >= count ? gaps : null;
-});
-
 /** The first line that is wholly in sight. */
 const firstSeen = (page) => page.evaluate(() => {
   const edge = document.querySelector('.log').getBoundingClientRect().top;
@@ -363,14 +364,14 @@ scenario('reactions are sent by tap, by hold and by key, and rise over everybody
   const fire = here.panel.getByRole('button', { name: 'Fire' });
   await fire.hover();
   await one.page.mouse.down();
-  await until('the other page to see it', () => rises(two.page));
+  await until('the other page to see it', () => rises(two.page), { within: 20_000 });
   assert.equal(await rises(one.page), true);
   await one.page.mouse.up();
   await until('quiet', async () => !(await rises(two.page)));
   await one.page.locator('video').click();
   await one.page.locator('video').click();
   await one.page.keyboard.press('1');
-  await until('the key to be seen', () => rises(two.page));
+  await until('the key to be seen', () => rises(two.page), { within: 20_000 });
 
   // Where motion is not wanted, the buttons count.
   const still = await stage.watch(new URL(one.page.url()).pathname.split('/').pop(), { context: { reducedMotion: 'reduce' } });

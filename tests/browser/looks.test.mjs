@@ -82,8 +82,9 @@ scenario('watch holds its form, with and without its menu and statistics', async
   await inspect(stage, viewer.page, 'watch-stats', stir);
 });
 
-scenario('the chat holds its form, with all that is said in it, its menus and its states', async (stage) => {
-  const studio = await stage.broadcast('Northgate – Harbour', { width: 1280, height: 720, rate: 15 });
+/** A match with its owner and a viewer, in whose chat something of each kind has been said. */
+async function talk(stage) {
+  const studio = await stage.broadcast('Northgate – Harbour', { width: 640, height: 360, rate: 10 });
   const owner = new Chat((await stage.watch(studio.slug, { query: `?token=${(await studio.own()).token}` })).page);
   const viewer = await stage.watch(studio.slug);
   const chat = new Chat(viewer.page);
@@ -95,35 +96,39 @@ scenario('the chat holds its form, with all that is said in it, its menus and it
   await owner.act('their left back', 'Reply');
   await owner.says('level, good call ⚽');
   await chat.reads('level, good call');
+  return { studio, owner, viewer, chat };
+}
+
+scenario('the chat holds its form, with all that is said in it and after its end', async (stage) => {
+  const { studio, viewer, chat } = await talk(stage);
   await chat.say('see https://elsewhere.example');
   await chat.page.getByRole('button', { name: 'Send again' }).waitFor();
   await inspect(stage, viewer.page, 'chat', () => viewer.page.mouse.move(200 + Math.random() * 100, 200));
-  await inspect(stage, owner.page, 'chat-owner');
+  await studio.end();
+  await chat.panel.getByText('The match is over').waitFor();
+  await inspect(stage, viewer.page, 'chat-ended');
+});
 
+scenario('the menus of the chat hold their form', async (stage) => {
+  const { owner } = await talk(stage);
+  const look = async (name, size) => {
+    await still(owner.page);
+    await owner.page.screenshot({ path: `${stage.out}/${name}-${size.width}.png` });
+    assert.deepEqual(await findings(owner.page), []);
+    await owner.page.keyboard.press('Escape');
+  };
   for (const size of SIZES) {
     await owner.page.setViewportSize(size);
     await owner.line('their left back').first().locator('.who').click();
     await owner.page.getByRole('menuitem', { name: 'Ban from this chat' }).waitFor();
-    await still(owner.page);
-    await owner.page.screenshot({ path: `${stage.out}/chat-person-${size.width}.png` });
-    assert.deepEqual(await findings(owner.page), []);
-    await owner.page.keyboard.press('Escape');
+    await look('chat-person', size);
     await owner.panel.getByRole('button', { name: 'Chat options' }).click();
     await owner.page.getByRole('menuitemcheckbox').waitFor();
-    await still(owner.page);
-    await owner.page.screenshot({ path: `${stage.out}/chat-options-${size.width}.png` });
-    assert.deepEqual(await findings(owner.page), []);
-    await owner.page.keyboard.press('Escape');
+    await look('chat-options', size);
     await owner.panel.getByRole('button', { name: 'Emoji', exact: true }).click();
     await owner.page.getByRole('dialog', { name: 'Emoji' }).waitFor();
-    await still(owner.page);
-    await owner.page.screenshot({ path: `${stage.out}/chat-emoji-${size.width}.png` });
-    assert.deepEqual(await findings(owner.page), []);
-    await owner.page.keyboard.press('Escape');
+    await look('chat-emoji', size);
   }
-  await studio.end();
-  await chat.panel.getByText('The match is over').waitFor();
-  await inspect(stage, viewer.page, 'chat-ended');
 });
 
 scenario('the quality menu holds its form', async (stage) => {

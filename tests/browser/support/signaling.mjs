@@ -33,9 +33,10 @@ export async function cuttable(page, toPage = (message) => message) {
     join() {
       link.passes = true;
     },
-    /** What the server might have said. */
+    /** What the server might have said. Whether there was anybody to hear it. */
     tell(message) {
       for (const { socket } of open) socket.send(JSON.stringify(message));
+      return open.size > 0;
     },
   };
   await page.routeWebSocket('**/v1/ws', (socket) => {
@@ -52,6 +53,10 @@ export async function cuttable(page, toPage = (message) => message) {
     });
     socket.onMessage((text) => {
       if (open.has(both)) server.send(text);
+    });
+    socket.onClose(() => {
+      open.delete(both);
+      void server.close();
     });
   });
   return link;
