@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before } from 'node:test';
+import { Chat } from './support/chat.mjs';
 import { launchChromium } from './support/chromium.mjs';
 import { scenarios } from './support/scenario.mjs';
 import { Server } from './support/server.mjs';
@@ -79,6 +80,55 @@ scenario('watch holds its form, with and without its menu and statistics', async
   await viewer.page.keyboard.press('i');
   await viewer.player.getByRole('region', { name: 'Stream stats' }).waitFor();
   await inspect(stage, viewer.page, 'watch-stats', stir);
+});
+
+/** A match with its owner and a viewer, in whose chat something of each kind has been said. */
+async function talk(stage) {
+  const studio = await stage.broadcast('Northgate – Harbour', { width: 640, height: 360, rate: 10 });
+  const owner = new Chat((await stage.watch(studio.slug, { query: `?token=${(await studio.own()).token}` })).page);
+  const viewer = await stage.watch(studio.slug);
+  const chat = new Chat(viewer.page);
+  await viewer.moves();
+  await owner.says('Second-half poll at https://example.org/poll. Keep it kind.');
+  await owner.act('Second-half poll', 'Pin for everyone');
+  await chat.says('their left back has been on a yellow since the 34th minute, so run at him');
+  await chat.says('🔥🔥');
+  await owner.act('their left back', 'Reply');
+  await owner.says('level, good call ⚽');
+  await chat.reads('level, good call');
+  return { studio, owner, viewer, chat };
+}
+
+scenario('the chat holds its form, with all that is said in it and after its end', async (stage) => {
+  const { studio, viewer, chat } = await talk(stage);
+  await chat.say('see https://elsewhere.example');
+  await chat.page.getByRole('button', { name: 'Send again' }).waitFor();
+  await inspect(stage, viewer.page, 'chat', () => viewer.page.mouse.move(200 + Math.random() * 100, 200));
+  await studio.end();
+  await chat.panel.getByText('The match is over').waitFor();
+  await inspect(stage, viewer.page, 'chat-ended');
+});
+
+scenario('the menus of the chat hold their form', async (stage) => {
+  const { owner } = await talk(stage);
+  const look = async (name, size) => {
+    await still(owner.page);
+    await owner.page.screenshot({ path: `${stage.out}/${name}-${size.width}.png` });
+    assert.deepEqual(await findings(owner.page), []);
+    await owner.page.keyboard.press('Escape');
+  };
+  for (const size of SIZES) {
+    await owner.page.setViewportSize(size);
+    await owner.line('their left back').first().locator('.who').click();
+    await owner.page.getByRole('menuitem', { name: 'Ban from this chat' }).waitFor();
+    await look('chat-person', size);
+    await owner.panel.getByRole('button', { name: 'Chat options' }).click();
+    await owner.page.getByRole('menuitemcheckbox').waitFor();
+    await look('chat-options', size);
+    await owner.panel.getByRole('button', { name: 'Emoji', exact: true }).click();
+    await owner.page.getByRole('dialog', { name: 'Emoji' }).waitFor();
+    await look('chat-emoji', size);
+  }
 });
 
 scenario('the quality menu holds its form', async (stage) => {

@@ -1,6 +1,8 @@
 // Every English word of the interface, a section per place. A co-commentator's voice: present tense, short, specific, blames nobody,
 // always says what happens next. Numbers come in already formatted (`ui/format.ts`).
 
+import { chatWords } from './chat_words';
+
 export const words = {
   product: 'Courtside',
 
@@ -101,6 +103,8 @@ export const words = {
     soundOnlyLine: 'The match goes on. Pick a quality to see it again.',
   },
 
+  chat: chatWords,
+
   quality: {
     title: 'Quality',
     auto: 'Auto',
@@ -187,6 +191,8 @@ export const words = {
       [['T'], 'Theatre'],
       [['P'], 'Picture in picture'],
       [['I'], 'Stream stats'],
+      [['1', '2', '3', '4', '5', '6'], 'React'],
+      [['Enter'], 'Write in the chat'],
       [['End'], 'Go to the live edge'],
       [['Esc'], 'Close'],
       [['?'], 'This list'],

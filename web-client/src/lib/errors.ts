@@ -12,7 +12,7 @@ const SERVER_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   'chat_restricted', 'filtered',
 ]);
 
-/** A request that was not carried out. `retryable`: the same request may succeed later. */
+/** A request that was not carried out. `retryable`: the same request may succeed later, after `retryAfterMs` where that is known. */
 export class RequestError extends Error {
   override readonly name = 'RequestError';
   /** `retryAfterMs`: how long the server asks to wait, where it says so. `field`: what was filled in wrongly, where it says so. */

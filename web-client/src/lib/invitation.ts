@@ -1,6 +1,8 @@
 // The token that a link to the Studio carries (`/studio?token=…`): kept for this tab and taken out of the address, so that a screen which is
 // shared does not show it.
 
+import type { UserView } from '../protocol';
+
 /** `broadcast`: the id or slug of the one broadcast that it is good for; `null` when it is good for any. */
 export type Invitation = { token: string; broadcast: string | null };
 
@@ -26,12 +28,23 @@ export function dropInvitation(): void {
 
 /** What the token itself says, unverified: the server judges it, this only chooses what to ask for. */
 export function broadcastOf(token: string): string | null {
+  const { broadcast } = claimsOf(token);
+  return typeof broadcast === 'string' ? broadcast : null;
+}
+
+/** Who its bearer is, as the token itself says: the server speaks of them under this id and name. `null`: nobody. */
+export function personOf(token: string): UserView | null {
+  const { sub, name, guest } = claimsOf(token);
+  return typeof sub === 'string' && typeof name === 'string' ? { id: sub, name, guest: guest === true } : null;
+}
+
+function claimsOf(token: string): Partial<Record<'broadcast' | 'sub' | 'name' | 'guest', unknown>> {
   try {
-    const claims: unknown = JSON.parse(atob((token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/')));
-    const { broadcast } = claims as { broadcast?: unknown };
-    return typeof broadcast === 'string' ? broadcast : null;
+    const text = atob((token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/'));
+    const claims: unknown = JSON.parse(new TextDecoder().decode(Uint8Array.from(text, (byte) => byte.charCodeAt(0))));
+    return typeof claims === 'object' && claims !== null ? claims : {};
   } catch {
-    return null;
+    return {};
   }
 }
 

@@ -22,6 +22,18 @@ test('media time runs between frames and stands still when they stop', () => {
   expect(frozen).toBeLessThan(7_070);
 });
 
+test('what is seen is the frame on screen and not a moment later, however late the next one is', () => {
+  const clock = new MediaClock();
+  expect(clock.seen(0)).toBeNull();
+  clock.setMap({ rtp0: 0, ntp0Ms: 5_000, rateHz: 90_000 });
+  for (let frame = 0; frame <= 60; frame++) clock.frameShown(frame * 3_000, 100 + (frame * 100) / 3);
+  expect(clock.seen(2_100)).toBe(7_000);
+  expect(clock.seen(2_150)).toBe(7_000);
+  expect(clock.mediaNow(2_150)).toBeGreaterThan(7_040);
+  // It has been handed over and is not on screen yet.
+  expect(clock.seen(2_090)).toBeCloseTo(6_990, 6);
+});
+
 test('without a map or a frame there is no media time', () => {
   const clock = new MediaClock();
   clock.frameShown(1, 1);

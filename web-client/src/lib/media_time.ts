@@ -49,6 +49,15 @@ export class MediaClock {
     const since = Math.max(-this.#periodMs, localMs - this.#last.shownAtMs);
     return mediaTimeOf(this.#map, this.#last.rtp) + Math.min(since, 2 * this.#periodMs);
   }
+
+  /**
+   * Media time of the frame on screen at `localMs`: what `mediaNow` says, less what it adds for the time since that frame. Whatever must not
+   * be known before its frame is seen goes by this.
+   */
+  seen(localMs: number): number | null {
+    const now = this.mediaNow(localMs);
+    return now === null || !this.#map || !this.#last ? null : Math.min(now, mediaTimeOf(this.#map, this.#last.rtp));
+  }
 }
 
 /** Middle value; `null` of nothing. */

@@ -7,6 +7,7 @@ import { type ReadonlySignal, batch, computed, signal } from '@preact/signals';
 import { getBroadcast } from './api';
 import { backoffMs } from './backoff';
 import { type RequestError, asRequestError } from './errors';
+import { personOf } from './invitation';
 import { LinkWatch } from './link_watch';
 import { median } from './media_time';
 import type { BroadcastView, LayerView, QualityChoice, UserView } from '../protocol';
@@ -64,6 +65,10 @@ export class ViewerSession {
   readonly #layers = computed<readonly LayerView[]>(() => this.#broadcast.value?.layers ?? []);
   readonly #viewers = computed(() => ({ count: this.#broadcast.value?.viewers ?? 0, peak: this.#broadcast.value?.viewers_peak ?? 0 }));
 
+  readonly #seat = signal<number | null>(null);
+  readonly #user: ReadonlySignal<UserView | null>;
+
+  #seats = 0;
   #joining = false;
   #joinAttempt = 0;
   #joinTimer: ReturnType<typeof setTimeout> | undefined;
@@ -83,9 +88,12 @@ export class ViewerSession {
     this.#options = options;
     const { lifetime } = options;
     this.#client = new SignalingClient({ url: options.url, lifetime });
+    const bearer = options.token ? personOf(options.token) : null;
+    this.#user = computed(() => bearer ?? this.#client.user.value);
     this.#picture = new ViewerPicture(this.#client, lifetime);
     this.#client.listen((event) => batch(() => this.#heard(event)), lifetime);
     const unsubscribe = this.#client.state.subscribe((state) => {
+      if (state.kind !== 'open') this.#seat.value = null;
       if (state.kind === 'stopped' && state.error) this.#patch({ failure: state.error });
     });
     lifetime.addEventListener('abort', () => {
@@ -121,8 +129,17 @@ export class ViewerSession {
   get stats(): ReadonlySignal<ViewerStats | null> {
     return this.#stats;
   }
+  /** Who this person is to the others here: whom the token of the link names, if there is one. */
   get user(): ReadonlySignal<UserView | null> {
-    return this.#client.user;
+    return this.#user;
+  }
+  /** The conversation, for what else is said on it: the chat. */
+  get client(): SignalingClient {
+    return this.#client;
+  }
+  /** Another number for each connection on which the broadcast is joined; `null` while it is not. */
+  get seat(): ReadonlySignal<number | null> {
+    return this.#seat;
   }
   /** For `video.srcObject`, once. Its tracks change, it does not. */
   get stream(): MediaStream {
@@ -132,6 +149,18 @@ export class ViewerSession {
   /** The media time on screen, ms since the Unix epoch. `localMs` is `performance.now()`. */
   mediaNow(localMs: number = performance.now()): number | null {
     return this.#picture.clock.mediaNow(localMs);
+  }
+
+  /**
+   * The moment that the person is at, ms since the Unix epoch: of the picture, or of the sound where no picture is drawn. `null`: none of
+   * either, so that there is nothing to wait for. `undefined`: not known yet, but about to be.
+   */
+  moment(localMs: number = performance.now()): number | null | undefined {
+    const { kind } = this.#phase.value;
+    if (kind === 'connecting') return this.#facts.value.state === null || this.#facts.value.state === 'live' ? undefined : null;
+    if (kind !== 'playing' && kind !== 'reconnecting') return null;
+    if (this.#drawn === 0 || this.#quality.value.mode === 'audio_only') return this.#picture.lastDelivered()?.mediaMs ?? null;
+    return this.#picture.clock.seen(localMs) ?? undefined;
   }
 
   /** The server's clock, ms since the Unix epoch. */
@@ -206,8 +235,12 @@ export class ViewerSession {
   #heard(event: SignalingEvent): void {
     switch (event.type) {
       case 'welcome':
-        if (event.resumed && this.#facts.value.state !== null) void this.#refresh();
-        else void this.#join();
+        if (event.resumed && this.#facts.value.state !== null) {
+          this.#seat.value = ++this.#seats;
+          void this.#refresh();
+        } else {
+          void this.#join();
+        }
         break;
       case 'broadcast':
         this.#setBroadcast(event.broadcast);
@@ -276,6 +309,7 @@ export class ViewerSession {
       this.#joinAttempt = 0;
       // The peer starts below, whatever the state was before.
       this.#broadcast.value = joined.broadcast;
+      this.#seat.value = ++this.#seats;
       this.#patch({ state: joined.broadcast.state, failure: null, cannotDecode: null, publisherReturning: false });
       if (joined.broadcast.state !== 'ended') await this.#newPeer();
     } catch (thrown) {

@@ -20,6 +20,7 @@ export function App() {
     <>
       {at.kind === 'home' && <Home />}
       {at.kind === 'watch' && <Loaded key={at.slug} load={loadWatch} properties={{ slug: at.slug }} />}
+      {at.kind === 'chat' && <Loaded key={`chat ${at.slug}`} load={loadChat} properties={{ slug: at.slug }} />}
       {at.kind === 'studio' && <Loaded key="studio" load={loadStudio} properties={{}} />}
       {(at.kind === 'sign_in' || at.kind === 'sign_up' || at.kind === 'forgot') && <Loaded key="door" load={loadSignIn} properties={{ side: at.kind }} />}
       {at.kind === 'account' && <Loaded key="account" load={loadAccount} properties={{}} />}
@@ -35,6 +36,7 @@ export function App() {
 }
 
 const loadWatch = () => import('../watch/Watch').then((module) => module.Watch);
+const loadChat = () => import('../chat/PopOut').then((module) => module.PopOut);
 const loadStudio = () => import('../studio/Studio').then((module) => module.Studio);
 const loadSignIn = () => import('../account/SignInPage').then((module) => module.SignInPage);
 const loadAccount = () => import('../account/AccountPage').then((module) => module.AccountPage);

@@ -1,17 +1,24 @@
 // The icons this interface uses, as SVG text from Phosphor (MIT), put in at build time. Regular at rest, fill when on or for transport.
 // Re-exports only, so that each place carries just the ones it names.
 export { default as armchair } from '@phosphor-icons/core/assets/regular/armchair.svg?raw';
+export { default as arrowBendUpLeft } from '@phosphor-icons/core/assets/regular/arrow-bend-up-left.svg?raw';
 export { default as arrowCounterClockwise } from '@phosphor-icons/core/assets/regular/arrow-counter-clockwise.svg?raw';
+export { default as arrowDown } from '@phosphor-icons/core/assets/regular/arrow-down.svg?raw';
+export { default as arrowSquareOut } from '@phosphor-icons/core/assets/regular/arrow-square-out.svg?raw';
+export { default as at } from '@phosphor-icons/core/assets/regular/at.svg?raw';
 export { default as broadcast } from '@phosphor-icons/core/assets/regular/broadcast.svg?raw';
 export { default as camera } from '@phosphor-icons/core/assets/regular/camera.svg?raw';
+export { default as broadcastFill } from '@phosphor-icons/core/assets/fill/broadcast-fill.svg?raw';
 export { default as caretDown } from '@phosphor-icons/core/assets/regular/caret-down.svg?raw';
 export { default as caretLeft } from '@phosphor-icons/core/assets/regular/caret-left.svg?raw';
 export { default as chartLine } from '@phosphor-icons/core/assets/regular/chart-line.svg?raw';
 export { default as chatCircle } from '@phosphor-icons/core/assets/regular/chat-circle-text.svg?raw';
+export { default as chatCircleFill } from '@phosphor-icons/core/assets/fill/chat-circle-text-fill.svg?raw';
 export { default as check } from '@phosphor-icons/core/assets/bold/check-bold.svg?raw';
 export { default as checkCircle } from '@phosphor-icons/core/assets/fill/check-circle-fill.svg?raw';
 export { default as circleNotch } from '@phosphor-icons/core/assets/regular/circle-notch.svg?raw';
 export { default as clock } from '@phosphor-icons/core/assets/regular/clock.svg?raw';
+export { default as clockCountdown } from '@phosphor-icons/core/assets/regular/clock-countdown.svg?raw';
 export { default as compass } from '@phosphor-icons/core/assets/regular/compass.svg?raw';
 export { default as copy } from '@phosphor-icons/core/assets/regular/copy.svg?raw';
 export { default as cornersIn } from '@phosphor-icons/core/assets/regular/corners-in.svg?raw';
@@ -48,10 +55,16 @@ export { default as play } from '@phosphor-icons/core/assets/fill/play-fill.svg?
 export { default as plugs } from '@phosphor-icons/core/assets/regular/plugs.svg?raw';
 export { default as plus } from '@phosphor-icons/core/assets/bold/plus-bold.svg?raw';
 export { default as prohibit } from '@phosphor-icons/core/assets/regular/prohibit.svg?raw';
+export { default as pushPin } from '@phosphor-icons/core/assets/fill/push-pin-fill.svg?raw';
+export { default as pushPinSlash } from '@phosphor-icons/core/assets/regular/push-pin-slash.svg?raw';
 export { default as rectangle } from '@phosphor-icons/core/assets/regular/rectangle.svg?raw';
 export { default as rectangleFill } from '@phosphor-icons/core/assets/fill/rectangle-fill.svg?raw';
 export { default as share } from '@phosphor-icons/core/assets/regular/share-network.svg?raw';
 export { default as signOut } from '@phosphor-icons/core/assets/regular/sign-out.svg?raw';
+export { default as shieldCheck } from '@phosphor-icons/core/assets/fill/shield-check-fill.svg?raw';
+export { default as sidebar } from '@phosphor-icons/core/assets/regular/sidebar-simple.svg?raw';
+export { default as sliders } from '@phosphor-icons/core/assets/regular/sliders-horizontal.svg?raw';
+export { default as smiley } from '@phosphor-icons/core/assets/regular/smiley.svg?raw';
 export { default as soccerBall } from '@phosphor-icons/core/assets/fill/soccer-ball-fill.svg?raw';
 export { default as speakerHigh } from '@phosphor-icons/core/assets/fill/speaker-high-fill.svg?raw';
 export { default as speakerLow } from '@phosphor-icons/core/assets/fill/speaker-low-fill.svg?raw';
@@ -64,6 +77,7 @@ export { default as trash } from '@phosphor-icons/core/assets/regular/trash.svg?
 export { default as userPlus } from '@phosphor-icons/core/assets/regular/user-plus.svg?raw';
 export { default as users } from '@phosphor-icons/core/assets/regular/users.svg?raw';
 export { default as usersFill } from '@phosphor-icons/core/assets/fill/users-fill.svg?raw';
+export { default as userCheck } from '@phosphor-icons/core/assets/regular/user-check.svg?raw';
 export { default as videoCamera } from '@phosphor-icons/core/assets/regular/video-camera.svg?raw';
 export { default as videoCameraFill } from '@phosphor-icons/core/assets/fill/video-camera-fill.svg?raw';
 export { default as videoCameraSlashFill } from '@phosphor-icons/core/assets/fill/video-camera-slash-fill.svg?raw';

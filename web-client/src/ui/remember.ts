@@ -5,6 +5,9 @@ type Remembered = {
   volume: number;
   muted: boolean;
   shortcuts: boolean;
+  /** Whether the chat is shown, and whether it keeps to the moment on screen. */
+  chat: boolean;
+  chatFollows: boolean;
 };
 
 /** The stored value, or `fallback` when there is none or it is of another kind. */

@@ -4,6 +4,8 @@ import { signal } from '@preact/signals';
 export type Place =
   | { kind: 'home' }
   | { kind: 'watch'; slug: string }
+  /** The chat of a broadcast in a window of its own. */
+  | { kind: 'chat'; slug: string }
   | { kind: 'studio' }
   | { kind: (typeof PLAIN)[number]['kind'] }
   /** `person`: whose conversation is open. */
@@ -29,8 +31,8 @@ export function placeOf(path: string): Place {
   if (plain) return { kind: plain.kind };
   const friends = /^\/friends(?:\/([a-z0-9]{1,32}))?$/.exec(trimmed);
   if (friends) return { kind: 'friends', person: friends[1] ?? null };
-  const slug = /^\/watch\/([a-z0-9-]{1,64})$/.exec(trimmed)?.[1];
-  return slug === undefined ? { kind: 'nowhere' } : { kind: 'watch', slug };
+  const [, slug, chat] = /^\/watch\/([a-z0-9-]{1,64})(\/chat)?$/.exec(trimmed) ?? [];
+  return slug === undefined ? { kind: 'nowhere' } : { kind: chat ? 'chat' : 'watch', slug };
 }
 
 /** The address of a place. */
@@ -39,6 +41,7 @@ export function pathOf(place: Exclude<Place, { kind: 'nowhere' }>): string {
     case 'home': return '/';
     case 'studio': return '/studio';
     case 'watch': return `/watch/${place.slug}`;
+    case 'chat': return `/watch/${place.slug}/chat`;
     case 'friends': return place.person === null ? '/friends' : `/friends/${place.person}`;
     default: return PLAIN.find(({ kind }) => kind === place.kind)?.path ?? '/';
   }

@@ -1,8 +1,9 @@
 // The control row over the picture. Left: play, volume, tally. Right: settings, picture in picture, theatre, full screen.
 import type { Ref } from 'preact';
+import type { Chat } from '../chat/use_chat';
 import { IconButton } from '../ui/Button';
 import {
-  cornersIn, cornersOut, gear, gearFill, pause, pictureInPicture, pictureInPictureFill, play, rectangle, rectangleFill, speakerHigh, speakerLow,
+  chatCircle, chatCircleFill, cornersIn, cornersOut, gear, gearFill, pause, pictureInPicture, pictureInPictureFill, play, rectangle, rectangleFill, speakerHigh, speakerLow,
   speakerSlash,
 } from '../ui/icons';
 import { TallyButton, type TallyState } from '../ui/Tally';
@@ -19,13 +20,14 @@ export type ControlsProps = {
   fullScreen: boolean;
   /** Whether single keys act, for the tooltips. */
   keys: boolean;
+  chat: Chat;
   settingsButton: Ref<HTMLButtonElement>;
   onSettings: () => void;
   onTheatre: () => void;
   onFullScreen: () => void;
 };
 
-export function Controls({ playback, tally, ready, settingsOpen, theatre, fullScreen, keys, settingsButton, onSettings, onTheatre, onFullScreen }: ControlsProps) {
+export function Controls({ playback, tally, ready, settingsOpen, theatre, fullScreen, keys, chat, settingsButton, onSettings, onTheatre, onFullScreen }: ControlsProps) {
   const say = words.watch;
   const paused = playback.paused.value;
   const silent = playback.muted.value || playback.silenced.value;
@@ -55,6 +57,10 @@ export function Controls({ playback, tally, ready, settingsOpen, theatre, fullSc
       />
       {tally && <TallyButton state={tally} hint={paused ? say.goLiveButton : say.liveButton} onClick={() => void playback.play()} />}
       <span class="grow" />
+      {/* Only where the panel's own button, or the one that brings it back, is out of sight. */}
+      {!fullScreen && (
+        <IconButton class="chat-button" icon={chat.shown ? chatCircleFill : chatCircle} label={chat.shown ? words.chat.hide : words.chat.show} pressed={chat.shown} onClick={() => chat.show(!chat.shown)} />
+      )}
       {ready && (
         <IconButton icon={settingsOpen ? gearFill : gear} label={say.settings} expanded={settingsOpen} popup="menu" buttonRef={settingsButton} onClick={onSettings} />
       )}

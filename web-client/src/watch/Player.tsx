@@ -3,7 +3,10 @@ import type { ReadonlySignal } from '@preact/signals';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { posterUrl } from '../lib/api';
 import type { ViewerSession } from '../lib/viewer';
+import type { Chat } from '../chat/use_chat';
 import { titleOf } from '../home/Card';
+import { Rising } from '../reactions/Rising';
+import { OFFERED } from '../reactions/kinds';
 import { Button } from '../ui/Button';
 import { formatDelay } from '../ui/format';
 import { useEverySecond, useScope, useTick } from '../ui/hooks';
@@ -29,9 +32,9 @@ import { useChrome } from './use_chrome';
 /** From here on the tally turns amber: the picture is no longer what this product promises. */
 const BEHIND_MS = 3_000;
 
-export type PlayerProps = { session: ViewerSession; match: ReadonlySignal<MatchNow>; theatre: boolean; onTheatre: (on: boolean) => void };
+export type PlayerProps = { session: ViewerSession; match: ReadonlySignal<MatchNow>; chat: Chat; theatre: boolean; onTheatre: (on: boolean) => void };
 
-export function Player({ session, match, theatre, onTheatre }: PlayerProps) {
+export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps) {
   const frame = useRef<HTMLElement>(null);
   const video = useRef<HTMLVideoElement>(null);
   const settingsButton = useRef<HTMLButtonElement>(null);
@@ -71,7 +74,7 @@ export function Player({ session, match, theatre, onTheatre }: PlayerProps) {
   }, []);
   const goFullScreen = () => void toggleFullScreen(frame.current, video.current);
 
-  const act = (action: KeyAction): void => {
+  const act = (action: KeyAction, key: string): void => {
     switch (action) {
       case 'play': playback.toggle(); break;
       case 'mute': playback.toggleMuted(); break;
@@ -83,6 +86,12 @@ export function Player({ session, match, theatre, onTheatre }: PlayerProps) {
       case 'picture_in_picture': playback.togglePictureInPicture(); break;
       case 'stats': setStats((on) => !on); break;
       case 'list': setDialog('shortcuts'); break;
+      case 'chat': chat.write(); break;
+      case 'react': {
+        const kind = OFFERED[Number(key) - 1];
+        if (kind) chat.room.react(kind);
+        break;
+      }
       case 'close': if (menu) closeMenu(); else if (stats) setStats(false); else if (!fullScreen && theatre) onTheatre(false); break;
     }
   };
@@ -95,10 +104,10 @@ export function Player({ session, match, theatre, onTheatre }: PlayerProps) {
       // Esc closes what lies on top, whatever the switch says: it is not a character (WCAG 2.1.4).
       if (event.defaultPrevented || (!latest.current.keysOn && event.key !== 'Escape')) return;
       const action = actionOf(event, keyTargetOf(event.target));
-      if (!action || (event.repeat && action !== 'louder' && action !== 'quieter')) return;
+      if (!action || (event.repeat && action !== 'louder' && action !== 'quieter' && action !== 'react')) return;
       event.preventDefault();
-      latest.current.act(action);
-      chrome.stir();
+      latest.current.act(action, event.key);
+      if (action !== 'react' && action !== 'chat') chrome.stir();
     }, { signal: until });
   }, []);
 
@@ -127,6 +136,7 @@ export function Player({ session, match, theatre, onTheatre }: PlayerProps) {
           else setDialog('ask_it');
         }}
       />
+      <Rising room={chat.room} />
       {broadcast?.teams && <ScoreBug teams={broadcast.teams} match={match.value} />}
       <div class="layer back over"><a class="ib" href="/" aria-label={words.watch.back}><Icon svg={caretLeft} size="l" /></a></div>
       {stats && controllable && <StatsOverlay stats={session.stats.value} onClose={() => setStats(false)} />}
@@ -146,6 +156,7 @@ export function Player({ session, match, theatre, onTheatre }: PlayerProps) {
             theatre={theatre}
             fullScreen={fullScreen}
             keys={keysOn}
+            chat={chat}
             settingsButton={settingsButton}
             onSettings={() => setMenu((open) => !open)}
             onTheatre={() => onTheatre(!theatre)}

@@ -7,14 +7,14 @@ import { Button } from '../ui/Button';
 import { Crest } from '../ui/Crest';
 import { formatCount } from '../ui/format';
 import { Icon } from '../ui/Icon';
-import { flagFill, rectangleFill, share, soccerBall, star, timer } from '../ui/icons';
+import { chatCircle, flagFill, rectangleFill, share, soccerBall, star, timer } from '../ui/icons';
 import { showToast } from '../ui/Toast';
 import { words } from '../words';
 import type { MatchNow, Moment } from './match';
 
-export type UnderProps = { broadcast: BroadcastView; viewers: number; match: ReadonlySignal<MatchNow> };
+export type UnderProps = { broadcast: BroadcastView; viewers: number; match: ReadonlySignal<MatchNow>; /** Brings the chat back, where it is hidden. */ onChat: (() => void) | null };
 
-export function Under({ broadcast, viewers, match }: UnderProps) {
+export function Under({ broadcast, viewers, match, onChat }: UnderProps) {
   const { score, clock, elapsed, moments } = match.value;
   const { teams } = broadcast;
   const title = titleOf(broadcast);
@@ -38,14 +38,22 @@ export function Under({ broadcast, viewers, match }: UnderProps) {
           )
           : <h1>{title}</h1>}
         <p class="facts num">{facts.map((fact, index) => <Fragment key={index}>{index > 0 && ' · '}<span>{fact}</span></Fragment>)}</p>
-        <Button class="share" look="secondary" size="sm" icon={share} onClick={() => void shareLink(title)}>{words.watch.share}</Button>
+        <div class="share">
+          {onChat && <Button look="secondary" size="sm" icon={chatCircle} onClick={onChat}>{words.chat.show}</Button>}
+          <Button look="secondary" size="sm" icon={share} onClick={() => void shareLink(title)}>{words.watch.share}</Button>
+        </div>
       </div>
-      {moments.length > 0 && (
-        <ul class="moments" tabIndex={0} aria-label={words.watch.moments}>
-          {moments.map((moment) => <MomentRow key={moment.id} moment={moment} />)}
-        </ul>
-      )}
+      <Moments moments={moments} />
     </section>
+  );
+}
+
+export function Moments({ moments }: { moments: readonly Moment[] }) {
+  if (moments.length === 0) return null;
+  return (
+    <ul class="moments" tabIndex={0} aria-label={words.watch.moments}>
+      {moments.map((moment) => <MomentRow key={moment.id} moment={moment} />)}
+    </ul>
   );
 }
 

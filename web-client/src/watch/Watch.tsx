@@ -1,13 +1,18 @@
-// Watch: the player, and below it what is being played.
+// Watch: the player, below it what is being played, and the talk beside it or below.
 import './watch.css';
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import '../chat/chat.css';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { ChatPanel } from '../chat/ChatPanel';
+import { type Chat, useChat } from '../chat/use_chat';
 import { titleOf } from '../home/Card';
+import { Button } from '../ui/Button';
 import { Header } from '../ui/Header';
+import { useMedia } from '../ui/hooks';
 import { arrived } from '../ui/router';
 import { words } from '../words';
 import { Player } from './Player';
-import { Under } from './Under';
-import { followMatch } from './match';
+import { Moments, Under } from './Under';
+import { type MatchNow, followMatch } from './match';
 import { useViewer } from './use_viewer';
 
 export function Watch({ slug }: { slug: string }) {
@@ -16,9 +21,15 @@ export function Watch({ slug }: { slug: string }) {
   const session = useViewer(slug, { token });
   const life = useMemo(() => new AbortController(), [session]);
   const match = useMemo(() => followMatch(session, life.signal), [session, life]);
+  const chat = useChat(session, slug, life.signal);
   const [theatre, setTheatre] = useState(false);
+  const phone = useMedia('(max-width: 767px)');
   const broadcast = session.broadcast.value;
+  const { kind } = session.phase.value;
+  // Where there is no match there is nobody to talk to.
+  const chatting = chat.shown && kind !== 'not_found' && kind !== 'refused';
 
+  useGoals(chat, match.value);
   useEffect(arrived, []);
   useEffect(() => () => life.abort(), [life]);
   useEffect(() => {
@@ -26,14 +37,52 @@ export function Watch({ slug }: { slug: string }) {
   }, [broadcast?.title]);
 
   return (
-    <div class={`watch ${theatre ? 'theatre' : ''}`}>
+    <div class={`watch ${theatre ? 'theatre' : ''} ${chatting ? 'chatting' : ''}`}>
       <Header />
       <main id="main" tabIndex={-1}>
-        <Player session={session} match={match} theatre={theatre} onTheatre={setTheatre} />
-        {broadcast
-          ? <Under broadcast={broadcast} viewers={session.viewers.value.count} match={match} />
-          : <h1 class="sr">{words.watch.player}</h1>}
+        <div class="stage">
+          <Player session={session} match={match} chat={chat} theatre={theatre} onTheatre={setTheatre} />
+          {broadcast
+            ? <Under broadcast={broadcast} viewers={session.viewers.value.count} match={match} onChat={chat.shown ? null : () => chat.show(true)} />
+            : <h1 class="sr">{words.watch.player}</h1>}
+        </div>
+        {chatting && (chat.poppedOut
+          ? <Away chat={chat} />
+          : (
+            <ChatPanel
+              room={chat.room}
+              broadcast={broadcast}
+              input={chat.input}
+              others={phone && match.value.moments.length > 0 ? [{ name: words.chat.moments, content: <Moments moments={match.value.moments} /> }] : []}
+              onHide={() => chat.show(false)}
+              {...(phone ? {} : { onPopOut: chat.popOut })}
+            />
+          ))}
       </main>
     </div>
   );
+}
+
+/** In the chat's place while it has a window of its own. */
+function Away({ chat }: { chat: Chat }) {
+  return (
+    <section class="side away" aria-label={words.chat.title}>
+      <h2>{words.chat.poppedOut}</h2>
+      <p class="muted">{words.chat.poppedOutLine}</p>
+      <Button onClick={chat.bringBack}>{words.chat.bringBack}</Button>
+    </section>
+  );
+}
+
+/** Goals that come up while somebody watches stand in the talk as well. */
+function useGoals(chat: Chat, { moments, elapsed }: MatchNow): void {
+  const known = useRef<ReadonlySet<string> | null>(null);
+  useEffect(() => {
+    if (elapsed === null) return;
+    // What was marked by the time somebody came is no news.
+    const before = known.current ?? new Set(moments.map(({ id }) => id));
+    const fresh = moments.filter(({ id, kind }) => kind === 'goal' && !before.has(id));
+    known.current = new Set([...before, ...moments.map(({ id }) => id)]);
+    for (const { label, time } of [...fresh].reverse()) chat.room.note({ kind: 'moment', label, time });
+  }, [moments, elapsed]);
 }

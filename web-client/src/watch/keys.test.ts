@@ -16,6 +16,7 @@ test('nothing happens while typing, in a dialog, or with a modifier held', () =>
 
 test('a focused button keeps Space and a slider keeps its arrows', () => {
   expect(actionOf(press(' '), 'button')).toBeNull();
+  expect(actionOf(press('Enter'), 'button')).toBeNull();
   expect(actionOf(press('m'), 'button')).toBe('mute');
   expect(actionOf(press('ArrowUp'), 'slider')).toBeNull();
 });

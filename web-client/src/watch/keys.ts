@@ -1,10 +1,11 @@
 // Which key does what in the player. Pure, so that the list of keys and what they do cannot drift apart unseen.
 
-export type KeyAction = 'play' | 'mute' | 'full_screen' | 'theatre' | 'stats' | 'picture_in_picture' | 'louder' | 'quieter' | 'live' | 'list' | 'close';
+export type KeyAction = 'play' | 'mute' | 'full_screen' | 'theatre' | 'stats' | 'picture_in_picture' | 'louder' | 'quieter' | 'live' | 'list' | 'chat' | 'react' | 'close';
 
 const ACTIONS: Readonly<Record<string, KeyAction>> = {
   ' ': 'play', k: 'play', m: 'mute', f: 'full_screen', t: 'theatre', i: 'stats', p: 'picture_in_picture',
-  ArrowUp: 'louder', ArrowDown: 'quieter', End: 'live', '?': 'list', Escape: 'close',
+  ArrowUp: 'louder', ArrowDown: 'quieter', End: 'live', '?': 'list', Enter: 'chat', Escape: 'close',
+  1: 'react', 2: 'react', 3: 'react', 4: 'react', 5: 'react', 6: 'react',
 };
 
 /** Where the key was pressed, as far as it matters: what has its own use for some keys. */
@@ -19,7 +20,7 @@ export function actionOf(press: KeyPress, target: KeyTarget): KeyAction | null {
   switch (target) {
     case 'page': return action;
     case 'text': case 'modal': return null;
-    case 'button': return press.key === ' ' ? null : action;
+    case 'button': return press.key === ' ' || press.key === 'Enter' ? null : action;
     case 'slider': return press.key.startsWith('Arrow') || press.key === 'End' ? null : action;
   }
 }
