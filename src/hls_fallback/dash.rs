@@ -11,7 +11,8 @@ use crate::sfu::codec::MediaKind;
 
 /// Of a dynamic presentation, updated each segment.
 pub fn manifest(shelf: &Shelf) -> String {
-    let newest = shelf.renditions.iter().filter_map(|rendition| rendition.segments.back()).map(|segment| segment.end_media_ms()).fold(0.0, f64::max);
+    let newest =
+        shelf.renditions.iter().filter_map(|rendition| rendition.segments.back()).map(|segment| segment.end_media_ms()).fold(0.0, f64::max);
     let start = date_time(shelf.origin_ms);
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let _ = writeln!(

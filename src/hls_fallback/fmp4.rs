@@ -45,10 +45,7 @@ pub fn init(format: &Format) -> Bytes {
     let moov = Moov {
         mvhd: Mvhd { timescale: 1000, rate: 1.into(), volume: 1.into(), next_track_id: TRACK + 1, ..Mvhd::default() },
         meta: None,
-        mvex: Some(Mvex {
-            mehd: None,
-            trex: vec![Trex { track_id: TRACK, default_sample_description_index: 1, ..Trex::default() }],
-        }),
+        mvex: Some(Mvex { mehd: None, trex: vec![Trex { track_id: TRACK, default_sample_description_index: 1, ..Trex::default() }] }),
         trak: vec![Trak {
             tkhd: Tkhd {
                 track_id: TRACK,
@@ -61,10 +58,7 @@ pub fn init(format: &Format) -> Bytes {
             },
             mdia: Mdia {
                 mdhd: Mdhd { timescale: format.timescale(), language: "und".to_owned(), ..Mdhd::default() },
-                hdlr: Hdlr {
-                    handler: FourCC::new(if kind == MediaKind::Video { b"vide" } else { b"soun" }),
-                    name: "Courtside".to_owned(),
-                },
+                hdlr: Hdlr { handler: FourCC::new(if kind == MediaKind::Video { b"vide" } else { b"soun" }), name: "Courtside".to_owned() },
                 minf: Minf {
                     vmhd: (kind == MediaKind::Video).then(Vmhd::default),
                     smhd: (kind == MediaKind::Audio).then(Smhd::default),

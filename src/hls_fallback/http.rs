@@ -86,7 +86,8 @@ impl IntoResponse for Refused {
             "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail, "code": code, "retryable": retryable,
         });
         let mut response =
-            (status, [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, cache)], problem.to_string()).into_response();
+            (status, [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, cache)], problem.to_string())
+                .into_response();
         if retryable {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
@@ -94,7 +95,12 @@ impl IntoResponse for Refused {
     }
 }
 
-async fn broadcast_file(State(hls): State<Hls>, Path((broadcast, file)): Path<(String, String)>, method: Method, headers: HeaderMap) -> Response {
+async fn broadcast_file(
+    State(hls): State<Hls>,
+    Path((broadcast, file)): Path<(String, String)>,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
     let answer = async {
         let kind = match file.as_str() {
             "master.m3u8" | "plain.m3u8" => M3U8,
@@ -123,7 +129,13 @@ async fn rendition_file(
         match file {
             File::Playlist { is_plain } => {
                 let query = if is_plain { Query::default() } else { Query::parse(query.as_deref().unwrap_or(""))? };
-                let variant = if is_plain { Variant::Plain } else if query.skips { Variant::Delta } else { Variant::LowLatency };
+                let variant = if is_plain {
+                    Variant::Plain
+                } else if query.skips {
+                    Variant::Delta
+                } else {
+                    Variant::LowLatency
+                };
                 let packed = hls.playlist(&channel, &rendition, query, variant).await?;
                 Ok(text(&hls, &packed, M3U8, if query.waits_for.is_some() { BLOCKING } else { PLAYLIST }, &headers))
             }
@@ -235,7 +247,9 @@ impl Hls {
     async fn settled(&self, channel: &Channel, needs_segments: bool) -> Result<Arc<Shelf>, Refused> {
         let is_ready = move |rendition: &Rendition| if needs_segments { !rendition.segments.is_empty() } else { rendition.is_ready() };
         let deadline = Instant::now() + HLS_START_MAX;
-        let first = self.wait(channel.store.watch_any(), deadline, |shelf| shelf.renditions.iter().any(is_ready).then(|| Arc::clone(shelf))).await?;
+        let first = self
+            .wait(channel.store.watch_any(), deadline, |shelf| shelf.renditions.iter().any(is_ready).then(|| Arc::clone(shelf)))
+            .await?;
         if first.renditions.iter().all(|rendition| !rendition.segments.is_empty()) {
             return Ok(first);
         }
@@ -271,10 +285,12 @@ impl Hls {
         }
         let ready = |shelf: &Arc<Shelf>| {
             let rendition = shelf.rendition(name)?;
-            if query.waits_for.is_some_and(|wanted| !has(rendition, wanted)) {
-                return None;
-            }
-            shelf.playlist(name, variant)
+            let has_it = match query.waits_for {
+                Some(wanted) => has(rendition, wanted),
+                // Players that know nothing of parts give up on a list without segments.
+                None => !rendition.segments.is_empty(),
+            };
+            if has_it { shelf.playlist(name, variant) } else { None }
         };
         self.wait(watch, Instant::now() + HLS_BLOCK_MAX, ready).await
     }
@@ -294,7 +310,12 @@ impl Hls {
     }
 
     /// Waits for a shelf that has it.
-    async fn wait<T>(&self, mut watch: watch::Receiver<Arc<Shelf>>, deadline: Instant, ready: impl Fn(&Arc<Shelf>) -> Option<T>) -> Result<T, Refused> {
+    async fn wait<T>(
+        &self,
+        mut watch: watch::Receiver<Arc<Shelf>>,
+        deadline: Instant,
+        ready: impl Fn(&Arc<Shelf>) -> Option<T>,
+    ) -> Result<T, Refused> {
         if let Some(found) = ready(&watch.borrow_and_update()) {
             return Ok(found);
         }

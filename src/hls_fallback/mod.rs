@@ -27,6 +27,15 @@ mod http;
 mod packager;
 mod sound;
 
+#[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
+mod publishing_tests;
+#[cfg(test)]
+mod segmenter_tests;
+#[cfg(test)]
+mod test_support;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;

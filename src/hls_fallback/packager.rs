@@ -52,7 +52,13 @@ pub(super) enum Ended {
 
 /// Runs until there is nobody left to do it for.
 #[expect(clippy::disallowed_methods, reason = "the shell stamps what it hands to the core")]
-pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: Arc<Channel>, part_ms: u32, encoder: Option<EncoderCommand>) -> Ended {
+pub(super) async fn run(
+    broadcast: BroadcastId,
+    mut tap: Tap,
+    channel: Arc<Channel>,
+    part_ms: u32,
+    encoder: Option<EncoderCommand>,
+) -> Ended {
     // Segments are numbered by the clock, so that a packager that begins again never gives an old number to another segment.
     let first_msn = first_msn();
     let mut pipeline = Pipeline::new(first_msn, part_ms, encoder.is_some());
@@ -77,7 +83,7 @@ pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: Arc<Chann
                     pipeline.handle_run(now, &run);
                 }
             }
-            frame = Encoder::next(&mut sound) => pipeline.handle_encoded(Instant::now(), frame),
+            (line, frame) = Encoder::next(&mut sound) => pipeline.handle_encoded(Instant::now(), line, frame),
             () = sleep_until(TokioInstant::from_std(wake)) => pipeline.handle_timeout(Instant::now()),
         }
         for rendition in pipeline.take_renditions() {

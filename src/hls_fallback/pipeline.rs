@@ -36,6 +36,8 @@ pub struct NewRendition {
 /// A frame of sound for the encoder.
 #[derive(Debug, Clone)]
 pub struct SoundFrame {
+    /// Which line: it counts those of this packager.
+    pub line: u32,
     /// On the line, 48 kHz.
     pub ticks: i64,
     pub data: Bytes,
@@ -62,6 +64,8 @@ pub struct Pipeline {
     segmenter: Segmenter,
     streams: Vec<Stream>,
     line: Option<Line>,
+    /// Lines so far.
+    lines: u32,
     source: Option<u32>,
     began: Option<Instant>,
     /// Frames that came before the line was known, with their stream.
@@ -84,6 +88,7 @@ impl Pipeline {
             segmenter: Segmenter::new(first_msn, part_ms),
             streams: Vec::new(),
             line: None,
+            lines: 0,
             source: None,
             began: None,
             waiting: VecDeque::new(),
@@ -127,11 +132,14 @@ impl Pipeline {
             }
         }
         self.take(now, index, frames);
+        if self.segmenter.take_strayed() {
+            self.handle_new_source(now);
+        }
     }
 
-    /// Takes a frame of AAC that the encoder made.
-    pub fn handle_encoded(&mut self, now: Instant, frame: LineFrame) {
-        let Some(line) = self.line else { return };
+    /// Takes a frame of AAC that the encoder made of sound on line `line`.
+    pub fn handle_encoded(&mut self, now: Instant, line: u32, frame: LineFrame) {
+        let Some(line) = self.line.filter(|_| line == self.lines) else { return };
         let track = match self.encoded {
             Some(track) => track,
             None => {
@@ -256,6 +264,7 @@ impl Pipeline {
         }
         let media = |(index, frame): &(usize, TimedFrame)| Some(self.streams[*index].map?.media_time(frame.time.0).0);
         let Some(first) = self.waiting.iter().filter_map(media).min_by(f64::total_cmp) else { return };
+        self.lines += 1;
         self.line = Some(Line::new(((first - LEAD_IN_MS) / 1000.0).floor() * 1000.0));
         for (index, frame) in std::mem::take(&mut self.waiting) {
             self.place(now, index, frame);
@@ -292,7 +301,7 @@ impl Pipeline {
             }
         };
         if !is_picture && self.wants_sound {
-            self.sound.push(SoundFrame { ticks, data: frame.data.clone() });
+            self.sound.push(SoundFrame { line: self.lines, ticks, data: frame.data.clone() });
         }
         if self.segmenter.leads(track, now) {
             let rate_hz = f64::from(self.streams[index].codec.clock_rate_hz());

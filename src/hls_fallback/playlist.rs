@@ -54,7 +54,10 @@ pub fn master(shelf: &Shelf, is_plain: bool) -> String {
     let sound: Vec<&Rendition> = of_kind(shelf, MediaKind::Audio);
     for rendition in &sound {
         let name = &rendition.name;
-        let _ = writeln!(out, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{name}\",NAME=\"Sound\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\",URI=\"{name}/{file}\"");
+        let _ = writeln!(
+            out,
+            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{name}\",NAME=\"Sound\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\",URI=\"{name}/{file}\""
+        );
     }
     let pictures = of_kind(shelf, MediaKind::Video);
     // Every picture once with each kind of sound, the one that all players take first.
@@ -73,7 +76,8 @@ pub fn master(shelf: &Shelf, is_plain: bool) -> String {
 fn stream(out: &mut String, main: &Rendition, sound: Option<&Rendition>, file: &str) {
     let (peak, average) = main.bandwidth_bps();
     let (sound_peak, sound_average) = sound.map_or((0.0, 0.0), Rendition::bandwidth_bps);
-    let codecs: Vec<String> = [Some(main), sound].into_iter().flatten().filter_map(|rendition| Some(rendition.format()?.codecs())).collect();
+    let codecs: Vec<String> =
+        [Some(main), sound].into_iter().flatten().filter_map(|rendition| Some(rendition.format()?.codecs())).collect();
     let _ = write!(
         out,
         "#EXT-X-STREAM-INF:BANDWIDTH={:.0},AVERAGE-BANDWIDTH={:.0},CODECS=\"{}\"",
@@ -96,8 +100,11 @@ const fn file_of(is_plain: bool) -> &'static str {
 
 /// Those of a kind that can be played: sound as the operator prefers it, pictures from the largest down.
 fn of_kind(shelf: &Shelf, kind: MediaKind) -> Vec<&Rendition> {
-    let mut found: Vec<&Rendition> =
-        shelf.renditions.iter().filter(|rendition| rendition.kind == kind && rendition.is_ready() && rendition.format().is_some()).collect();
+    let mut found: Vec<&Rendition> = shelf
+        .renditions
+        .iter()
+        .filter(|rendition| rendition.kind == kind && rendition.is_ready() && rendition.format().is_some())
+        .collect();
     let rank = |rendition: &&Rendition| match rendition.format() {
         Some(Format::Aac) => 0,
         Some(format) => u64::MAX - format.size().map_or(0, |(width, height)| u64::from(width) * u64::from(height)),
@@ -110,7 +117,8 @@ fn of_kind(shelf: &Shelf, kind: MediaKind) -> Vec<&Rendition> {
 /// A media playlist.
 pub fn media(shelf: &Shelf, rendition: &Rendition, variant: Variant) -> String {
     let is_plain = variant == Variant::Plain;
-    let listed: Vec<&Segment> = rendition.listed().map(|segment| &**segment).filter(|segment| !is_plain || segment.duration_s.is_some()).collect();
+    let listed: Vec<&Segment> =
+        rendition.listed().map(|segment| &**segment).filter(|segment| !is_plain || segment.duration_s.is_some()).collect();
     let end_ms = listed.last().map_or(0.0, |last| last.end_media_ms());
     let mut out = String::from("#EXTM3U\n");
     let _ = writeln!(out, "#EXT-X-VERSION:{}", if is_plain { 7 } else { 9 });

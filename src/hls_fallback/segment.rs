@@ -25,14 +25,22 @@ pub struct Part {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// Segments from here on need this.
-    Init { format: Arc<Format>, data: Bytes },
+    Init {
+        format: Arc<Format>,
+        data: Bytes,
+    },
     /// A segment begins; it has no part yet.
     Open(Opening),
     Part(Part),
     /// The open segment is whole.
-    Close { duration_s: f64 },
+    Close {
+        duration_s: f64,
+    },
     /// A segment of which nothing came.
-    Gap { opening: Opening, duration_s: f64 },
+    Gap {
+        opening: Opening,
+        duration_s: f64,
+    },
 }
 
 /// Where a segment begins.

@@ -17,8 +17,8 @@ use super::clock::Line;
 use super::segment::{Opening, Step, TrackId};
 use super::track::{LineFrame, Track};
 use crate::limits::{
-    HLS_BOUNDARY_SLACK_MS, HLS_FRAMES_WAITING_MAX, HLS_KEPT_SEGMENTS, HLS_LAYER_SILENCE, HLS_LEADER_SILENCE, HLS_SEGMENT_MAX_MS,
-    HLS_SEGMENT_MIN_MS, HLS_SEGMENT_SOUND_MS,
+    HLS_BEHIND_MAX, HLS_BOUNDARY_SLACK_MS, HLS_FRAMES_WAITING_MAX, HLS_KEPT_SEGMENTS, HLS_LAYER_SILENCE, HLS_LEADER_SILENCE,
+    HLS_SEGMENT_LOST_MS, HLS_SEGMENT_MAX_MS, HLS_SEGMENT_MIN_MS, HLS_SEGMENT_SOUND_MS, HLS_STRAY_MS,
 };
 use crate::sfu::codec::MediaKind;
 
@@ -56,6 +56,8 @@ pub struct Segmenter {
     discontinuity: bool,
     /// How far the leader has come, ms on the line.
     progress_ms: f64,
+    /// Frames came from nowhere near the others.
+    strayed: bool,
     /// Frames that had no place: before any boundary, out of order, or of another format than their segment.
     pub frames_left_out: u64,
 }
@@ -69,6 +71,7 @@ impl Segmenter {
             next_msn: first_msn,
             discontinuity: false,
             progress_ms: f64::NEG_INFINITY,
+            strayed: false,
             frames_left_out: 0,
         }
     }
@@ -87,7 +90,12 @@ impl Segmenter {
     pub fn handle_frame(&mut self, now: Instant, id: TrackId, frame: LineFrame, line: &Line) {
         let track = &mut self.tracks[id.0];
         track.last_received = Some(now);
-        if !track.is_ahead(frame.ticks) {
+        let (is_ahead, ms) = (track.is_ahead(frame.ticks), track.ms(frame.ticks));
+        track.behind = if is_ahead { 0 } else { track.behind + 1 };
+        // Before the leader's first frame nobody is far from it.
+        let is_stray = self.progress_ms.is_finite() && ms > self.progress_ms + HLS_STRAY_MS;
+        self.strayed |= is_stray || track.behind >= HLS_BEHIND_MAX;
+        if !is_ahead || is_stray {
             self.frames_left_out += 1;
             return;
         }
@@ -120,6 +128,11 @@ impl Segmenter {
         self.tracks.iter().filter_map(due).min()
     }
 
+    /// Whether a clock jumped so far that the line must begin anew; said once.
+    pub fn take_strayed(&mut self) -> bool {
+        std::mem::take(&mut self.strayed)
+    }
+
     /// The source is another: what comes next begins a line of its own. Everything that is open ends.
     pub fn discontinue(&mut self) {
         for index in 0..self.tracks.len() {
@@ -127,6 +140,14 @@ impl Segmenter {
             for frame in frames {
                 self.follow(index, frame);
             }
+        }
+        self.end_all();
+        self.progress_ms = f64::NEG_INFINITY;
+    }
+
+    /// Everything that is open ends where the leader was last, and the next boundary begins another line.
+    fn end_all(&mut self) {
+        for index in 0..self.tracks.len() {
             let end = self.tracks[index].open.map(|open| {
                 let started = self.boundaries.iter().find(|boundary| boundary.msn == open.msn);
                 let behind = self.progress_ms - started.map_or(self.progress_ms, |boundary| boundary.start_ms);
@@ -139,7 +160,6 @@ impl Segmenter {
         }
         self.boundaries.clear();
         self.discontinuity = true;
-        self.progress_ms = f64::NEG_INFINITY;
     }
 
     /// What happened since the last call, in order, to be published at once.
@@ -156,7 +176,9 @@ impl Segmenter {
             track.pixels().max(size.map_or(0, |(width, height)| u32::from(width) * u32::from(height)))
         };
         // Of equals the first, so that the answer does not change from frame to frame.
-        let picture = alive().filter(|(_, track)| track.kind == MediaKind::Video).max_by_key(|(index, track)| (waiting_pixels(track), usize::MAX - index));
+        let picture = alive()
+            .filter(|(_, track)| track.kind == MediaKind::Video)
+            .max_by_key(|(index, track)| (waiting_pixels(track), usize::MAX - index));
         picture.or_else(|| alive().find(|(_, track)| track.kind == MediaKind::Audio)).map(|(index, _)| index)
     }
 
@@ -185,8 +207,11 @@ impl Segmenter {
 
     /// Whether a segment begins with this frame of the leader.
     fn decide(&mut self, leader: usize, frame: &LineFrame, line: &Line) {
+        let ms = self.tracks[leader].ms(frame.ticks);
+        if self.boundaries.back().is_some_and(|current| ms - current.start_ms > HLS_SEGMENT_LOST_MS) {
+            self.end_all();
+        }
         let track = &self.tracks[leader];
-        let ms = track.ms(frame.ticks);
         let is_picture = track.kind == MediaKind::Video;
         let changes_format = track.open.is_some() && frame.format.is_some() && frame.format != track.format;
         let (begins, is_forced) = match self.boundaries.back() {
@@ -288,6 +313,3 @@ impl Segmenter {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -142,7 +142,11 @@ impl Rendition {
         if self.total_s > 0.0 {
             return (self.peak_bps, self.total_bytes as f64 * 8.0 / self.total_s);
         }
-        let (bytes, seconds) = self.open.iter().flat_map(|open| &open.parts).fold((0, 0.0), |(bytes, seconds), part| (bytes + part.data.len(), seconds + part.duration_s));
+        let (bytes, seconds) = self
+            .open
+            .iter()
+            .flat_map(|open| &open.parts)
+            .fold((0, 0.0), |(bytes, seconds), part| (bytes + part.data.len(), seconds + part.duration_s));
         let guess = if seconds > 0.0 { bytes as f64 * 8.0 / seconds } else { 0.0 };
         (guess, guess)
     }

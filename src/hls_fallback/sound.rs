@@ -23,9 +23,7 @@ use super::format::Format;
 use super::pipeline::SoundFrame;
 use super::track::LineFrame;
 use crate::ids::BroadcastId;
-use crate::limits::{
-    HLS_AAC_BPS, HLS_ENCODER_PROVEN, HLS_ENCODER_RETRY, HLS_ENCODER_SILENCE, HLS_ENCODER_WORDS_MAX, HLS_SOUND_QUEUE,
-};
+use crate::limits::{HLS_AAC_BPS, HLS_ENCODER_PROVEN, HLS_ENCODER_RETRY, HLS_ENCODER_SILENCE, HLS_ENCODER_WORDS_MAX, HLS_SOUND_QUEUE};
 use crate::telemetry::{HLS_ENCODER_ENDS, HLS_SOUND_DROPPED};
 
 /// Samples of one AAC frame; also what its encoder puts before the first sample that it is given.
@@ -46,7 +44,7 @@ pub struct EncoderCommand {
 #[derive(Debug)]
 pub(super) struct Encoder {
     frames: mpsc::Sender<SoundFrame>,
-    encoded: mpsc::Receiver<LineFrame>,
+    encoded: mpsc::Receiver<(u32, LineFrame)>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -64,8 +62,8 @@ impl Encoder {
         Self { frames, encoded, stop, task }
     }
 
-    /// The next frame it made; never comes where there is no encoder.
-    pub(super) async fn next(encoder: &mut Option<Self>) -> LineFrame {
+    /// The next frame it made, with its line; never comes where there is no encoder.
+    pub(super) async fn next(encoder: &mut Option<Self>) -> (u32, LineFrame) {
         match encoder {
             Some(encoder) => match encoder.encoded.recv().await {
                 Some(frame) => frame,
@@ -124,7 +122,12 @@ impl End {
 
 /// Keeps a child running while the packager lives.
 #[expect(clippy::disallowed_methods, reason = "a shell: it waits between attempts, and looks how long a child ran")]
-async fn supervise(broadcast: BroadcastId, command: EncoderCommand, mut queue: mpsc::Receiver<SoundFrame>, out: mpsc::Sender<LineFrame>) {
+async fn supervise(
+    broadcast: BroadcastId,
+    command: EncoderCommand,
+    mut queue: mpsc::Receiver<SoundFrame>,
+    out: mpsc::Sender<(u32, LineFrame)>,
+) {
     let (first_pause, longest_pause) = HLS_ENCODER_RETRY;
     let mut pause = first_pause;
     let mut first = None;
@@ -165,7 +168,12 @@ async fn supervise(broadcast: BroadcastId, command: EncoderCommand, mut queue: m
 }
 
 /// One child, from its start to its end.
-async fn encode(command: &EncoderCommand, first: SoundFrame, queue: &mut mpsc::Receiver<SoundFrame>, out: &mpsc::Sender<LineFrame>) -> End {
+async fn encode(
+    command: &EncoderCommand,
+    first: SoundFrame,
+    queue: &mut mpsc::Receiver<SoundFrame>,
+    out: &mpsc::Sender<(u32, LineFrame)>,
+) -> End {
     let mut child = match spawn(&command.program) {
         Ok(child) => child,
         Err(error) => return End::Start(error),
@@ -173,10 +181,10 @@ async fn encode(command: &EncoderCommand, first: SoundFrame, queue: &mut mpsc::R
     let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
         return End::Start(io::Error::other("it has no standard streams"));
     };
-    let base = first.ticks;
+    let (line, base) = (first.line, first.ticks);
     let end = tokio::select! {
         end = feed(input, first, queue) => end,
-        end = read(output, base, out) => end,
+        end = read(output, line, base, out) => end,
     };
     let words = last_words(&mut child).await;
     match end {
@@ -211,8 +219,13 @@ async fn feed(mut input: ChildStdin, first: SoundFrame, queue: &mut mpsc::Receiv
     loop {
         let Some(next) = queue.recv().await else { return End::Unwanted };
         let step = next.ticks - held.ticks;
-        if !(1..=LINE_JUMP_TICKS).contains(&step) {
+        if next.line != held.line || step.abs() > LINE_JUMP_TICKS {
             return End::Jumped(next);
+        }
+        if step <= 0 {
+            // A clock that was put right: what overlaps is left out.
+            counter!(HLS_SOUND_DROPPED).increment(1);
+            continue;
         }
         sequence += 1;
         let sample = Sample { duration: step as u32, key: true, data: held.data };
@@ -227,7 +240,7 @@ async fn feed(mut input: ChildStdin, first: SoundFrame, queue: &mut mpsc::Receiv
 }
 
 /// Reads frames of AAC. It is only ever silent when it is not fed, which a broadcast with sound always does.
-async fn read(mut output: ChildStdout, base: i64, out: &mpsc::Sender<LineFrame>) -> End {
+async fn read(mut output: ChildStdout, line: u32, base: i64, out: &mpsc::Sender<(u32, LineFrame)>) -> End {
     let format = Arc::new(Format::Aac);
     let mut bytes = BytesMut::with_capacity(16 * 1024);
     let mut frames = VecDeque::new();
@@ -247,7 +260,7 @@ async fn read(mut output: ChildStdout, base: i64, out: &mpsc::Sender<LineFrame>)
             let ticks = base + (count - 1) * FRAME;
             count += 1;
             let frame = LineFrame { ticks, key: true, data, format: Some(Arc::clone(&format)), received: now() };
-            if ticks >= 0 && out.send(frame).await.is_err() {
+            if ticks >= 0 && out.send((line, frame)).await.is_err() {
                 return End::Unwanted;
             }
         }

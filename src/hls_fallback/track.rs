@@ -33,6 +33,8 @@ pub(super) struct Track {
     /// Frames that wait for the leading track.
     pub(super) queue: VecDeque<LineFrame>,
     pub(super) last_received: Option<Instant>,
+    /// Frames in a row that lay behind what is there.
+    pub(super) behind: u32,
     pub(super) format: Option<Arc<Format>>,
     /// The segment that is open.
     pub(super) open: Option<Opening>,
@@ -57,6 +59,7 @@ impl Track {
             timescale,
             queue: VecDeque::new(),
             last_received: None,
+            behind: 0,
             format: None,
             open: None,
             newest_msn: None,

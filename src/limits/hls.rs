@@ -30,6 +30,10 @@ pub const HLS_SNAP_MS: f64 = 12.0;
 pub const HLS_LEADER_SILENCE: Duration = Duration::from_millis(600);
 /// Without a frame for this long a layer that does not lead has stopped: its segment is closed, and those that follow are gaps.
 pub const HLS_LAYER_SILENCE: Duration = Duration::from_millis(1200);
+/// A frame this far ahead of the leading track is on another line: everything begins anew with a discontinuity.
+pub const HLS_STRAY_MS: f64 = 10_000.0;
+/// Frames in a row that lie behind what is there, before the same is done: more than a late retransmission brings.
+pub const HLS_BEHIND_MAX: u32 = 100;
 /// Sound that is off its place by more than this is moved there at once; below, one tick a frame.
 pub const HLS_SOUND_JUMP_MS: f64 = 80.0;
 
@@ -43,6 +47,8 @@ pub const HLS_SEGMENT_MIN_MS: f64 = 1500.0;
 pub const HLS_SEGMENT_SOUND_MS: f64 = 2000.0;
 /// Without a key frame a segment ends here all the same: rounded, it must not exceed the target duration.
 pub const HLS_SEGMENT_MAX_MS: f64 = 2900.0;
+/// Nothing at all came for so long that the segment would exceed the target duration: it ends where the last frame was, and a discontinuity follows.
+pub const HLS_SEGMENT_LOST_MS: f64 = 3400.0;
 /// How far a layer's key frame may be from where the leading layer ended its segment.
 pub const HLS_BOUNDARY_SLACK_MS: f64 = 200.0;
 /// What a part may be set to, ms.

@@ -16,7 +16,9 @@ use crate::hls_fallback::Hls;
 use crate::limits::READY_CHECK_TIMEOUT;
 use crate::signaling::Live;
 use crate::store::Store;
-use crate::telemetry::{HLS_PACKAGERS, HLS_WAITING, Metrics, SIGNALING_BROADCASTS, SIGNALING_ON_AIR, SIGNALING_SESSIONS, SIGNALING_VIEWERS};
+use crate::telemetry::{
+    HLS_PACKAGERS, HLS_WAITING, Metrics, SIGNALING_BROADCASTS, SIGNALING_ON_AIR, SIGNALING_SESSIONS, SIGNALING_VIEWERS,
+};
 
 /// What readiness is made of.
 #[derive(Debug, Clone)]

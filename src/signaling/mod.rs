@@ -51,7 +51,11 @@ pub fn encode_chat(frame: &protocol::ChatFrame) -> crate::social::Text {
 /// # Errors
 /// The refusal, as a response.
 #[expect(clippy::result_large_err, reason = "it is sent as it is")]
-pub fn watchable(live: &Live, broadcast: &str, headers: &axum::http::HeaderMap) -> Result<crate::ids::BroadcastId, axum::response::Response> {
+pub fn watchable(
+    live: &Live,
+    broadcast: &str,
+    headers: &axum::http::HeaderMap,
+) -> Result<crate::ids::BroadcastId, axum::response::Response> {
     use axum::response::IntoResponse;
     let who = http::bearer(live, headers).map_err(IntoResponse::into_response)?;
     live.watchable(who.as_ref(), broadcast).map_err(IntoResponse::into_response)

@@ -132,7 +132,7 @@ metric_names! {
         "What was lost before it could be packaged, by kind: late (packets that came after they were given up, or twice), gap (holes that nothing filled), frame (not whole, or behind such a one).";
     HLS_FRAMES_LEFT_OUT "courtside_hls_frames_left_out_total" Counter, Count []
         "Whole frames that had no place in a segment: before the first boundary of their layer, out of order, or of another format.";
-    HLS_SOUND_DROPPED "courtside_hls_sound_dropped_total" Counter, Count [] "Frames of sound that the AAC encoder did not take in time.";
+    HLS_SOUND_DROPPED "courtside_hls_sound_dropped_total" Counter, Count [] "Frames of sound that the AAC encoder did not take in time, or that overlapped with the one before.";
     HLS_ENCODER_ENDS "courtside_hls_encoder_ends_total" Counter, Count ["reason"]
         "AAC encoders that ended, by reason: start (it could not be started), died, hung, malformed, jumped (the sound began anew), unwanted.";
     // What clients report about themselves
