@@ -50,7 +50,7 @@ fn attribute<'a>(line: &'a str, name: &str) -> Option<&'a str> {
 fn read(text: &str, seen: &mut Seen) -> Result<(), String> {
     let mut msn: u64 = 0;
     let (mut parts, mut since_segment, mut hint, mut ended) = (Vec::new(), 0.0, None, Vec::new());
-    let mut length = None;
+    let (mut length, mut short) = (None, None);
     for line in text.lines() {
         if let Some(number) = line.strip_prefix("#EXT-X-MEDIA-SEQUENCE:") {
             msn = number.parse().map_err(|_| "no number".to_owned())?;
@@ -58,6 +58,8 @@ fn read(text: &str, seen: &mut Seen) -> Result<(), String> {
                 return Err("the media sequence went back".to_owned());
             }
             seen.first = msn;
+        } else if line == "#EXT-X-GAP" {
+            short = None;
         } else if line.starts_with("#EXT-X-PART:") {
             let (uri, duration) = (attribute(line, "URI").unwrap_or_default(), attribute(line, "DURATION").unwrap_or_default());
             let duration: f64 = duration.parse().map_err(|_| format!("no duration: {line}"))?;
@@ -71,8 +73,16 @@ fn read(text: &str, seen: &mut Seen) -> Result<(), String> {
             if duration.round() > f64::from(HLS_TARGET_DURATION_S) {
                 return Err(format!("longer than the target: {line}"));
             }
+            if let Some(problem) = short.take() {
+                return Err(problem);
+            }
             if since_segment > 0.0 && (since_segment - duration).abs() > 0.0005 {
-                return Err(format!("parts of {since_segment} s make a segment of {duration} s"));
+                let problem = format!("parts of {since_segment} s make a segment of {duration} s");
+                if since_segment > duration {
+                    return Err(problem);
+                }
+                // Only what is followed by a gap may end early.
+                short = Some(problem);
             }
             (since_segment, length) = (0.0, Some(line.to_owned()));
         } else if !line.starts_with('#') {
