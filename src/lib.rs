@@ -12,6 +12,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 mod elementary;
+pub mod hls_fallback;
 pub mod linksim;
 pub mod loadgen;
 pub mod selftest;

@@ -93,6 +93,12 @@ keys! {
         "Redis 7 or newer, over which several nodes share chats, reactions and viewer counts. One URL: one server; several: nodes of one cluster. Default: none, this node is alone.";
     chat_kept_days "chat-kept-days" "COURTSIDE_CHAT_KEPT_DAYS" "DAYS" One Some("30"),
         "How long chats, reports and what moderators did are kept in the database, 1 to 3650 days.";
+    hls "hls" "COURTSIDE_HLS" "BOOL" Switch Some("true"),
+        "HLS and DASH at `/hls/{broadcast}/`, for viewers whom WebRTC cannot reach. Costs nothing while nobody asks for it.";
+    hls_part_ms "hls-part-ms" "COURTSIDE_HLS_PART_MS" "MS" One Some("334"),
+        "Length of a part, 100 to 1000 ms. Shorter: less latency, more requests; longer: for sources of fewer than 10 pictures a second.";
+    hls_encoder "hls-encoder" "COURTSIDE_HLS_ENCODER" "PROGRAM" One Some("ffmpeg"),
+        "Program that turns Opus into AAC for players without Opus (Apple's among them); empty: none.";
     log "log" "COURTSIDE_LOG" "FILTER" One Some("info"),
         "What is logged: a level, or a tracing filter such as `info,courtside::sfu=debug`.";
     log_format "log-format" "COURTSIDE_LOG_FORMAT" "FORMAT" One Some("text"),

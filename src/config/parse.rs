@@ -44,6 +44,17 @@ pub(super) fn count(text: &str) -> Result<u32, Expected> {
     number(text, 1, 1_000_000).map(|count| count as u32).ok_or("a number from 1 to 1000000")
 }
 
+pub(super) fn part_ms(text: &str) -> Result<u32, Expected> {
+    let range = crate::limits::HLS_PART_MS_RANGE;
+    number(text, u64::from(*range.start()), u64::from(*range.end())).map(|ms| ms as u32).ok_or("a number from 100 to 1000")
+}
+
+/// A program by name or path; `None`: none.
+pub(super) fn program(text: &str) -> Result<Option<String>, Expected> {
+    let text = text.trim();
+    if text.contains('\0') { Err("the name or the path of a program, or empty") } else { Ok((!text.is_empty()).then(|| text.to_owned())) }
+}
+
 pub(super) fn switch(text: &str) -> Result<bool, Expected> {
     match text {
         "true" | "1" | "yes" | "on" => Ok(true),

@@ -48,6 +48,8 @@ pub struct Config {
     pub redis: Vec<Secret>,
     /// How long chats are kept in the store.
     pub chat_kept_days: u32,
+    /// `None`: no HLS.
+    pub hls: Option<HlsConfig>,
     pub log: LogConfig,
 }
 
@@ -71,6 +73,15 @@ pub struct MailConfig {
     pub smtp_url: Secret,
     /// A mailbox: an address, perhaps with a name.
     pub from: String,
+}
+
+/// The HLS fallback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HlsConfig {
+    /// Length of a part, ms.
+    pub part_ms: u32,
+    /// `None`: sound is Opus alone.
+    pub encoder: Option<String>,
 }
 
 /// What is logged and how.
@@ -199,6 +210,7 @@ impl Config {
             read.wrong("media_ip", "must be at most one IPv4 and one IPv6 address (0.0.0.0 and [::] stand for all)".to_owned());
         }
         let (media_v4, media_v6) = (media_v4.first().copied(), media_v6.first().copied());
+        let hls = read.hls();
         if turn_secret.is_none() && ice_servers.iter().any(|url| url.starts_with("turn")) {
             read.missing("turn_secret", "must be set when `ice_server` names a TURN server");
         }
@@ -214,9 +226,7 @@ impl Config {
         else {
             return Err(ConfigErrors(read.problems));
         };
-        if !read.problems.is_empty() {
-            return Err(ConfigErrors(read.problems));
-        }
+        let Some(hls) = hls.filter(|_| read.problems.is_empty()) else { return Err(ConfigErrors(read.problems)) };
         Ok(Self {
             listen,
             media_port,
@@ -240,6 +250,7 @@ impl Config {
             turn_secret,
             redis,
             chat_kept_days,
+            hls,
             log: LogConfig { filter, format },
         })
     }
@@ -312,6 +323,14 @@ impl Reader<'_> {
             }
             (None, None, false) => Some(Tls::Off),
         }
+    }
+
+    fn hls(&mut self) -> Option<Option<HlsConfig>> {
+        let is_on = self.one("hls", parse::switch);
+        let part_ms = self.one("hls_part_ms", parse::part_ms);
+        let encoder = self.one("hls_encoder", parse::program)?;
+        let config = HlsConfig { part_ms: part_ms?, encoder };
+        Some(is_on?.then_some(config))
     }
 
     fn mail(&mut self) -> Option<MailConfig> {

@@ -2,12 +2,14 @@
 //! `limits::NAME`.
 
 mod control;
+mod hls;
 mod media;
 mod people;
 mod social;
 mod tools;
 
 pub use control::*;
+pub use hls::*;
 pub use media::*;
 pub use people::*;
 pub use social::*;

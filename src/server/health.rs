@@ -12,10 +12,13 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::media::MediaPlane;
+use crate::hls_fallback::Hls;
 use crate::limits::READY_CHECK_TIMEOUT;
 use crate::signaling::Live;
 use crate::store::Store;
-use crate::telemetry::{Metrics, SIGNALING_BROADCASTS, SIGNALING_ON_AIR, SIGNALING_SESSIONS, SIGNALING_VIEWERS};
+use crate::telemetry::{
+    HLS_PACKAGERS, HLS_WAITING, Metrics, SIGNALING_BROADCASTS, SIGNALING_ON_AIR, SIGNALING_SESSIONS, SIGNALING_VIEWERS,
+};
 
 /// What readiness is made of.
 #[derive(Debug, Clone)]
@@ -24,6 +27,7 @@ pub(super) struct Health {
     pub(super) metrics: Metrics,
     pub(super) media: MediaPlane,
     pub(super) live: Live,
+    pub(super) hls: Option<Hls>,
     pub(super) stopping: Arc<AtomicBool>,
 }
 
@@ -55,6 +59,10 @@ async fn metrics(State(health): State<Health>) -> impl IntoResponse {
         (SIGNALING_VIEWERS, viewers),
         (SIGNALING_SESSIONS, health.live.sessions()),
     ] {
+        metrics::gauge!(name).set(value as f64);
+    }
+    let (packagers, waiting) = health.hls.as_ref().map_or((0, 0), Hls::census);
+    for (name, value) in [(HLS_PACKAGERS, packagers), (HLS_WAITING, waiting)] {
         metrics::gauge!(name).set(value as f64);
     }
     health.media.show_counters();

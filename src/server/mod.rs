@@ -29,9 +29,11 @@ use tokio_util::task::TaskTracker;
 use crate::accounts::{AccountSettings, Accounts, AccountsStartError, KeyError, MailSettings, Tokens};
 use crate::api;
 use crate::config::{Config, Secret, Tls};
+use crate::hls_fallback::{EncoderCommand, Hls, HlsParts};
 use crate::ids::NodeId;
 use crate::limits;
 use crate::selftest::{self, Finding};
+use crate::sfu::SfuHandle;
 use crate::signaling::ice_servers::{IceServers, TurnRest};
 use crate::signaling::protocol::IceServer;
 use crate::signaling::{self, Live, LiveParts, Settings};
@@ -98,6 +100,7 @@ struct Parts {
     background: TaskTracker,
     stop_background: CancellationToken,
     live: Live,
+    hls: Option<Hls>,
     social: Social,
     media: MediaPlane,
     accounts: Accounts,
@@ -134,8 +137,10 @@ impl Server {
         let desk = account_settings(&config, &settings);
         let accounts = Accounts::start(store.clone(), tokens.clone(), desk, unix_ms()).await?;
         let social = start_social(&config, &store).await?;
+        let packaged = sfu.clone();
         let parts = LiveParts { sfu, events, tokens, accounts: accounts.clone(), store: store.clone(), social: social.clone(), settings };
         let live = Live::start(parts).await?;
+        let hls = start_hls(&config, packaged, &live);
 
         let stopping = Arc::new(AtomicBool::new(false));
         let health = Health {
@@ -143,9 +148,11 @@ impl Server {
             metrics: metrics.clone(),
             media: media.clone(),
             live: live.clone(),
+            hls: hls.clone(),
             stopping: Arc::clone(&stopping),
         };
         let routes = Router::new().merge(signaling::router(live.clone())).merge(api::router(live.clone())).merge(health::routes(health));
+        let routes = hls.as_ref().map_or_else(Router::new, Hls::router).merge(routes);
         let router = guard::guarded(web::with_pages(routes), is_hsts);
 
         let connections = Connections::new(router, tls, Addresses::new(config.connections_per_address));
@@ -156,7 +163,7 @@ impl Server {
         background.spawn(stop_background.clone().run_until_cancelled_owned(accounts_upkeep(accounts.clone())));
         let chats = chats_upkeep(store.clone(), config.chat_kept_days);
         background.spawn(stop_background.clone().run_until_cancelled_owned(chats));
-        let parts = Parts { connections, stopping, background, stop_background, live, social, media, accounts, store };
+        let parts = Parts { connections, stopping, background, stop_background, live, hls, social, media, accounts, store };
         Ok(Self { address, is_tls, accepting, parts })
     }
 
@@ -177,7 +184,7 @@ impl Server {
 
     /// Stops in order: not ready, accept no more, tell clients, drain, close media, close the store.
     pub async fn stop(self) {
-        let Parts { connections, stopping, background, stop_background, live, social, media, accounts, store } = self.parts;
+        let Parts { connections, stopping, background, stop_background, live, hls, social, media, accounts, store } = self.parts;
         stopping.store(true, Ordering::Relaxed);
         connections.stop_accepting();
         if let Err(error) = self.accepting.await {
@@ -185,6 +192,11 @@ impl Server {
         }
         if timeout(limits::DRAIN_TIMEOUT, live.shutdown()).await.is_err() {
             tracing::warn!("some sessions did not end by themselves");
+        }
+        if let Some(hls) = hls
+            && timeout(limits::DRAIN_TIMEOUT, hls.shutdown()).await.is_err()
+        {
+            tracing::warn!("some packagers did not end by themselves");
         }
         // Gives its leases back, so that another node takes its chats over at once.
         if timeout(limits::DRAIN_TIMEOUT, social.shutdown()).await.is_err() {
@@ -229,6 +241,19 @@ pub fn database(url: Option<&str>, data_dir: &Path) -> Result<Database, ServerEr
         Some(url) => Database::parse(url).map_err(ServerError::DatabaseUrl),
         None => Ok(Database::Sqlite(data_dir.join(DATABASE_FILE))),
     }
+}
+
+/// The fallback, if it is wanted. Costs nothing before somebody asks for it.
+fn start_hls(config: &Config, sfu: SfuHandle, live: &Live) -> Option<Hls> {
+    let hls = config.hls.as_ref()?;
+    let live = live.clone();
+    Some(Hls::new(HlsParts {
+        sfu,
+        admit: Box::new(move |broadcast, headers| signaling::watchable(&live, broadcast, headers)),
+        is_open: config.open_view,
+        part_ms: hls.part_ms,
+        encoder: hls.encoder.as_deref().map(|program| EncoderCommand { program: program.into() }),
+    }))
 }
 
 /// On Redis where it is configured, else by itself.

@@ -18,7 +18,7 @@ const INDEX: &str = "index.html";
 const HASHED: &str = "assets/";
 
 /// Paths that belong to the program: never answered with a page.
-const NOT_PAGES: [&str; 4] = ["/api/", "/v1/", "/whip/", "/whep/"];
+const NOT_PAGES: [&str; 5] = ["/api/", "/v1/", "/whip/", "/whep/", "/hls/"];
 
 const NOT_BUILT: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Courtside</title>\
 <h1>The web client is not built</h1>\

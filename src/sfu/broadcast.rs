@@ -12,7 +12,7 @@ use crate::sfu::layer_demand::{LayerDemand, LayerSet};
 use crate::sfu::packet::RtpPacket;
 use crate::sfu::rtp::id::Rid;
 use crate::sfu::rtp::seq::SeqNo;
-use crate::sfu::tap::{TapRun, TrackSlot};
+use crate::sfu::tap::{TapRun, TapSender, TrackSlot};
 use crate::sfu::up_track::UpTrack;
 
 /// A broadcast as one worker knows it. On the home worker it is the original, elsewhere a mirror.
@@ -28,6 +28,8 @@ pub struct Broadcast {
     pub peers: usize,
     /// Workers that want its packets, with when each last said so; only used at home.
     pub subscribers: Vec<(u8, Instant)>,
+    /// Subscribers in this process; only used at home.
+    pub taps: Vec<TapSender>,
     pub keyframes: KeyframeSchedule,
     /// Which layers anybody may be sent; only used at home.
     pub demand: LayerDemand,
@@ -78,6 +80,7 @@ impl Broadcast {
             tracks: [UpTrack::new(MediaKind::Video), UpTrack::new(MediaKind::Audio)],
             peers: 0,
             subscribers: Vec::new(),
+            taps: Vec::new(),
             keyframes: KeyframeSchedule::default(),
             demand: LayerDemand::default(),
             demand_moved: true,
@@ -101,7 +104,7 @@ impl Broadcast {
 
     /// Anyone, here or on another worker, would see a key frame.
     pub fn is_watched(&self) -> bool {
-        !self.subscribers.is_empty() || self.tracks.iter().any(|track| !track.downs.is_empty())
+        !self.subscribers.is_empty() || !self.taps.is_empty() || self.tracks.iter().any(|track| !track.downs.is_empty())
     }
 
     /// Whether to ask the publisher for key frames now.
@@ -114,7 +117,7 @@ impl Broadcast {
 
     /// Nobody is left and nobody is subscribed: it can be forgotten.
     pub fn is_abandoned(&self) -> bool {
-        self.peers == 0 && self.subscribers.is_empty()
+        self.peers == 0 && self.subscribers.is_empty() && self.taps.is_empty()
     }
 
     /// The publisher left or its source restarted. Returns how many packets of this batch nobody will get.
@@ -147,10 +150,31 @@ impl Broadcast {
                 // What is held back comes with the next run.
                 let newest = layer.edge?;
                 let packets = (first.0..=newest.0).filter_map(|seq| layer.ring.get(SeqNo(seq))).map(Arc::clone).collect();
-                let (source, generation, clock) = (self.source, layer.generation, layer.clock);
-                Some(TapRun { broadcast: self.id, slot, layer: index as u8, source, generation, clock, packets })
+                Some(self.run(slot, index as u8, packets))
             })
             .collect()
+    }
+
+    /// What a new tap needs of the past: the groups, and the sound since the first of them began.
+    pub fn past(&self, now: Instant) -> Vec<TapRun> {
+        let mut runs = self.groups(now);
+        let since = runs.iter().filter_map(|run| run.packets.first()).map(|packet| packet.received).min();
+        if let (Some(since), Some(layer)) = (since, self.track(TrackSlot::MainAudio).layers.first())
+            && let Some(newest) = layer.edge
+        {
+            let oldest = newest.0.saturating_sub(limits::GROUP_PACKETS_MAX as u64);
+            let packets = (oldest..=newest.0).filter_map(|seq| layer.ring.get(SeqNo(seq))).filter(|packet| packet.received >= since);
+            runs.push(self.run(TrackSlot::MainAudio, 0, packets.map(Arc::clone).collect()));
+        }
+        runs
+    }
+
+    /// Packets of one layer as taps and other workers get them.
+    fn run(&self, slot: TrackSlot, layer: u8, packets: Arc<[Arc<RtpPacket>]>) -> TapRun {
+        let known = self.track(slot).layers.get(usize::from(layer));
+        let (clock, clock_is_real, generation) =
+            known.map_or((None, false, 0), |layer| (layer.clock, layer.clock_is_real, layer.generation));
+        TapRun { broadcast: self.id, slot, layer, source: self.source, generation, clock, clock_is_real, packets }
     }
 
     /// Takes in which layers the viewers here may be sent. Returns those that nobody may be sent, when they are others than before.

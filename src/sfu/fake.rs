@@ -87,6 +87,8 @@ impl FakeSfu {
                 true => Ok(PeerStats { connected: true, ..PeerStats::default() }),
                 false => Err(SfuError::UnknownPeer),
             })),
+            // No media comes from here: the tap stays open until the test has forgotten it.
+            Command::AddTap { .. } => {}
             Command::CloseBroadcast { broadcast } => {
                 self.note(Asked::Closed(broadcast));
                 let theirs: Vec<PeerId> = homes.iter().filter(|(_, home)| **home == broadcast).map(|(peer, _)| *peer).collect();

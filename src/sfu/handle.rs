@@ -11,6 +11,7 @@ use crate::ids::{BroadcastId, PeerId};
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::rtp::id::{Mid, Rid};
 use crate::sfu::stats::WorkerSnapshot;
+use crate::sfu::tap::{Tap, TapSender};
 use crate::timeline::ClockMap;
 
 /// What a peer may do on its broadcast.
@@ -207,6 +208,7 @@ pub enum Command {
     DrawnAt { peer: PeerId, mid: Mid, height: u16 },
     Stats { peer: PeerId, reply: oneshot::Sender<Result<PeerStats, SfuError>> },
     CloseBroadcast { broadcast: BroadcastId },
+    AddTap { broadcast: BroadcastId, tap: TapSender },
 }
 
 /// Cheap to clone; every clone talks to the same workers.
@@ -281,6 +283,15 @@ impl SfuHandle {
             self.tell(worker, Command::CloseBroadcast { broadcast }).await;
         }
         self.pool.forget(broadcast);
+    }
+
+    /// Subscribes to all tracks of a broadcast: first what is needed of the past, then everything that arrives. Packets that find no room are
+    /// dropped and counted. `None`: nobody has published or watched it here, or the media plane is shutting down.
+    pub async fn tap(&self, broadcast: BroadcastId) -> Option<Tap> {
+        let worker = self.pool.home(broadcast)?;
+        let (tap, receiver) = mpsc::channel(crate::limits::HLS_TAP_QUEUE);
+        self.pool.sender(worker)?.send(Command::AddTap { broadcast, tap }).await.ok()?;
+        Some(receiver)
     }
 
     /// Peers now on the node, publishers included.

@@ -52,6 +52,11 @@ impl Pool {
         }
     }
 
+    /// The worker of a broadcast's publisher.
+    pub(super) fn home(&self, broadcast: BroadcastId) -> Option<u8> {
+        self.homes.lock().expect("never poisoned: no panic while held").get(&broadcast).copied()
+    }
+
     pub(super) fn forget(&self, broadcast: BroadcastId) {
         self.homes.lock().expect("never poisoned: no panic while held").remove(&broadcast);
     }

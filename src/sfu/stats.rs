@@ -47,12 +47,14 @@ pub enum DropReason {
     SocketFull,
     /// Another worker's queue was full.
     HandoverFull,
+    /// A packager's queue was full.
+    TapFull,
     /// Publisher sends B-frames.
     Refused,
 }
 
 impl DropReason {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::UnknownPeer,
         Self::UnvalidatedAddress,
         Self::Stun,
@@ -73,6 +75,7 @@ impl DropReason {
         Self::Muted,
         Self::SocketFull,
         Self::HandoverFull,
+        Self::TapFull,
         Self::Refused,
     ];
 
@@ -99,6 +102,7 @@ impl DropReason {
             Self::Muted => "muted",
             Self::SocketFull => "socket_full",
             Self::HandoverFull => "handover_full",
+            Self::TapFull => "tap_full",
             Self::Refused => "refused",
         }
     }

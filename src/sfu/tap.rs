@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
+
 use crate::ids::BroadcastId;
 use crate::sfu::codec::MediaKind;
 use crate::sfu::layer_demand::LayerSet;
@@ -46,8 +48,17 @@ pub struct TapRun {
     /// Rises with every restart of this layer alone; see [`crate::sfu::up_track::Layer::generation`].
     pub generation: u32,
     pub clock: Option<ClockMap>,
+    /// A sender report told `clock`, not merely the arrival of the first packet.
+    pub clock_is_real: bool,
     pub packets: Arc<[Arc<RtpPacket>]>,
 }
+
+/// A subscriber in this process, of all tracks of one broadcast, on its home worker. Dropping it ends the subscription; it ends by itself
+/// when the broadcast is closed.
+pub type Tap = mpsc::Receiver<TapRun>;
+
+/// The engine's end of a [`Tap`].
+pub type TapSender = mpsc::Sender<TapRun>;
 
 /// Between workers. Everything but the media is a statement of how things are and is repeated, so a lost one does no harm.
 #[derive(Debug, Clone)]

@@ -51,6 +51,7 @@ pub struct Layer {
     pub edge: Option<SeqNo>,
     /// Media time of its timestamps; provisional until the first sender report.
     pub clock: Option<ClockMap>,
+    pub clock_is_real: bool,
     pub resolution: Option<(u16, u16)>,
     pub last_packet: Option<Instant>,
     /// RTP timestamp of the newest frame and when it began to arrive.
@@ -151,6 +152,7 @@ impl UpTrack {
         let Some(layer) = self.layers.get_mut(usize::from(index)) else { return };
         layer.generation += 1;
         layer.clock = None;
+        layer.clock_is_real = false;
         layer.newest = None;
         layer.group = GroupCache::default();
         for (_, down) in &mut self.downs {

@@ -139,6 +139,14 @@ fn drain(engine: &mut Engine, links: &Links) {
             engine.counters.dropped[DropReason::HandoverFull as usize] += run.packets.len() as u64;
         }
     }
+    let mut lost = 0;
+    for (tap, run) in engine.poll_tapped() {
+        // One that is closed is taken off with the next tick.
+        if let Err(TrySendError::Full(run)) = tap.try_send(run) {
+            lost += run.packets.len() as u64;
+        }
+    }
+    engine.counters.dropped[DropReason::TapFull as usize] += lost;
     while let Some(event) = engine.poll_event() {
         match links.events.try_send(event) {
             Ok(()) => {}

@@ -46,6 +46,21 @@ pub fn encode_chat(frame: &protocol::ChatFrame) -> crate::social::Text {
     ws::encode_chat(frame)
 }
 
+/// A broadcast on air that whoever sent these headers may watch, for a transport that makes no peer; else the answer that says why not.
+///
+/// # Errors
+/// The refusal, as a response.
+#[expect(clippy::result_large_err, reason = "it is sent as it is")]
+pub fn watchable(
+    live: &Live,
+    broadcast: &str,
+    headers: &axum::http::HeaderMap,
+) -> Result<crate::ids::BroadcastId, axum::response::Response> {
+    use axum::response::IntoResponse;
+    let who = http::bearer(live, headers).map_err(IntoResponse::into_response)?;
+    live.watchable(who.as_ref(), broadcast).map_err(IntoResponse::into_response)
+}
+
 /// `/v1/ws`, `/whip` and `/whep`.
 pub fn router(live: Live) -> axum::Router {
     let media = whip::router()

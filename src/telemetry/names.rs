@@ -127,6 +127,19 @@ metric_names! {
     SOCIAL_ONLINE "courtside_social_people_online" Gauge, Count [] "People with an account who are connected to this node.";
     SOCIAL_NOTES_LOST "courtside_social_notes_lost_total" Counter, Count []
         "Things for one person that could not be told to other nodes, or were missed; clients find them by REST.";
+    // HLS fallback
+    HLS_PACKAGERS "courtside_hls_packagers" Gauge, Count [] "Broadcasts that are packaged now.";
+    HLS_WAITING "courtside_hls_requests_waiting" Gauge, Count [] "Requests that wait for what they name.";
+    HLS_REQUESTS "courtside_hls_requests_total" Counter, Count ["file", "status"]
+        "Requests answered, by kind of file (playlist, init, segment, part, none) and class of status.";
+    HLS_PARTS "courtside_hls_parts_total" Counter, Count [] "Parts published, over all renditions.";
+    HLS_LOSSES "courtside_hls_losses_total" Counter, Count ["kind"]
+        "What was lost before it could be packaged, by kind: late (packets that came after they were given up, or twice), gap (holes that nothing filled), frame (not whole, or behind such a one).";
+    HLS_FRAMES_LEFT_OUT "courtside_hls_frames_left_out_total" Counter, Count []
+        "Whole frames that had no place in a segment: before the first boundary of their layer, out of order, or of another format.";
+    HLS_SOUND_DROPPED "courtside_hls_sound_dropped_total" Counter, Count [] "Frames of sound that the AAC encoder did not take in time, or that overlapped with the one before.";
+    HLS_ENCODER_ENDS "courtside_hls_encoder_ends_total" Counter, Count ["reason"]
+        "AAC encoders that ended, by reason: start (it could not be started), died, hung, malformed, jumped (the sound began anew), unwanted.";
     // What clients report about themselves
     CLIENT_FIRST_FRAME "courtside_client_first_frame_milliseconds" Histogram(Milliseconds), Milliseconds [] "From click to first frame, as clients report.";
     CLIENT_LATENCY "courtside_client_latency_milliseconds" Histogram(Milliseconds), Milliseconds [] "Server clock minus media time on screen, as clients report.";

@@ -22,4 +22,5 @@ mod server;
 mod support;
 mod swarm;
 mod switch;
+mod tap;
 mod workers;

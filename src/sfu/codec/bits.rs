@@ -2,7 +2,7 @@
 
 /// Reads bits and Exp-Golomb codes.
 #[derive(Debug, Clone)]
-pub(super) struct BitReader<'a> {
+pub(crate) struct BitReader<'a> {
     bytes: &'a [u8],
     at: usize,
     /// H.264: skip the emulation prevention byte of `00 00 03` (ITU-T H.264 section 7.4.1).
@@ -11,16 +11,16 @@ pub(super) struct BitReader<'a> {
 }
 
 impl<'a> BitReader<'a> {
-    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0, escaped: false, zeros: 0 }
     }
 
     /// Over a NAL unit's bytes, emulation prevention removed on the way.
-    pub(super) const fn new_escaped(bytes: &'a [u8]) -> Self {
+    pub(crate) const fn new_escaped(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0, escaped: true, zeros: 0 }
     }
 
-    pub(super) fn bit(&mut self) -> Option<bool> {
+    pub(crate) fn bit(&mut self) -> Option<bool> {
         if self.at.is_multiple_of(8) && self.escaped {
             let byte = *self.bytes.get(self.at / 8)?;
             if self.zeros >= 2 && byte == 3 {
@@ -37,7 +37,7 @@ impl<'a> BitReader<'a> {
     }
 
     /// Up to 32 bits as a number.
-    pub(super) fn bits(&mut self, count: u32) -> Option<u32> {
+    pub(crate) fn bits(&mut self, count: u32) -> Option<u32> {
         let mut value = 0u32;
         for _ in 0..count {
             value = value << 1 | u32::from(self.bit()?);
@@ -45,7 +45,7 @@ impl<'a> BitReader<'a> {
         Some(value)
     }
 
-    pub(super) fn skip(&mut self, count: u32) -> Option<()> {
+    pub(crate) fn skip(&mut self, count: u32) -> Option<()> {
         for _ in 0..count {
             self.bit()?;
         }
@@ -53,7 +53,7 @@ impl<'a> BitReader<'a> {
     }
 
     /// Unsigned Exp-Golomb (H.264 section 9.1). `None` for codes beyond 32 bits too.
-    pub(super) fn ue(&mut self) -> Option<u32> {
+    pub(crate) fn ue(&mut self) -> Option<u32> {
         let mut zeros = 0;
         while !self.bit()? {
             zeros += 1;
@@ -65,13 +65,13 @@ impl<'a> BitReader<'a> {
     }
 
     /// Signed Exp-Golomb (H.264 section 9.1.1).
-    pub(super) fn se(&mut self) -> Option<i32> {
+    pub(crate) fn se(&mut self) -> Option<i32> {
         let code = i64::from(self.ue()?);
         Some(if code % 2 == 1 { code / 2 + 1 } else { -(code / 2) } as i32)
     }
 
     /// Number in `0..n`, most codes one bit shorter than the longest (AV1 `ns(n)`).
-    pub(super) fn non_symmetric(&mut self, n: u32) -> Option<u32> {
+    pub(crate) fn non_symmetric(&mut self, n: u32) -> Option<u32> {
         let width = u32::BITS - n.leading_zeros();
         if n <= 1 {
             return Some(0);

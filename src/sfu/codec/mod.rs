@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 mod av1;
-mod bits;
+pub(crate) mod bits;
 pub mod dependency;
 pub mod h264;
 mod payload;
@@ -70,6 +70,11 @@ impl Codec {
             Self::Opus => "opus",
         }
     }
+}
+
+/// The part of a VP9 frame that a payload carries, behind its descriptor. `None`: there is no descriptor, or nothing behind it.
+pub fn vp9_frame_bytes(payload: &[u8]) -> Option<&[u8]> {
+    vp9::frame_bytes(payload)
 }
 
 /// What a payload tells the forwarder; `descriptor` is what the stream's [`DependencyReader`] made of the packet's header extension.

@@ -93,6 +93,12 @@ fn scalability_structure(payload: &[u8], mut at: usize) -> Option<(usize, [(u16,
     Some((at, sizes))
 }
 
+/// What stands behind the descriptor.
+pub(super) fn frame_bytes(payload: &[u8]) -> Option<&[u8]> {
+    let frame = payload.get(Descriptor::parse(payload)?.len..)?;
+    (!frame.is_empty()).then_some(frame)
+}
+
 /// Reads one payload.
 pub(super) fn inspect(payload: &[u8]) -> PayloadInfo {
     let Some(descriptor) = Descriptor::parse(payload) else { return PayloadInfo::default() };

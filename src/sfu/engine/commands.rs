@@ -24,7 +24,7 @@ use crate::sfu::rtp::extensions::ExtensionMap;
 use crate::sfu::rtp::id::{Mid, Pt, Ssrc};
 use crate::sfu::selection::Target;
 use crate::sfu::stats::DropReason;
-use crate::sfu::tap::{Handover, TrackSlot};
+use crate::sfu::tap::{Handover, TapSender, TrackSlot};
 use crate::sfu::transport::dtls::{DtlsAssociation, DtlsRole};
 use crate::sfu::transport::ice::{IceAgent, IceCredentials};
 
@@ -57,6 +57,7 @@ impl Engine {
             }
             Command::Stats { peer, reply } => drop(reply.send(self.stats(peer))),
             Command::CloseBroadcast { broadcast } => self.close_broadcast(now, broadcast, wire),
+            Command::AddTap { broadcast, tap } => self.add_tap(now, broadcast, tap),
         }
     }
 
@@ -382,9 +383,24 @@ impl Engine {
     fn close_broadcast(&mut self, now: Instant, id: BroadcastId, wire: &mut impl Wire) {
         let Some(&broadcast) = self.by_broadcast.get(&id) else { return };
         let peers: Vec<usize> = self.peers.iter().filter(|(_, peer)| peer.broadcast == broadcast).map(|(key, _)| key).collect();
+        self.broadcasts[broadcast].taps.clear();
         for key in peers {
             self.remove_peer(now, key, PeerGone::Removed, wire);
         }
+        self.forget_if_abandoned(broadcast);
+    }
+
+    /// A subscriber in this process. Too many: its channel closes at once.
+    fn add_tap(&mut self, now: Instant, id: BroadcastId, tap: TapSender) {
+        let key = self.broadcast_key(now, id, self.config.worker);
+        let broadcast = &mut self.broadcasts[key];
+        broadcast.taps.retain(|tap| !tap.is_closed());
+        if broadcast.taps.len() >= limits::HLS_TAPS_MAX {
+            return;
+        }
+        broadcast.demand_moved = true;
+        self.tapped.extend(broadcast.past(now).into_iter().map(|run| (tap.clone(), run)));
+        broadcast.taps.push(tap);
     }
 
     /// The broadcast's key here; made when this is the first we hear of it. A mirror subscribes at home.

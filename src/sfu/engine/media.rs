@@ -120,19 +120,22 @@ impl Engine {
                 }
                 let track = broadcast.track_mut(run.slot);
                 let layer = track.layers.get(usize::from(run.layer));
-                let (clock, generation) = layer.map_or((None, 0), |layer| (layer.clock, layer.generation));
+                let (clock, clock_is_real, generation) =
+                    layer.map_or((None, false, 0), |layer| (layer.clock, layer.clock_is_real, layer.generation));
                 for packets in ripe.chunks(limits::RUN_PACKETS_MAX) {
                     let sending = Sending { at, egress: &mut self.egress, buffer: &mut self.buffer, wire, counters: &mut self.counters };
                     forward_run(track, run.layer, packets, &mut self.turns, sending);
                 }
-                if broadcast.subscribers.is_empty() {
+                if broadcast.subscribers.is_empty() && broadcast.taps.is_empty() {
                     continue;
                 }
                 let packets: Arc<[_]> = ripe.into();
+                let run = TapRun { broadcast: id, slot: run.slot, layer: run.layer, source, generation, clock, clock_is_real, packets };
+                for tap in &broadcast.taps {
+                    self.tapped.push((tap.clone(), run.clone()));
+                }
                 for (worker, _) in &broadcast.subscribers {
-                    let packets = Arc::clone(&packets);
-                    let tap = TapRun { broadcast: id, slot: run.slot, layer: run.layer, source, generation, clock, packets };
-                    self.handovers.push_back((*worker, Handover::Run(tap)));
+                    self.handovers.push_back((*worker, Handover::Run(run.clone())));
                 }
             }
             runs.retain(|run| !run.packets.is_empty());
@@ -239,6 +242,7 @@ impl Engine {
         layer.generation = run.generation;
         let clock_is_new = !same_line(layer.clock, run.clock);
         layer.clock = run.clock;
+        layer.clock_is_real = run.clock_is_real;
         if clock_is_new {
             track.announce_clock(now);
         }

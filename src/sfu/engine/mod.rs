@@ -40,7 +40,7 @@ use crate::sfu::handle::SfuEvent;
 use crate::sfu::pacer::TurnQueue;
 use crate::sfu::peer::{Peer, PerSecond};
 use crate::sfu::stats::Counters;
-use crate::sfu::tap::Handover;
+use crate::sfu::tap::{Handover, TapRun, TapSender};
 use crate::sfu::transport::Remote;
 use crate::sfu::transport::certificate::NodeCertificate;
 use crate::timeline::{MediaTime, NtpTime};
@@ -84,6 +84,8 @@ pub struct Engine {
     turns: TurnQueue,
     events: VecDeque<SfuEvent>,
     handovers: VecDeque<(u8, Handover)>,
+    /// For subscribers in this process; emptied after each turn.
+    tapped: Vec<(TapSender, TapRun)>,
     released: Vec<PeerId>,
     tick_at: Option<Instant>,
     ticks: u64,
@@ -111,6 +113,7 @@ impl Engine {
             turns: TurnQueue::default(),
             events: VecDeque::new(),
             handovers: VecDeque::new(),
+            tapped: Vec::new(),
             released: Vec::new(),
             tick_at: None,
             ticks: 0,
@@ -131,6 +134,11 @@ impl Engine {
     /// The next message for another worker.
     pub fn poll_handover(&mut self) -> Option<(u8, Handover)> {
         self.handovers.pop_front()
+    }
+
+    /// The next packets for a subscriber in this process.
+    pub fn poll_tapped(&mut self) -> impl Iterator<Item = (TapSender, TapRun)> {
+        self.tapped.drain(..)
     }
 
     /// Peers that are gone since the last call: the pool counts them.

@@ -30,6 +30,7 @@ impl Engine {
                     let track = self.broadcasts[peer.broadcast].track_mut(update.slot);
                     if let Some(layer) = track.layer_mut(update.layer) {
                         layer.clock = Some(update.clock);
+                        layer.clock_is_real = true;
                     }
                     if update.first {
                         track.announce_clock(now);

@@ -53,6 +53,11 @@ impl Live {
         self.detached(async move { live.view_now(who, &broadcast, offer, needs_live).await }).await
     }
 
+    /// A broadcast on air that `who` may watch, for a transport that makes no peer.
+    pub(crate) fn watchable(&self, who: Option<&Claims>, broadcast: &str) -> Result<BroadcastId, Refusal> {
+        self.with_state(|state| state.directory.watchable(broadcast, who))
+    }
+
     /// Answers a further offer of a peer.
     pub(crate) async fn renegotiate(&self, peer: PeerId, offer: String) -> Result<Answered, Refusal> {
         in_time(self.shared.sfu.renegotiate(peer, offer)).await.map(answered)

@@ -540,6 +540,10 @@ impl Sim {
             self.handovers_in_flight[to] += 1;
             self.flights.push(self.now + HANDOVER_DELAY, Parcel::Handover { worker: to, handover });
         }
+        for (tap, run) in self.engines[worker].poll_tapped() {
+            // One that is closed is taken off with the next tick; a full one loses it, as in the worker.
+            drop(tap.try_send(run));
+        }
         while let Some(event) = self.engines[worker].poll_event() {
             if let SfuEvent::PeerGone { peer, reason, .. } = &event
                 && let Some(seat) = self.seats.iter_mut().find(|seat| seat.peer == *peer)

@@ -86,6 +86,16 @@ impl Directory {
         self.offer_closed();
     }
 
+    /// A broadcast on air that `who` may watch, for a transport that makes no peer.
+    pub(crate) fn watchable(&self, name: &str, who: Option<&Claims>) -> Result<BroadcastId, Refusal> {
+        let id = self.find_for(name, who, Grant::View)?;
+        match self.broadcasts[&id].state() {
+            BroadcastState::Ended => Err(Refusal::Ended),
+            BroadcastState::Idle => Err(Refusal::NotLive),
+            BroadcastState::Live | BroadcastState::Reconnecting => Ok(id),
+        }
+    }
+
     /// Room for one more viewer's peer on a broadcast.
     pub(crate) fn admit_viewer(&mut self, name: &str, who: Option<&Claims>, needs_live: bool) -> Result<BroadcastId, Refusal> {
         let id = self.find_for(name, who, Grant::View)?;

@@ -1,0 +1,506 @@
+//! `/hls/{broadcast}/...`: what players and caches ask for, answered from the newest shelf, or as soon as it is there.
+//!
+//! ```text
+//! master.m3u8, plain.m3u8            multivariant playlists           manifest.mpd    DASH
+//! {rendition}/live.m3u8              low latency; ?_HLS_msn, _HLS_part wait, ?_HLS_skip=YES leaves out what the player has
+//! {rendition}/plain.m3u8             whole segments only
+//! {rendition}/init-{n}.mp4  s{msn}.m4s  s{msn}.p{part}.m4s      media; the part that was hinted at waits
+//! ```
+//! Every viewer of a broadcast is sent the same bytes from the same addresses, so any cache with request collapsing can stand in front.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
+use bytes::Bytes;
+use metrics::counter;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+use super::packager::Channel;
+use super::playlist::{Packed, Variant};
+use super::shelf::{Progress, Rendition, Shelf};
+use super::{Hls, NoChannel};
+use crate::ids::BroadcastId;
+use crate::limits::{HLS_AHEAD_MAX, HLS_BLOCK_MAX, HLS_SETTLE, HLS_START_MAX};
+use crate::telemetry::HLS_REQUESTS;
+
+const M3U8: &str = "application/vnd.apple.mpegurl";
+const MPD: &str = "application/dash+xml";
+const VIDEO: &str = "video/mp4";
+/// Never another content under this address.
+const FOREVER: &str = "max-age=3600, immutable";
+/// Named by number, and nothing newer will be in it for whoever asks for that number.
+const BLOCKING: &str = "max-age=18";
+const PLAYLIST: &str = "max-age=1";
+/// It may come yet.
+const MISSING: &str = "max-age=1";
+
+pub(super) fn router(hls: Hls) -> Router {
+    Router::new()
+        .route("/hls/{broadcast}/{file}", with_preflight(get(broadcast_file)))
+        .route("/hls/{broadcast}/{rendition}/{file}", with_preflight(get(rendition_file)))
+        .with_state(hls)
+}
+
+fn with_preflight(router: MethodRouter<Hls>) -> MethodRouter<Hls> {
+    router.options(async || allow_any_origin(StatusCode::NO_CONTENT.into_response()))
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error("there is no such file")]
+    NotFound,
+    #[error("{0}")]
+    BadQuery(&'static str),
+    #[error("it did not come in time")]
+    Late,
+    #[error("too many requests wait")]
+    Busy,
+    #[error(transparent)]
+    NoChannel(#[from] NoChannel),
+    #[error("the broadcast may not be watched like this")]
+    NotAdmitted(Box<Response>),
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let (status, code, cache) = match &self {
+            Self::NotFound => (StatusCode::NOT_FOUND, "not_found", MISSING),
+            Self::BadQuery(_) => (StatusCode::BAD_REQUEST, "bad_request", "no-store"),
+            Self::Late | Self::Busy | Self::NoChannel(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "no-store"),
+            Self::NotAdmitted(_) => (StatusCode::FORBIDDEN, "forbidden", "no-store"),
+        };
+        let detail = self.to_string();
+        if let Self::NotAdmitted(response) = self {
+            return allow_any_origin(*response);
+        }
+        let retryable = status == StatusCode::SERVICE_UNAVAILABLE;
+        let title = status.canonical_reason().unwrap_or("Error");
+        let problem = serde_json::json!({
+            "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail, "code": code, "retryable": retryable,
+        });
+        let mut response =
+            (status, [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, cache)], problem.to_string())
+                .into_response();
+        if retryable {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        allow_any_origin(response)
+    }
+}
+
+async fn broadcast_file(
+    State(hls): State<Hls>,
+    Path((broadcast, file)): Path<(String, String)>,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
+    let answer = async {
+        let kind = match file.as_str() {
+            "master.m3u8" | "plain.m3u8" => M3U8,
+            "manifest.mpd" => MPD,
+            _ => return Err(Refused::NotFound),
+        };
+        let channel = hls.open(&broadcast, &headers)?;
+        let shelf = hls.settled(&channel, kind == MPD).await?;
+        let packed = if kind == MPD { shelf.manifest() } else { shelf.master(file == "plain.m3u8") };
+        Ok(text(&hls, &packed, kind, PLAYLIST, &headers))
+    };
+    finish("playlist", &method, answer.await)
+}
+
+async fn rendition_file(
+    State(hls): State<Hls>,
+    Path((broadcast, rendition, file)): Path<(String, String, String)>,
+    RawQuery(query): RawQuery,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
+    let Some(file) = File::parse(&file) else { return finish("none", &method, Err(Refused::NotFound)) };
+    let label = file.label();
+    let answer = async {
+        let channel = hls.open(&broadcast, &headers)?;
+        match file {
+            File::Playlist { is_plain } => {
+                let query = if is_plain { Query::default() } else { Query::parse(query.as_deref().unwrap_or(""))? };
+                let variant = if is_plain {
+                    Variant::Plain
+                } else if query.skips {
+                    Variant::Delta
+                } else {
+                    Variant::LowLatency
+                };
+                let packed = hls.playlist(&channel, &rendition, query, variant).await?;
+                Ok(text(&hls, &packed, M3U8, if query.waits_for.is_some() { BLOCKING } else { PLAYLIST }, &headers))
+            }
+            File::Init(number) => {
+                let shelf = channel.store.newest();
+                let init = shelf.rendition(&rendition).and_then(|found| found.inits.iter().find(|init| init.number == number));
+                Ok(media(&hls, init.map(|init| init.data.clone()).ok_or(Refused::NotFound)?, &headers))
+            }
+            File::Segment(msn) => {
+                let shelf = channel.store.newest();
+                let segment = shelf.rendition(&rendition).and_then(|found| found.segment(msn));
+                let whole = segment.filter(|segment| segment.duration_s.is_some() && !segment.is_gap);
+                Ok(media(&hls, whole.map(|segment| segment.data.clone()).ok_or(Refused::NotFound)?, &headers))
+            }
+            File::Part(msn, part) => Ok(media(&hls, hls.part(&channel, &rendition, msn, part).await?, &headers)),
+        }
+    };
+    finish(label, &method, answer.await)
+}
+
+/// What a path below a rendition names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum File {
+    Playlist { is_plain: bool },
+    Init(u64),
+    Segment(u64),
+    Part(u64, usize),
+}
+
+impl File {
+    fn parse(name: &str) -> Option<Self> {
+        match name {
+            "live.m3u8" => return Some(Self::Playlist { is_plain: false }),
+            "plain.m3u8" => return Some(Self::Playlist { is_plain: true }),
+            _ => {}
+        }
+        if let Some(number) = name.strip_prefix("init-").and_then(|rest| rest.strip_suffix(".mp4")) {
+            return Some(Self::Init(digits(number)?));
+        }
+        let inner = name.strip_prefix('s')?.strip_suffix(".m4s")?;
+        match inner.split_once(".p") {
+            Some((msn, part)) => Some(Self::Part(digits(msn)?, usize::try_from(digits(part)?).ok()?)),
+            None => Some(Self::Segment(digits(inner)?)),
+        }
+    }
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Playlist { .. } => "playlist",
+            Self::Init(_) => "init",
+            Self::Segment(_) => "segment",
+            Self::Part(..) => "part",
+        }
+    }
+}
+
+/// One spelling for each number, so that a cache keeps it once.
+fn digits(text: &str) -> Option<u64> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    text.parse().ok().filter(|_| is_plain)
+}
+
+/// Delivery directives (RFC 8216bis section 6.2.5). Others are ignored, as it asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Query {
+    /// A segment, or a part of it.
+    waits_for: Option<(u64, Option<u64>)>,
+    skips: bool,
+}
+
+impl Query {
+    fn parse(query: &str) -> Result<Self, Refused> {
+        let (mut msn, mut part, mut skips) = (None, None, false);
+        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            match name {
+                "_HLS_msn" => msn = Some(digits(value).ok_or(Refused::BadQuery("_HLS_msn must be a number"))?),
+                "_HLS_part" => part = Some(digits(value).ok_or(Refused::BadQuery("_HLS_part must be a number"))?),
+                "_HLS_skip" => skips = matches!(value, "YES" | "v2"),
+                _ => {}
+            }
+        }
+        match (msn, part) {
+            (None, Some(_)) => Err(Refused::BadQuery("_HLS_part needs _HLS_msn")),
+            (Some(msn), part) => Ok(Self { waits_for: Some((msn, part)), skips }),
+            (None, None) => Ok(Self { waits_for: None, skips }),
+        }
+    }
+}
+
+/// Whether a rendition has what a blocking request waits for, or something later. A part behind the end of its segment is the first of the
+/// next one.
+fn has(rendition: &Rendition, (msn, part): (u64, Option<u64>)) -> bool {
+    let Some(Progress { msn: newest, parts }) = rendition.progress() else { return false };
+    let Some(part) = part else { return msn < newest };
+    if msn < newest {
+        let ended_with = rendition.segment(msn).map_or(u64::MAX, |segment| segment.parts.len() as u64);
+        return part < ended_with || msn + 1 < newest || parts > 0;
+    }
+    msn == newest && part < parts as u64
+}
+
+impl Hls {
+    fn open(&self, broadcast: &str, headers: &HeaderMap) -> Result<Arc<Channel>, Refused> {
+        let id: BroadcastId = (self.shared.parts.admit)(broadcast, headers).map_err(|response| Refused::NotAdmitted(Box::new(response)))?;
+        Ok(self.channel(id)?)
+    }
+
+    /// A shelf that a player can begin with: something plays, and what else there is has had its time to come.
+    async fn settled(&self, channel: &Channel, needs_segments: bool) -> Result<Arc<Shelf>, Refused> {
+        let is_ready = move |rendition: &Rendition| if needs_segments { !rendition.segments.is_empty() } else { rendition.is_ready() };
+        let deadline = Instant::now() + HLS_START_MAX;
+        let first = self
+            .wait(channel.store.watch_any(), deadline, |shelf| shelf.renditions.iter().any(is_ready).then(|| Arc::clone(shelf)))
+            .await?;
+        if first.renditions.iter().all(|rendition| !rendition.segments.is_empty()) {
+            return Ok(first);
+        }
+        // Layers begin one after the other, and the encoder of sound needs a moment.
+        let expects_sound = self.shared.parts.encoder.is_some();
+        let is_whole = move |shelf: &Arc<Shelf>| {
+            let has_sound = shelf.renditions.iter().any(|rendition| &*rendition.name == "opus");
+            let has_encoded = shelf.renditions.iter().any(|rendition| &*rendition.name == "aac");
+            let is_whole = shelf.renditions.iter().all(is_ready) && has_sound && (has_encoded || !expects_sound);
+            is_whole.then(|| Arc::clone(shelf))
+        };
+        match self.wait(channel.store.watch_any(), Instant::now() + HLS_SETTLE, is_whole).await {
+            Err(Refused::Late) => Ok(channel.store.newest()),
+            whole => whole,
+        }
+    }
+
+    async fn playlist(&self, channel: &Channel, name: &str, query: Query, variant: Variant) -> Result<Packed, Refused> {
+        let watch = match channel.store.watch(name) {
+            Some(watch) => watch,
+            // A player that comes back before the packager has begun anew.
+            None => {
+                self.settled(channel, false).await?;
+                channel.store.watch(name).ok_or(Refused::NotFound)?
+            }
+        };
+        if let Some((msn, _)) = query.waits_for {
+            let newest = channel.store.newest();
+            let newest = newest.rendition(name).and_then(Rendition::progress);
+            if newest.is_some_and(|newest| msn > newest.msn + HLS_AHEAD_MAX) {
+                return Err(Refused::BadQuery("_HLS_msn is too far ahead"));
+            }
+        }
+        let ready = |shelf: &Arc<Shelf>| {
+            let rendition = shelf.rendition(name)?;
+            let has_it = match query.waits_for {
+                Some(wanted) => has(rendition, wanted),
+                // Players that know nothing of parts give up on a list without segments.
+                None => !rendition.segments.is_empty(),
+            };
+            if has_it { shelf.playlist(name, variant) } else { None }
+        };
+        self.wait(watch, Instant::now() + HLS_BLOCK_MAX, ready).await
+    }
+
+    /// A part; the one that was hinted at is waited for.
+    async fn part(&self, channel: &Channel, name: &str, msn: u64, part: usize) -> Result<Bytes, Refused> {
+        let watch = channel.store.watch(name).ok_or(Refused::NotFound)?;
+        let ready = |shelf: &Arc<Shelf>| {
+            let rendition = shelf.rendition(name)?;
+            if let Some(found) = rendition.segment(msn).and_then(|segment| segment.parts.get(part)) {
+                return Some(Ok(found.data.clone()));
+            }
+            let is_hinted = rendition.open.as_ref().is_some_and(|open| open.opening.msn == msn && open.parts.len() == part);
+            (!is_hinted).then_some(Err(Refused::NotFound))
+        };
+        self.wait(watch, Instant::now() + HLS_BLOCK_MAX, ready).await?
+    }
+
+    /// Waits for a shelf that has it.
+    async fn wait<T>(
+        &self,
+        mut watch: watch::Receiver<Arc<Shelf>>,
+        deadline: Instant,
+        ready: impl Fn(&Arc<Shelf>) -> Option<T>,
+    ) -> Result<T, Refused> {
+        if let Some(found) = ready(&watch.borrow_and_update()) {
+            return Ok(found);
+        }
+        let _permit = self.shared.waiting.try_acquire().map_err(|_| Refused::Busy)?;
+        loop {
+            match timeout_at(deadline, watch.changed()).await {
+                Ok(Ok(())) => {}
+                // The packager has ended.
+                Ok(Err(_)) | Err(_) => return Err(Refused::Late),
+            }
+            if let Some(found) = ready(&watch.borrow_and_update()) {
+                return Ok(found);
+            }
+        }
+    }
+
+    fn cached(&self, rule: &'static str) -> HeaderValue {
+        let scope = if self.shared.parts.is_open { "public" } else { "private" };
+        HeaderValue::from_str(&format!("{scope}, {rule}")).expect("both are plain ASCII")
+    }
+}
+
+fn text(hls: &Hls, packed: &Packed, kind: &'static str, cache: &'static str, headers: &HeaderMap) -> Response {
+    let takes_gzip = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(accepts_gzip);
+    let body = if takes_gzip { packed.gzip.clone() } else { packed.text.clone() };
+    let mut response = ([(header::CONTENT_TYPE, kind), (header::VARY, "accept-encoding")], body).into_response();
+    if takes_gzip {
+        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, hls.cached(cache));
+    response
+}
+
+/// Whether an Accept-Encoding field (RFC 9110 section 12.5.3) names gzip with a weight above zero.
+fn accepts_gzip(field: &str) -> bool {
+    field.split(',').any(|item| {
+        let (name, weight) = item.split_once(';').unwrap_or((item, ""));
+        let is_off = weight.trim().strip_prefix("q=").and_then(|q| q.parse::<f32>().ok()) == Some(0.0);
+        name.trim().eq_ignore_ascii_case("gzip") && !is_off
+    })
+}
+
+fn media(hls: &Hls, data: Bytes, headers: &HeaderMap) -> Response {
+    // Its address never names other bytes, so its length tells them apart well enough from nothing.
+    let etag = format!("\"{:x}\"", data.len());
+    let is_known = headers.get(header::IF_NONE_MATCH).is_some_and(|seen| seen.as_bytes() == etag.as_bytes());
+    let mut response = if is_known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        match headers.get(header::RANGE).and_then(|range| range.to_str().ok()).map(|range| Range::parse(range, data.len())) {
+            Some(Range::Some { first, last }) => {
+                let content_range = format!("bytes {first}-{last}/{}", data.len());
+                (StatusCode::PARTIAL_CONTENT, [(header::CONTENT_RANGE, content_range)], data.slice(first..=last)).into_response()
+            }
+            Some(Range::Unsatisfiable) => {
+                let content_range = format!("bytes */{}", data.len());
+                (StatusCode::RANGE_NOT_SATISFIABLE, [(header::CONTENT_RANGE, content_range)]).into_response()
+            }
+            Some(Range::All) | None => data.into_response(),
+        }
+    };
+    let head = response.headers_mut();
+    head.insert(header::CONTENT_TYPE, HeaderValue::from_static(VIDEO));
+    head.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    head.insert(header::ETAG, HeaderValue::from_str(&etag).expect("hexadecimal digits in quotes"));
+    head.insert(header::CACHE_CONTROL, hls.cached(FOREVER));
+    response
+}
+
+/// One range of bytes (RFC 9110 section 14.1.2); several are answered with everything, as is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Range {
+    All,
+    Some { first: usize, last: usize },
+    Unsatisfiable,
+}
+
+impl Range {
+    fn parse(field: &str, len: usize) -> Self {
+        let Some((first, last)) = field.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else { return Self::All };
+        match (first.trim().parse::<usize>(), last.trim().parse::<usize>()) {
+            (Ok(first), last) if first < len => match last {
+                Ok(last) if last < first => Self::All,
+                Ok(last) => Self::Some { first, last: last.min(len - 1) },
+                Err(_) if last_is_open(field) => Self::Some { first, last: len - 1 },
+                Err(_) => Self::All,
+            },
+            (Ok(_), _) => Self::Unsatisfiable,
+            (Err(_), Ok(0)) => Self::Unsatisfiable,
+            (Err(_), Ok(suffix)) if first.is_empty() && len > 0 => Self::Some { first: len.saturating_sub(suffix), last: len - 1 },
+            (Err(_), _) => Self::All,
+        }
+    }
+}
+
+fn last_is_open(field: &str) -> bool {
+    field.ends_with('-')
+}
+
+fn finish(label: &'static str, method: &Method, answer: Result<Response, Refused>) -> Response {
+    let response = allow_any_origin(answer.unwrap_or_else(Refused::into_response));
+    counter!(HLS_REQUESTS, "file" => label, "status" => status_class(response.status())).increment(1);
+    if method == Method::HEAD {
+        // hyper leaves the body out and keeps its length.
+        return response;
+    }
+    response
+}
+
+fn status_class(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        200..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=499 => "4xx",
+        _ => "5xx",
+    }
+}
+
+/// Players live on other sites too. No cookie or token is ever read from them by itself, so nothing is given away.
+fn allow_any_origin(mut response: Response) -> Response {
+    const LIFE: Duration = Duration::from_secs(86_400);
+    let head = response.headers_mut();
+    for (name, value) in [
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, OPTIONS"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "range, authorization"),
+        (header::ACCESS_CONTROL_EXPOSE_HEADERS, "content-length, content-range, date, etag"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
+    ] {
+        head.insert(name, HeaderValue::from_static(value));
+    }
+    head.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from(LIFE.as_secs()));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_file_has_one_name() {
+        for (name, file) in [
+            ("live.m3u8", Some(File::Playlist { is_plain: false })),
+            ("plain.m3u8", Some(File::Playlist { is_plain: true })),
+            ("init-7.mp4", Some(File::Init(7))),
+            ("s12.m4s", Some(File::Segment(12))),
+            ("s12.p0.m4s", Some(File::Part(12, 0))),
+            ("s012.m4s", None),
+            ("s+1.m4s", None),
+            ("s12.p.m4s", None),
+            ("s.m4s", None),
+            ("init-.mp4", None),
+            ("s99999999999999999999.m4s", None),
+        ] {
+            assert_eq!(File::parse(name), file, "{name}");
+        }
+    }
+
+    #[test]
+    fn delivery_directives_are_read_and_others_ignored() {
+        let parsed = |query: &str| Query::parse(query).ok();
+        assert_eq!(parsed(""), Some(Query::default()));
+        assert_eq!(parsed("_HLS_msn=5&_HLS_part=2&x=y"), Some(Query { waits_for: Some((5, Some(2))), skips: false }));
+        assert_eq!(parsed("_HLS_msn=5&_HLS_skip=YES"), Some(Query { waits_for: Some((5, None)), skips: true }));
+        for bad in ["_HLS_part=2", "_HLS_msn=-1", "_HLS_msn=x", "_HLS_msn=5&_HLS_part=a"] {
+            assert_eq!(parsed(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn ranges_are_cut_to_what_there_is() {
+        let some = |first, last| Range::Some { first, last };
+        for (field, range) in [
+            ("bytes=0-3", some(0, 3)),
+            ("bytes=8-99", some(8, 9)),
+            ("bytes=4-", some(4, 9)),
+            ("bytes=-4", some(6, 9)),
+            ("bytes=-40", some(0, 9)),
+            ("bytes=10-", Range::Unsatisfiable),
+            ("bytes=-0", Range::Unsatisfiable),
+            ("bytes=3-1", Range::All),
+            ("bytes=0-1,4-5", Range::All),
+            ("lines=0-1", Range::All),
+        ] {
+            assert_eq!(Range::parse(field, 10), range, "{field}");
+        }
+    }
+}

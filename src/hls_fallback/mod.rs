@@ -1,0 +1,173 @@
+//! The fallback for those whom WebRTC cannot reach: the layers of a broadcast as renditions of low-latency HLS, plain HLS and DASH.
+//!
+//! ```text
+//! sfu tap ─▶ packager.rs (a task a broadcast, while somebody asks)
+//!              pipeline.rs    depay/ ─▶ clock.rs ─▶ segmenter.rs, track.rs ─▶ fmp4.rs      pure: frames in, steps out
+//!              sound.rs       Opus ─▶ child ─▶ AAC
+//!            shelf.rs         one immutable value, replaced in one step
+//!              playlist.rs, dash.rs   its texts, rendered once, packed once
+//!            http.rs ─▶ routes, blocking requests, cache headers
+//! ```
+//! Nothing is encoded here but sound: simulcast layers are the ladder. A packager begins with the first request and ends when nobody has asked
+//! for anything for `limits::HLS_IDLE`.
+
+pub mod clock;
+pub mod dash;
+pub mod depay;
+pub mod fmp4;
+pub mod format;
+pub mod pipeline;
+pub mod playlist;
+pub mod segment;
+pub mod segmenter;
+pub mod shelf;
+pub mod track;
+
+mod http;
+mod packager;
+mod sound;
+
+#[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
+mod publishing_tests;
+#[cfg(test)]
+mod segmenter_tests;
+#[cfg(test)]
+mod test_support;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use axum::http::HeaderMap;
+use axum::response::Response;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::ids::BroadcastId;
+use crate::limits::{HLS_BROADCASTS_MAX, HLS_WAITING_MAX};
+use crate::sfu::SfuHandle;
+use packager::{Channel, Ended};
+
+pub use sound::EncoderCommand;
+
+/// Which broadcast a name is, if whoever asks may watch it and it is on air; else the answer that says why not.
+pub type Admit = Box<dyn Fn(&str, &HeaderMap) -> Result<BroadcastId, Response> + Send + Sync>;
+
+/// What the fallback is made of.
+pub struct HlsParts {
+    pub sfu: SfuHandle,
+    pub admit: Admit,
+    /// Anybody may watch without a token, so that shared caches may keep answers.
+    pub is_open: bool,
+    /// Length of a part, ms.
+    pub part_ms: u32,
+    /// `None`: Opus alone.
+    pub encoder: Option<EncoderCommand>,
+}
+
+/// All packagers of this node. Cheap to clone.
+#[derive(Clone)]
+pub struct Hls {
+    shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for Hls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (packagers, waiting) = self.census();
+        f.debug_struct("Hls").field("packagers", &packagers).field("waiting", &waiting).finish_non_exhaustive()
+    }
+}
+
+struct Shared {
+    parts: HlsParts,
+    channels: Mutex<HashMap<BroadcastId, Arc<Channel>>>,
+    /// A permit for each request that waits.
+    waiting: Semaphore,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// Why there is no packager.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum NoChannel {
+    #[error("as many broadcasts are packaged as may be")]
+    Full,
+    #[error("the server is shutting down")]
+    Stopping,
+}
+
+impl Hls {
+    pub fn new(parts: HlsParts) -> Self {
+        let shared = Shared {
+            parts,
+            channels: Mutex::new(HashMap::new()),
+            waiting: Semaphore::new(HLS_WAITING_MAX),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// `/hls/...`.
+    pub fn router(&self) -> axum::Router {
+        http::router(self.clone())
+    }
+
+    /// Broadcasts that are packaged now, and requests that wait.
+    pub fn census(&self) -> (usize, usize) {
+        (self.channels().len(), HLS_WAITING_MAX - self.shared.waiting.available_permits())
+    }
+
+    /// Ends every packager; requests that wait are answered.
+    pub async fn shutdown(&self) {
+        self.shared.stop.cancel();
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+    }
+
+    /// The packager of a broadcast, begun if it does not run.
+    fn channel(&self, broadcast: BroadcastId) -> Result<Arc<Channel>, NoChannel> {
+        if self.shared.stop.is_cancelled() {
+            return Err(NoChannel::Stopping);
+        }
+        let now = now();
+        let mut channels = self.channels();
+        if let Some(channel) = channels.get(&broadcast) {
+            channel.touch(now);
+            return Ok(Arc::clone(channel));
+        }
+        if channels.len() >= HLS_BROADCASTS_MAX {
+            return Err(NoChannel::Full);
+        }
+        let channel = Arc::new(Channel::new(self.shared.parts.part_ms, now, self.shared.stop.child_token()));
+        channels.insert(broadcast, Arc::clone(&channel));
+        self.shared.tasks.spawn(self.clone().package(broadcast, Arc::clone(&channel)));
+        Ok(channel)
+    }
+
+    async fn package(self, broadcast: BroadcastId, channel: Arc<Channel>) {
+        tracing::info!(%broadcast, "packaging begins");
+        let parts = &self.shared.parts;
+        let ended = match parts.sfu.tap(broadcast).await {
+            Some(tap) => packager::run(broadcast, tap, channel, parts.part_ms, parts.encoder.clone()).await,
+            None => {
+                channel.store.close();
+                Ended::Closed
+            }
+        };
+        self.channels().remove(&broadcast);
+        tracing::info!(%broadcast, reason = ?ended, "packaging ended");
+    }
+
+    fn channels(&self) -> std::sync::MutexGuard<'_, HashMap<BroadcastId, Arc<Channel>>> {
+        self.shared.channels.lock().expect("no panic happens while the lock is held: its sections only move values")
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the shell notes when somebody asked")]
+fn now() -> Instant {
+    Instant::now()
+}

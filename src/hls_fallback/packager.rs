@@ -1,0 +1,148 @@
+//! The task of one broadcast: packets from the tap and time into the pipeline, its steps into the store, sound to the encoder and back.
+//! Ends when the broadcast does, when nobody has asked for anything for a while, or when it is told to.
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use metrics::counter;
+use tokio::time::{Instant as TokioInstant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::depay::Losses;
+use super::pipeline::Pipeline;
+use super::shelf::Store;
+use super::sound::{Encoder, EncoderCommand};
+use crate::ids::BroadcastId;
+use crate::limits::{HLS_IDLE, HLS_TAP_QUEUE};
+use crate::sfu::tap::Tap;
+use crate::telemetry::{HLS_FRAMES_LEFT_OUT, HLS_LOSSES, HLS_PARTS};
+
+/// What HTTP and the packager share of one broadcast.
+#[derive(Debug)]
+pub(super) struct Channel {
+    pub(super) store: Store,
+    /// When somebody last asked for something.
+    asked_at: Mutex<Instant>,
+    pub(super) stop: CancellationToken,
+}
+
+impl Channel {
+    pub(super) fn new(part_ms: u32, now: Instant, stop: CancellationToken) -> Self {
+        Self { store: Store::new(part_ms), asked_at: Mutex::new(now), stop }
+    }
+
+    /// Somebody wants it.
+    pub(super) fn touch(&self, now: Instant) {
+        *self.asked_at.lock().expect("never poisoned: no panic while held") = now;
+    }
+
+    fn idle_at(&self) -> Instant {
+        *self.asked_at.lock().expect("never poisoned: no panic while held") + HLS_IDLE
+    }
+}
+
+/// Why a packager ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    Idle,
+    /// The broadcast was closed.
+    Closed,
+    Stopped,
+}
+
+/// Runs until there is nobody left to do it for.
+#[expect(clippy::disallowed_methods, reason = "the shell stamps what it hands to the core")]
+pub(super) async fn run(
+    broadcast: BroadcastId,
+    mut tap: Tap,
+    channel: Arc<Channel>,
+    part_ms: u32,
+    encoder: Option<EncoderCommand>,
+) -> Ended {
+    // Segments are numbered by the clock, so that a packager that begins again never gives an old number to another segment.
+    let first_msn = first_msn();
+    let mut pipeline = Pipeline::new(first_msn, part_ms, encoder.is_some());
+    let mut sound = encoder.map(|command| Encoder::start(broadcast, command));
+    let mut told = Told::default();
+    let mut origin_ms = None;
+    let ended = loop {
+        let now = Instant::now();
+        let idle_at = channel.idle_at();
+        if now >= idle_at {
+            break Ended::Idle;
+        }
+        let wake = pipeline.wake_at(now).map_or(idle_at, |wake| wake.min(idle_at));
+        tokio::select! {
+            () = channel.stop.cancelled() => break Ended::Stopped,
+            run = tap.recv() => {
+                let Some(run) = run else { break Ended::Closed };
+                let now = Instant::now();
+                pipeline.handle_run(now, &run);
+                for _ in 0..HLS_TAP_QUEUE {
+                    let Ok(run) = tap.try_recv() else { break };
+                    pipeline.handle_run(now, &run);
+                }
+            }
+            (line, frame) = Encoder::next(&mut sound) => pipeline.handle_encoded(Instant::now(), line, frame),
+            () = sleep_until(TokioInstant::from_std(wake)) => pipeline.handle_timeout(Instant::now()),
+        }
+        for rendition in pipeline.take_renditions() {
+            tracing::info!(%broadcast, rendition = rendition.name, "rendition begins");
+            channel.store.add_rendition(&rendition.name, rendition.kind);
+        }
+        if pipeline.origin_ms() != origin_ms
+            && let Some(origin) = pipeline.origin_ms()
+        {
+            origin_ms = Some(origin);
+            channel.store.set_origin(origin);
+        }
+        let steps = pipeline.take_steps();
+        counter!(HLS_PARTS).increment(steps.iter().filter(|(_, step)| matches!(step, super::segment::Step::Part(_))).count() as u64);
+        channel.store.publish(steps);
+        let frames = pipeline.take_sound();
+        if let Some(sound) = &mut sound {
+            sound.feed(frames);
+        }
+        if let Some(codec) = pipeline.take_unfit()
+            && !std::mem::replace(&mut told.is_unfit, true)
+        {
+            tracing::warn!(%broadcast, codec = codec.rtpmap_name(), "no player takes this codec in MP4: the picture is not packaged");
+        }
+        told.count(pipeline.losses());
+    };
+    if let Some(sound) = sound {
+        sound.stop().await;
+    }
+    channel.store.close();
+    ended
+}
+
+/// What the metrics know already.
+#[derive(Debug, Default)]
+struct Told {
+    losses: Losses,
+    left_out: u64,
+    is_unfit: bool,
+}
+
+impl Told {
+    fn count(&mut self, (losses, left_out): (Losses, u64)) {
+        for (kind, now, before) in
+            [("late", losses.late, self.losses.late), ("gap", losses.gaps, self.losses.gaps), ("frame", losses.frames, self.losses.frames)]
+        {
+            if now > before {
+                counter!(HLS_LOSSES, "kind" => kind).increment(now - before);
+            }
+        }
+        if left_out > self.left_out {
+            counter!(HLS_FRAMES_LEFT_OUT).increment(left_out - self.left_out);
+        }
+        (self.losses, self.left_out) = (losses, left_out);
+    }
+}
+
+/// Half of the seconds since 1970: at two seconds a segment, numbers that grow at least as fast as any packager counts.
+#[expect(clippy::disallowed_methods, reason = "the shell reads the wall clock once a packager")]
+fn first_msn() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs() / 2)
+}

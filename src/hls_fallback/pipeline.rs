@@ -1,0 +1,355 @@
+//! From a tap's packets to steps of renditions: one per layer of the picture and one per kind of sound. Pure: `handle_*(now, ..)` in, steps
+//! and sound for the encoder out.
+//!
+//! ```text
+//! TapRun ─▶ stream ─▶ depay ─▶ clock (line) ─▶ segmenter ─▶ steps
+//!                                  └─ Opus ─▶ take_sound ─▶ (encoder) ─▶ handle_encoded ─▶ segmenter
+//! ```
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::clock::{Line, StreamClock};
+use super::depay::{Depacketizer, Losses, TimedFrame};
+use super::segment::{Step, TrackId};
+use super::segmenter::Segmenter;
+use super::track::LineFrame;
+use crate::limits::{HLS_CLOCK_WAIT, HLS_FRAMES_WAITING_MAX, LAYERS_MAX};
+use crate::sfu::codec::{Codec, MediaKind};
+use crate::sfu::tap::{TapRun, TrackSlot};
+use crate::timeline::ClockMap;
+
+/// The line begins this long before the first frame, so that no timestamp is negative; whole seconds read better.
+const LEAD_IN_MS: f64 = 1000.0;
+/// Key frames of the layers that agree, by which another is moved to agree.
+const ANCHORS: usize = 16;
+
+/// A rendition that was not there before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRendition {
+    pub name: String,
+    pub kind: MediaKind,
+}
+
+/// A frame of sound for the encoder.
+#[derive(Debug, Clone)]
+pub struct SoundFrame {
+    /// Which line: it counts those of this packager.
+    pub line: u32,
+    /// On the line, 48 kHz.
+    pub ticks: i64,
+    pub data: Bytes,
+}
+
+/// One RTP stream of the broadcast.
+#[derive(Debug)]
+struct Stream {
+    slot: TrackSlot,
+    layer: u8,
+    generation: u32,
+    /// `None`: a codec that no player takes in MP4.
+    depacketizer: Option<Depacketizer>,
+    codec: Codec,
+    clock: StreamClock,
+    map: Option<ClockMap>,
+    map_is_real: bool,
+    track: Option<TrackId>,
+}
+
+/// See the file's head.
+#[derive(Debug)]
+pub struct Pipeline {
+    segmenter: Segmenter,
+    streams: Vec<Stream>,
+    line: Option<Line>,
+    /// Lines so far.
+    lines: u32,
+    source: Option<u32>,
+    began: Option<Instant>,
+    /// Frames that came before the line was known, with their stream.
+    waiting: VecDeque<(usize, TimedFrame)>,
+    anchors: VecDeque<i64>,
+    renditions: Vec<NewRendition>,
+    names: usize,
+    wants_sound: bool,
+    sound: Vec<SoundFrame>,
+    encoded: Option<TrackId>,
+    former_losses: Losses,
+    /// A codec that cannot be packaged, once.
+    unfit: Option<Codec>,
+}
+
+impl Pipeline {
+    /// `wants_sound`: somebody encodes it, and `take_sound` is called.
+    pub fn new(first_msn: u64, part_ms: u32, wants_sound: bool) -> Self {
+        Self {
+            segmenter: Segmenter::new(first_msn, part_ms),
+            streams: Vec::new(),
+            line: None,
+            lines: 0,
+            source: None,
+            began: None,
+            waiting: VecDeque::new(),
+            anchors: VecDeque::new(),
+            renditions: Vec::new(),
+            names: 0,
+            wants_sound,
+            sound: Vec::new(),
+            encoded: None,
+            former_losses: Losses::default(),
+            unfit: None,
+        }
+    }
+
+    /// Takes packets.
+    pub fn handle_run(&mut self, now: Instant, run: &TapRun) {
+        self.began.get_or_insert(now);
+        if self.source != Some(run.source) {
+            if self.source.replace(run.source).is_some() {
+                self.handle_new_source(now);
+            }
+        }
+        let Some(index) = self.stream(run) else { return };
+        let stream = &mut self.streams[index];
+        if stream.generation != run.generation {
+            stream.generation = run.generation;
+            stream.clock.restart();
+            stream.renew(stream.codec, &mut self.former_losses);
+        }
+        if run.clock.is_some() {
+            (stream.map, stream.map_is_real) = (run.clock, run.clock_is_real);
+        }
+        let mut frames = Vec::new();
+        for packet in run.packets.iter() {
+            if stream.codec != packet.codec {
+                stream.renew(packet.codec, &mut self.former_losses);
+            }
+            match &mut stream.depacketizer {
+                Some(depacketizer) => depacketizer.handle_packet(now, packet, &mut frames),
+                None => self.unfit = Some(packet.codec),
+            }
+        }
+        self.take(now, index, frames);
+        if self.segmenter.take_strayed() {
+            self.handle_new_source(now);
+        }
+    }
+
+    /// Takes a frame of AAC that the encoder made of sound on line `line`.
+    pub fn handle_encoded(&mut self, now: Instant, line: u32, frame: LineFrame) {
+        let Some(line) = self.line.filter(|_| line == self.lines) else { return };
+        let track = match self.encoded {
+            Some(track) => track,
+            None => {
+                let track = self.add_rendition("aac".to_owned(), MediaKind::Audio);
+                self.encoded = Some(track);
+                track
+            }
+        };
+        self.segmenter.handle_frame(now, track, frame, &line);
+    }
+
+    /// What time alone brings.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        for index in 0..self.streams.len() {
+            let mut frames = Vec::new();
+            if let Some(depacketizer) = &mut self.streams[index].depacketizer {
+                depacketizer.handle_timeout(now, &mut frames);
+            }
+            self.take(now, index, frames);
+        }
+        self.begin_line(now);
+        if let Some(line) = self.line {
+            self.segmenter.handle_timeout(now, &line);
+        }
+    }
+
+    /// When [`Self::handle_timeout`] is due.
+    pub fn wake_at(&self, now: Instant) -> Option<Instant> {
+        let repairs = self.streams.iter().filter_map(|stream| stream.depacketizer.as_ref()?.wake_at());
+        let clocks = self.began.filter(|_| self.line.is_none()).map(|began| began + HLS_CLOCK_WAIT);
+        repairs.chain(clocks).chain(self.segmenter.wake_at(now)).min()
+    }
+
+    /// Renditions since the last call; their `TrackId`s count on.
+    pub fn take_renditions(&mut self) -> Vec<NewRendition> {
+        std::mem::take(&mut self.renditions)
+    }
+
+    /// What happened since the last call, to be published at once.
+    pub fn take_steps(&mut self) -> Vec<(TrackId, Step)> {
+        self.segmenter.take_steps()
+    }
+
+    /// Sound since the last call, for the encoder.
+    pub fn take_sound(&mut self) -> Vec<SoundFrame> {
+        std::mem::take(&mut self.sound)
+    }
+
+    /// Media time of the zero of all timestamps, once it is known.
+    pub fn origin_ms(&self) -> Option<f64> {
+        self.line.map(|line| line.origin_ms)
+    }
+
+    /// A codec that cannot be packaged; told once.
+    pub fn take_unfit(&mut self) -> Option<Codec> {
+        self.unfit.take()
+    }
+
+    /// Of all streams, and frames that had no place in a segment.
+    pub fn losses(&self) -> (Losses, u64) {
+        let streams = self.streams.iter().filter_map(|stream| stream.depacketizer.as_ref()).map(|depacketizer| depacketizer.losses);
+        (streams.fold(self.former_losses, add), self.segmenter.frames_left_out)
+    }
+
+    /// The publisher came back, or changed its codec: nothing goes on.
+    fn handle_new_source(&mut self, now: Instant) {
+        self.segmenter.discontinue();
+        for stream in &mut self.streams {
+            stream.clock.restart();
+            (stream.map, stream.map_is_real) = (None, false);
+            stream.renew(stream.codec, &mut self.former_losses);
+        }
+        self.anchors.clear();
+        self.waiting.clear();
+        self.line = None;
+        self.began = Some(now);
+    }
+
+    /// The stream of a run, made if it is new.
+    fn stream(&mut self, run: &TapRun) -> Option<usize> {
+        if let Some(index) = self.streams.iter().position(|stream| (stream.slot, stream.layer) == (run.slot, run.layer)) {
+            return Some(index);
+        }
+        let codec = run.packets.first()?.codec;
+        if usize::from(run.layer) >= LAYERS_MAX {
+            return None;
+        }
+        self.streams.push(Stream {
+            slot: run.slot,
+            layer: run.layer,
+            generation: run.generation,
+            depacketizer: Depacketizer::new(codec),
+            codec,
+            clock: StreamClock::new(codec.clock_rate_hz()),
+            map: None,
+            map_is_real: false,
+            track: None,
+        });
+        Some(self.streams.len() - 1)
+    }
+
+    fn take(&mut self, now: Instant, index: usize, frames: Vec<TimedFrame>) {
+        if self.line.is_some() {
+            frames.into_iter().for_each(|frame| self.place(now, index, frame));
+            return;
+        }
+        for frame in frames {
+            if self.waiting.len() >= HLS_FRAMES_WAITING_MAX * LAYERS_MAX {
+                self.waiting.pop_front();
+            }
+            self.waiting.push_back((index, frame));
+        }
+        self.begin_line(now);
+    }
+
+    /// The line begins when every stream that arrives has a real clock, or has been waited for long enough.
+    fn begin_line(&mut self, now: Instant) {
+        let Some(began) = self.began.filter(|_| self.line.is_none() && !self.waiting.is_empty()) else { return };
+        let is_late = now.saturating_duration_since(began) >= HLS_CLOCK_WAIT;
+        if !is_late && !self.streams.iter().all(|stream| stream.map_is_real) {
+            return;
+        }
+        let media = |(index, frame): &(usize, TimedFrame)| Some(self.streams[*index].map?.media_time(frame.time.0).0);
+        let Some(first) = self.waiting.iter().filter_map(media).min_by(f64::total_cmp) else { return };
+        self.lines += 1;
+        self.line = Some(Line::new(((first - LEAD_IN_MS) / 1000.0).floor() * 1000.0));
+        for (index, frame) in std::mem::take(&mut self.waiting) {
+            self.place(now, index, frame);
+        }
+    }
+
+    /// Gives a frame its place on the line, and the segmenter the frame.
+    fn place(&mut self, now: Instant, index: usize, frame: TimedFrame) {
+        let (Some(mut line), Some(map)) = (self.line, self.streams[index].map) else { return };
+        let stream = &mut self.streams[index];
+        let is_picture = stream.slot.kind() == MediaKind::Video;
+        if !stream.clock.is_solved() {
+            stream.clock.solve(&line, &map, frame.time);
+        }
+        if !is_picture {
+            stream.clock.follow(&line, &map, frame.time);
+        }
+        let Some(mut ticks) = stream.clock.ticks(frame.time) else { return };
+        if is_picture && frame.key {
+            ticks = self.anchor(index, ticks);
+        }
+        if ticks < 0 {
+            // From before the beginning: a clock that jumped back.
+            return;
+        }
+        let track = match self.streams[index].track {
+            Some(track) => track,
+            None => {
+                let stream = &self.streams[index];
+                let name = if is_picture { format!("v{}", stream.layer) } else { "opus".to_owned() };
+                let track = self.add_rendition(name, stream.slot.kind());
+                self.streams[index].track = Some(track);
+                track
+            }
+        };
+        if !is_picture && self.wants_sound {
+            self.sound.push(SoundFrame { line: self.lines, ticks, data: frame.data.clone() });
+        }
+        if self.segmenter.leads(track, now) {
+            let rate_hz = f64::from(self.streams[index].codec.clock_rate_hz());
+            line.follow(ticks as f64 * 1000.0 / rate_hz, map.media_time(frame.time.0).0);
+            self.line = Some(line);
+        }
+        let TimedFrame { key, data, format, received, .. } = frame;
+        self.segmenter.handle_frame(now, track, LineFrame { ticks, key, data, format, received }, &line);
+    }
+
+    /// A key frame of the picture: moves its layer to agree with the others, if it does not yet. Returns where it is then.
+    fn anchor(&mut self, index: usize, ticks: i64) -> i64 {
+        let nearest = self.anchors.iter().copied().min_by_key(|anchor| (anchor - ticks).abs());
+        let clock = &mut self.streams[index].clock;
+        let mut ticks = ticks;
+        match nearest {
+            Some(nearest) if clock.snap(ticks, nearest) => ticks = nearest,
+            // The first one is where the others go.
+            None => clock.is_snapped = true,
+            Some(_) => {}
+        }
+        if clock.is_snapped && nearest != Some(ticks) {
+            if self.anchors.len() == ANCHORS {
+                self.anchors.pop_front();
+            }
+            self.anchors.push_back(ticks);
+        }
+        ticks
+    }
+
+    fn add_rendition(&mut self, name: String, kind: MediaKind) -> TrackId {
+        self.renditions.push(NewRendition { name, kind });
+        self.names += 1;
+        self.segmenter.add_track(kind)
+    }
+}
+
+impl Stream {
+    /// Forgets what has arrived and is not whole.
+    fn renew(&mut self, codec: Codec, losses: &mut Losses) {
+        if let Some(former) = &self.depacketizer {
+            *losses = add(*losses, former.losses);
+        }
+        self.codec = codec;
+        self.depacketizer = Depacketizer::new(codec);
+    }
+}
+
+fn add(left: Losses, right: Losses) -> Losses {
+    Losses { late: left.late + right.late, gaps: left.gaps + right.gaps, frames: left.frames + right.frames }
+}

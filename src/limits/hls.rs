@@ -1,0 +1,99 @@
+//! Bounds of the HLS fallback: the packager, its playlists, its HTTP requests and its helper program.
+
+use std::time::Duration;
+
+// ---- Packager: input ----
+
+/// Packet runs of one broadcast waiting for its packager: half a second of three layers and sound. Full: the newest run is dropped and
+/// counted, and its layer goes on with its next key frame.
+pub const HLS_TAP_QUEUE: usize = 512;
+/// Packagers of one broadcast: one, and another while the first is being stopped. More: refused.
+pub const HLS_TAPS_MAX: usize = 2;
+/// How long a packager waits for a missing packet. Retransmission brings it within one or two round trips; later, latency would grow.
+pub const HLS_REPAIR_WAIT: Duration = Duration::from_millis(150);
+/// Packets of one stream kept while one before them is missing: `HLS_REPAIR_WAIT` of 60 Mbit/s. Full: the missing one is given up.
+pub const HLS_REORDER_PACKETS_MAX: usize = 1024;
+/// Largest frame, bytes: a key frame of 2160p has about 1 MB. Larger: dropped up to the next key frame.
+pub const HLS_FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Picture parameter sets of one H.264 stream; encoders send one or two. More: the first ones are kept.
+pub const HLS_PPS_MAX: usize = 8;
+/// OBUs of one AV1 temporal unit. More: dropped up to the next key frame.
+pub const HLS_OBUS_MAX: usize = 256;
+/// Frames of one track that wait for the track which decides where segments end. Full: the oldest is packaged without waiting.
+pub const HLS_FRAMES_WAITING_MAX: usize = 256;
+/// The clocks of all tracks are waited for this long before the first segment; after that the arrival of packets stands in for a sender
+/// report.
+pub const HLS_CLOCK_WAIT: Duration = Duration::from_secs(3);
+/// A layer's key frame this close to one of the leading layer is taken for the same picture; sender reports of one publisher agree to 4 ms.
+pub const HLS_SNAP_MS: f64 = 12.0;
+/// Without a frame for this long the leading layer leads no more.
+pub const HLS_LEADER_SILENCE: Duration = Duration::from_millis(600);
+/// Without a frame for this long a layer that does not lead has stopped: its segment is closed, and those that follow are gaps.
+pub const HLS_LAYER_SILENCE: Duration = Duration::from_millis(1200);
+/// A frame this far ahead of the leading track is on another line: everything begins anew with a discontinuity.
+pub const HLS_STRAY_MS: f64 = 10_000.0;
+/// Frames in a row that lie behind what is there, before the same is done: more than a late retransmission brings.
+pub const HLS_BEHIND_MAX: u32 = 100;
+/// Sound that is off its place by more than this is moved there at once; below, one tick a frame.
+pub const HLS_SOUND_JUMP_MS: f64 = 80.0;
+
+// ---- Packager: segments ----
+
+/// `EXT-X-TARGETDURATION`, seconds: fixed for the life of a playlist (RFC 8216bis section 4.4.3.1).
+pub const HLS_TARGET_DURATION_S: u32 = 3;
+/// A key frame ends a segment that is at least this long; key frames are asked for every two seconds.
+pub const HLS_SEGMENT_MIN_MS: f64 = 1500.0;
+/// A segment of sound alone ends after this.
+pub const HLS_SEGMENT_SOUND_MS: f64 = 2000.0;
+/// Without a key frame a segment ends here all the same: rounded, it must not exceed the target duration.
+pub const HLS_SEGMENT_MAX_MS: f64 = 2900.0;
+/// Nothing at all came for so long that the segment would exceed the target duration: it ends where the last frame was, and a discontinuity follows.
+pub const HLS_SEGMENT_LOST_MS: f64 = 3400.0;
+/// How far a layer's key frame may be from where the leading layer ended its segment.
+pub const HLS_BOUNDARY_SLACK_MS: f64 = 200.0;
+/// What a part may be set to, ms.
+pub const HLS_PART_MS_RANGE: std::ops::RangeInclusive<u32> = 100..=1000;
+/// Segments in a live playlist: 40 s. Older: not listed.
+pub const HLS_WINDOW_SEGMENTS: usize = 20;
+/// Segments kept for those who read an older playlist. Older: 404.
+pub const HLS_KEPT_SEGMENTS: usize = 26;
+/// Bytes of media kept of one broadcast: 30 s of 25 Mbit/s. More: the window is shorter.
+pub const HLS_KEPT_BYTES_MAX: usize = 96 * 1024 * 1024;
+/// Parts are listed of segments that end this close to the live edge: three target durations.
+pub const HLS_PARTS_LISTED_S: f64 = 9.0;
+/// `CAN-SKIP-UNTIL`: six target durations, the least that is allowed.
+pub const HLS_SKIP_UNTIL_S: f64 = 18.0;
+/// Initialisation segments kept of one rendition. More: the oldest goes, with the segments that need it.
+pub const HLS_INITS_MAX: usize = 16;
+
+// ---- Requests ----
+
+/// Broadcasts packaged at once. Full: 503.
+pub const HLS_BROADCASTS_MAX: usize = 256;
+/// A packager that nobody has asked anything of for this long stops.
+pub const HLS_IDLE: Duration = Duration::from_secs(30);
+/// A request waits this long for what it names: three target durations. Longer: 503.
+pub const HLS_BLOCK_MAX: Duration = Duration::from_secs(9);
+/// A first request waits this long for the first segment. Longer: 503.
+pub const HLS_START_MAX: Duration = Duration::from_secs(9);
+/// Once one rendition plays, the multivariant playlist waits this long for the others.
+pub const HLS_SETTLE: Duration = Duration::from_millis(1500);
+/// Requests that wait at once, over all broadcasts: 8000 viewers of picture and sound. Full: 503.
+pub const HLS_WAITING_MAX: usize = 32_000;
+/// A playlist may ask for at most this many segments ahead (RFC 8216bis section 6.2.5.2). More: 400.
+pub const HLS_AHEAD_MAX: u64 = 2;
+
+// ---- Sound for players without Opus ----
+
+/// Bit rate of AAC, bits per second.
+pub const HLS_AAC_BPS: u32 = 128_000;
+/// Frames of sound on their way to the encoder: 5 s. Full: the newest is dropped and counted.
+pub const HLS_SOUND_QUEUE: usize = 256;
+/// First and longest pause before an encoder that died is started again.
+pub const HLS_ENCODER_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// An encoder that ran this long is sound: the next pause is the first again.
+pub const HLS_ENCODER_PROVEN: Duration = Duration::from_secs(60);
+/// An encoder that is fed and says nothing for this long hangs: it is ended and started again.
+pub const HLS_ENCODER_SILENCE: Duration = Duration::from_secs(5);
+/// Last words of an encoder that are kept for the log, bytes.
+pub const HLS_ENCODER_WORDS_MAX: usize = 2048;
