@@ -239,7 +239,7 @@ fn has(rendition: &Rendition, (msn, part): (u64, Option<u64>)) -> bool {
 
 impl Hls {
     fn open(&self, broadcast: &str, headers: &HeaderMap) -> Result<Arc<Channel>, Refused> {
-        let id: BroadcastId = (self.shared.parts.admit)(broadcast, headers).map_err(|response| Refused::NotAdmitted(Box::new(response)))?;
+        let id: BroadcastId = (self.shared.parts.admit)(broadcast, headers).map_err(Refused::NotAdmitted)?;
         Ok(self.channel(id)?)
     }
 

@@ -54,7 +54,7 @@ use packager::{Channel, Ended};
 pub use sound::EncoderCommand;
 
 /// Which broadcast a name is, if whoever asks may watch it and it is on air; else the answer that says why not.
-pub type Admit = Box<dyn Fn(&str, &HeaderMap) -> Result<BroadcastId, Response> + Send + Sync>;
+pub type Admit = Box<dyn Fn(&str, &HeaderMap) -> Result<BroadcastId, Box<Response>> + Send + Sync>;
 
 /// What the fallback is made of.
 pub struct HlsParts {

@@ -106,10 +106,9 @@ impl Pipeline {
     /// Takes packets.
     pub fn handle_run(&mut self, now: Instant, run: &TapRun) {
         self.began.get_or_insert(now);
-        if self.source != Some(run.source) {
-            if self.source.replace(run.source).is_some() {
-                self.handle_new_source(now);
-            }
+        let former = self.source.replace(run.source);
+        if former.is_some_and(|former| former != run.source) {
+            self.handle_new_source(now);
         }
         let Some(index) = self.stream(run) else { return };
         let stream = &mut self.streams[index];

@@ -249,7 +249,7 @@ fn start_hls(config: &Config, sfu: SfuHandle, live: &Live) -> Option<Hls> {
     let live = live.clone();
     Some(Hls::new(HlsParts {
         sfu,
-        admit: Box::new(move |broadcast, headers| signaling::watchable(&live, broadcast, headers)),
+        admit: Box::new(move |broadcast, headers| signaling::watchable(&live, broadcast, headers).map_err(Box::new)),
         is_open: config.open_view,
         part_ms: hls.part_ms,
         encoder: hls.encoder.as_deref().map(|program| EncoderCommand { program: program.into() }),
