@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
 # Measures a release build on this machine. `--json`: one object a line, as docs/benchmarks.md describes, which also says what each does.
 #
-#   scripts/bench.sh glass|join|loss|step|fairness|latency|soak|scaling|hostile|peers|forward [--json] [options of the benchmark]
+#   scripts/bench.sh glass|join|loss|step|fairness|latency|soak|scaling|hostile|peers|social|forward [--json] [options of the benchmark]
 #   scripts/bench.sh fanout [options of the load generator] (--help lists them)
 #   scripts/bench.sh all [FOLDER]    everything, as JSON lines and plots in a folder; about an hour and a half
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-names='glass, join, loss, step, fairness, latency, soak, scaling, hostile, peers, forward, fanout, all'
+names='glass, join, loss, step, fairness, latency, soak, scaling, hostile, peers, social, forward, fanout, all'
 name=${1:-}
 case $name in
   '' | -h | --help) sed -n '2,6p' "$0" | sed 's/^# \?//'; exit 0 ;;
   glass | join | loss | step) run=(node "tests/browser/bench/$name.mjs") browser=yes ;;
   # A peer that is measured beside us in the same run: Debian's Janus, without the service its package starts.
-  fairness | latency | soak | scaling | hostile | peers) run=(node "tests/browser/bench/$name.mjs") browser=no ;;
+  fairness | latency | soak | scaling | hostile | peers | social) run=(node "tests/browser/bench/$name.mjs") browser=no ;;
   forward | fanout) run=() browser=no ;;
   all) run=() browser=yes ;;
   *) fail "there is no benchmark $name: $names" ;;
@@ -25,6 +25,18 @@ shift
   need_toolchains
   [ $browser = no ] || need chromium chromium
   case $name in peers | all) need janus janus ;; esac
+  case $name in
+    social | all)
+      # nginx with nchan, measured beside our chat. The package would start a server on port 80; here it only ever runs as our child.
+      if ! have nginx && [ -d /run/systemd/system ]; then
+        as_root=()
+        [ "$(id -u)" = 0 ] || as_root=(sudo)
+        "${as_root[@]}" systemctl mask --quiet nginx.service
+      fi
+      need nginx nginx
+      [ -e /usr/lib/nginx/modules/ngx_nchan_module.so ] || need nginx-with-nchan libnginx-mod-nchan
+      ;;
+  esac
   install_missing
   build_web_client
   npm_packages tests/browser
@@ -55,6 +67,7 @@ all() {
   one loss loss
   one hostile hostile
   one peers peers
+  one social social
   one soak soak "--plot=$folder/soak.plot.json"
   node scripts/plot.mjs "$folder"
   say "rows and plots are in $folder"
