@@ -289,11 +289,11 @@ impl Engine {
                     let (current, target) = (rank_of(ranks, down.current()), rank_of(ranks, down.target()));
                     events.push(SfuEvent::Layer { peer, broadcast: id, mid: down.mid, current, target });
                 }
-                if (news.switched || news.clock)
-                    && let Some(clock) = down.clock(layers)
-                {
-                    down.report.clock_due = Some(now + limits::TRACK_CLOCK_INTERVAL);
-                    events.push(SfuEvent::TrackClock { peer, broadcast: id, mid: down.mid, kind, clock });
+                if news.switched || news.clock {
+                    // A replay is decided on before its first packet leaves, and only that one says which clock it goes by: told then.
+                    let clock = down.clock(layers);
+                    down.report.clock_due = Some(if clock.is_some() { now + limits::TRACK_CLOCK_INTERVAL } else { now });
+                    events.extend(clock.map(|clock| SfuEvent::TrackClock { peer, broadcast: id, mid: down.mid, kind, clock }));
                 }
             }
         }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,7 +15,7 @@ use bytes::Bytes;
 use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
-use redis::{Client, Cmd, IntoConnectionInfo, Pipeline, ProtocolVersion, PushInfo, PushKind, RedisError, RedisFuture, Script, Value};
+use redis::{Client, Cmd, IntoConnectionInfo, Pipeline, ProtocolVersion, PushInfo, PushKind, RedisError, RedisFuture, Value};
 use tokio::sync::broadcast as fanout;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::task::AbortOnDropHandle;
@@ -26,9 +26,7 @@ use crate::limits::{BUS_ANSWER_MAX, BUS_KEPT, BUS_MENDING, BUS_TOPIC_QUEUE, BUS_
 use crate::social::clock::wall_clock;
 
 /// Adds what is above the last entry; 0 when the last entry is of a later epoch. ARGV: epoch, keep, kept ms, then seq and payload in turn.
-static APPEND: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        r"
+const APPEND: &str = r"
 local last_epoch, last_seq = 0, 0
 local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
 if newest[1] then
@@ -43,26 +41,18 @@ for i = 4, #ARGV, 2 do
   end
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return 1",
-    )
-});
+return 1";
 
 /// ARGV: epoch, snapshot, kept ms.
-static SAVE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        r"
+const SAVE: &str = r"
 local saved = redis.call('HGET', KEYS[1], 'epoch')
 if saved and tonumber(saved) > tonumber(ARGV[1]) then return 0 end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'snapshot', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return 1",
-    )
-});
+return 1";
 
 /// KEYS: lease, epoch. ARGV: node, lease ms, kept ms. Answers `{1, epoch}` or `{0, holder}`.
-static ACQUIRE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        r"
+const ACQUIRE: &str = r"
 local holder = redis.call('GET', KEYS[1])
 if holder == ARGV[1] then
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
@@ -76,33 +66,22 @@ if now > epoch then epoch = now end
 local text = string.format('%.0f', epoch)
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 redis.call('SET', KEYS[2], text, 'PX', ARGV[3])
-return {1, text}",
-    )
-});
+return {1, text}";
 
-static RELEASE: LazyLock<Script> =
-    LazyLock::new(|| Script::new("if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"));
+const RELEASE: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
 
 /// ARGV: node, expiry ms.
-static BEAT: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        r"
+const BEAT: &str = r"
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1])
-return 1",
-    )
-});
+return 1";
 
-static NODES: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        r"
+const NODES: &str = r"
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-return redis.call('ZRANGEBYSCORE', KEYS[1], string.format('(%.0f', now), '+inf')",
-    )
-});
+return redis.call('ZRANGEBYSCORE', KEYS[1], string.format('(%.0f', now), '+inf')";
 
 const NODES_KEY: &str = "courtside:nodes";
 
@@ -284,17 +263,18 @@ impl RedisBus {
         Ok(Self { commands, subscriptions, topics, _upkeep: AbortOnDropHandle::new(upkeep) })
     }
 
-    /// Runs a script, in time.
-    async fn run<T: redis::FromRedisValue>(&self, script: &Script, keys: &[String], args: &[&[u8]]) -> Result<T, BusError> {
-        let mut invocation = script.prepare_invoke();
+    /// Runs a script, in time. Its text goes along each time: by its digest alone a cluster answers `NOSCRIPT` after another node has taken
+    /// over, and the library then loads it into whichever node it likes.
+    async fn run<T: redis::FromRedisValue>(&self, script: &str, keys: &[String], args: &[&[u8]]) -> Result<T, BusError> {
+        let mut command = redis::cmd("EVAL");
+        command.arg(script).arg(keys.len());
         for key in keys {
-            invocation.key(key);
+            command.arg(key);
         }
         for arg in args {
-            invocation.arg(*arg);
+            command.arg(*arg);
         }
-        let mut connection = self.commands.clone();
-        in_time(invocation.invoke_async(&mut connection)).await
+        self.query(&command).await
     }
 
     async fn query<T: redis::FromRedisValue>(&self, command: &Cmd) -> Result<T, BusError> {
@@ -384,7 +364,7 @@ impl Bus for RedisBus {
         let seqs: Vec<String> = entries.iter().map(|entry| entry.id.seq.to_string()).collect();
         let mut args: Vec<&[u8]> = vec![epoch.as_bytes(), keep.as_bytes(), kept.as_bytes()];
         args.extend(entries.iter().zip(&seqs).flat_map(|(entry, seq)| [seq.as_bytes(), entry.payload.as_ref()]));
-        match self.run::<u8>(&APPEND, &[key(broadcast, Key::Log)], &args).await? {
+        match self.run::<u8>(APPEND, &[key(broadcast, Key::Log)], &args).await? {
             0 => Err(BusError::Superseded),
             _ => Ok(()),
         }
@@ -404,7 +384,7 @@ impl Bus for RedisBus {
     async fn save(&self, broadcast: BroadcastId, epoch: u64, snapshot: Bytes) -> Result<(), BusError> {
         let (epoch, kept) = (epoch.to_string(), millis(BUS_KEPT));
         let args = [epoch.as_bytes(), snapshot.as_ref(), kept.as_bytes()];
-        match self.run::<u8>(&SAVE, &[key(broadcast, Key::Snapshot)], &args).await? {
+        match self.run::<u8>(SAVE, &[key(broadcast, Key::Snapshot)], &args).await? {
             0 => Err(BusError::Superseded),
             _ => Ok(()),
         }
@@ -418,7 +398,7 @@ impl Bus for RedisBus {
     async fn acquire(&self, broadcast: BroadcastId, node: NodeId) -> Result<Lease, BusError> {
         let (name, lease, kept) = (node.to_string(), millis(LEASE_TTL), millis(BUS_KEPT));
         let keys = [key(broadcast, Key::Lease), key(broadcast, Key::Epoch)];
-        let (held, what): (u8, String) = self.run(&ACQUIRE, &keys, &[name.as_bytes(), lease.as_bytes(), kept.as_bytes()]).await?;
+        let (held, what): (u8, String) = self.run(ACQUIRE, &keys, &[name.as_bytes(), lease.as_bytes(), kept.as_bytes()]).await?;
         let strange = |_| BusError::Unavailable("the lease is held by something that is no node of ours".to_owned());
         match held {
             1 => Ok(Lease::Held { epoch: what.parse().map_err(|_| BusError::Unavailable("the epoch is not a number".to_owned()))? }),
@@ -427,16 +407,16 @@ impl Bus for RedisBus {
     }
 
     async fn release(&self, broadcast: BroadcastId, node: NodeId) -> Result<(), BusError> {
-        self.run::<u8>(&RELEASE, &[key(broadcast, Key::Lease)], &[node.to_string().as_bytes()]).await.map(drop)
+        self.run::<u8>(RELEASE, &[key(broadcast, Key::Lease)], &[node.to_string().as_bytes()]).await.map(drop)
     }
 
     async fn beat(&self, node: NodeId) -> Result<(), BusError> {
         let args = [node.to_string(), millis(NODE_EXPIRY)];
-        self.run::<u8>(&BEAT, &[NODES_KEY.to_owned()], &[args[0].as_bytes(), args[1].as_bytes()]).await.map(drop)
+        self.run::<u8>(BEAT, &[NODES_KEY.to_owned()], &[args[0].as_bytes(), args[1].as_bytes()]).await.map(drop)
     }
 
     async fn nodes(&self) -> Result<Vec<NodeId>, BusError> {
-        let names: Vec<String> = self.run(&NODES, &[NODES_KEY.to_owned()], &[]).await?;
+        let names: Vec<String> = self.run(NODES, &[NODES_KEY.to_owned()], &[]).await?;
         let mut nodes: Vec<NodeId> = names.iter().filter_map(|name| name.parse().ok()).collect();
         nodes.sort_unstable();
         Ok(nodes)

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use courtside::ids::{BroadcastId, PeerId};
 use courtside::limits;
 use courtside::linksim::in_flight::InFlight;
-use courtside::sfu::codec::Codec;
+use courtside::sfu::codec::{Codec, MediaKind};
 use courtside::sfu::engine::{Engine, EngineConfig};
 use courtside::sfu::forward::{Route, Wire};
 use courtside::sfu::handle::{
@@ -580,6 +580,7 @@ impl Sim {
 
     /// Everybody leaves; then nothing may be left.
     pub(crate) fn finish(&mut self) {
+        self.check_clocks_told();
         for who in 0..self.seats.len() {
             if self.seats[who].gone.is_none() {
                 self.remove(who);
@@ -590,6 +591,24 @@ impl Sim {
         for engine in &self.engines {
             assert_eq!(engine.sizes(), [0; 6], "everybody left");
             assert_eq!(engine.wake_at(), None, "nothing is left to do");
+        }
+    }
+
+    /// Whoever sees a picture for a while has been told its media time: what is said waits for it.
+    fn check_clocks_told(&self) {
+        const IN_TIME: Duration = Duration::from_secs(2);
+        for (who, seat) in self.seats.iter().enumerate() {
+            let Some(frames) = seat.client.receiver.as_ref().map(|receiver| &receiver.decoder.frames) else { continue };
+            let (Some(first), Some(last)) = (frames.first(), frames.last()) else { continue };
+            let is_clock = |event: &SfuEvent| matches!(event, SfuEvent::TrackClock { kind: MediaKind::Video, .. });
+            let told = self.events_of(who).find(|(_, event)| is_clock(event)).map(|(at, _)| *at);
+            let is_told = told.is_some_and(|at| at <= first.at + IN_TIME);
+            assert!(
+                is_told || last.at < first.at + IN_TIME,
+                "{}: picture from {:?} on, its clock told {told:?}",
+                seat.client.name,
+                first.at
+            );
         }
     }
 

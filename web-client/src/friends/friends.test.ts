@@ -187,3 +187,17 @@ test('whoever is none of ours is looked up for a conversation', async () => {
   await friends.open('bob');
   expect(friends.person('bob')?.name).toBe('Ann');
 });
+
+test('what is pushed while the lists are on their way is not forgotten for older lists, and counted once', async () => {
+  server.welcome();
+  server.push({ type: 'private_message', person: ann, message: message(1) });
+  server.push({ type: 'friend_changed', person: { ...ann, relation: 'incoming' } });
+  await settle();
+  expect(friends.mailbox.value.conversations.map(({ last, unread }) => [last.number, unread])).toEqual([[1, 1]]);
+  expect(friends.circle.value.incoming).toHaveLength(1);
+  server.written = [message(1), message(2)];
+  server.welcome();
+  server.push({ type: 'private_message', person: ann, message: message(2) });
+  await settle();
+  expect(friends.mailbox.value.conversations.map(({ last }) => last.number)).toEqual([2]);
+});

@@ -44,6 +44,8 @@ export class Friends {
   readonly #strangers = signal<ReadonlyMap<string, Person>>(new Map());
   readonly #badge = computed(() => this.#circle.value.incoming.length + unreadCount(this.#mailbox.value));
   #lookers = 0;
+  /** What was pushed while the lists were asked for: they may be older, so it is taken again behind them. */
+  #meanwhile: Push[] | null = null;
   #attempt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -205,6 +207,12 @@ export class Friends {
   }
 
   #heard(push: Push): void {
+    this.#meanwhile?.push(push);
+    this.#take(push);
+    if (push.type === 'private_message') void this.#mendThread(push.person.id);
+  }
+
+  #take(push: Push): void {
     batch(() => {
       switch (push.type) {
         case 'friends_online':
@@ -224,7 +232,6 @@ export class Friends {
           break;
       }
     });
-    if (push.type === 'private_message') void this.#mendThread(push.person.id);
   }
 
   /** An open thread that has missed something is read again. */
@@ -234,18 +241,23 @@ export class Friends {
 
   async #load(): Promise<void> {
     clearTimeout(this.#timer);
+    const meanwhile: Push[] = [];
+    this.#meanwhile = meanwhile;
     try {
       const [list, conversations] = await Promise.all([this.#server.listFriends(), this.#server.listConversations()]);
       if (this.#lifetime.aborted) return;
       batch(() => {
         this.#circle.value = circleOf(list);
         this.#mailbox.value = listed(this.#mailbox.value, conversations);
+        meanwhile.forEach((push) => this.#take(push));
         this.#loading.value = 'ready';
       });
       this.#attempt = 0;
       await Promise.all(conversations.map(({ person }) => this.#mendThread(person.id)));
     } catch (thrown) {
       if (!this.#lifetime.aborted) this.#failed(asRequestError(thrown));
+    } finally {
+      if (this.#meanwhile === meanwhile) this.#meanwhile = null;
     }
   }
 
