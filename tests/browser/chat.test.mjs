@@ -417,7 +417,8 @@ scenario('by keyboard: into the talk, from line to line, an answer and back', as
   await one.reads('second word');
   await viewer.moves();
   await viewer.page.keyboard.press('Enter');
-  await until('the field to have the cursor', () => viewer.page.evaluate(() => document.activeElement?.tagName === 'TEXTAREA'));
+  const inField = () => until('the field to have the cursor', () => viewer.page.evaluate(() => document.activeElement?.tagName === 'TEXTAREA'));
+  await inField();
   await viewer.page.keyboard.press('Escape');
   await one.log.focus();
   await viewer.page.keyboard.press('ArrowUp');
@@ -425,6 +426,7 @@ scenario('by keyboard: into the talk, from line to line, an answer and back', as
   await until('the first line to have focus', () => viewer.page.evaluate(() => document.activeElement?.textContent.includes('first word')));
   await viewer.page.keyboard.press('r');
   await one.panel.getByText(/^Reply to/).waitFor();
+  await inField();
   await viewer.page.keyboard.type('an answer');
   await viewer.page.keyboard.press('Enter');
   await two.reads('an answer');
