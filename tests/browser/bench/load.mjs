@@ -23,29 +23,34 @@ export function start(command, core = 0) {
   // taskset becomes the program, so the process is the server's own.
   const child = spawn(program, options, { stdio: 'ignore' });
   const ended = new Promise((resolve) => child.once('exit', resolve));
-  return { pid: child.pid, stop: async () => { child.kill('SIGTERM'); await ended; } };
+  return { pid: child.pid, ended, stop: async () => { child.kill('SIGTERM'); await ended; } };
 }
 
 export async function answers(url) {
   return until(`${url} to answer`, async () => (await fetch(url)).ok, { within: 15_000 });
 }
 
+/** A port that was free a moment ago may be taken when the server comes to it. */
+const START_ATTEMPTS = 3;
+
 /** A fresh server. `options`: further command line arguments. */
 export async function courtside({ workers = 1, core = 0, options = [] } = {}) {
-  const [port, media] = [await freeTcpPort(), await freeUdpPorts()];
-  const folder = mkdtempSync(join(tmpdir(), 'courtside-bench-'));
-  const url = `http://127.0.0.1:${port}`;
-  const server = start([
-    binary(), 'serve', '--listen', `127.0.0.1:${port}`, '--media-port', String(media), '--workers', String(workers), '--data-dir', folder, '--open-publish', '--log', 'warn', ...options,
-  ], core);
-  const stop = async () => { await server.stop(); rmSync(folder, { recursive: true, force: true }); };
-  try {
-    await answers(`${url}/readyz`);
-  } catch (thrown) {
-    await stop();
-    throw thrown;
+  for (let attempt = 1; ; attempt++) {
+    const [port, media] = [await freeTcpPort(), await freeUdpPorts()];
+    const folder = mkdtempSync(join(tmpdir(), 'courtside-bench-'));
+    const url = `http://127.0.0.1:${port}`;
+    const server = start([
+      binary(), 'serve', '--listen', `127.0.0.1:${port}`, '--media-port', String(media), '--workers', String(workers), '--data-dir', folder, '--open-publish', '--log', 'warn', ...options,
+    ], core);
+    const stop = async () => { await server.stop(); rmSync(folder, { recursive: true, force: true }); };
+    try {
+      await Promise.race([answers(`${url}/readyz`), server.ended.then(() => { throw new Error('the server did not start'); })]);
+      return { pid: server.pid, url, mediaPort: media, options: ['--url', url], stop };
+    } catch (thrown) {
+      await stop();
+      if (attempt === START_ATTEMPTS) throw thrown;
+    }
   }
-  return { pid: server.pid, url, mediaPort: media, options: ['--url', url], stop };
 }
 
 /** The link relay before a server's media ports. Resolves with its counts at the end of `stop`. */
