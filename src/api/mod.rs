@@ -6,6 +6,7 @@
 mod account;
 mod asker;
 mod auth;
+mod between;
 mod broadcasts;
 mod cookie;
 mod me;
