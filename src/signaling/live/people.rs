@@ -13,7 +13,7 @@ use crate::signaling::refusal::Refusal;
 use crate::signaling::rest::people::{Conversation, Friend, FriendLists, FriendRequest, MessagePage, NewPrivateMessage};
 use crate::social::Link;
 use crate::social::people::{Note, Person, PersonNews, PrivateMessage, Whereabouts};
-use crate::store::{PersonRecord, Relation, Wish};
+use crate::store::{PersonRecord, PrivateMessageDraft, Relation, Wish};
 
 const NOBODY: Refusal = Refusal::NotFound("person");
 /// What a guest who was blocked is called: names of guests are not kept.
@@ -269,7 +269,8 @@ impl Live {
             return Err(Refusal::InvalidValue { field: "text", rule: "1 to 2000 characters" });
         }
         let (theirs, mine) = (self.see(me, other).await?, self.see(other, me).await?);
-        let added = self.shared.store.add_private_message(me, other, nonce, &text, now_ms(), PRIVATE_KEPT_MAX).await?;
+        let draft = PrivateMessageDraft { from: me, to: other, nonce, text: &text, sent_at_ms: now_ms() };
+        let added = self.shared.store.add_private_message(draft, PRIVATE_KEPT_MAX).await?;
         let (record, is_new) = added.ok_or(Refusal::NotFriends)?;
         let message = PrivateMessage::from(record);
         if is_new {
