@@ -17,7 +17,7 @@ use super::protocol::{
 };
 use super::rate::TokenBucket;
 use super::refusal::Refusal;
-use crate::accounts::Claims;
+use crate::accounts::{AccountRefusal, Claims};
 use crate::ids::{BroadcastId, PeerId, SessionId};
 use crate::limits::{
     CLIENT_MESSAGE_BURST, CLIENT_MESSAGE_INTERVAL, CLIENT_OFFENCE_FORGIVEN_AFTER, CLIENT_OFFENCES_MAX, MEDIA_TIME_FUTURE_MAX_MS,
@@ -215,7 +215,7 @@ impl Session {
                 Command::AskChat { id, author: self.demand_author()?, ask: Ask::Report { message, reason, note } }
             }
             ClientMessage::WatchFriends { id } if self.identity.is_account() => Command::WatchFriends { id },
-            ClientMessage::WatchFriends { .. } => return Err(Refusal::AccountNeeded),
+            ClientMessage::WatchFriends { .. } => return Err(AccountRefusal::NoAccount.into()),
             ClientMessage::UnwatchFriends { id } => Command::UnwatchFriends { id },
             ClientMessage::React { taps, media_time_ms } => {
                 self.demand_author()?;

@@ -380,7 +380,7 @@ fn the_chat_answers_a_message_by_its_id_and_a_change_by_done() {
 fn friends_are_for_people_with_an_account() {
     let mut talk = Talk::new();
     let actions = talk.session.handle_message(talk.now, ClientMessage::WatchFriends { id: 3 });
-    assert_eq!(actions, [Action::Send(error(Some(3), &Refusal::AccountNeeded))]);
+    assert_eq!(actions, [Action::Send(error(Some(3), &AccountRefusal::NoAccount.into()))]);
     talk.session.identity.guest = false;
     let actions = talk.session.handle_message(talk.now, ClientMessage::WatchFriends { id: 4 });
     assert_eq!(actions, [Action::Command(Command::WatchFriends { id: 4 })]);
