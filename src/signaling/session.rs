@@ -94,9 +94,23 @@ impl Session {
         self.place.as_ref().map(|place| place.broadcast)
     }
 
-    /// A client has come back to it. `alive` are the peers that the media plane still has.
-    pub(crate) fn handle_resume(&mut self, now: Now, alive: &[PeerId]) -> Vec<Action> {
+    /// The same person says who they are now: a guest has signed up, a name was changed. On the joined broadcast too, unless the session joined
+    /// with a token of its own.
+    pub(crate) fn handle_identity(&mut self, claims: Claims) {
+        debug_assert_eq!(claims.sub, self.identity.sub, "nobody resumes as somebody else");
+        let before = std::mem::replace(&mut self.identity, claims);
+        if let Some(place) = self.place.as_mut().filter(|place| place.claims == before) {
+            place.claims = self.identity.clone();
+        }
+    }
+
+    /// A client has come back to it. `alive` are the peers that the media plane still has, `grants` those on the joined broadcast, if that is still
+    /// there.
+    pub(crate) fn handle_resume(&mut self, now: Now, alive: &[PeerId], grants: Option<Vec<Grant>>) -> Vec<Action> {
         self.heard_at = now.instant;
+        if let (Some(place), Some(grants)) = (&mut self.place, grants) {
+            place.grants = grants;
+        }
         let gone: Vec<PeerId> = self.peers.iter().map(|peer| peer.id).filter(|peer| !alive.contains(peer)).collect();
         self.peers.retain(|peer| alive.contains(&peer.id));
         for peer in &mut self.peers {
