@@ -6,20 +6,15 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 
 use super::asker::PRIVATE;
 use super::between::Between;
+use super::page::{Page, read_before};
 use crate::accounts::Asked;
 use crate::signaling::Live;
-use crate::signaling::http::{needed_bearer, read_json, read_query};
+use crate::signaling::http::{needed_bearer, read_json};
 use crate::signaling::refusal::Refusal;
 use crate::signaling::rest::people::{ConversationList, NewPrivateMessage, ReadMark};
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Page {
-    before: Option<String>,
-}
 
 pub(super) async fn list(State(live): State<Live>, headers: HeaderMap) -> Result<Response, Refusal> {
     let who = needed_bearer(&live, &headers)?;
@@ -28,9 +23,7 @@ pub(super) async fn list(State(live): State<Live>, headers: HeaderMap) -> Result
 }
 
 pub(super) async fn read(between: Between, query: Result<Query<Page>, QueryRejection>) -> Result<Response, Refusal> {
-    let Page { before } = read_query(query)?;
-    let wrong = |_| Refusal::InvalidValue { field: "before", rule: "the number of a message" };
-    let before = before.map(|before| before.parse()).transpose().map_err(wrong)?;
+    let before = read_before(query, "the number of a message")?;
     let page = between.live.private_messages(&between.who, between.other()?, before).await?;
     Ok(([PRIVATE], Json(page)).into_response())
 }

@@ -14,6 +14,7 @@ mod messages;
 mod moderation;
 mod moderators;
 mod openapi;
+mod page;
 mod people;
 mod posters;
 mod stream_key;
