@@ -39,8 +39,8 @@ pub(super) async fn write(between: Between, headers: HeaderMap, body: Body) -> R
     Ok(between.counted(Asked::PrivateMessage, answer).await)
 }
 
-pub(super) async fn mark_read(between: Between, headers: HeaderMap, body: Body) -> Result<StatusCode, Refusal> {
+pub(super) async fn mark_read(between: Between, headers: HeaderMap, body: Body) -> Result<Response, Refusal> {
     let ReadMark { up_to } = read_json(&headers, body).await?;
-    between.live.mark_read(&between.who, between.other()?, up_to).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let mark = async |live: &Live, who: &_, other| live.mark_read(who, other, up_to).await.map(|()| StatusCode::NO_CONTENT);
+    Ok(between.counted(Asked::ReadMark, mark).await)
 }

@@ -127,6 +127,8 @@ async fn friends_write_to_each_other_and_see_what_is_read() {
     assert_eq!(export["people"][0]["relation"], "friend");
     let mut last = StatusCode::CREATED;
     for nonce in 10..10_000 {
+    let marked = ann.put(&node, &format!("/me/messages/{}/read", ben.id), json!({ "up_to": 2 })).await;
+    assert_eq!(marked.header("ratelimit-limit"), limits::RATE_READ_MARK.0.to_string());
         last = ann.write(&node, &ben.id, nonce, "x").await.status;
         if last != StatusCode::CREATED {
             break;

@@ -107,3 +107,5 @@ pub const MESSAGES_EXPORTED_MAX: u32 = 10_000;
 pub const RATE_SEARCH: (u32, Duration) = (20, Duration::from_secs(1));
 pub const RATE_PRIVATE_MESSAGE: (u32, Duration) = (20, Duration::from_secs(1));
 pub const RATE_FRIEND_REQUEST: (u32, Duration) = (20, Duration::from_secs(60));
+/// Twice as often as one person writes: a page says it for each message that comes while the conversation is on screen.
+pub const RATE_READ_MARK: (u32, Duration) = (40, Duration::from_millis(500));

@@ -80,11 +80,11 @@ pub(super) fn paths() -> Value {
         },
         "/api/v1/me/messages/{user}/read": {
             "parameters": user,
-            "put": operation(
+            "put": limited(operation(
                 "The bearer has read up to a message.",
                 Some("ReadMark"),
-                &[("204", None), ("400", None), ("401", None), ("403", None), ("404", None), ("413", None), ("415", None), ("503", None)],
-            )
+                &[("204", None), ("401", None), ("403", None), ("404", None), ("413", None), ("415", None), ("503", None)],
+            ))
         },
         "/api/v1/broadcasts/{broadcast}/audit": {
             "parameters": broadcast,
