@@ -8,7 +8,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::home::until;
-use super::room::{read, written};
+use super::room::{post, read, written};
 use super::{Shared, failed};
 use crate::ids::{BroadcastId, NodeId, UserId};
 use crate::limits::{BUS_UPKEEP_INTERVAL, PEOPLE_MAILBOX};
@@ -167,7 +167,7 @@ async fn carry_out(shared: &Shared) {
         let mut later = Vec::new();
         while let Some(output) = state.roll.poll_output() {
             match output {
-                RollOutput::Tell { link, news } => post(state, link, news),
+                RollOutput::Tell { link, news } => post(&mut state.mailboxes, link, news),
                 RollOutput::Publish(_) | RollOutput::TiesChanged(_) => later.push(output),
             }
         }
@@ -186,13 +186,5 @@ async fn carry_out(shared: &Shared) {
             RollOutput::TiesChanged(user) => shared.relate(user).await,
             RollOutput::Tell { .. } => {}
         }
-    }
-}
-
-/// A full mailbox is a reader that does not read: it finds its mailbox closed.
-fn post(state: &mut State, link: LinkId, news: PersonNews) {
-    let is_lost = state.mailboxes.get(&link).is_some_and(|mailbox| mailbox.try_send(news).is_err());
-    if is_lost {
-        state.mailboxes.remove(&link);
     }
 }
