@@ -1,5 +1,7 @@
 //! People who know each other, as REST and sessions ask: what the store says, with who is online; and who must be told.
 
+use std::collections::HashMap;
+
 use super::Live;
 use crate::accounts::Claims;
 use crate::ids::{BroadcastId, UserId};
@@ -18,6 +20,9 @@ use crate::store::{PersonRecord, PrivateMessageDraft, Relation, Wish};
 const NOBODY: Refusal = Refusal::NotFound("person");
 /// What a guest who was blocked is called: names of guests are not kept.
 const GUEST_NAME: &str = "Guest";
+
+/// Broadcasts that were named while one question was answered: friends watch the same ones.
+type Known = HashMap<BroadcastId, Option<Watching>>;
 
 impl Live {
     // ---- Who is there ----
@@ -45,10 +50,10 @@ impl Live {
 
     /// Lets a connection look at its person's friends: those who are online.
     pub(crate) async fn watch_friends(&self, who: &Claims, link: &Link) -> Result<Vec<FriendOnline>, Refusal> {
-        let ties = self.shared.store.ties_of(who.sub).await?;
-        let mut friends = Vec::new();
-        for (user, place) in link.look(ties.friends) {
-            friends.push(FriendOnline { user, watching: self.watching(place).await });
+        let online = link.look(self.shared.store.ties_of(who.sub).await?.friends);
+        let (mut friends, mut known) = (Vec::new(), Known::new());
+        for (user, place) in online {
+            friends.push(FriendOnline { user, watching: self.watching(place, &mut known).await });
         }
         Ok(friends)
     }
@@ -56,7 +61,9 @@ impl Live {
     /// News about people as clients read them; `None`: the connection reads too slowly.
     pub(crate) async fn tell_of_people(&self, news: PersonNews) -> Option<ServerMessage> {
         Some(match news {
-            PersonNews::Presence { user, whereabouts } => ServerMessage::Presence { user, presence: self.presence(whereabouts).await },
+            PersonNews::Presence { user, whereabouts } => {
+                ServerMessage::Presence { user, presence: self.presence(whereabouts, &mut Known::new()).await }
+            }
             PersonNews::Note(Note::FriendChanged { person }) => ServerMessage::FriendChanged { person },
             PersonNews::Note(Note::PrivateMessage { person, message }) => ServerMessage::PrivateMessage { person, message },
             PersonNews::Note(Note::MessagesRead { user, reader, up_to }) => ServerMessage::MessagesRead { user, reader, up_to },
@@ -65,15 +72,15 @@ impl Live {
         })
     }
 
-    async fn presence(&self, place: Option<Whereabouts>) -> Presence {
+    async fn presence(&self, place: Option<Whereabouts>, known: &mut Known) -> Presence {
         match place {
-            Some(place) => Presence { online: true, watching: self.watching(place).await },
+            Some(place) => Presence { online: true, watching: self.watching(place, known).await },
             None => Presence::default(),
         }
     }
 
     /// The broadcast, unless only those who have its link may know of it.
-    async fn watching(&self, place: Whereabouts) -> Option<Watching> {
+    async fn watching(&self, place: Whereabouts, known: &mut Known) -> Option<Watching> {
         let broadcast = place.watching?;
         let (slug, title, visibility) = match self.snapshot(broadcast) {
             Some(view) => (view.slug, view.title, view.visibility),
@@ -91,6 +98,15 @@ impl Live {
 
     // ---- Friends, blocks, follows ----
 
+        if let Some(watching) = known.get(&broadcast) {
+            return watching.clone();
+        }
+        let watching = self.name_watched(broadcast).await;
+        known.insert(broadcast, watching.clone());
+        watching
+    }
+
+    async fn name_watched(&self, broadcast: BroadcastId) -> Option<Watching> {
     /// Somebody with an account; `who`, where it has one too, sees what they are to each other, and nobody who is hidden from it.
     pub(crate) async fn person(&self, who: Option<&Claims>, id: UserId) -> Result<Person, Refusal> {
         match who.filter(|who| who.is_account() && who.sub != id) {
@@ -118,13 +134,13 @@ impl Live {
 
     pub(crate) async fn friends(&self, who: &Claims) -> Result<FriendLists, Refusal> {
         let me = self.account_id(who).await?;
-        let mut lists = FriendLists::default();
+        let (mut lists, mut known) = (FriendLists::default(), Known::new());
         for record in self.shared.store.friends_of(me).await? {
             let (relation, since_ms) = (record.relation, record.since_ms);
             let person = Person::from(record);
             match relation {
                 Relation::Friend => {
-                    let presence = self.presence(self.social().find(person.id)).await;
+                    let presence = self.presence(self.social().find(person.id), &mut known).await;
                     lists.friends.push(Friend { person, since_ms, presence });
                 }
                 Relation::Incoming => lists.incoming.push(FriendRequest { person, at_ms: since_ms }),
