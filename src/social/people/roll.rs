@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::{Note, PersonNews, Says, Whereabouts, Word};
 use crate::ids::{BroadcastId, NodeId, UserId};
-use crate::limits::{NODE_EXPIRY, NODE_HEARTBEAT, PRESENCE_BATCH_MAX, PRESENCE_GRACE, PRESENCE_INTERVAL, PRESENCE_WHOLE_INTERVAL};
+use crate::limits::{
+    NODE_EXPIRY, NODE_HEARTBEAT, PEOPLE_OUTPUTS_MAX, PRESENCE_BATCH_MAX, PRESENCE_GRACE, PRESENCE_INTERVAL, PRESENCE_WHOLE_INTERVAL,
+};
 use crate::social::clock::UnixMs;
 use crate::store::Relation;
 
@@ -160,8 +162,11 @@ impl Roll {
         }
     }
 
-    /// Something happened that concerns a person: it is told here and to every other node.
-    pub(crate) fn note(&mut self, now: UnixMs, user: UserId, note: Note) {
+    /// Something happened that concerns a person: it is told here and to every other node; `false`: too much waits already, it is lost.
+    pub(crate) fn note(&mut self, now: UnixMs, user: UserId, note: Note) -> bool {
+        if self.outputs.len() >= PEOPLE_OUTPUTS_MAX {
+            return false;
+        }
         self.deliver(now, user, &note);
         self.say(Says::Note { user, note });
     }
@@ -169,6 +174,7 @@ impl Roll {
     pub(crate) fn online_here(&self) -> usize {
         self.by_user.len()
     }
+        true
 
     /// Where somebody is, if they are online anywhere.
     pub(crate) fn find(&self, user: UserId) -> Option<Whereabouts> {

@@ -45,7 +45,9 @@ impl People {
     }
 
     pub(super) fn note(&self, user: UserId, note: Note) {
-        self.with(|now, state| state.roll.note(now, user, note));
+        if !self.with(|now, state| state.roll.note(now, user, note)) {
+            counter!(SOCIAL_NOTES_LOST).increment(1);
+        }
         self.stirred.notify_one();
     }
 
@@ -131,7 +133,11 @@ pub(super) async fn follow(shared: Arc<Shared>) {
                     return;
                 }
             }
-            Err(error) => failed("read", &error),
+            Err(error) => {
+                failed("read", &error);
+                // Who is on this node hears of each other meanwhile, and nothing piles up.
+                act(&shared).await;
+            }
         }
     }
 }
@@ -157,8 +163,7 @@ async fn follow_one(shared: &Shared, mut subscription: Subscription) {
             () = people.stirred.notified() => {}
             () = shared.stopping.cancelled() => return,
         }
-        people.with(|now, state| state.roll.handle_timeout(now));
-        carry_out(shared).await;
+        act(shared).await;
     }
 }
 
@@ -173,18 +178,26 @@ async fn carry_out(shared: &Shared) {
         }
         later
     });
+async fn act(shared: &Shared) {
+    shared.people.with(|now, state| state.roll.handle_timeout(now));
+    carry_out(shared).await;
+}
+
     for output in later {
         match output {
             RollOutput::Publish(word) => {
-                if let Err(error) = shared.bus.publish(Topic::People, written(&word)).await {
-                    if matches!(word.says, Says::Note { .. }) {
-                        counter!(SOCIAL_NOTES_LOST).increment(1);
-                    }
+                // A bus that does not answer is waited for once, not once for each word. Changes that are lost show in the next beat.
+                if !is_bus_away && let Err(error) = shared.bus.publish(Topic::People, written(&word)).await {
+                    is_bus_away = true;
                     failed("publish", &error);
                 }
             }
             RollOutput::TiesChanged(user) => shared.relate(user).await,
+    let mut is_bus_away = false;
             RollOutput::Tell { .. } => {}
         }
     }
 }
+                if is_bus_away && matches!(word.says, Says::Note { .. }) {
+                    counter!(SOCIAL_NOTES_LOST).increment(1);
+                }
