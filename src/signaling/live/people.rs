@@ -7,7 +7,7 @@ use crate::accounts::Claims;
 use crate::ids::{BroadcastId, UserId};
 use crate::limits::{
     BLOCKS_MAX, CONVERSATIONS_LISTED_MAX, FOLLOWS_MAX, FRIENDS_MAX, NONCE_MAX, PEOPLE_FOUND_MAX, PEOPLE_SEARCH_CHARS, PRIVATE_KEPT_MAX,
-    PRIVATE_PAGE_MAX, PRIVATE_TEXT_MAX,
+    PRIVATE_PAGE_MAX, PRIVATE_TEXT_MAX, TIES_READS_MAX,
 };
 use crate::signaling::now::Now;
 use crate::signaling::protocol::{FriendOnline, Presence, ServerMessage, Visibility, Watching};
@@ -32,15 +32,30 @@ impl Live {
         if !who.is_account() {
             return None;
         }
-        let hides = match self.accounts().account(who).await {
-            Ok(account) => account.hide_watching,
-            Err(error) => {
-                // Rather too little is shown than too much.
-                tracing::debug!(user = %who.sub, %error, "somebody connects without what they have set");
-                true
-            }
+        let connect = async || {
+            let hides = match self.accounts().account(who).await {
+                Ok(account) => account.hide_watching,
+                Err(error) => {
+                    // Rather too little is shown than too much.
+                    tracing::debug!(user = %who.sub, %error, "somebody connects without what they have set");
+                    true
+                }
+            };
+            self.social().connect(who.sub, hides)
         };
-        Some(self.social().connect(who.sub, hides))
+        Some(self.settled(connect).await)
+    }
+
+    /// Does something with what it reads of people, and again where that has changed before it was done: the change has not found it.
+    async fn settled<T>(&self, act: impl AsyncFn() -> T) -> T {
+        for _ in 1..TIES_READS_MAX {
+            let changes = self.social().changes();
+            let done = act().await;
+            if self.social().changes() == changes {
+                return done;
+            }
+        }
+        act().await
     }
 
     /// What a session watches, so that friends can be told.
@@ -50,7 +65,8 @@ impl Live {
 
     /// Lets a connection look at its person's friends: those who are online.
     pub(crate) async fn watch_friends(&self, who: &Claims, link: &Link) -> Result<Vec<FriendOnline>, Refusal> {
-        let online = link.look(self.shared.store.ties_of(who.sub).await?.friends);
+        let look = async || Ok::<_, Refusal>(link.look(self.shared.store.ties_of(who.sub).await?.friends));
+        let online = self.settled(look).await?;
         let (mut friends, mut known) = (Vec::new(), Known::new());
         for (user, place) in online {
             friends.push(FriendOnline { user, watching: self.watching(place, &mut known).await });
@@ -82,6 +98,15 @@ impl Live {
     /// The broadcast, unless only those who have its link may know of it.
     async fn watching(&self, place: Whereabouts, known: &mut Known) -> Option<Watching> {
         let broadcast = place.watching?;
+        if let Some(watching) = known.get(&broadcast) {
+            return watching.clone();
+        }
+        let watching = self.name_watched(broadcast).await;
+        known.insert(broadcast, watching.clone());
+        watching
+    }
+
+    async fn name_watched(&self, broadcast: BroadcastId) -> Option<Watching> {
         let (slug, title, visibility) = match self.snapshot(broadcast) {
             Some(view) => (view.slug, view.title, view.visibility),
             // Of another node.
@@ -98,15 +123,6 @@ impl Live {
 
     // ---- Friends, blocks, follows ----
 
-        if let Some(watching) = known.get(&broadcast) {
-            return watching.clone();
-        }
-        let watching = self.name_watched(broadcast).await;
-        known.insert(broadcast, watching.clone());
-        watching
-    }
-
-    async fn name_watched(&self, broadcast: BroadcastId) -> Option<Watching> {
     /// Somebody with an account; `who`, where it has one too, sees what they are to each other, and nobody who is hidden from it.
     pub(crate) async fn person(&self, who: Option<&Claims>, id: UserId) -> Result<Person, Refusal> {
         match who.filter(|who| who.is_account() && who.sub != id) {

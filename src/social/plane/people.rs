@@ -11,7 +11,7 @@ use super::home::until;
 use super::room::{post, read, written};
 use super::{Shared, failed};
 use crate::ids::{BroadcastId, NodeId, UserId};
-use crate::limits::{BUS_UPKEEP_INTERVAL, PEOPLE_MAILBOX};
+use crate::limits::{BUS_UPKEEP_INTERVAL, PEOPLE_MAILBOX, TIES_RETRY_INTERVAL};
 use crate::social::bus::{Delivery, Subscription, Topic};
 use crate::social::clock::{UnixMs, wall_clock};
 use crate::social::people::roll::{LinkId, Roll, RollOutput};
@@ -48,6 +48,17 @@ impl People {
         if !self.with(|now, state| state.roll.note(now, user, note)) {
             counter!(SOCIAL_NOTES_LOST).increment(1);
         }
+        self.stirred.notify_one();
+    }
+
+    /// See [`Roll::changes`].
+    pub(super) fn changes(&self) -> u64 {
+        self.with(|_, state| state.roll.changes())
+    }
+
+    /// Ties of somebody who sits in a chat have to be read again.
+    pub(super) fn renew_ties(&self, user: UserId) {
+        self.with(|now, state| state.roll.renew_ties(now, user));
         self.stirred.notify_one();
     }
 
@@ -167,6 +178,11 @@ async fn follow_one(shared: &Shared, mut subscription: Subscription) {
     }
 }
 
+async fn act(shared: &Shared) {
+    shared.people.with(|now, state| state.roll.handle_timeout(now));
+    carry_out(shared).await;
+}
+
 async fn carry_out(shared: &Shared) {
     let later: Vec<RollOutput> = shared.people.with(|_, state| {
         let mut later = Vec::new();
@@ -178,11 +194,7 @@ async fn carry_out(shared: &Shared) {
         }
         later
     });
-async fn act(shared: &Shared) {
-    shared.people.with(|now, state| state.roll.handle_timeout(now));
-    carry_out(shared).await;
-}
-
+    let mut is_bus_away = false;
     for output in later {
         match output {
             RollOutput::Publish(word) => {
@@ -191,13 +203,17 @@ async fn act(shared: &Shared) {
                     is_bus_away = true;
                     failed("publish", &error);
                 }
+                if is_bus_away && matches!(word.says, Says::Note { .. }) {
+                    counter!(SOCIAL_NOTES_LOST).increment(1);
+                }
             }
-            RollOutput::TiesChanged(user) => shared.relate(user).await,
-    let mut is_bus_away = false;
+            RollOutput::TiesChanged(user) => {
+                if let Err(error) = shared.relate(user).await {
+                    tracing::warn!(%user, %error, "a block or friendship is not yet in force in the chats that this person is in");
+                    shared.people.with(|now, state| state.roll.renew_ties(now.after(TIES_RETRY_INTERVAL), user));
+                }
+            }
             RollOutput::Tell { .. } => {}
         }
     }
 }
-                if is_bus_away && matches!(word.says, Says::Note { .. }) {
-                    counter!(SOCIAL_NOTES_LOST).increment(1);
-                }
