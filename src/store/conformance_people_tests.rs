@@ -60,11 +60,11 @@ async fn a_request_is_accepted_by_asking_back(place: Place) {
     assert_eq!(store.wish_friendship(ANN, BEN, 11, 9).await.unwrap(), Wish::Asked { is_new: false });
     assert_eq!(relations(&store.friends_of(ANN).await.unwrap()), [(BEN, Relation::Outgoing, 10)]);
     assert_eq!(relations(&store.friends_of(BEN).await.unwrap()), [(ANN, Relation::Incoming, 10)]);
-    assert_eq!(store.ties_of(ANN).await.unwrap(), Ties::default(), "not yet");
+    assert_eq!(store.ties_of(ANN, 9).await.unwrap(), Ties::default(), "not yet");
     assert_eq!(store.wish_friendship(BEN, ANN, 20, 9).await.unwrap(), Wish::Friends { is_new: true });
     assert_eq!(store.wish_friendship(ANN, BEN, 21, 9).await.unwrap(), Wish::Friends { is_new: false });
     assert_eq!(relations(&store.friends_of(ANN).await.unwrap()), [(BEN, Relation::Friend, 20)]);
-    assert_eq!(store.ties_of(BEN).await.unwrap().friends, [ANN]);
+    assert_eq!(store.ties_of(BEN, 9).await.unwrap().friends, [ANN]);
     let seen = store.see_person(ANN, BEN).await.unwrap().unwrap();
     assert_eq!((seen.name.as_str(), seen.relation, seen.follows), ("Ben", Relation::Friend, false));
     for nobody in [ANN, GUEST] {
@@ -107,7 +107,7 @@ async fn of_two_who_ask_each_other_at_once_both_become_friends(place: Place) {
     let (one, other) = tokio::join!(store.wish_friendship(ANN, BEN, 10, 9), store.wish_friendship(BEN, ANN, 10, 9));
     let outcomes = [one.unwrap(), other.unwrap()];
     assert!(outcomes.contains(&Wish::Asked { is_new: true }) && outcomes.contains(&Wish::Friends { is_new: true }), "{outcomes:?}");
-    assert_eq!(store.ties_of(ANN).await.unwrap().friends, [BEN]);
+    assert_eq!(store.ties_of(ANN, 9).await.unwrap().friends, [BEN]);
     store.close().await;
 }
 
@@ -126,7 +126,7 @@ async fn a_block_ends_everything_and_hides_both_ways(place: Place) {
         assert_eq!(store.follow(one, other, 60, 9).await.unwrap(), None);
         assert_eq!(store.conversations_of(one, 9).await.unwrap(), []);
         assert_eq!(store.add_private_message(draft(one, other, 2, "still there?", 60), 9).await.unwrap(), None);
-        assert_eq!(store.ties_of(one).await.unwrap(), Ties { friends: vec![], hidden: vec![other] });
+        assert_eq!(store.ties_of(one, 9).await.unwrap(), Ties { friends: vec![], hidden: vec![other] });
     }
     let blocked = store.blocked_by(ANN).await.unwrap();
     assert_eq!((blocked[0].name.as_str(), blocked[0].relation, blocked[0].since_ms), ("Ben", Relation::Blocked, 50));
@@ -144,7 +144,10 @@ async fn guests_are_blocked_too(place: Place) {
     assert!(store.block(ANN, CAY, 2, 9).await.unwrap());
     let blocked: Vec<_> = store.blocked_by(ANN).await.unwrap().into_iter().map(|person| (person.id, person.name)).collect();
     assert_eq!(blocked, [(CAY, "Cay".to_owned()), (GUEST, String::new())]);
-    assert_eq!(store.ties_of(GUEST).await.unwrap().hidden, [ANN]);
+    assert_eq!(store.ties_of(GUEST, 9).await.unwrap().hidden, [ANN]);
+    assert!(store.block(BEN, GUEST, 60, 9).await.unwrap());
+    assert_eq!(store.ties_of(GUEST, 1).await.unwrap().hidden, [BEN], "the newest of those who have blocked them");
+    assert_eq!(store.ties_of(BEN, 0).await.unwrap().hidden, [GUEST], "whom somebody has blocked is always hidden");
     store.close().await;
 }
 

@@ -282,9 +282,11 @@ pub trait Relationships: Send + Sync {
     /// `Database`, `Corrupt`.
     async fn followed_by(&self, user: UserId) -> Result<Vec<PersonRecord>, StoreError>;
 
+    /// Of those who have blocked `user`, the newest `blockers`.
+    ///
     /// # Errors
     /// `Database`, `Corrupt`.
-    async fn ties_of(&self, user: UserId) -> Result<Ties, StoreError>;
+    async fn ties_of(&self, user: UserId, blockers: u32) -> Result<Ties, StoreError>;
 
     /// Somebody with an account as `viewer` sees them; `None`: there is nobody, or one of the two has blocked the other.
     ///

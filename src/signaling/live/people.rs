@@ -65,7 +65,7 @@ impl Live {
 
     /// Lets a connection look at its person's friends: those who are online.
     pub(crate) async fn watch_friends(&self, who: &Claims, link: &Link) -> Result<Vec<FriendOnline>, Refusal> {
-        let look = async || Ok::<_, Refusal>(link.look(self.shared.store.ties_of(who.sub).await?.friends));
+        let look = async || Ok::<_, Refusal>(link.look(self.shared.store.ties_of(who.sub, 0).await?.friends));
         let online = self.settled(look).await?;
         let (mut friends, mut known) = (Vec::new(), Known::new());
         for (user, place) in online {

@@ -64,7 +64,8 @@ const FOLLOWED: &str = concat!(
     "WHERE w.followed IS NOT NULL ORDER BY users.name_key, users.id LIMIT $2"
 );
 const FRIEND_IDS: &str = "SELECT other_id FROM friendships WHERE user_id = $1 AND relation = 'friend' ORDER BY other_id LIMIT $2";
-const HIDDEN_IDS: &str = "SELECT blocked AS id FROM blocks WHERE blocker = $1 UNION SELECT blocker AS id FROM blocks WHERE blocked = $1";
+const HIDDEN_IDS: &str = "SELECT blocked AS id FROM blocks WHERE blocker = $1 UNION SELECT id FROM
+     (SELECT blocker AS id FROM blocks WHERE blocked = $1 ORDER BY at_ms DESC, blocker LIMIT $2) AS blockers";
 const SEE: &str = concat!("SELECT ", person_columns!(), " FROM users", person_joins!(), "WHERE users.id = $2 AND", not_hidden!());
 const SEARCH: &str = concat!(
     "SELECT ",
@@ -185,10 +186,10 @@ macro_rules! relationships {
                 query.fetch_all(&self.readers).await?.iter().map(read_person).collect()
             }
 
-            async fn ties_of(&self, user: UserId) -> Result<Ties, StoreError> {
+            async fn ties_of(&self, user: UserId, blockers: u32) -> Result<Ties, StoreError> {
                 let query = sqlx::query(FRIEND_IDS).bind(user.to_string()).bind(i64::from(RELATED_LISTED_MAX));
                 let friends = query.fetch_all(&self.readers).await?.iter().map(|row| row.id("other_id")).collect::<Result<_, _>>()?;
-                let hidden = sqlx::query(HIDDEN_IDS).bind(user.to_string()).fetch_all(&self.readers).await?;
+                let hidden = sqlx::query(HIDDEN_IDS).bind(user.to_string()).bind(i64::from(blockers)).fetch_all(&self.readers).await?;
                 Ok(Ties { friends, hidden: hidden.iter().map(|row| row.id("id")).collect::<Result<_, _>>()? })
             }
 
