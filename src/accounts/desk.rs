@@ -16,7 +16,7 @@ use super::letters::{MailSettings, Mailer};
 use super::password::{Cost, Passwords};
 use super::rate::{Asked, Limiter, Quota, RateKey};
 use super::secret::RefreshToken;
-use super::{AccountError, AccountsStartError, Claims, GUEST_TOKEN_TTL, Tokens};
+use super::{AccountError, AccountRefusal, AccountsStartError, Claims, GUEST_TOKEN_TTL, Tokens};
 use crate::ids::{SignInId, UserId};
 use crate::limits::{ACCESS_TOKEN_TTL, ACCOUNTS_UPKEEP_INTERVAL, DEVICE_CHARS_MAX, SIGN_IN_TTL, SIGN_INS_PER_USER_MAX};
 use crate::store::{AccountRecord, Role, SignInRecord, Store, StoreError, UserRecord};
@@ -145,13 +145,13 @@ impl Accounts {
     /// The account of whoever bears `claims`.
     pub(super) async fn account_of(&self, who: &Claims) -> Result<AccountRecord, AccountError> {
         if !who.is_account() {
-            return Err(AccountError::NoAccount);
+            return Err(AccountRefusal::NoAccount.into());
         }
         self.find(who.sub).await
     }
 
     pub(super) async fn find(&self, id: UserId) -> Result<AccountRecord, AccountError> {
-        self.shared.store.find_account(id).await?.ok_or(AccountError::NoAccount)
+        self.shared.store.find_account(id).await?.ok_or(AccountRefusal::NoAccount.into())
     }
 }
 

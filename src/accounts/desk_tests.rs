@@ -58,8 +58,8 @@ async fn a_guest_who_signs_up_stays_the_same_person() {
     assert_eq!((claims.sub, claims.guest, claims.name.as_str()), (guest.sub, false, "Ann"));
     assert_eq!(claims.exp, NOW / 1000 + ACCESS_TOKEN_TTL.as_secs());
     assert_eq!(town.tokens.verify(&guest_token, NOW / 1000), Err(TokenError::Invalid), "the guest is the account now");
-    assert!(matches!(town.sign_up(Some(&guest), "Eve").await, Err(AccountError::AccountExists)));
-    assert!(matches!(town.sign_up(Some(&claims), "Eve").await, Err(AccountError::AccountExists)));
+    assert!(matches!(town.sign_up(Some(&guest), "Eve").await, Err(AccountError::Refused(AccountRefusal::AccountExists))));
+    assert!(matches!(town.sign_up(Some(&claims), "Eve").await, Err(AccountError::Refused(AccountRefusal::AccountExists))));
     // Another node, or this one after a restart.
     let elsewhere = Tokens::with_key(&[9; 32]);
     let settings = AccountSettings { open_sign_up: false, public_base_url: String::new(), mail: None };
@@ -67,7 +67,7 @@ async fn a_guest_who_signs_up_stays_the_same_person() {
     assert_eq!(elsewhere.verify(&guest_token, NOW / 1000), Err(TokenError::Invalid));
     other.upkeep(NOW + GUEST_TOKEN_TTL.as_millis() as u64 + 1).await.unwrap();
     let new = NewPerson { name: "Bob".to_owned(), email: "bob@example.org".to_owned(), password: PASSWORD.to_owned() };
-    assert!(matches!(other.sign_up(None, new, "", NOW).await, Err(AccountError::SignUpClosed)));
+    assert!(matches!(other.sign_up(None, new, "", NOW).await, Err(AccountError::Refused(AccountRefusal::SignUpClosed))));
     other.shutdown().await;
 }
 
@@ -85,9 +85,9 @@ async fn one_signs_in_with_the_right_password_alone() {
     let ann = town.sign_up(None, "Ann").await.unwrap();
     let again = town.sign_in(PASSWORD).await.unwrap();
     assert_eq!(again.account.user.id, ann.account.user.id);
-    assert!(matches!(town.sign_in("wrong horse").await, Err(AccountError::WrongCredentials)));
+    assert!(matches!(town.sign_in("wrong horse").await, Err(AccountError::Refused(AccountRefusal::WrongCredentials))));
     let nobody = town.accounts.sign_in("bob@example.org", PASSWORD.to_owned(), "", NOW).await;
-    assert!(matches!(nobody, Err(AccountError::WrongCredentials)));
+    assert!(matches!(nobody, Err(AccountError::Refused(AccountRefusal::WrongCredentials))));
     let claims = town.claims(&again);
     let devices = town.accounts.sign_ins(&claims, NOW).await.unwrap();
     assert_eq!(devices.len(), 2);
@@ -104,10 +104,16 @@ async fn a_refresh_token_is_good_once_and_a_copy_ends_the_sign_in() {
     assert_eq!(town.accounts.refresh(&first, NOW + 2).await.unwrap().refresh_token, second);
     let late = NOW + 1 + REFRESH_GRACE.as_millis() as u64;
     let third = town.accounts.refresh(&second, late).await.unwrap().refresh_token;
-    assert!(matches!(town.accounts.refresh(&first, late + 1).await, Err(AccountError::SignInEnded)), "a thief comes with the first one");
-    assert!(matches!(town.accounts.refresh(&third, late + 2).await, Err(AccountError::SignInEnded)), "and the device is signed out");
+    assert!(
+        matches!(town.accounts.refresh(&first, late + 1).await, Err(AccountError::Refused(AccountRefusal::SignInEnded))),
+        "a thief comes with the first one"
+    );
+    assert!(
+        matches!(town.accounts.refresh(&third, late + 2).await, Err(AccountError::Refused(AccountRefusal::SignInEnded))),
+        "and the device is signed out"
+    );
     for garbage in ["", "x", "0000000000007.AAAA"] {
-        assert!(matches!(town.accounts.refresh(garbage, NOW).await, Err(AccountError::SignInEnded)), "{garbage}");
+        assert!(matches!(town.accounts.refresh(garbage, NOW).await, Err(AccountError::Refused(AccountRefusal::SignInEnded))), "{garbage}");
     }
 }
 
@@ -126,7 +132,7 @@ async fn devices_are_signed_out_here_there_everywhere_and_by_time() {
     let town = Town::new().await;
     let here = town.sign_up(None, "Ann").await.unwrap();
     let ann = town.claims(&here);
-    let gone = |result: Result<SignedIn, AccountError>| matches!(result, Err(AccountError::SignInEnded));
+    let gone = |result: Result<SignedIn, AccountError>| matches!(result, Err(AccountError::Refused(AccountRefusal::SignInEnded)));
     town.accounts.sign_out(&here.refresh_token).await.unwrap();
     town.accounts.sign_out("nonsense").await.unwrap();
     assert!(gone(town.accounts.refresh(&here.refresh_token, NOW).await));
@@ -151,13 +157,16 @@ async fn names_are_unique_and_change() {
     let town = Town::new().await;
     let ann = town.claims(&town.sign_up(None, "Ann").await.unwrap());
     town.sign_up(None, "Bob").await.unwrap();
-    assert!(matches!(town.accounts.rename(&ann, "BOB").await, Err(AccountError::NameTaken)));
+    assert!(matches!(town.accounts.rename(&ann, "BOB").await, Err(AccountError::Refused(AccountRefusal::NameTaken))));
     assert!(matches!(town.accounts.rename(&ann, " ").await, Err(AccountError::InvalidValue { field: "name", .. })));
     assert_eq!(town.accounts.rename(&ann, " Anna  Lee ").await.unwrap().user.name, "Anna Lee");
     let guest = new_guest(&mut rand::rng(), NOW / 1000);
-    assert!(matches!(town.accounts.rename(&guest, "x").await, Err(AccountError::NoAccount)));
+    assert!(matches!(town.accounts.rename(&guest, "x").await, Err(AccountError::Refused(AccountRefusal::NoAccount))));
     let capability = Claims { broadcast: Some("final".to_owned()), ..ann };
-    assert!(matches!(town.accounts.rename(&capability, "x").await, Err(AccountError::NoAccount)), "a link that was handed on");
+    assert!(
+        matches!(town.accounts.rename(&capability, "x").await, Err(AccountError::Refused(AccountRefusal::NoAccount))),
+        "a link that was handed on"
+    );
 }
 
 #[tokio::test]
@@ -173,7 +182,7 @@ async fn an_address_is_the_accounts_once_its_letter_was_read() {
     assert_eq!(town.accounts.account(&ann).await.unwrap().email_verified_at_ms, Some(NOW + 5));
 
     let change = |email: &'static str, password: &'static str| town.accounts.change_email(&ann, email, password.to_owned(), NOW);
-    assert!(matches!(change("new@example.org", "wrong").await, Err(AccountError::WrongCredentials)));
+    assert!(matches!(change("new@example.org", "wrong").await, Err(AccountError::Refused(AccountRefusal::WrongCredentials))));
     assert!(matches!(change("nowhere", PASSWORD).await, Err(AccountError::InvalidValue { field: "email", .. })));
     change("new@example.org", PASSWORD).await.unwrap();
     assert_eq!(town.accounts.account(&ann).await.unwrap().email, "ann@example.org", "not yet");
@@ -183,7 +192,7 @@ async fn an_address_is_the_accounts_once_its_letter_was_read() {
     assert!(matches!(town.accounts.verify_email(&code, NOW).await, Err(AccountError::InvalidValue { field: "code", .. })));
     town.sign_up(None, "Bob").await.unwrap();
     let taken = town.accounts.change_email(&ann, "BOB@example.org", PASSWORD.to_owned(), NOW).await;
-    assert!(matches!(taken, Err(AccountError::EmailTaken)));
+    assert!(matches!(taken, Err(AccountError::Refused(AccountRefusal::EmailTaken))));
 }
 
 #[tokio::test]
@@ -192,7 +201,7 @@ async fn another_password_signs_every_other_device_out() {
     let there = town.sign_up(None, "Ann").await.unwrap();
     let ann = town.claims(&there);
     let change = |current: &str, chosen: &str| town.accounts.change_password(&ann, current.to_owned(), chosen.to_owned(), "", NOW);
-    assert!(matches!(change("wrong", "battery staple").await, Err(AccountError::WrongCredentials)));
+    assert!(matches!(change("wrong", "battery staple").await, Err(AccountError::Refused(AccountRefusal::WrongCredentials))));
     assert!(matches!(change(PASSWORD, "short").await, Err(AccountError::InvalidValue { field: "new", .. })));
     let here = change(PASSWORD, "battery staple").await.unwrap();
     town.accounts.refresh(&here.refresh_token, NOW).await.unwrap();
@@ -233,10 +242,10 @@ async fn an_account_is_exported_whole_and_deleted_whole() {
     town.accounts.new_stream_key(&ann, NOW).await.unwrap();
     let export = town.accounts.export(&ann, NOW).await.unwrap();
     assert!(export.picture.is_some() && export.stream_key.is_some() && export.sign_ins.len() == 1);
-    assert!(matches!(town.accounts.delete(&ann, "wrong".to_owned()).await, Err(AccountError::WrongCredentials)));
+    assert!(matches!(town.accounts.delete(&ann, "wrong".to_owned()).await, Err(AccountError::Refused(AccountRefusal::WrongCredentials))));
     assert_eq!(town.accounts.delete(&ann, PASSWORD.to_owned()).await.unwrap(), ann.sub);
-    assert!(matches!(town.accounts.account(&ann).await, Err(AccountError::NoAccount)));
-    assert!(matches!(town.accounts.refresh(&signed_in.refresh_token, NOW).await, Err(AccountError::SignInEnded)));
+    assert!(matches!(town.accounts.account(&ann).await, Err(AccountError::Refused(AccountRefusal::NoAccount))));
+    assert!(matches!(town.accounts.refresh(&signed_in.refresh_token, NOW).await, Err(AccountError::Refused(AccountRefusal::SignInEnded))));
     assert!(town.sign_in(PASSWORD).await.is_err());
     town.sign_up(None, "Ann").await.unwrap();
 }

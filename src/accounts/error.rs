@@ -4,9 +4,9 @@ use super::letters::MailError;
 use super::password::Busy;
 use crate::store::StoreError;
 
-/// A variant per thing that the caller does differently.
-#[derive(Debug, thiserror::Error)]
-pub enum AccountError {
+/// What whoever asks may not have, in words for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AccountRefusal {
     /// Only operators make accounts here.
     #[error("accounts are made by the operator here")]
     SignUpClosed,
@@ -24,6 +24,13 @@ pub enum AccountError {
     NameTaken,
     #[error("another account has this e-mail address")]
     EmailTaken,
+}
+
+/// A variant per thing that the caller does differently.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    #[error(transparent)]
+    Refused(#[from] AccountRefusal),
     #[error("`{field}` must be {rule}")]
     InvalidValue { field: &'static str, rule: &'static str },
     #[error("there is no such {0}")]
@@ -37,9 +44,9 @@ pub enum AccountError {
 impl From<StoreError> for AccountError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::NameTaken => Self::NameTaken,
-            StoreError::EmailTaken => Self::EmailTaken,
-            StoreError::AccountExists => Self::AccountExists,
+            StoreError::NameTaken => Self::Refused(AccountRefusal::NameTaken),
+            StoreError::EmailTaken => Self::Refused(AccountRefusal::EmailTaken),
+            StoreError::AccountExists => Self::Refused(AccountRefusal::AccountExists),
             other => Self::Store(other),
         }
     }

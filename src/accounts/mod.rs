@@ -26,7 +26,7 @@ mod values;
 mod desk_tests;
 
 pub use desk::{AccountSettings, Accounts, SignedIn};
-pub use error::{AccountError, AccountsStartError};
+pub use error::{AccountError, AccountRefusal, AccountsStartError};
 pub use grant::Grant;
 pub use guest::{GUEST_TOKEN_TTL, new_guest};
 #[cfg(test)]

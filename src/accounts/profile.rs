@@ -7,7 +7,7 @@ use super::letters::Letter;
 use super::password::{Check, Cost};
 use super::secret;
 use super::values::{ChosenPassword, Email, PersonName};
-use super::{AccountError, Claims};
+use super::{AccountError, AccountRefusal, Claims};
 use crate::ids::{BroadcastId, UserId};
 use crate::limits::{MESSAGES_EXPORTED_MAX, RESET_CODE_TTL, VERIFY_CODE_TTL};
 use crate::store::{
@@ -97,7 +97,7 @@ impl Accounts {
     /// `NoAccount`, `Store`.
     pub async fn set_picture(&self, who: &Claims, picture: Option<(&str, &[u8])>) -> Result<u32, AccountError> {
         let account = self.account_of(who).await?;
-        self.shared.store.set_picture(account.user.id, picture).await?.ok_or(AccountError::NoAccount)
+        self.shared.store.set_picture(account.user.id, picture).await?.ok_or(AccountRefusal::NoAccount.into())
     }
 
     /// Asks the new address to confirm itself; until then the old one stays. The old one is told.
@@ -109,7 +109,7 @@ impl Accounts {
         let email = Email::parse(email)?;
         let holder = self.shared.store.find_account_by_email(email.as_str()).await?;
         if holder.is_some_and(|holder| holder.user.id != account.user.id) {
-            return Err(AccountError::EmailTaken);
+            return Err(AccountRefusal::EmailTaken.into());
         }
         let (name, base) = (&account.user.name, &self.shared.base_url);
         let code = self.new_code(account.user.id, CodePurpose::VerifyEmail, email.as_str(), now_ms).await?;
@@ -141,7 +141,7 @@ impl Accounts {
     pub async fn verify_email(&self, code: &str, now_ms: u64) -> Result<(), AccountError> {
         let code = self.take_code(code, CodePurpose::VerifyEmail, now_ms).await?;
         let is_there = self.shared.store.verify_email(code.user, &code.email, now_ms).await?;
-        if is_there { Ok(()) } else { Err(AccountError::NoAccount) }
+        if is_there { Ok(()) } else { Err(AccountRefusal::NoAccount.into()) }
     }
 
     /// Signs out every device and signs this one in anew.
@@ -241,7 +241,7 @@ impl Accounts {
         let account = self.account_of(who).await?;
         match self.shared.passwords.check(password, Some(&account.password)).await? {
             Check::Right | Check::RightButCheap => Ok(account),
-            Check::Wrong => Err(AccountError::WrongCredentials),
+            Check::Wrong => Err(AccountRefusal::WrongCredentials.into()),
         }
     }
 
@@ -251,7 +251,7 @@ impl Accounts {
         let id = account.user.id;
         if !self.shared.store.change_password(id, &account.password, &password).await? {
             // Somebody else was faster, with another password: theirs is what the person knows, or a thief's; neither is ours to replace.
-            return Err(AccountError::WrongCredentials);
+            return Err(AccountRefusal::WrongCredentials.into());
         }
         self.shared.store.end_sign_ins(id).await?;
         let what = "Your password was changed, and every device was signed out.";

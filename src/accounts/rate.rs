@@ -61,6 +61,8 @@ pub enum Asked {
     /// Looking for people.
     Search,
     PrivateMessage,
+    /// Saying how far one has read.
+    ReadMark,
     FriendRequest,
 }
 
@@ -77,6 +79,7 @@ impl Asked {
             Self::Change => "change",
             Self::Search => "search",
             Self::PrivateMessage => "private_message",
+            Self::ReadMark => "read_mark",
             Self::FriendRequest => "friend_request",
         }
     }
@@ -94,6 +97,7 @@ impl Asked {
             (Self::Change, _) => limits::RATE_CHANGE,
             (Self::Search, _) => limits::RATE_SEARCH,
             (Self::PrivateMessage, _) => limits::RATE_PRIVATE_MESSAGE,
+            (Self::ReadMark, _) => limits::RATE_READ_MARK,
             (Self::FriendRequest, _) => limits::RATE_FRIEND_REQUEST,
         };
         Allowance { burst, refill }

@@ -9,7 +9,7 @@ use super::letters::Letter;
 use super::password::Check;
 use super::secret::RefreshToken;
 use super::values::{ChosenPassword, Email, PersonName};
-use super::{AccountError, Claims};
+use super::{AccountError, AccountRefusal, Claims};
 use crate::ids::{SignInId, UserId};
 use crate::limits::{REFRESH_GRACE, SIGN_IN_TTL};
 use crate::store::{AccountRecord, CodePurpose, SignInRecord, UserRecord};
@@ -31,11 +31,11 @@ impl Accounts {
     pub async fn sign_up(&self, who: Option<&Claims>, new: NewPerson, device: &str, now_ms: u64) -> Result<SignedIn, AccountError> {
         let is_operator = who.is_some_and(|claims| claims.operator);
         if !self.shared.open_sign_up && !is_operator {
-            return Err(AccountError::SignUpClosed);
+            return Err(AccountRefusal::SignUpClosed.into());
         }
         let guest = who.filter(|claims| claims.is_guest_identity());
         if who.is_some_and(|claims| !claims.guest && !claims.operator) {
-            return Err(AccountError::AccountExists);
+            return Err(AccountRefusal::AccountExists.into());
         }
         let name = PersonName::parse(&new.name)?.into_string();
         let email = Email::parse(&new.email)?.into_string();
@@ -76,7 +76,7 @@ impl Accounts {
         let check = self.shared.passwords.check(password.clone(), stored).await?;
         let Some(account) = account.filter(|_| check != Check::Wrong) else {
             metrics::counter!(ACCOUNTS_SIGN_INS, "result" => "wrong").increment(1);
-            return Err(AccountError::WrongCredentials);
+            return Err(AccountRefusal::WrongCredentials.into());
         };
         // When the threads are busy this waits for the next time.
         if check == Check::RightButCheap
@@ -93,10 +93,10 @@ impl Accounts {
     /// # Errors
     /// `SignInEnded`, `Store`.
     pub async fn refresh(&self, token: &str, now_ms: u64) -> Result<SignedIn, AccountError> {
-        let token = RefreshToken::parse(token).ok_or(AccountError::SignInEnded)?;
+        let token = RefreshToken::parse(token).ok_or(AccountRefusal::SignInEnded)?;
         let hash = token.hash();
         let known = self.shared.store.find_sign_in(token.id).await?.filter(|known| known.expires_at_ms > now_ms);
-        let known = known.ok_or(AccountError::SignInEnded)?;
+        let known = known.ok_or(AccountRefusal::SignInEnded)?;
         let next = RefreshToken { id: token.id, secret: self.shared.tokens.successor(&token.secret) };
         if known.secret_hash == hash {
             let expires_at_ms = now_ms + SIGN_IN_TTL.as_millis() as u64;
@@ -106,9 +106,9 @@ impl Accounts {
             self.shared.store.end_sign_in(known.user, known.id).await?;
             metrics::counter!(ACCOUNTS_TOKENS_REUSED).increment(1);
             tracing::warn!(user = %known.user, "a refresh token came a second time: the device is signed out");
-            return Err(AccountError::SignInEnded);
+            return Err(AccountRefusal::SignInEnded.into());
         }
-        let account = self.shared.store.find_account(known.user).await?.ok_or(AccountError::SignInEnded)?;
+        let account = self.shared.store.find_account(known.user).await?.ok_or(AccountRefusal::SignInEnded)?;
         Ok(self.signed_in(account, &next, now_ms))
     }
 

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use super::account::to_account;
 use super::asker::{Asker, PRIVATE, demand_own_page};
 use super::cookie;
-use crate::accounts::{Asked, NewPerson, RateKey, SignedIn};
+use crate::accounts::{AccountError, AccountRefusal, Asked, NewPerson, RateKey, SignedIn};
 use crate::signaling::Live;
 use crate::signaling::http::{bearer, needed_bearer, read_json};
 use crate::signaling::refusal::Refusal;
@@ -42,11 +42,13 @@ pub(super) async fn sign_in(State(live): State<Live>, asker: Asker, headers: Hea
 pub(super) async fn refresh(State(live): State<Live>, asker: Asker, headers: HeaderMap) -> Result<Response, Refusal> {
     demand_own_page(&live, &headers)?;
     let answer = async {
-        let Some(token) = cookie::read(&live, &headers) else { return Err(Refusal::SignInEnded) };
-        match live.accounts().refresh(token, asker.now_ms).await.map_err(Refusal::from) {
+        let Some(token) = cookie::read(&live, &headers) else { return Err(AccountRefusal::SignInEnded.into()) };
+        match live.accounts().refresh(token, asker.now_ms).await {
             Ok(signed_in) => Ok(session(&live, StatusCode::OK, signed_in)),
-            Err(Refusal::SignInEnded) => Ok((cookie::remove(&live), Refusal::SignInEnded).into_response()),
-            Err(other) => Err(other),
+            Err(AccountError::Refused(ended @ AccountRefusal::SignInEnded)) => {
+                Ok((cookie::remove(&live), Refusal::from(ended)).into_response())
+            }
+            Err(other) => Err(other.into()),
         }
     };
     Ok(asker.counted(&live, Asked::Refresh, None, answer).await)

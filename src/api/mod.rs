@@ -6,6 +6,7 @@
 mod account;
 mod asker;
 mod auth;
+mod between;
 mod broadcasts;
 mod cookie;
 mod me;
@@ -13,6 +14,7 @@ mod messages;
 mod moderation;
 mod moderators;
 mod openapi;
+mod page;
 mod people;
 mod posters;
 mod stream_key;

@@ -6,18 +6,13 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 
 use super::asker::PRIVATE;
+use super::page::{Page, read_before};
 use crate::signaling::Live;
-use crate::signaling::http::{bearer, read_json, read_query};
+use crate::signaling::http::{bearer, read_json};
 use crate::signaling::refusal::Refusal;
 use crate::signaling::rest::people::ReportList;
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Page {
-    before: Option<String>,
-}
 
 pub(super) async fn audit(
     State(live): State<Live>,
@@ -25,10 +20,8 @@ pub(super) async fn audit(
     query: Result<Query<Page>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let Page { before } = read_query(query)?;
+    let before = read_before(query, "the id of an action")?;
     let who = bearer(&live, &headers)?;
-    let wrong = |_| Refusal::InvalidValue { field: "before", rule: "the id of an action" };
-    let before = before.map(|before| before.parse()).transpose().map_err(wrong)?;
     Ok(([PRIVATE], Json(live.audit(who.as_ref(), &name, before).await?)).into_response())
 }
 

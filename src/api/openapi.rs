@@ -2,9 +2,12 @@
 
 mod accounts;
 mod people;
+mod schema;
 
 use axum::Json;
 use serde_json::{Value, json};
+
+use self::schema::{all_of, list_of, one_of, plain, reference};
 
 pub(super) async fn get() -> Json<Value> {
     Json(document())
@@ -175,11 +178,11 @@ fn path_parameter(name: &str, description: &str) -> Value {
 }
 
 fn json_content(schema: &str) -> Value {
-    json!({ "application/json": { "schema": { "$ref": format!("#/components/schemas/{schema}") } } })
+    json!({ "application/json": { "schema": reference(schema) } })
 }
 
 fn problem() -> Value {
-    json!({ "description": "Refused.", "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } } })
+    json!({ "description": "Refused.", "content": { "application/problem+json": { "schema": reference("Problem") } } })
 }
 
 fn pictures() -> Value {
@@ -187,14 +190,7 @@ fn pictures() -> Value {
 }
 
 fn schemas() -> Value {
-    let text = json!({ "type": "string" });
-    let number = json!({ "type": "number" });
-    let integer = json!({ "type": "integer" });
-    let boolean = json!({ "type": "boolean" });
-    let all_of = |properties: Value, required: &[&str]| json!({ "type": "object", "properties": properties, "required": required });
-    let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
-    let list_of = |name: &str| json!({ "type": "array", "items": reference(name) });
-    let one_of = |words: &[&str]| json!({ "type": "string", "enum": words });
+    let [text, number, integer, boolean] = plain();
     json!({
         "Broadcast": all_of(json!({
             "id": text, "slug": text, "title": text, "visibility": reference("Visibility"),

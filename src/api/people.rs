@@ -2,13 +2,13 @@
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::asker::{Asker, PRIVATE};
-use super::users::parse;
+use super::between::Between;
 use crate::accounts::Asked;
 use crate::signaling::Live;
 use crate::signaling::http::{needed_bearer, read_query};
@@ -41,60 +41,21 @@ pub(super) async fn friends(State(live): State<Live>, headers: HeaderMap) -> Res
     Ok(([PRIVATE], Json(live.friends(&who).await?)).into_response())
 }
 
-pub(super) async fn befriend(
-    State(live): State<Live>,
-    Path(user): Path<String>,
-    asker: Asker,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    let who = needed_bearer(&live, &headers)?;
-    let answer = async {
-        let relation = live.befriend(&who, parse(&user)?).await?;
-        Ok(([PRIVATE], Json(RelationNow { relation })).into_response())
-    };
-    Ok(asker.counted_for(&live, Asked::FriendRequest, who.sub, answer).await)
+pub(super) async fn befriend(between: Between) -> Response {
+    let answer = async |live: &Live, who: &_, other| Ok(([PRIVATE], Json(RelationNow { relation: live.befriend(who, other).await? })));
+    between.counted(Asked::FriendRequest, answer).await
 }
 
-pub(super) async fn unfriend(
-    State(live): State<Live>,
-    Path(user): Path<String>,
-    asker: Asker,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    let who = needed_bearer(&live, &headers)?;
-    let answer = async {
-        live.unfriend(&who, parse(&user)?).await?;
-        Ok(StatusCode::NO_CONTENT.into_response())
-    };
-    Ok(asker.counted_for(&live, Asked::Change, who.sub, answer).await)
+pub(super) async fn unfriend(between: Between) -> Response {
+    between.change(Live::unfriend).await
 }
 
-pub(super) async fn block(
-    State(live): State<Live>,
-    Path(user): Path<String>,
-    asker: Asker,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    let who = needed_bearer(&live, &headers)?;
-    let answer = async {
-        live.block(&who, parse(&user)?).await?;
-        Ok(StatusCode::NO_CONTENT.into_response())
-    };
-    Ok(asker.counted_for(&live, Asked::Change, who.sub, answer).await)
+pub(super) async fn block(between: Between) -> Response {
+    between.change(Live::block).await
 }
 
-pub(super) async fn unblock(
-    State(live): State<Live>,
-    Path(user): Path<String>,
-    asker: Asker,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    let who = needed_bearer(&live, &headers)?;
-    let answer = async {
-        live.unblock(&who, parse(&user)?).await?;
-        Ok(StatusCode::NO_CONTENT.into_response())
-    };
-    Ok(asker.counted_for(&live, Asked::Change, who.sub, answer).await)
+pub(super) async fn unblock(between: Between) -> Response {
+    between.change(Live::unblock).await
 }
 
 pub(super) async fn follows(State(live): State<Live>, headers: HeaderMap) -> Result<Response, Refusal> {
@@ -102,30 +63,10 @@ pub(super) async fn follows(State(live): State<Live>, headers: HeaderMap) -> Res
     Ok(([PRIVATE], Json(PeopleList { people: live.follows(&who).await? })).into_response())
 }
 
-pub(super) async fn follow(
-    State(live): State<Live>,
-    Path(user): Path<String>,
-    asker: Asker,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    let who = needed_bearer(&live, &headers)?;
-    let answer = async {
-        live.follow(&who, parse(&user)?).await?;
-        Ok(StatusCode::NO_CONTENT.into_response())
-    };
-    Ok(asker.counted_for(&live, Asked::Change, who.sub, answer).await)
+pub(super) async fn follow(between: Between) -> Response {
+    between.change(Live::follow).await
 }
 
-pub(super) async fn unfollow(
-    State(live): State<Live>,
-    Path(user): Path<String>,
-    asker: Asker,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    let who = needed_bearer(&live, &headers)?;
-    let answer = async {
-        live.unfollow(&who, parse(&user)?).await?;
-        Ok(StatusCode::NO_CONTENT.into_response())
-    };
-    Ok(asker.counted_for(&live, Asked::Change, who.sub, answer).await)
+pub(super) async fn unfollow(between: Between) -> Response {
+    between.change(Live::unfollow).await
 }

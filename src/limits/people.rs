@@ -85,6 +85,9 @@ pub const RATE_KEYS_MAX: usize = 100_000;
 pub const FRIENDS_MAX: u32 = 500;
 /// People that one person has blocked. More: `full`.
 pub const BLOCKS_MAX: u32 = 1000;
+/// People who have blocked one person and whose words that person is not shown in chats, the newest. More: they are shown again; what the blocker is
+/// shown stays as it is.
+pub const BLOCKERS_HIDDEN_MAX: u32 = 10_000;
 /// People that one person follows. More: `full`.
 pub const FOLLOWS_MAX: u32 = 2000;
 /// People in one list of those whom somebody knows: the largest of the three above. More cannot be.
@@ -106,4 +109,6 @@ pub const NONCE_MAX: u64 = 1 << 53;
 pub const MESSAGES_EXPORTED_MAX: u32 = 10_000;
 pub const RATE_SEARCH: (u32, Duration) = (20, Duration::from_secs(1));
 pub const RATE_PRIVATE_MESSAGE: (u32, Duration) = (20, Duration::from_secs(1));
+/// Twice as often as one person writes: a page says it for each message that comes while the conversation is on screen.
+pub const RATE_READ_MARK: (u32, Duration) = (40, Duration::from_millis(500));
 pub const RATE_FRIEND_REQUEST: (u32, Duration) = (20, Duration::from_secs(60));

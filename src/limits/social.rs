@@ -148,5 +148,11 @@ pub const PRESENCE_GRACE: Duration = Duration::from_secs(3);
 pub const PRESENCE_WHOLE_INTERVAL: Duration = Duration::from_secs(1);
 /// People in one message between nodes. More: in further ones.
 pub const PRESENCE_BATCH_MAX: usize = 1000;
+/// Things that wait for the task that tells people and nodes, when something new is to be told to one person. More: it is lost and counted.
+pub const PEOPLE_OUTPUTS_MAX: usize = 16_384;
+/// Friends and blocks that could not be read for the chats that somebody is in are read again after this long.
+pub const TIES_RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// Times that friends and what somebody hides are read where such things change meanwhile. More: the next change mends it.
+pub const TIES_READS_MAX: u32 = 3;
 /// What waits for one connection: presence of friends, private messages. Full: the connection is closed as too slow.
 pub const PEOPLE_MAILBOX: usize = 256;

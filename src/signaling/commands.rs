@@ -5,6 +5,7 @@ use super::protocol::{Intent, Tap};
 use super::refusal::Refusal;
 use super::rest::NewMarker;
 use super::session::{Command, Negotiated, Outcome, Session};
+use crate::accounts::AccountRefusal;
 use crate::ids::SessionId;
 use crate::social::{Link, Seat};
 
@@ -114,7 +115,7 @@ pub(crate) async fn execute(live: &Live, session: &Session, followed: &mut Follo
         Command::WatchFriends { id } => {
             let result = match &followed.link {
                 Some(link) => live.watch_friends(session.identity(), link).await,
-                None => Err(Refusal::AccountNeeded),
+                None => Err(AccountRefusal::NoAccount.into()),
             };
             Some(Outcome::WatchesFriends { id, result })
         }

@@ -39,7 +39,7 @@ impl IntoResponse for Refusal {
         if status == StatusCode::UNAUTHORIZED {
             // RFC 6750 section 3: a request without a token is told no more than that one is needed.
             let challenge = match self {
-                Self::TokenNeeded | Self::WrongCredentials | Self::SignInEnded => "Bearer",
+                Self::TokenNeeded | Self::Account(_) => "Bearer",
                 _ => "Bearer error=\"invalid_token\"",
             };
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));

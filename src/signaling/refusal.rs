@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::{Method, StatusCode};
 
 use super::protocol::{ErrorCode, ErrorView, Grant};
-use crate::accounts::{AccountError, TokenError};
+use crate::accounts::{AccountError, AccountRefusal, TokenError};
 use crate::sfu::handle::SfuError;
 use crate::social::bus::BusError;
 use crate::social::chat::ChatRefusal;
@@ -70,22 +70,10 @@ pub enum Refusal {
     PreconditionRequired,
     #[error("the ETag of the session is another one")]
     PreconditionFailed,
-    #[error("accounts are made by the operator here")]
-    SignUpClosed,
-    #[error("the e-mail address or the password is wrong")]
-    WrongCredentials,
-    #[error("you are signed out")]
-    SignInEnded,
-    #[error("this needs an account")]
-    AccountNeeded,
+    #[error(transparent)]
+    Account(#[from] AccountRefusal),
     #[error("only friends can write to each other")]
     NotFriends,
-    #[error("you have an account already")]
-    AccountExists,
-    #[error("another account has this name")]
-    NameTaken,
-    #[error("another account has this e-mail address")]
-    EmailTaken,
     #[error("this is for pages of this server: send the header X-Courtside")]
     CrossSite,
     #[error("only operators may do this")]
@@ -124,27 +112,16 @@ impl Refusal {
             Self::Chat(refusal) => chat_code(*refusal),
             Self::InvalidToken => ErrorCode::InvalidToken,
             Self::TokenExpired => ErrorCode::TokenExpired,
-            Self::TokenNeeded
-            | Self::Forbidden(_)
-            | Self::MayNotBroadcast
-            | Self::NotYours
-            | Self::SignUpClosed
-            | Self::AccountNeeded
-            | Self::CrossSite
-            | Self::OperatorsOnly => ErrorCode::Forbidden,
-            Self::WrongCredentials => ErrorCode::WrongCredentials,
-            Self::SignInEnded => ErrorCode::SignInEnded,
+            Self::TokenNeeded | Self::Forbidden(_) | Self::MayNotBroadcast | Self::NotYours | Self::CrossSite | Self::OperatorsOnly => {
+                ErrorCode::Forbidden
+            }
+            Self::Account(refusal) => account_code(*refusal),
             Self::NotFriends => ErrorCode::NotFriends,
-            Self::NameTaken => ErrorCode::NameTaken,
-            Self::EmailTaken => ErrorCode::EmailTaken,
             Self::NotFound(_) => ErrorCode::NotFound,
             Self::Ended => ErrorCode::Ended,
-            Self::NotLive
-            | Self::SlugTaken
-            | Self::Superseded
-            | Self::AccountExists
-            | Self::PreconditionRequired
-            | Self::PreconditionFailed => ErrorCode::Conflict,
+            Self::NotLive | Self::SlugTaken | Self::Superseded | Self::PreconditionRequired | Self::PreconditionFailed => {
+                ErrorCode::Conflict
+            }
             Self::PublisherPresent => ErrorCode::PublisherPresent,
             Self::MalformedSdp(_) => ErrorCode::MalformedSdp,
             Self::UnacceptableSdp(_) => ErrorCode::UnacceptableSdp,
@@ -168,14 +145,14 @@ impl Refusal {
             | Self::NotJoined
             | Self::NotInChat
             | Self::MalformedSdp(_) => StatusCode::BAD_REQUEST,
-            Self::TokenNeeded | Self::InvalidToken | Self::TokenExpired | Self::WrongCredentials | Self::SignInEnded => {
-                StatusCode::UNAUTHORIZED
-            }
+            Self::TokenNeeded
+            | Self::InvalidToken
+            | Self::TokenExpired
+            | Self::Account(AccountRefusal::WrongCredentials | AccountRefusal::SignInEnded) => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_)
             | Self::MayNotBroadcast
             | Self::NotYours
-            | Self::SignUpClosed
-            | Self::AccountNeeded
+            | Self::Account(AccountRefusal::SignUpClosed | AccountRefusal::NoAccount)
             | Self::NotFriends
             | Self::CrossSite
             | Self::OperatorsOnly => StatusCode::FORBIDDEN,
@@ -185,9 +162,7 @@ impl Refusal {
             | Self::SlugTaken
             | Self::PublisherPresent
             | Self::Superseded
-            | Self::AccountExists
-            | Self::NameTaken
-            | Self::EmailTaken => StatusCode::CONFLICT,
+            | Self::Account(AccountRefusal::AccountExists | AccountRefusal::NameTaken | AccountRefusal::EmailTaken) => StatusCode::CONFLICT,
             Self::UnacceptableSdp(_) | Self::InvalidValue { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
@@ -257,6 +232,17 @@ impl Refusal {
     }
 }
 
+const fn account_code(refusal: AccountRefusal) -> ErrorCode {
+    match refusal {
+        AccountRefusal::SignUpClosed | AccountRefusal::NoAccount => ErrorCode::Forbidden,
+        AccountRefusal::WrongCredentials => ErrorCode::WrongCredentials,
+        AccountRefusal::SignInEnded => ErrorCode::SignInEnded,
+        AccountRefusal::AccountExists => ErrorCode::Conflict,
+        AccountRefusal::NameTaken => ErrorCode::NameTaken,
+        AccountRefusal::EmailTaken => ErrorCode::EmailTaken,
+    }
+}
+
 const fn chat_code(refusal: ChatRefusal) -> ErrorCode {
     match refusal {
         ChatRefusal::Empty
@@ -313,13 +299,7 @@ impl From<TokenError> for Refusal {
 impl From<AccountError> for Refusal {
     fn from(error: AccountError) -> Self {
         match error {
-            AccountError::SignUpClosed => Self::SignUpClosed,
-            AccountError::WrongCredentials => Self::WrongCredentials,
-            AccountError::SignInEnded => Self::SignInEnded,
-            AccountError::NoAccount => Self::AccountNeeded,
-            AccountError::AccountExists => Self::AccountExists,
-            AccountError::NameTaken => Self::NameTaken,
-            AccountError::EmailTaken => Self::EmailTaken,
+            AccountError::Refused(refusal) => Self::Account(refusal),
             AccountError::InvalidValue { field, rule } => Self::InvalidValue { field, rule },
             AccountError::NotFound(what) => Self::NotFound(what),
             AccountError::Busy(_) => Self::Full("too many passwords are being checked"),

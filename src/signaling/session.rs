@@ -17,7 +17,7 @@ use super::protocol::{
 };
 use super::rate::TokenBucket;
 use super::refusal::Refusal;
-use crate::accounts::Claims;
+use crate::accounts::{AccountRefusal, Claims};
 use crate::ids::{BroadcastId, PeerId, SessionId};
 use crate::limits::{
     CLIENT_MESSAGE_BURST, CLIENT_MESSAGE_INTERVAL, CLIENT_OFFENCE_FORGIVEN_AFTER, CLIENT_OFFENCES_MAX, MEDIA_TIME_FUTURE_MAX_MS,
@@ -94,9 +94,23 @@ impl Session {
         self.place.as_ref().map(|place| place.broadcast)
     }
 
-    /// A client has come back to it. `alive` are the peers that the media plane still has.
-    pub(crate) fn handle_resume(&mut self, now: Now, alive: &[PeerId]) -> Vec<Action> {
+    /// The same person says who they are now: a guest has signed up, a name was changed. On the joined broadcast too, unless the session joined
+    /// with a token of its own.
+    pub(crate) fn handle_identity(&mut self, claims: Claims) {
+        debug_assert_eq!(claims.sub, self.identity.sub, "nobody resumes as somebody else");
+        let before = std::mem::replace(&mut self.identity, claims);
+        if let Some(place) = self.place.as_mut().filter(|place| place.claims == before) {
+            place.claims = self.identity.clone();
+        }
+    }
+
+    /// A client has come back to it. `alive` are the peers that the media plane still has, `grants` those on the joined broadcast, if that is still
+    /// there.
+    pub(crate) fn handle_resume(&mut self, now: Now, alive: &[PeerId], grants: Option<Vec<Grant>>) -> Vec<Action> {
         self.heard_at = now.instant;
+        if let (Some(place), Some(grants)) = (&mut self.place, grants) {
+            place.grants = grants;
+        }
         let gone: Vec<PeerId> = self.peers.iter().map(|peer| peer.id).filter(|peer| !alive.contains(peer)).collect();
         self.peers.retain(|peer| alive.contains(&peer.id));
         for peer in &mut self.peers {
@@ -215,7 +229,7 @@ impl Session {
                 Command::AskChat { id, author: self.demand_author()?, ask: Ask::Report { message, reason, note } }
             }
             ClientMessage::WatchFriends { id } if self.identity.is_account() => Command::WatchFriends { id },
-            ClientMessage::WatchFriends { .. } => return Err(Refusal::AccountNeeded),
+            ClientMessage::WatchFriends { .. } => return Err(AccountRefusal::NoAccount.into()),
             ClientMessage::UnwatchFriends { id } => Command::UnwatchFriends { id },
             ClientMessage::React { taps, media_time_ms } => {
                 self.demand_author()?;

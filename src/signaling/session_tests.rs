@@ -317,9 +317,26 @@ fn resuming_tells_of_the_peers_that_did_not_survive() {
     let mut talk = Talk::watching();
     talk.answer(3, Intent::View, 10);
     let later = talk.now.after(Duration::from_secs(20));
-    let actions = talk.session.handle_resume(later, &[PeerId::from_bits(10)]);
+    let actions = talk.session.handle_resume(later, &[PeerId::from_bits(10)], None);
     assert!(matches!(&actions[..], [Action::Send(ServerMessage::PeerState { peer, .. })] if peer.to_bits() == 9));
     assert!(talk.session.wake_at() > later.instant);
+}
+
+#[test]
+fn who_comes_back_as_an_account_is_one_everywhere_but_where_they_joined_with_another_token() {
+    let account = Claims { name: "Ann Lee".to_owned(), guest: false, ..claims() };
+    let capability = Claims { broadcast: Some("final".to_owned()), ..claims() };
+    for (joined_as, name) in [(claims(), "Ann Lee"), (capability, "Ann")] {
+        let mut talk = Talk::joined(&[Grant::View]);
+        talk.answer(2, Intent::View, 9);
+        talk.session.place.as_mut().expect("it has joined").claims = joined_as;
+        talk.session.handle_identity(account.clone());
+        let grants = Some(vec![Grant::View, Grant::Chat, Grant::Moderate]);
+        assert_eq!(talk.session.handle_resume(talk.now, &[PeerId::from_bits(9)], grants), [], "the media goes on");
+        assert_eq!((talk.session.user().name.as_str(), talk.session.user().guest), ("Ann Lee", false));
+        let author = talk.session.demand_author().expect("there is a grant to chat");
+        assert_eq!((author.name.as_str(), author.role), (name, ChatRole::Moderator));
+    }
 }
 
 #[test]
@@ -380,7 +397,7 @@ fn the_chat_answers_a_message_by_its_id_and_a_change_by_done() {
 fn friends_are_for_people_with_an_account() {
     let mut talk = Talk::new();
     let actions = talk.session.handle_message(talk.now, ClientMessage::WatchFriends { id: 3 });
-    assert_eq!(actions, [Action::Send(error(Some(3), &Refusal::AccountNeeded))]);
+    assert_eq!(actions, [Action::Send(error(Some(3), &AccountRefusal::NoAccount.into()))]);
     talk.session.identity.guest = false;
     let actions = talk.session.handle_message(talk.now, ClientMessage::WatchFriends { id: 4 });
     assert_eq!(actions, [Action::Command(Command::WatchFriends { id: 4 })]);

@@ -15,7 +15,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::commands::{Followed, execute};
 use super::hello::{Greeting, may_resume, read_hello};
-use super::live::{Live, Mail, Mailbox, News, Parked, encode, until};
+use super::live::{Live, Mail, Mailbox, News, Parked, Rejoined, encode, until};
 use super::now::Now;
 use super::outbox::Outbox;
 use super::protocol::{BroadcastView, ByeReason, ChatFrame, ClientMessage, PROTOCOL_VERSION, PlaybackReport, ServerMessage};
@@ -162,9 +162,10 @@ struct Opened {
 async fn open(live: &Live, greeting: Greeting) -> Result<Opened, Refusal> {
     let Greeting { client, claims, resume } = greeting;
     if let Some(resume) = resume
-        && let Some(Parked { session, mailbox }) = live.resume_session(&resume).await
+        && let Some(Parked { mut session, mailbox }) = live.resume_session(&resume).await
     {
         if may_resume(session.identity(), claims.as_ref()) {
+            claims.into_iter().for_each(|claims| session.handle_identity(claims));
             counter!(SIGNALING_SESSIONS_RESUMED).increment(1);
             tracing::debug!(session = %session.id, client, "session resumed");
             let link = live.connect_person(session.identity()).await;
@@ -200,15 +201,15 @@ fn welcome(live: &Live, mut outbox: Outbox, opened: Opened) -> Result<Connection
     // A seat in the chat is taken anew: the client says what it has seen.
     let mut followed = Followed { link, ..Followed::default() };
     if is_resumed {
-        let (alive, view) = match session.broadcast().and_then(|broadcast| live.rejoin(session.id, broadcast)) {
-            Some((receiver, view, alive)) => {
-                followed.news = Some(receiver);
-                (alive, Some(view))
+        let (alive, grants) = match session.broadcast().and_then(|broadcast| live.rejoin(session.id, broadcast, session.claims())) {
+            Some(Rejoined { news, view, grants, alive }) => {
+                followed.news = Some(news);
+                messages.extend(present_state(view));
+                (alive, Some(grants))
             }
             None => (Vec::new(), None),
         };
-        messages.extend(view.into_iter().flat_map(present_state));
-        let gone = session.handle_resume(now, &alive);
+        let gone = session.handle_resume(now, &alive, grants);
         messages.extend(gone.into_iter().filter_map(|action| match action {
             Action::Send(message) => Some(message),
             Action::Command(_) | Action::Report(_) | Action::Bye(_) => None,

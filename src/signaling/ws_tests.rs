@@ -157,6 +157,37 @@ async fn a_session_resumes_with_its_peers_after_a_broken_connection() {
 }
 
 #[tokio::test]
+async fn a_guest_who_signs_up_goes_on_as_the_account_with_the_same_media() {
+    let served = Served::start().await;
+    served.node.post_sdp("/whip/derby", None, OFFER).await;
+    let (mut client, welcome) = served.greeted(None).await;
+    client.say(json!({ "type": "join", "id": 1, "broadcast": "derby" })).await;
+    client.hear("joined").await;
+    client.say(json!({ "type": "offer", "id": 2, "intent": "view", "sdp": OFFER })).await;
+    let peer = client.hear("answer").await["peer"].clone();
+    let (id, token) = signed_up(&served.node, "Ann", welcome["token"].as_str().expect("a stranger is given one")).await;
+    assert_eq!(json!(id), welcome["user"]["id"]);
+
+    let mut client = served.connect().await;
+    client.say(json!({ "type": "hello", "protocol": 1, "client": "test", "token": token, "resume": welcome["resume"] })).await;
+    let again = client.hear("welcome").await;
+    assert_eq!((again["resumed"].clone(), again["user"].clone()), (json!(true), json!({ "id": id, "name": "Ann", "guest": false })));
+    client.say(json!({ "type": "quality", "id": 3, "peer": peer, "choice": { "mode": "auto" } })).await;
+    assert_eq!(client.hear("done").await["id"], 3, "the peer is there");
+    assert!(!served.node.sfu.asked().iter().any(|asked| matches!(asked, Asked::Removed(_))));
+    client.say(json!({ "type": "watch_friends", "id": 4 })).await;
+    assert_eq!(client.hear("friends_online").await["id"], 4);
+    client.say(json!({ "type": "enter_chat", "id": 5 })).await;
+    client.hear("chat_entered").await;
+    client.say(json!({ "type": "say", "id": 6, "nonce": 1, "text": "here I am" })).await;
+    client.hear("said").await;
+    let author = client.hear_event("said").await["message"]["author"].clone();
+    assert_eq!((author["name"].clone(), author["id"].clone()), (json!("Ann"), json!(id)));
+    assert!(author.get("guest").is_none_or(|guest| guest == false), "{author}");
+    served.stop().await;
+}
+
+#[tokio::test]
 async fn a_resume_takes_the_session_from_a_connection_that_still_lives() {
     let served = Served::start().await;
     let (mut old, welcome) = served.greeted(None).await;
@@ -351,10 +382,12 @@ async fn where_viewing_is_closed_chat_needs_its_grant() {
     served.stop().await;
 }
 
-/// Somebody with an account, with their id and access token.
-async fn signed_up(node: &Node, name: &str) -> (String, String) {
+/// Somebody with an account, with their id and access token; with a guest's token, the guest becomes the account.
+async fn signed_up(node: &Node, name: &str, guest: &str) -> (String, String) {
     let body = json!({ "name": name, "email": format!("{name}@example.org"), "password": "correct horse" });
-    let headers = [("x-courtside", "1"), ("content-type", "application/json")];
+    let bearer = format!("Bearer {guest}");
+    let mut headers = vec![("x-courtside", "1"), ("content-type", "application/json")];
+    headers.extend((!guest.is_empty()).then_some(("authorization", bearer.as_str())));
     let made = node.ask(axum::http::Method::POST, "/api/v1/auth/sign-up", &headers, body.to_string()).await.json();
     (made["account"]["id"].as_str().unwrap().to_owned(), made["token"].as_str().unwrap().to_owned())
 }
@@ -363,7 +396,7 @@ async fn signed_up(node: &Node, name: &str) -> (String, String) {
 async fn friends_see_each_other_watch_and_hear_what_they_write_on_every_tab() {
     let served = Served::start().await;
     let node = &served.node;
-    let ((ann, anns_token), (ben, bens_token)) = (signed_up(node, "Ann").await, signed_up(node, "Ben").await);
+    let ((ann, anns_token), (ben, bens_token)) = (signed_up(node, "Ann", "").await, signed_up(node, "Ben", "").await);
     let ask = async |method, path: String, token: &str, body| node.ask_json(method, &path, Some(token), body).await;
     let put = axum::http::Method::PUT;
     let (mut anns, _) = served.greeted(Some(&anns_token)).await;
@@ -419,7 +452,7 @@ async fn friends_see_each_other_watch_and_hear_what_they_write_on_every_tab() {
 async fn what_is_reported_is_put_before_moderators_and_what_they_do_is_in_the_audit_log() {
     let served = Served::start().await;
     let node = &served.node;
-    let (_, token) = signed_up(node, "Ann").await;
+    let (_, token) = signed_up(node, "Ann", "").await;
     let made = node.ask_json(axum::http::Method::POST, "/api/v1/broadcasts", Some(&token), json!({ "slug": "derby" })).await;
     assert_eq!(made.status, axum::http::StatusCode::CREATED);
     let (mut owner, _) = served.greeted(Some(&token)).await;

@@ -46,6 +46,10 @@ async fn befriend(store: &Store, one: UserId, other: UserId) {
     assert_eq!(store.wish_friendship(other, one, 11, 9).await.unwrap(), Wish::Friends { is_new: true });
 }
 
+fn draft(from: UserId, to: UserId, nonce: u64, text: &str, sent_at_ms: u64) -> PrivateMessageDraft<'_> {
+    PrivateMessageDraft { from, to, nonce, text, sent_at_ms }
+}
+
 fn relations(people: &[PersonRecord]) -> Vec<(UserId, Relation, u64)> {
     people.iter().map(|person| (person.id, person.relation, person.since_ms)).collect()
 }
@@ -56,11 +60,11 @@ async fn a_request_is_accepted_by_asking_back(place: Place) {
     assert_eq!(store.wish_friendship(ANN, BEN, 11, 9).await.unwrap(), Wish::Asked { is_new: false });
     assert_eq!(relations(&store.friends_of(ANN).await.unwrap()), [(BEN, Relation::Outgoing, 10)]);
     assert_eq!(relations(&store.friends_of(BEN).await.unwrap()), [(ANN, Relation::Incoming, 10)]);
-    assert_eq!(store.ties_of(ANN).await.unwrap(), Ties::default(), "not yet");
+    assert_eq!(store.ties_of(ANN, 9).await.unwrap(), Ties::default(), "not yet");
     assert_eq!(store.wish_friendship(BEN, ANN, 20, 9).await.unwrap(), Wish::Friends { is_new: true });
     assert_eq!(store.wish_friendship(ANN, BEN, 21, 9).await.unwrap(), Wish::Friends { is_new: false });
     assert_eq!(relations(&store.friends_of(ANN).await.unwrap()), [(BEN, Relation::Friend, 20)]);
-    assert_eq!(store.ties_of(BEN).await.unwrap().friends, [ANN]);
+    assert_eq!(store.ties_of(BEN, 9).await.unwrap().friends, [ANN]);
     let seen = store.see_person(ANN, BEN).await.unwrap().unwrap();
     assert_eq!((seen.name.as_str(), seen.relation, seen.follows), ("Ben", Relation::Friend, false));
     for nobody in [ANN, GUEST] {
@@ -103,7 +107,7 @@ async fn of_two_who_ask_each_other_at_once_both_become_friends(place: Place) {
     let (one, other) = tokio::join!(store.wish_friendship(ANN, BEN, 10, 9), store.wish_friendship(BEN, ANN, 10, 9));
     let outcomes = [one.unwrap(), other.unwrap()];
     assert!(outcomes.contains(&Wish::Asked { is_new: true }) && outcomes.contains(&Wish::Friends { is_new: true }), "{outcomes:?}");
-    assert_eq!(store.ties_of(ANN).await.unwrap().friends, [BEN]);
+    assert_eq!(store.ties_of(ANN, 9).await.unwrap().friends, [BEN]);
     store.close().await;
 }
 
@@ -111,7 +115,7 @@ async fn a_block_ends_everything_and_hides_both_ways(place: Place) {
     let store = with_people(&place).await;
     befriend(&store, ANN, BEN).await;
     store.follow(BEN, ANN, 1, 9).await.unwrap();
-    store.add_private_message(ANN, BEN, 1, "hello", 5, 9).await.unwrap().unwrap();
+    store.add_private_message(draft(ANN, BEN, 1, "hello", 5), 9).await.unwrap().unwrap();
     assert!(store.block(ANN, BEN, 50, 9).await.unwrap());
     for (one, other) in [(ANN, BEN), (BEN, ANN)] {
         assert_eq!(store.friends_of(one).await.unwrap(), []);
@@ -121,8 +125,8 @@ async fn a_block_ends_everything_and_hides_both_ways(place: Place) {
         assert_eq!(store.wish_friendship(one, other, 60, 9).await.unwrap(), Wish::Nobody);
         assert_eq!(store.follow(one, other, 60, 9).await.unwrap(), None);
         assert_eq!(store.conversations_of(one, 9).await.unwrap(), []);
-        assert_eq!(store.add_private_message(one, other, 2, "still there?", 60, 9).await.unwrap(), None);
-        assert_eq!(store.ties_of(one).await.unwrap(), Ties { friends: vec![], hidden: vec![other] });
+        assert_eq!(store.add_private_message(draft(one, other, 2, "still there?", 60), 9).await.unwrap(), None);
+        assert_eq!(store.ties_of(one, 9).await.unwrap(), Ties { friends: vec![], hidden: vec![other] });
     }
     let blocked = store.blocked_by(ANN).await.unwrap();
     assert_eq!((blocked[0].name.as_str(), blocked[0].relation, blocked[0].since_ms), ("Ben", Relation::Blocked, 50));
@@ -140,7 +144,10 @@ async fn guests_are_blocked_too(place: Place) {
     assert!(store.block(ANN, CAY, 2, 9).await.unwrap());
     let blocked: Vec<_> = store.blocked_by(ANN).await.unwrap().into_iter().map(|person| (person.id, person.name)).collect();
     assert_eq!(blocked, [(CAY, "Cay".to_owned()), (GUEST, String::new())]);
-    assert_eq!(store.ties_of(GUEST).await.unwrap().hidden, [ANN]);
+    assert_eq!(store.ties_of(GUEST, 9).await.unwrap().hidden, [ANN]);
+    assert!(store.block(BEN, GUEST, 60, 9).await.unwrap());
+    assert_eq!(store.ties_of(GUEST, 1).await.unwrap().hidden, [BEN], "the newest of those who have blocked them");
+    assert_eq!(store.ties_of(BEN, 0).await.unwrap().hidden, [GUEST], "whom somebody has blocked is always hidden");
     store.close().await;
 }
 
@@ -186,7 +193,7 @@ async fn followers_and_friends_of_the_owner_have_standing(place: Place) {
 async fn messages_are_numbered_deduplicated_and_bounded(place: Place) {
     let store = with_people(&place).await;
     befriend(&store, ANN, BEN).await;
-    let say = async |from, to, nonce, text: &str| store.add_private_message(from, to, nonce, text, nonce, 3).await.unwrap().unwrap();
+    let say = async |from, to, nonce, text: &str| store.add_private_message(draft(from, to, nonce, text, nonce), 3).await.unwrap().unwrap();
     let (first, is_new) = say(ANN, BEN, 1, "one").await;
     assert!(is_new);
     assert_eq!(first, PrivateMessageRecord { number: 1, from: ANN, to: BEN, nonce: 1, text: "one".to_owned(), sent_at_ms: 1 });
@@ -210,13 +217,13 @@ async fn messages_are_numbered_deduplicated_and_bounded(place: Place) {
 
 async fn only_friends_write(place: Place) {
     let store = with_people(&place).await;
-    assert_eq!(store.add_private_message(ANN, BEN, 1, "hello", 1, 9).await.unwrap(), None);
+    assert_eq!(store.add_private_message(draft(ANN, BEN, 1, "hello", 1), 9).await.unwrap(), None);
     store.wish_friendship(ANN, BEN, 1, 9).await.unwrap();
-    assert_eq!(store.add_private_message(BEN, ANN, 1, "hello", 1, 9).await.unwrap(), None);
+    assert_eq!(store.add_private_message(draft(BEN, ANN, 1, "hello", 1), 9).await.unwrap(), None);
     store.wish_friendship(BEN, ANN, 1, 9).await.unwrap();
-    assert!(store.add_private_message(BEN, ANN, 1, "hello", 1, 9).await.unwrap().is_some());
+    assert!(store.add_private_message(draft(BEN, ANN, 1, "hello", 1), 9).await.unwrap().is_some());
     store.end_friendship(ANN, BEN).await.unwrap();
-    assert_eq!(store.add_private_message(ANN, BEN, 1, "hello", 1, 9).await.unwrap(), None);
+    assert_eq!(store.add_private_message(draft(ANN, BEN, 1, "hello", 1), 9).await.unwrap(), None);
     assert_eq!(store.conversation(ANN, BEN, None, 9).await.unwrap().messages.len(), 1, "what was written can be read");
     store.close().await;
 }
@@ -225,7 +232,7 @@ async fn what_is_read_never_goes_back(place: Place) {
     let store = with_people(&place).await;
     befriend(&store, ANN, BEN).await;
     for nonce in 1..=3 {
-        store.add_private_message(ANN, BEN, nonce, "x", nonce, 9).await.unwrap().unwrap();
+        store.add_private_message(draft(ANN, BEN, nonce, "x", nonce), 9).await.unwrap().unwrap();
     }
     assert_eq!(store.read_conversation(BEN, ANN, 2).await.unwrap(), Some(2));
     assert_eq!(store.read_conversation(BEN, ANN, 1).await.unwrap(), None);
@@ -242,7 +249,7 @@ async fn conversations_come_latest_first_with_what_is_unread(place: Place) {
     befriend(&store, ANN, BEN).await;
     befriend(&store, ANN, CAY).await;
     for (from, to, at) in [(BEN, ANN, 1), (BEN, ANN, 2), (CAY, ANN, 3), (ANN, BEN, 4)] {
-        store.add_private_message(from, to, at, "x", at, 9).await.unwrap().unwrap();
+        store.add_private_message(draft(from, to, at, "x", at), 9).await.unwrap().unwrap();
     }
     let listed = async |user| {
         let all = store.conversations_of(user, 9).await.unwrap();
@@ -252,7 +259,7 @@ async fn conversations_come_latest_first_with_what_is_unread(place: Place) {
     assert_eq!(listed(BEN).await, [(ANN, 3, 1)]);
     store.read_conversation(ANN, BEN, 2).await.unwrap();
     assert_eq!(listed(ANN).await, [(BEN, 3, 0), (CAY, 1, 1)]);
-    store.add_private_message(BEN, ANN, 9, "x", 9, 9).await.unwrap().unwrap();
+    store.add_private_message(draft(BEN, ANN, 9, "x", 9), 9).await.unwrap().unwrap();
     assert_eq!(listed(ANN).await, [(BEN, 4, 1), (CAY, 1, 1)]);
     assert_eq!(store.conversations_of(ANN, 1).await.unwrap().len(), 1);
     store.close().await;
@@ -368,7 +375,7 @@ async fn a_deleted_person_leaves_no_words(place: Place) {
     befriend(&store, ANN, BEN).await;
     store.follow(ANN, BEN, 1, 9).await.unwrap();
     store.block(CAY, BEN, 1, 9).await.unwrap();
-    store.add_private_message(BEN, ANN, 1, "hello", 1, 9).await.unwrap().unwrap();
+    store.add_private_message(draft(BEN, ANN, 1, "hello", 1), 9).await.unwrap().unwrap();
     store.keep_chat_events(MATCH, &[event((5, 1), Some(BEN), 1), event((5, 2), Some(ANN), 1)]).await.unwrap();
     store.add_action(&action(1, 5)).await.unwrap();
     store.add_report(&report((5, 1), ANN), 9).await.unwrap();

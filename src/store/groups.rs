@@ -4,8 +4,8 @@ use async_trait::async_trait;
 
 use super::{
     AccountRecord, ActionRecord, BroadcastRecord, ChatEventRecord, ChatPlace, CodePurpose, CodeRecord, ConversationPage,
-    ConversationRecord, PersonRecord, PictureRecord, PrivateMessageRecord, ReportRecord, Role, SignInRecord, StandingRecord, StoreError,
-    StreamKeyRecord, Ties, UserRecord, Wish,
+    ConversationRecord, PersonRecord, PictureRecord, PrivateMessageDraft, PrivateMessageRecord, ReportRecord, Role, SignInRecord,
+    StandingRecord, StoreError, StreamKeyRecord, Ties, UserRecord, Wish,
 };
 use crate::ids::{ActionId, BroadcastId, SignInId, UserId};
 
@@ -282,9 +282,11 @@ pub trait Relationships: Send + Sync {
     /// `Database`, `Corrupt`.
     async fn followed_by(&self, user: UserId) -> Result<Vec<PersonRecord>, StoreError>;
 
+    /// Of those who have blocked `user`, the newest `blockers`.
+    ///
     /// # Errors
     /// `Database`, `Corrupt`.
-    async fn ties_of(&self, user: UserId) -> Result<Ties, StoreError>;
+    async fn ties_of(&self, user: UserId, blockers: u32) -> Result<Ties, StoreError>;
 
     /// Somebody with an account as `viewer` sees them; `None`: there is nobody, or one of the two has blocked the other.
     ///
@@ -308,18 +310,14 @@ pub trait Relationships: Send + Sync {
 /// What two people have written to each other.
 #[async_trait]
 pub trait PrivateMessages: Send + Sync {
-    /// Adds a message, unless `from` has sent this nonce to `to` before: then the first message, and `false`. The newest `keep` of the
+    /// Adds a message, unless its sender has sent this nonce to the other one before: then the first message, and `false`. The newest `keep` of the
     /// conversation stay. `None`: they are not friends.
     ///
     /// # Errors
     /// `Database`, `Corrupt`.
     async fn add_private_message(
         &self,
-        from: UserId,
-        to: UserId,
-        nonce: u64,
-        text: &str,
-        now_ms: u64,
+        draft: PrivateMessageDraft<'_>,
         keep: u32,
     ) -> Result<Option<(PrivateMessageRecord, bool)>, StoreError>;
 

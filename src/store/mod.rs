@@ -33,6 +33,6 @@ pub use groups::{Broadcasts, Chats, Moderation, PrivateMessages, Records, Relati
 pub use handle::{Database, Store};
 pub use records::{
     AccountRecord, ActionRecord, BroadcastRecord, BroadcastState, ChatEventRecord, ChatPlace, CodePurpose, CodeRecord, ConversationPage,
-    ConversationRecord, ModeratorAction, NamedUser, PersonRecord, PictureRecord, PrivateMessageRecord, Relation, ReportReason,
-    ReportRecord, Role, SignInRecord, StandingRecord, StreamKeyRecord, Ties, UserRecord, Visibility, Wish,
+    ConversationRecord, ModeratorAction, NamedUser, PersonRecord, PictureRecord, PrivateMessageDraft, PrivateMessageRecord, Relation,
+    ReportReason, ReportRecord, Role, SignInRecord, StandingRecord, StreamKeyRecord, Ties, UserRecord, Visibility, Wish,
 };

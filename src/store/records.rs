@@ -200,6 +200,17 @@ pub struct StandingRecord {
     pub is_friend: bool,
 }
 
+/// A private message that has no number yet.
+#[derive(Debug, Clone, Copy)]
+pub struct PrivateMessageDraft<'a> {
+    pub from: UserId,
+    pub to: UserId,
+    /// Of the sender's choice, at most 2^53.
+    pub nonce: u64,
+    pub text: &'a str,
+    pub sent_at_ms: u64,
+}
+
 /// A private message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrivateMessageRecord {

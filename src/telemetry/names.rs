@@ -107,7 +107,7 @@ metric_names! {
         "Refresh tokens that came a second time; the device they belong to was signed out.";
     ACCOUNTS_PASSWORDS_REFUSED "courtside_accounts_passwords_refused_total" Counter, Count [] "Passwords not checked because too many were waiting.";
     ACCOUNTS_RATE_LIMITED "courtside_accounts_rate_limited_total" Counter, Count ["kind"]
-        "Requests refused for their rate: sign_up, sign_in, refresh, letter, code, confirmed, change, search, private_message, friend_request.";
+        "Requests refused for their rate: sign_up, sign_in, refresh, letter, code, confirmed, change, search, private_message, read_mark, friend_request.";
     ACCOUNTS_LETTERS "courtside_accounts_letters_total" Counter, Count ["result"] "Letters, by result: sent, logged, failed, dropped.";
     // Social plane
     SOCIAL_HOMES "courtside_social_homes" Gauge, Count [] "Broadcasts whose chat is ordered by this node.";

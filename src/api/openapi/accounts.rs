@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::schema::{all_of, list_of, one_of, plain, reference};
 use super::{operation, path_parameter, pictures, problem};
 
 /// Under `/api/v1/auth`, `/api/v1/me`, `/api/v1/users`, and moderators of broadcasts.
@@ -209,13 +210,7 @@ pub(super) fn security_schemes() -> Value {
 }
 
 pub(super) fn schemas() -> Value {
-    let text = json!({ "type": "string" });
-    let number = json!({ "type": "number" });
-    let integer = json!({ "type": "integer" });
-    let boolean = json!({ "type": "boolean" });
-    let all_of = |properties: Value, required: &[&str]| json!({ "type": "object", "properties": properties, "required": required });
-    let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
-    let list_of = |items: Value| json!({ "type": "array", "items": items });
+    let [text, number, integer, boolean] = plain();
     let password = json!({ "type": "string", "minLength": 8, "maxLength": 256 });
     json!({
         "NewAccount": all_of(
@@ -229,13 +224,13 @@ pub(super) fn schemas() -> Value {
         ),
         "Account": all_of(
             json!({
-                "id": text, "name": text, "email": text, "email_verified": boolean, "roles": list_of(reference("Role")),
+                "id": text, "name": text, "email": text, "email_verified": boolean, "roles": list_of("Role"),
                 "picture_version": integer, "hide_watching": boolean, "created_at_ms": number
             }),
             &["id", "name", "email", "email_verified", "roles", "picture_version", "hide_watching", "created_at_ms"],
         ),
-        "Role": { "type": "string", "enum": ["broadcaster", "operator"] },
-        "Roles": all_of(json!({ "roles": list_of(reference("Role")) }), &["roles"]),
+        "Role": one_of(&["broadcaster", "operator"]),
+        "Roles": all_of(json!({ "roles": list_of("Role") }), &["roles"]),
         "AccountChanges": all_of(json!({ "name": text, "hide_watching": boolean }), &[]),
         "NewEmail": all_of(json!({ "email": text, "password": text }), &["email", "password"]),
         "PasswordChange": all_of(json!({ "current": text, "new": password }), &["current", "new"]),
@@ -247,15 +242,15 @@ pub(super) fn schemas() -> Value {
             json!({ "id": text, "name": text, "signed_in_at_ms": number, "seen_at_ms": number }),
             &["id", "name", "signed_in_at_ms", "seen_at_ms"],
         ),
-        "DeviceList": all_of(json!({ "devices": list_of(reference("Device")) }), &["devices"]),
+        "DeviceList": all_of(json!({ "devices": list_of("Device") }), &["devices"]),
         "StreamKey": all_of(json!({ "key": text, "created_at_ms": number, "used_at_ms": number }), &["created_at_ms"]),
-        "ModeratorList": all_of(json!({ "moderators": list_of(text.clone()) }), &["moderators"]),
+        "ModeratorList": all_of(json!({ "moderators": { "type": "array", "items": text } }), &["moderators"]),
         "AccountExport": all_of(
             json!({
-                "account": reference("Account"), "picture": reference("ExportedPicture"), "devices": list_of(reference("Device")),
-                "stream_key": reference("StreamKey"), "broadcasts": list_of(reference("ExportedBroadcast")),
-                "people": list_of(reference("Person")), "private_messages": list_of(reference("PrivateMessage")),
-                "chat_messages": list_of(reference("ExportedChatMessage"))
+                "account": reference("Account"), "picture": reference("ExportedPicture"), "devices": list_of("Device"),
+                "stream_key": reference("StreamKey"), "broadcasts": list_of("ExportedBroadcast"),
+                "people": list_of("Person"), "private_messages": list_of("PrivateMessage"),
+                "chat_messages": list_of("ExportedChatMessage")
             }),
             &["account", "devices", "broadcasts", "people", "private_messages", "chat_messages"],
         ),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::accounts::limited;
+use super::schema::{all_of, list_of, one_of, plain, reference};
 use super::{operation, path_parameter};
 
 /// Under `/api/v1/people`, `/api/v1/me`, and `audit` and `reports` of broadcasts.
@@ -79,11 +80,11 @@ pub(super) fn paths() -> Value {
         },
         "/api/v1/me/messages/{user}/read": {
             "parameters": user,
-            "put": operation(
+            "put": limited(operation(
                 "The bearer has read up to a message.",
                 Some("ReadMark"),
-                &[("204", None), ("400", None), ("401", None), ("403", None), ("404", None), ("413", None), ("415", None), ("503", None)],
-            )
+                &[("204", None), ("401", None), ("403", None), ("404", None), ("413", None), ("415", None), ("503", None)],
+            ))
         },
         "/api/v1/broadcasts/{broadcast}/audit": {
             "parameters": broadcast,
@@ -117,14 +118,7 @@ pub(super) fn paths() -> Value {
 }
 
 pub(super) fn schemas() -> Value {
-    let text = json!({ "type": "string" });
-    let number = json!({ "type": "number" });
-    let integer = json!({ "type": "integer" });
-    let boolean = json!({ "type": "boolean" });
-    let all_of = |properties: Value, required: &[&str]| json!({ "type": "object", "properties": properties, "required": required });
-    let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
-    let list_of = |name: &str| json!({ "type": "array", "items": reference(name) });
-    let one_of = |words: &[&str]| json!({ "type": "string", "enum": words });
+    let [text, number, integer, boolean] = plain();
     let short = json!({ "type": "string", "maxLength": 200 });
     json!({
         "Relation": one_of(&["none", "outgoing", "incoming", "friend", "blocked"]),

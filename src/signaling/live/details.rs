@@ -152,7 +152,7 @@ fn checked_media_time(media_time_ms: Option<f64>, edge_ms: f64) -> Result<f64, R
 }
 
 /// Trimmed text of one line without control characters, of `min` to `max` characters.
-fn line(field: &'static str, rule: &'static str, text: &str, min: usize, max: usize) -> Result<String, Refusal> {
+pub(super) fn line(field: &'static str, rule: &'static str, text: &str, min: usize, max: usize) -> Result<String, Refusal> {
     let text = text.trim();
     let characters = text.chars().count();
     if characters < min || characters > max || text.chars().any(char::is_control) {

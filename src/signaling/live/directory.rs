@@ -196,6 +196,10 @@ impl Directory {
         self.peers.get(&peer)
     }
 
+    pub(crate) fn grants_on(&self, broadcast: &Broadcast, who: &Claims) -> Vec<Grant> {
+        access::grants(self.policy, Some(who), broadcast)
+    }
+
     /// The peers of a session.
     pub(crate) fn peers_of(&self, session: SessionId) -> Vec<PeerId> {
         self.members.get(&session).map(|member| member.peers.clone()).unwrap_or_default()
@@ -298,7 +302,7 @@ impl Directory {
         access::demand(self.policy, Some(who), broadcast, Grant::View)
             .or_else(|refusal| access::demand(self.policy, Some(who), broadcast, Grant::Publish).map_err(|_| refusal))?;
         let id = broadcast.id;
-        let grants = access::grants(self.policy, Some(who), broadcast);
+        let grants = self.grants_on(broadcast, who);
         self.leave(now, session);
         let key = ViewerKey::Person(who.sub);
         let is_counted = join_as == JoinAs::Viewer;

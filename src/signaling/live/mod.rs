@@ -47,7 +47,7 @@ pub(crate) use self::broadcast::{Credential, Poster};
 pub(crate) use self::directory::{JoinAs, Joined, Told, gone_word};
 pub(crate) use self::media::{Answered, HttpPeer, Who};
 pub(crate) use self::resources::{picture_type, text_of_event};
-pub(crate) use self::sessions::{Mail, Mailbox, Parked};
+pub(crate) use self::sessions::{Mail, Mailbox, Parked, Rejoined};
 pub(crate) use self::tasks::until;
 
 /// What [`Live`] is made of.

@@ -1,6 +1,7 @@
 //! What moderators see beside the chat: what was done in it, and what viewers have reported.
 
 use super::Live;
+use super::details::line;
 use crate::accounts::{Claims, Grant};
 use crate::ids::{ActionId, BroadcastId};
 use crate::limits::{ACTIONS_PAGE_MAX, CHAT_NOTE_MAX, REPORTS_LISTED_MAX, REPORTS_OPEN_MAX};
@@ -47,10 +48,8 @@ impl Live {
         let broadcast = self.moderated(who, name)?;
         let by = who.ok_or(Refusal::TokenNeeded)?;
         let ReportResolution { outcome, note } = resolution;
-        let note = note.map(|note| note.trim().to_owned()).filter(|note| !note.is_empty());
-        if note.as_ref().is_some_and(|note| note.chars().count() > CHAT_NOTE_MAX || note.chars().any(char::is_control)) {
-            return Err(Refusal::InvalidValue { field: "note", rule: "at most 200 characters, one line" });
-        }
+        let rule = "at most 200 characters, one line";
+        let note = note.map(|note| line("note", rule, &note, 0, CHAT_NOTE_MAX)).transpose()?.filter(|note| !note.is_empty());
         let now_ms = Now::read().unix_ms as u64;
         let resolved = self.shared.store.resolve_reports(broadcast, (message.epoch, message.seq), now_ms).await?;
         let report = resolved.ok_or(Refusal::NotFound("report"))?;

@@ -1,11 +1,13 @@
 //! People who know each other, as REST and sessions ask: what the store says, with who is online; and who must be told.
 
+use std::collections::HashMap;
+
 use super::Live;
 use crate::accounts::Claims;
 use crate::ids::{BroadcastId, UserId};
 use crate::limits::{
     BLOCKS_MAX, CONVERSATIONS_LISTED_MAX, FOLLOWS_MAX, FRIENDS_MAX, NONCE_MAX, PEOPLE_FOUND_MAX, PEOPLE_SEARCH_CHARS, PRIVATE_KEPT_MAX,
-    PRIVATE_PAGE_MAX, PRIVATE_TEXT_MAX,
+    PRIVATE_PAGE_MAX, PRIVATE_TEXT_MAX, TIES_READS_MAX,
 };
 use crate::signaling::now::Now;
 use crate::signaling::protocol::{FriendOnline, Presence, ServerMessage, Visibility, Watching};
@@ -13,11 +15,36 @@ use crate::signaling::refusal::Refusal;
 use crate::signaling::rest::people::{Conversation, Friend, FriendLists, FriendRequest, MessagePage, NewPrivateMessage};
 use crate::social::Link;
 use crate::social::people::{Note, Person, PersonNews, PrivateMessage, Whereabouts};
-use crate::store::{PersonRecord, Relation, Wish};
+use crate::store::{PersonRecord, PrivateMessageDraft, Relation, Wish};
 
 const NOBODY: Refusal = Refusal::NotFound("person");
 /// What a guest who was blocked is called: names of guests are not kept.
 const GUEST_NAME: &str = "Guest";
+
+/// Broadcasts that were named while one question was answered: friends watch the same ones.
+type Known = HashMap<BroadcastId, Option<Watching>>;
+
+/// What somebody does with what they read of people: a change that came between the two has not found it.
+struct Reading {
+    changes: u64,
+    reads_left: u32,
+}
+
+impl Reading {
+    fn begin(live: &Live) -> Self {
+        Self { changes: live.social().changes(), reads_left: TIES_READS_MAX - 1 }
+    }
+
+    /// Whether nothing changed meanwhile, or it was read often enough. If not, it is to be read and done again.
+    fn holds(&mut self, live: &Live) -> bool {
+        let before = std::mem::replace(&mut self.changes, live.social().changes());
+        if before == self.changes || self.reads_left == 0 {
+            return true;
+        }
+        self.reads_left -= 1;
+        false
+    }
+}
 
 impl Live {
     // ---- Who is there ----
@@ -27,15 +54,21 @@ impl Live {
         if !who.is_account() {
             return None;
         }
-        let hides = match self.accounts().account(who).await {
-            Ok(account) => account.hide_watching,
-            Err(error) => {
-                // Rather too little is shown than too much.
-                tracing::debug!(user = %who.sub, %error, "somebody connects without what they have set");
-                true
+        let mut reading = Reading::begin(self);
+        loop {
+            let hides = match self.accounts().account(who).await {
+                Ok(account) => account.hide_watching,
+                Err(error) => {
+                    // Rather too little is shown than too much.
+                    tracing::debug!(user = %who.sub, %error, "somebody connects without what they have set");
+                    true
+                }
+            };
+            let link = self.social().connect(who.sub, hides);
+            if reading.holds(self) {
+                return Some(link);
             }
-        };
-        Some(self.social().connect(who.sub, hides))
+        }
     }
 
     /// What a session watches, so that friends can be told.
@@ -45,10 +78,16 @@ impl Live {
 
     /// Lets a connection look at its person's friends: those who are online.
     pub(crate) async fn watch_friends(&self, who: &Claims, link: &Link) -> Result<Vec<FriendOnline>, Refusal> {
-        let ties = self.shared.store.ties_of(who.sub).await?;
-        let mut friends = Vec::new();
-        for (user, place) in link.look(ties.friends) {
-            friends.push(FriendOnline { user, watching: self.watching(place).await });
+        let mut reading = Reading::begin(self);
+        let online = loop {
+            let online = link.look(self.shared.store.ties_of(who.sub, 0).await?.friends);
+            if reading.holds(self) {
+                break online;
+            }
+        };
+        let (mut friends, mut known) = (Vec::new(), Known::new());
+        for (user, place) in online {
+            friends.push(FriendOnline { user, watching: self.watching(place, &mut known).await });
         }
         Ok(friends)
     }
@@ -56,7 +95,9 @@ impl Live {
     /// News about people as clients read them; `None`: the connection reads too slowly.
     pub(crate) async fn tell_of_people(&self, news: PersonNews) -> Option<ServerMessage> {
         Some(match news {
-            PersonNews::Presence { user, whereabouts } => ServerMessage::Presence { user, presence: self.presence(whereabouts).await },
+            PersonNews::Presence { user, whereabouts } => {
+                ServerMessage::Presence { user, presence: self.presence(whereabouts, &mut Known::new()).await }
+            }
             PersonNews::Note(Note::FriendChanged { person }) => ServerMessage::FriendChanged { person },
             PersonNews::Note(Note::PrivateMessage { person, message }) => ServerMessage::PrivateMessage { person, message },
             PersonNews::Note(Note::MessagesRead { user, reader, up_to }) => ServerMessage::MessagesRead { user, reader, up_to },
@@ -65,16 +106,25 @@ impl Live {
         })
     }
 
-    async fn presence(&self, place: Option<Whereabouts>) -> Presence {
+    async fn presence(&self, place: Option<Whereabouts>, known: &mut Known) -> Presence {
         match place {
-            Some(place) => Presence { online: true, watching: self.watching(place).await },
+            Some(place) => Presence { online: true, watching: self.watching(place, known).await },
             None => Presence::default(),
         }
     }
 
     /// The broadcast, unless only those who have its link may know of it.
-    async fn watching(&self, place: Whereabouts) -> Option<Watching> {
+    async fn watching(&self, place: Whereabouts, known: &mut Known) -> Option<Watching> {
         let broadcast = place.watching?;
+        if let Some(watching) = known.get(&broadcast) {
+            return watching.clone();
+        }
+        let watching = self.name_watched(broadcast).await;
+        known.insert(broadcast, watching.clone());
+        watching
+    }
+
+    async fn name_watched(&self, broadcast: BroadcastId) -> Option<Watching> {
         let (slug, title, visibility) = match self.snapshot(broadcast) {
             Some(view) => (view.slug, view.title, view.visibility),
             // Of another node.
@@ -118,13 +168,13 @@ impl Live {
 
     pub(crate) async fn friends(&self, who: &Claims) -> Result<FriendLists, Refusal> {
         let me = self.account_id(who).await?;
-        let mut lists = FriendLists::default();
+        let (mut lists, mut known) = (FriendLists::default(), Known::new());
         for record in self.shared.store.friends_of(me).await? {
             let (relation, since_ms) = (record.relation, record.since_ms);
             let person = Person::from(record);
             match relation {
                 Relation::Friend => {
-                    let presence = self.presence(self.social().find(person.id)).await;
+                    let presence = self.presence(self.social().find(person.id), &mut known).await;
                     lists.friends.push(Friend { person, since_ms, presence });
                 }
                 Relation::Incoming => lists.incoming.push(FriendRequest { person, at_ms: since_ms }),
@@ -269,7 +319,8 @@ impl Live {
             return Err(Refusal::InvalidValue { field: "text", rule: "1 to 2000 characters" });
         }
         let (theirs, mine) = (self.see(me, other).await?, self.see(other, me).await?);
-        let added = self.shared.store.add_private_message(me, other, nonce, &text, now_ms(), PRIVATE_KEPT_MAX).await?;
+        let draft = PrivateMessageDraft { from: me, to: other, nonce, text: &text, sent_at_ms: now_ms() };
+        let added = self.shared.store.add_private_message(draft, PRIVATE_KEPT_MAX).await?;
         let (record, is_new) = added.ok_or(Refusal::NotFriends)?;
         let message = PrivateMessage::from(record);
         if is_new {

@@ -7,9 +7,11 @@ use rand::Rng;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{JoinAs, Live, News, Told};
+use crate::accounts::{Claims, Grant};
 use crate::ids::{BroadcastId, PeerId, SessionId};
 use crate::limits::{RESUME_WINDOW, SESSION_MAILBOX, SESSIONS_MAX};
 use crate::signaling::now::Now;
+use crate::signaling::protocol::BroadcastView;
 use crate::signaling::refusal::Refusal;
 use crate::signaling::session::Session;
 
@@ -29,6 +31,14 @@ pub(crate) type Mailbox = mpsc::Receiver<Mail>;
 pub(crate) struct Parked {
     pub(crate) session: Session,
     pub(crate) mailbox: Mailbox,
+}
+
+/// What a resumed session finds of its broadcast.
+pub(crate) struct Rejoined {
+    pub(crate) news: News,
+    pub(crate) view: BroadcastView,
+    pub(crate) grants: Vec<Grant>,
+    pub(crate) alive: Vec<PeerId>,
 }
 
 #[derive(Debug)]
@@ -182,32 +192,22 @@ impl Live {
         self.with_state(|state| state.sessions.overflowed.remove(&session))
     }
 
-    /// For a resumed session: news from now on, the broadcast as it is, and those of its peers that still exist.
-    pub(crate) fn rejoin(
-        &self,
-        session: SessionId,
-        broadcast: BroadcastId,
-    ) -> Option<(News, crate::signaling::protocol::BroadcastView, Vec<PeerId>)> {
+    /// For a resumed session: news from now on, the broadcast as it is, what `who` may do there, and those of its peers that still exist.
+    pub(crate) fn rejoin(&self, session: SessionId, broadcast: BroadcastId, who: &Claims) -> Option<Rejoined> {
         self.with_state(|state| {
-            let view = state.directory.broadcast(broadcast)?.to_view();
-            let peers = state.directory.peers_of(session);
-            Some((state.subscribe(broadcast), view, peers))
+            let found = state.directory.broadcast(broadcast)?;
+            let (view, grants) = (found.to_view(), state.directory.grants_on(found, who));
+            Some(Rejoined { view, grants, alive: state.directory.peers_of(session), news: state.subscribe(broadcast) })
         })
     }
 
     /// The broadcast as it is now, for a session that missed announcements.
-    pub(crate) fn snapshot(&self, broadcast: BroadcastId) -> Option<crate::signaling::protocol::BroadcastView> {
+    pub(crate) fn snapshot(&self, broadcast: BroadcastId) -> Option<BroadcastView> {
         self.with_state(|state| state.directory.broadcast(broadcast).map(super::broadcast::Broadcast::to_view))
     }
 
     /// Enters a broadcast for a session.
-    pub(crate) fn join(
-        &self,
-        session: SessionId,
-        name: &str,
-        who: &crate::accounts::Claims,
-        join_as: JoinAs,
-    ) -> Result<(super::Joined, News), Refusal> {
+    pub(crate) fn join(&self, session: SessionId, name: &str, who: &Claims, join_as: JoinAs) -> Result<(super::Joined, News), Refusal> {
         self.refuse_when_closing()?;
         self.decide(|now: Now, state| {
             let joined = state.directory.join(now, session, name, who, join_as)?;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::{Archive, ArchiveError, Relations, RelationsError};
 use crate::ids::{BroadcastId, UserId};
-use crate::limits::REPORTS_OPEN_MAX;
+use crate::limits::{BLOCKERS_HIDDEN_MAX, REPORTS_OPEN_MAX};
 use crate::social::bus::LogId;
 use crate::social::chat::{ChatEvent, Logged, Standing};
 use crate::social::clock::wall_clock;
@@ -68,7 +68,7 @@ impl Archive for StoreArchive {
 #[async_trait]
 impl Relations for StoreRelations {
     async fn ties(&self, user: UserId) -> Result<Ties, RelationsError> {
-        Ok(self.0.ties_of(user).await?)
+        Ok(self.0.ties_of(user, BLOCKERS_HIDDEN_MAX).await?)
     }
 
     async fn standing(&self, broadcast: BroadcastId, user: UserId) -> Result<Standing, RelationsError> {

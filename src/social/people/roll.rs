@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::{Note, PersonNews, Says, Whereabouts, Word};
 use crate::ids::{BroadcastId, NodeId, UserId};
-use crate::limits::{NODE_EXPIRY, NODE_HEARTBEAT, PRESENCE_BATCH_MAX, PRESENCE_GRACE, PRESENCE_INTERVAL, PRESENCE_WHOLE_INTERVAL};
+use crate::limits::{
+    NODE_EXPIRY, NODE_HEARTBEAT, PEOPLE_OUTPUTS_MAX, PRESENCE_BATCH_MAX, PRESENCE_GRACE, PRESENCE_INTERVAL, PRESENCE_WHOLE_INTERVAL,
+};
 use crate::social::clock::UnixMs;
 use crate::store::Relation;
 
@@ -69,6 +71,9 @@ pub(crate) struct Roll {
     told: HashMap<UserId, Whereabouts>,
     due: BTreeSet<(UnixMs, UserId)>,
     due_of: HashMap<UserId, UnixMs>,
+    /// Whose ties are to be read again, and when; of people who sit in a chat of this node.
+    untied: BTreeMap<UserId, UnixMs>,
+    changes: u64,
     number: u64,
     beaten_at: Option<UnixMs>,
     is_whole_wanted: bool,
@@ -90,6 +95,8 @@ impl Roll {
             told: HashMap::new(),
             due: BTreeSet::new(),
             due_of: HashMap::new(),
+            untied: BTreeMap::new(),
+            changes: 0,
             number: 0,
             beaten_at: None,
             is_whole_wanted: false,
@@ -160,10 +167,26 @@ impl Roll {
         }
     }
 
-    /// Something happened that concerns a person: it is told here and to every other node.
-    pub(crate) fn note(&mut self, now: UnixMs, user: UserId, note: Note) {
+    /// Something happened that concerns a person: it is told here and to every other node; `false`: too much waits already, it is lost.
+    pub(crate) fn note(&mut self, now: UnixMs, user: UserId, note: Note) -> bool {
+        if self.outputs.len() >= PEOPLE_OUTPUTS_MAX {
+            return false;
+        }
         self.deliver(now, user, &note);
         self.say(Says::Note { user, note });
+        true
+    }
+
+    /// Counts the changes of friends, of blocks and of what people hide that this node has heard of: who has read them before the last one reads
+    /// them again.
+    pub(crate) const fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// The ties of a person who sits in a chat are to be read again then.
+    pub(crate) fn renew_ties(&mut self, at: UnixMs, user: UserId) {
+        let due = self.untied.entry(user).or_insert(at);
+        *due = at.min(*due);
     }
 
     pub(crate) fn online_here(&self) -> usize {
@@ -286,18 +309,21 @@ impl Roll {
         let links = self.by_user.get(&user).cloned().unwrap_or_default();
         match note {
             Note::FriendChanged { person } => {
-                self.outputs.push_back(RollOutput::TiesChanged(user));
+                self.change_ties(user);
                 for &link in &links {
                     self.tell(link, PersonNews::Note(note.clone()));
                     self.look_also(link, person.id, person.relation == Some(Relation::Friend));
                 }
             }
-            Note::TiesChanged => self.outputs.push_back(RollOutput::TiesChanged(user)),
+            Note::TiesChanged => self.change_ties(user),
             Note::PrivateMessage { .. } | Note::MessagesRead { .. } => {
                 links.into_iter().for_each(|link| self.tell(link, PersonNews::Note(note.clone())));
             }
-            Note::Hides { .. } if links.is_empty() => {}
             Note::Hides { hide } => {
+                self.changes += 1;
+                if links.is_empty() {
+                    return;
+                }
                 if *hide {
                     self.hides.insert(user)
                 } else {
@@ -306,6 +332,11 @@ impl Roll {
                 self.touch(user, now);
             }
         }
+    }
+
+    fn change_ties(&mut self, user: UserId) {
+        self.changes += 1;
+        self.outputs.push_back(RollOutput::TiesChanged(user));
     }
 
     fn tell(&mut self, link: LinkId, news: PersonNews) {
@@ -376,6 +407,11 @@ impl Roll {
             self.number += 1;
             self.say(Says::Changed { number: self.number, people: some.to_vec() });
         }
+        let untied: Vec<UserId> = self.untied.iter().filter(|(_, due)| **due <= now).map(|(user, _)| *user).collect();
+        for user in untied {
+            self.untied.remove(&user);
+            self.outputs.push_back(RollOutput::TiesChanged(user));
+        }
         if self.whole_due().is_some_and(|due| due <= now) {
             self.tell_whole(now);
         }
@@ -417,7 +453,8 @@ impl Roll {
     pub(crate) fn wake_at(&self) -> UnixMs {
         let change = self.due.first().map(|(at, _)| *at);
         let silent = self.peers.values().map(|peer| peer.heard_at.after(NODE_EXPIRY)).min();
-        [change, silent, self.whole_due()].into_iter().flatten().fold(self.beat_due(), UnixMs::min)
+        let untied = self.untied.values().min().copied();
+        [change, silent, untied, self.whole_due()].into_iter().flatten().fold(self.beat_due(), UnixMs::min)
     }
 }
 

@@ -244,6 +244,29 @@ fn who_looks_at_friends_looks_at_new_ones_and_no_longer_at_lost_ones() {
 }
 
 #[test]
+fn ties_that_could_not_be_read_are_read_again_once() {
+    let mut bench = Bench::new(1);
+    for wait in [1000, 3000] {
+        bench.rolls[0].renew_ties(at(bench.now_ms + wait), ANN);
+    }
+    bench.run(950);
+    assert_eq!(bench.ties, []);
+    bench.run(5000);
+    assert_eq!(bench.ties, [(0, ANN)]);
+}
+
+#[test]
+fn what_waits_to_be_told_is_bounded_and_goes_on_when_it_is_told() {
+    let mut bench = Bench::new(1);
+    let now = at(bench.now_ms);
+    let taken = (0..2 * PEOPLE_OUTPUTS_MAX).filter(|_| bench.rolls[0].note(now, ANN, Note::TiesChanged)).count();
+    assert_eq!(taken, PEOPLE_OUTPUTS_MAX / 2, "each is told here and to the others");
+    assert_eq!(bench.rolls[0].outputs.len(), PEOPLE_OUTPUTS_MAX);
+    bench.settle();
+    assert!(bench.rolls[0].note(now, ANN, Note::TiesChanged));
+}
+
+#[test]
 fn an_idle_node_only_beats() {
     let mut bench = Bench::new(2);
     bench.run(10_000);

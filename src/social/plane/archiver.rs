@@ -81,7 +81,8 @@ async fn write(archive: &dyn Archive, what: ToArchive, snapshots: &mut HashMap<B
         ToArchive::Report(report) => archive.note_report(&report).await,
         ToArchive::Snapshot { broadcast, epoch, bytes, is_urgent: true } => {
             snapshots.remove(&broadcast);
-            archive.save(broadcast, epoch, bytes).await
+            save(archive, snapshots, broadcast, epoch, bytes).await;
+            Ok(())
         }
         ToArchive::Snapshot { broadcast, epoch, bytes, is_urgent: false } => {
             let first = wall_clock().after(ARCHIVE_SNAPSHOT_INTERVAL);
@@ -97,7 +98,15 @@ async fn save_due(archive: &dyn Archive, snapshots: &mut HashMap<BroadcastId, Wa
     let due: Vec<BroadcastId> = snapshots.iter().filter(|(_, waiting)| waiting.due <= now).map(|(broadcast, _)| *broadcast).collect();
     for broadcast in due {
         let Some(Waiting { epoch, bytes, .. }) = snapshots.remove(&broadcast) else { continue };
-        archive.save(broadcast, epoch, bytes).await.unwrap_or_else(|error| lost(&error));
+        save(archive, snapshots, broadcast, epoch, bytes).await;
+    }
+}
+
+/// What was decided about people must not be lost to a database that is away for a moment: what cannot be saved is tried again.
+async fn save(archive: &dyn Archive, snapshots: &mut HashMap<BroadcastId, Waiting>, broadcast: BroadcastId, epoch: u64, bytes: Bytes) {
+    if let Err(error) = archive.save(broadcast, epoch, bytes.clone()).await {
+        lost(&error);
+        snapshots.insert(broadcast, Waiting { epoch, bytes, due: wall_clock().after(ARCHIVE_SNAPSHOT_INTERVAL) });
     }
 }
 

@@ -142,7 +142,7 @@ async fn run(shared: &Shared, broadcast: BroadcastId, epoch: u64) -> Result<(), 
                 Err(BusError::Superseded) => return Err(BusError::Superseded),
                 Err(error) => {
                     failed("save", &error);
-                    home.handle_unsaved();
+                    home.handle_unsaved(&snapshot);
                 }
             }
         }

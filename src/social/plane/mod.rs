@@ -116,6 +116,7 @@ impl Social {
         since: Option<MessageId>,
     ) -> Result<(Seat, ChatHistory), BusError> {
         let sees_everybody = role.is_some_and(|role| role > ChatRole::Viewer);
+        let changes = self.changes();
         let sight = self.shared.sight(user).await.map_err(|error| BusError::Unavailable(error.to_string()))?;
         let sight = if sees_everybody { sight.of_everybody() } else { sight };
         let id = SeatId(self.shared.next_seat.fetch_add(1, Ordering::Relaxed));
@@ -123,6 +124,10 @@ impl Social {
             // A room that is just being closed lets nobody in; then there is a new one.
             let room = self.room(broadcast).await?;
             if let Some(seated) = Seat::take(Arc::clone(&self.shared), room, id, user, sight.clone(), since) {
+                // A block that came before the seat was there has not found it.
+                if self.changes() != changes {
+                    self.shared.people.renew_ties(user);
+                }
                 return Ok(seated);
             }
         }
@@ -137,6 +142,12 @@ impl Social {
     /// Where somebody is, if they are online on any node.
     pub fn find(&self, user: UserId) -> Option<Whereabouts> {
         self.shared.people.find(user)
+    }
+
+    /// Counts the changes of friends, of blocks and of what people hide that this node has heard of: who has read them before the last one reads
+    /// them again.
+    pub fn changes(&self) -> u64 {
+        self.shared.people.changes()
     }
 
     /// Tells a person, on every connection of theirs; friends and blocks come into force in the chats that they are in.
@@ -178,15 +189,13 @@ impl Shared {
     }
 
     /// A person's friends are others now, or others are hidden from them.
-    async fn relate(&self, user: UserId) {
+    async fn relate(&self, user: UserId) -> Result<(), RelationsError> {
         let rooms: Vec<Arc<Room>> = self.lock_rooms().values().filter(|room| room.has(user)).cloned().collect();
-        if rooms.is_empty() {
-            return;
+        if !rooms.is_empty() {
+            let sight = self.sight(user).await?;
+            rooms.iter().for_each(|room| room.relate(user, &sight));
         }
-        match self.sight(user).await {
-            Ok(sight) => rooms.iter().for_each(|room| room.relate(user, &sight)),
-            Err(error) => tracing::warn!(%user, %error, "a block or friendship is not in force in the chats that this person is in"),
-        }
+        Ok(())
     }
 
     fn find(&self, broadcast: BroadcastId) -> Option<Arc<Room>> {

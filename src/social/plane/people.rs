@@ -8,10 +8,10 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::home::until;
-use super::room::{read, written};
+use super::room::{post, read, written};
 use super::{Shared, failed};
 use crate::ids::{BroadcastId, NodeId, UserId};
-use crate::limits::{BUS_UPKEEP_INTERVAL, PEOPLE_MAILBOX};
+use crate::limits::{BUS_UPKEEP_INTERVAL, PEOPLE_MAILBOX, TIES_RETRY_INTERVAL};
 use crate::social::bus::{Delivery, Subscription, Topic};
 use crate::social::clock::{UnixMs, wall_clock};
 use crate::social::people::roll::{LinkId, Roll, RollOutput};
@@ -45,7 +45,20 @@ impl People {
     }
 
     pub(super) fn note(&self, user: UserId, note: Note) {
-        self.with(|now, state| state.roll.note(now, user, note));
+        if !self.with(|now, state| state.roll.note(now, user, note)) {
+            counter!(SOCIAL_NOTES_LOST).increment(1);
+        }
+        self.stirred.notify_one();
+    }
+
+    /// See [`Roll::changes`].
+    pub(super) fn changes(&self) -> u64 {
+        self.with(|_, state| state.roll.changes())
+    }
+
+    /// Ties of somebody who sits in a chat have to be read again.
+    pub(super) fn renew_ties(&self, user: UserId) {
+        self.with(|now, state| state.roll.renew_ties(now, user));
         self.stirred.notify_one();
     }
 
@@ -131,7 +144,11 @@ pub(super) async fn follow(shared: Arc<Shared>) {
                     return;
                 }
             }
-            Err(error) => failed("read", &error),
+            Err(error) => {
+                failed("read", &error);
+                // Who is on this node hears of each other meanwhile, and nothing piles up.
+                act(&shared).await;
+            }
         }
     }
 }
@@ -157,9 +174,13 @@ async fn follow_one(shared: &Shared, mut subscription: Subscription) {
             () = people.stirred.notified() => {}
             () = shared.stopping.cancelled() => return,
         }
-        people.with(|now, state| state.roll.handle_timeout(now));
-        carry_out(shared).await;
+        act(shared).await;
     }
+}
+
+async fn act(shared: &Shared) {
+    shared.people.with(|now, state| state.roll.handle_timeout(now));
+    carry_out(shared).await;
 }
 
 async fn carry_out(shared: &Shared) {
@@ -167,32 +188,32 @@ async fn carry_out(shared: &Shared) {
         let mut later = Vec::new();
         while let Some(output) = state.roll.poll_output() {
             match output {
-                RollOutput::Tell { link, news } => post(state, link, news),
+                RollOutput::Tell { link, news } => post(&mut state.mailboxes, link, news),
                 RollOutput::Publish(_) | RollOutput::TiesChanged(_) => later.push(output),
             }
         }
         later
     });
+    let mut is_bus_away = false;
     for output in later {
         match output {
             RollOutput::Publish(word) => {
-                if let Err(error) = shared.bus.publish(Topic::People, written(&word)).await {
-                    if matches!(word.says, Says::Note { .. }) {
-                        counter!(SOCIAL_NOTES_LOST).increment(1);
-                    }
+                // A bus that does not answer is waited for once, not once for each word. Changes that are lost show in the next beat.
+                if !is_bus_away && let Err(error) = shared.bus.publish(Topic::People, written(&word)).await {
+                    is_bus_away = true;
                     failed("publish", &error);
                 }
+                if is_bus_away && matches!(word.says, Says::Note { .. }) {
+                    counter!(SOCIAL_NOTES_LOST).increment(1);
+                }
             }
-            RollOutput::TiesChanged(user) => shared.relate(user).await,
+            RollOutput::TiesChanged(user) => {
+                if let Err(error) = shared.relate(user).await {
+                    tracing::warn!(%user, %error, "a block or friendship is not yet in force in the chats that this person is in");
+                    shared.people.with(|now, state| state.roll.renew_ties(now.after(TIES_RETRY_INTERVAL), user));
+                }
+            }
             RollOutput::Tell { .. } => {}
         }
-    }
-}
-
-/// A full mailbox is a reader that does not read: it finds its mailbox closed.
-fn post(state: &mut State, link: LinkId, news: PersonNews) {
-    let is_lost = state.mailboxes.get(&link).is_some_and(|mailbox| mailbox.try_send(news).is_err());
-    if is_lost {
-        state.mailboxes.remove(&link);
     }
 }

@@ -1,6 +1,7 @@
 //! One broadcast's room on this node: the edge behind a lock, its task, and the ring that everybody here reads.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, RwLock};
 
 use bytes::Bytes;
@@ -163,10 +164,7 @@ impl Room {
     pub(super) fn relate(&self, user: UserId, sight: &Sight) {
         self.with(|state| {
             for (seat, hidden) in state.edge.relate(user, sight) {
-                let is_lost = state.mailboxes.get(&seat).is_some_and(|mailbox| mailbox.try_send(Mail::Hidden(hidden)).is_err());
-                if is_lost {
-                    state.mailboxes.remove(&seat);
-                }
+                post(&mut state.mailboxes, seat, Mail::Hidden(hidden));
             }
         });
         self.stirred.notify_one();
@@ -267,11 +265,11 @@ async fn carry_out(shared: &Shared, room: &Room) -> bool {
                 }
                 EdgeOutput::Personal { seat, frame } => {
                     counter!(SOCIAL_PERSONAL).increment(1);
-                    post(state, seat, SeatNews::Text((shared.encode)(&frame)));
+                    post(&mut state.mailboxes, seat, Mail::of(SeatNews::Text((shared.encode)(&frame))));
                 }
                 EdgeOutput::Answered { seat, id, answer } => {
                     counter!(SOCIAL_REQUESTS, "result" => result_word(&answer)).increment(1);
-                    post(state, seat, SeatNews::Answered { id, answer });
+                    post(&mut state.mailboxes, seat, Mail::of(SeatNews::Answered { id, answer }));
                 }
                 EdgeOutput::Publish(_) | EdgeOutput::ReadLog { .. } => later.push(output),
             }
@@ -304,10 +302,10 @@ async fn carry_out(shared: &Shared, room: &Room) -> bool {
 }
 
 /// A full mailbox is a reader that does not read: it finds its mailbox closed.
-fn post(state: &mut State, seat: SeatId, news: SeatNews) {
-    let is_lost = state.mailboxes.get(&seat).is_some_and(|mailbox| mailbox.try_send(Mail::News(Box::new(news))).is_err());
+pub(super) fn post<To: Eq + Hash, What>(mailboxes: &mut HashMap<To, mpsc::Sender<What>>, to: To, what: What) {
+    let is_lost = mailboxes.get(&to).is_some_and(|mailbox| mailbox.try_send(what).is_err());
     if is_lost {
-        state.mailboxes.remove(&seat);
+        mailboxes.remove(&to);
     }
 }
 

@@ -40,6 +40,12 @@ pub(super) enum Mail {
     Hidden(Arc<Hidden>),
 }
 
+impl Mail {
+    pub(super) fn of(news: SeatNews) -> Self {
+        Self::News(Box::new(news))
+    }
+}
+
 /// See the file's head.
 #[derive(Debug)]
 pub struct Seat {

@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 
 use super::*;
@@ -382,6 +383,57 @@ async fn who_blocks_somebody_no_longer_hears_them_at_once_and_the_other_way_roun
     assert_eq!(texts, ["from Ben", "from Cay"], "nor what was said before");
     a.shutdown().await;
     b.shutdown().await;
+}
+
+/// Relations that are slow to answer: what they say may be old when it arrives.
+#[derive(Debug)]
+struct Slow {
+    relations: Arc<MemoryRelations>,
+    asked: Notify,
+    answers: Notify,
+}
+
+#[async_trait]
+impl Relations for Slow {
+    async fn ties(&self, user: UserId) -> Result<Ties, RelationsError> {
+        let ties = self.relations.ties(user).await;
+        self.asked.notify_one();
+        self.answers.notified().await;
+        ties
+    }
+
+    async fn standing(&self, broadcast: BroadcastId, user: UserId) -> Result<Standing, RelationsError> {
+        self.relations.standing(broadcast, user).await
+    }
+}
+
+#[tokio::test]
+async fn a_block_that_comes_while_somebody_sits_down_is_in_force() {
+    let slow = Arc::new(Slow { relations: Arc::default(), asked: Notify::new(), answers: Notify::new() });
+    let of_node: Arc<dyn Relations> = Arc::<Slow>::clone(&slow);
+    let social = node_with(Arc::new(MemoryBus::default()), 1, Arc::new(MemoryArchive::default()), of_node);
+    let (ann, ben) = (UserId::from_bits(1), UserId::from_bits(2));
+    let entering = tokio::spawn({
+        let (social, broadcast) = (social.clone(), broadcast());
+        async move { social.enter(broadcast, ben, Some(ChatRole::Viewer), None).await }
+    });
+    slow.asked.notified().await;
+    slow.relations.hide(ann, ben);
+    social.tell(ben, Note::TiesChanged);
+    // The plane's task has heard of it and found nobody.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    slow.answers.notify_one();
+    let (mut seat, _) = entering.await.expect("it does not panic").expect("the chat is open");
+    while !seat.hides(ann) {
+        tokio::select! {
+            news = seat.next() => drop(news),
+            () = slow.asked.notified() => slow.answers.notify_one(),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    social.shutdown().await;
 }
 
 #[tokio::test]

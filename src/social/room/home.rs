@@ -110,7 +110,10 @@ pub(crate) struct Home {
     flushed_at: UnixMs,
     snapshot_at: UnixMs,
     is_unsaved: bool,
+    /// The next snapshot is due at once.
     is_urgent: bool,
+    /// The last urgent one could not be saved.
+    owes_urgent: bool,
 }
 
 impl Home {
@@ -153,6 +156,7 @@ impl Home {
             snapshot_at: now,
             is_unsaved: false,
             is_urgent: false,
+            owes_urgent: false,
         }
     }
 
@@ -440,9 +444,12 @@ impl Home {
             || self.interests.values().any(|users| users.contains(&message.author.id))
     }
 
-    /// What the next home must know, when it is time to save it.
+    /// What the next home must know, when it is time to save it. Never between a batch and the flush with its events and answers: the next home
+    /// takes what is covered for done and does not do it again.
     pub(crate) fn snapshot(&mut self, now: UnixMs) -> Option<Snapshot> {
-        if !self.is_unsaved || (!self.is_urgent && self.snapshot_at.after(CHAT_SNAPSHOT_INTERVAL) > now) {
+        let is_due = self.is_urgent || self.snapshot_at.after(CHAT_SNAPSHOT_INTERVAL) <= now;
+        let is_flushed = self.pending.is_empty() && self.answers.is_empty() && self.deeds.is_empty() && self.complaints.is_empty();
+        if !self.is_unsaved || !is_due || !is_flushed {
             return None;
         }
         self.snapshot_at = now;
@@ -456,7 +463,7 @@ impl Home {
             pinned: self.transcript.pinned.clone(),
             sums: self.sums.clone(),
             peak: self.people.peak(),
-            is_urgent: std::mem::take(&mut self.is_urgent),
+            is_urgent: std::mem::take(&mut self.is_urgent) | std::mem::take(&mut self.owes_urgent),
         })
     }
 
@@ -469,9 +476,10 @@ impl Home {
         }
     }
 
-    /// A snapshot could not be saved: it is due again.
-    pub(crate) const fn handle_unsaved(&mut self) {
+    /// A snapshot could not be saved: it is due again after the usual time, and as urgent for the archive as it was.
+    pub(crate) const fn handle_unsaved(&mut self, snapshot: &Snapshot) {
         self.is_unsaved = true;
+        self.owes_urgent |= snapshot.is_urgent;
     }
 
     /// When [`Self::poll`] has something.

@@ -346,10 +346,25 @@ fn what_moderators_do_is_noted_with_whom_and_why_and_saved_at_once() {
     );
     assert!(deeds.iter().all(|deed| deed.by == NamedUser { id: user(900), name: "User 900".to_owned() }));
     // Not yet time for a snapshot, but for this.
-    assert!(bench.home.snapshot(at(6000)).unwrap().is_urgent);
-    bench.said(6001, 3, 1, "hello");
-    assert!(bench.home.snapshot(at(6001)).is_none());
-    assert!(!bench.home.snapshot(at(9000)).unwrap().is_urgent);
+    let urgent = bench.home.snapshot(at(6000)).expect("it is urgent");
+    assert!(urgent.is_urgent);
+    bench.home.handle_unsaved(&urgent);
+    assert!(bench.home.snapshot(at(6001)).is_none(), "a bus that has just failed is not asked at once");
+    assert!(bench.home.snapshot(at(7500)).expect("it is due again").is_urgent, "and the archive has not seen it yet");
+    bench.said(7501, 3, 1, "hello");
+    assert!(bench.home.snapshot(at(7501)).is_none());
+    bench.flush(9000);
+    assert!(!bench.home.snapshot(at(9000)).expect("it is due").is_urgent);
+}
+
+#[test]
+fn no_snapshot_covers_what_is_not_logged_yet() {
+    let mut bench = Bench::new();
+    bench.flush(100);
+    bench.moderate(5000, Ask::Restrain { user: user(1), restraint: Restraint::Ban, note: None }).expect("moderators ban");
+    assert!(bench.home.snapshot(at(5000)).is_none(), "the next home would take the ban for told");
+    assert_eq!(bench.flush(5200).len(), 1);
+    assert!(bench.home.snapshot(at(5200)).expect("it is urgent").is_urgent);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::{Columns, signed};
 use crate::ids::UserId;
 use crate::store::postgres::Postgres;
 use crate::store::sqlite::Sqlite;
-use crate::store::{ConversationPage, ConversationRecord, PrivateMessageRecord, PrivateMessages, StoreError};
+use crate::store::{ConversationPage, ConversationRecord, PrivateMessageDraft, PrivateMessageRecord, PrivateMessages, StoreError};
 
 const ARE_FRIENDS: &str = "SELECT COUNT(*) AS n FROM friendships WHERE user_id = $1 AND other_id = $2 AND relation = 'friend'";
 /// Also the lock: who writes at the same moment waits here, and then sees what the other one has written.
@@ -44,20 +44,17 @@ macro_rules! private_messages {
         impl PrivateMessages for $Database {
             async fn add_private_message(
                 &self,
-                from: UserId,
-                to: UserId,
-                nonce: u64,
-                text: &str,
-                now_ms: u64,
+                draft: PrivateMessageDraft<'_>,
                 keep: u32,
             ) -> Result<Option<(PrivateMessageRecord, bool)>, StoreError> {
+                let PrivateMessageDraft { from, to, nonce, text, sent_at_ms } = draft;
                 let (low, high) = pair(from, to);
                 let mut transaction = self.writer.begin().await?;
                 let friends = sqlx::query(ARE_FRIENDS).bind(from.to_string()).bind(to.to_string()).fetch_one(&mut *transaction).await?;
                 if friends.number("n")? == 0 {
                     return Ok(None);
                 }
-                let query = sqlx::query(NEXT_NUMBER).bind(&low).bind(&high).bind(signed(now_ms));
+                let query = sqlx::query(NEXT_NUMBER).bind(&low).bind(&high).bind(signed(sent_at_ms));
                 let number = query.fetch_one(&mut *transaction).await?.number("last_number")?;
                 let query = sqlx::query(KNOWN).bind(&low).bind(&high).bind(from.to_string()).bind(signed(nonce));
                 if let Some(known) = query.fetch_optional(&mut *transaction).await? {
@@ -72,14 +69,14 @@ macro_rules! private_messages {
                     .bind(from.to_string())
                     .bind(signed(nonce))
                     .bind(text)
-                    .bind(signed(now_ms))
+                    .bind(signed(sent_at_ms))
                     .execute(&mut *transaction)
                     .await?;
                 if let Some(surplus) = number.checked_sub(u64::from(keep)).filter(|surplus| *surplus > 0) {
                     sqlx::query(KEEP).bind(&low).bind(&high).bind(signed(surplus)).execute(&mut *transaction).await?;
                 }
                 transaction.commit().await?;
-                let message = PrivateMessageRecord { number, from, to, nonce, text: text.to_owned(), sent_at_ms: now_ms };
+                let message = PrivateMessageRecord { number, from, to, nonce, text: text.to_owned(), sent_at_ms };
                 Ok(Some((message, true)))
             }
 

@@ -29,8 +29,8 @@ macro_rules! not_hidden {
 }
 pub(super) use {not_hidden, person_columns, person_joins};
 
-const HIDDEN: &str = "SELECT COUNT(*) AS n FROM blocks WHERE (blocker = $1 AND blocked = $2) OR (blocker = $2 AND blocked = $1)";
-const IS_ACCOUNT: &str = "SELECT COUNT(*) AS n FROM users WHERE id = $1 AND password IS NOT NULL";
+/// Whether `$2` is somebody else with an account, and neither of the two has blocked the other.
+const IS_SEEN: &str = concat!("SELECT COUNT(*) AS n FROM users WHERE users.id = $2 AND users.id <> $1 AND", not_hidden!());
 const RELATION: &str = "SELECT relation FROM friendships WHERE user_id = $1 AND other_id = $2";
 const COUNT_FRIENDS: &str = "SELECT COUNT(*) AS n FROM friendships WHERE user_id = $1";
 /// In the order of the ids, whoever asks: of two who ask each other at the same moment, one waits for the other.
@@ -64,7 +64,8 @@ const FOLLOWED: &str = concat!(
     "WHERE w.followed IS NOT NULL ORDER BY users.name_key, users.id LIMIT $2"
 );
 const FRIEND_IDS: &str = "SELECT other_id FROM friendships WHERE user_id = $1 AND relation = 'friend' ORDER BY other_id LIMIT $2";
-const HIDDEN_IDS: &str = "SELECT blocked AS id FROM blocks WHERE blocker = $1 UNION SELECT blocker AS id FROM blocks WHERE blocked = $1";
+const HIDDEN_IDS: &str = "SELECT blocked AS id FROM blocks WHERE blocker = $1 UNION SELECT id FROM
+     (SELECT blocker AS id FROM blocks WHERE blocked = $1 ORDER BY at_ms DESC, blocker LIMIT $2) AS blockers";
 const SEE: &str = concat!("SELECT ", person_columns!(), " FROM users", person_joins!(), "WHERE users.id = $2 AND", not_hidden!());
 const SEARCH: &str = concat!(
     "SELECT ",
@@ -87,9 +88,8 @@ macro_rules! relationships {
             async fn wish_friendship(&self, from: UserId, to: UserId, now_ms: u64, most: u32) -> Result<Wish, StoreError> {
                 let (from_id, to_id) = (from.to_string(), to.to_string());
                 let mut transaction = self.writer.begin().await?;
-                let hidden = sqlx::query(HIDDEN).bind(&from_id).bind(&to_id).fetch_one(&mut *transaction).await?;
-                let account = sqlx::query(IS_ACCOUNT).bind(&to_id).fetch_one(&mut *transaction).await?;
-                if from == to || hidden.number("n")? > 0 || account.number("n")? == 0 {
+                let seen = sqlx::query(IS_SEEN).bind(&from_id).bind(&to_id).fetch_one(&mut *transaction).await?;
+                if seen.number("n")? == 0 {
                     return Ok(Wish::Nobody);
                 }
                 // A second look where the other one has asked in between.
@@ -151,18 +151,17 @@ macro_rules! relationships {
             }
 
             async fn follow(&self, follower: UserId, followed: UserId, now_ms: u64, most: u32) -> Result<Option<bool>, StoreError> {
-                let (follower_id, followed_id) = (follower.to_string(), followed.to_string());
+                let (follower, followed) = (follower.to_string(), followed.to_string());
                 let mut transaction = self.writer.begin().await?;
-                let hidden = sqlx::query(HIDDEN).bind(&follower_id).bind(&followed_id).fetch_one(&mut *transaction).await?;
-                let account = sqlx::query(IS_ACCOUNT).bind(&followed_id).fetch_one(&mut *transaction).await?;
-                if follower == followed || hidden.number("n")? > 0 || account.number("n")? == 0 {
+                let seen = sqlx::query(IS_SEEN).bind(&follower).bind(&followed).fetch_one(&mut *transaction).await?;
+                if seen.number("n")? == 0 {
                     return Ok(None);
                 }
-                let count = sqlx::query(COUNT_FOLLOWS).bind(&follower_id).bind(&followed_id).fetch_one(&mut *transaction).await?;
+                let count = sqlx::query(COUNT_FOLLOWS).bind(&follower).bind(&followed).fetch_one(&mut *transaction).await?;
                 if count.number("n")? >= u64::from(most) {
                     return Ok(Some(false));
                 }
-                sqlx::query(FOLLOW).bind(&follower_id).bind(&followed_id).bind(signed(now_ms)).execute(&mut *transaction).await?;
+                sqlx::query(FOLLOW).bind(&follower).bind(&followed).bind(signed(now_ms)).execute(&mut *transaction).await?;
                 transaction.commit().await?;
                 Ok(Some(true))
             }
@@ -187,10 +186,10 @@ macro_rules! relationships {
                 query.fetch_all(&self.readers).await?.iter().map(read_person).collect()
             }
 
-            async fn ties_of(&self, user: UserId) -> Result<Ties, StoreError> {
+            async fn ties_of(&self, user: UserId, blockers: u32) -> Result<Ties, StoreError> {
                 let query = sqlx::query(FRIEND_IDS).bind(user.to_string()).bind(i64::from(RELATED_LISTED_MAX));
                 let friends = query.fetch_all(&self.readers).await?.iter().map(|row| row.id("other_id")).collect::<Result<_, _>>()?;
-                let hidden = sqlx::query(HIDDEN_IDS).bind(user.to_string()).fetch_all(&self.readers).await?;
+                let hidden = sqlx::query(HIDDEN_IDS).bind(user.to_string()).bind(i64::from(blockers)).fetch_all(&self.readers).await?;
                 Ok(Ties { friends, hidden: hidden.iter().map(|row| row.id("id")).collect::<Result<_, _>>()? })
             }
 
