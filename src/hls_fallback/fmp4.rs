@@ -203,20 +203,21 @@ fn vp09(format: &Vp9Format) -> Vp09 {
 }
 
 fn av01(format: &Av1Format) -> Av01 {
+    let Av1Format { sequence_header, sequence, colour } = format;
     Av01 {
-        visual: visual(format.width, format.height),
+        visual: visual(sequence.width, sequence.height),
         av1c: Av1c {
-            seq_profile: format.profile,
-            seq_level_idx_0: format.level,
-            seq_tier_0: format.high_tier,
-            high_bitdepth: format.bit_depth > 8,
-            twelve_bit: format.bit_depth == 12,
-            monochrome: format.monochrome,
-            chroma_subsampling_x: format.subsampling.0,
-            chroma_subsampling_y: format.subsampling.1,
-            chroma_sample_position: format.sample_position,
+            seq_profile: sequence.profile,
+            seq_level_idx_0: sequence.level,
+            seq_tier_0: sequence.high_tier,
+            high_bitdepth: colour.bit_depth > 8,
+            twelve_bit: colour.bit_depth == 12,
+            monochrome: colour.monochrome,
+            chroma_subsampling_x: colour.subsampling.0,
+            chroma_subsampling_y: colour.subsampling.1,
+            chroma_sample_position: colour.sample_position,
             initial_presentation_delay: None,
-            config_obus: format.sequence_header.to_vec(),
+            config_obus: sequence_header.to_vec(),
         },
         btrt: None,
         ccst: None,

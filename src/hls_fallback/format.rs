@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::sfu::codec::MediaKind;
+use crate::sfu::codec::obu::{Colour, Sequence};
 
 /// The configuration of one track. Two that are equal share an initialisation segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,17 +38,10 @@ pub struct Vp9Format {
 /// Of an AV1 sequence header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Av1Format {
-    /// The OBU with its size field.
+    /// The OBU with its size field, and what it says.
     pub sequence_header: Bytes,
-    pub profile: u8,
-    pub level: u8,
-    pub high_tier: bool,
-    pub bit_depth: u8,
-    pub monochrome: bool,
-    pub subsampling: (bool, bool),
-    pub sample_position: u8,
-    pub width: u16,
-    pub height: u16,
+    pub sequence: Sequence,
+    pub colour: Colour,
 }
 
 impl Format {
@@ -71,7 +65,7 @@ impl Format {
         match self {
             Self::H264 { width, height, .. } => Some((*width, *height)),
             Self::Vp9(format) => Some((format.width, format.height)),
-            Self::Av1(format) => Some((format.width, format.height)),
+            Self::Av1(format) => Some((format.sequence.width, format.sequence.height)),
             Self::Opus | Self::Aac => None,
         }
     }
@@ -85,8 +79,9 @@ impl Format {
             },
             Self::Vp9(format) => format!("vp09.{:02}.{:02}.{:02}", format.profile, format.level(), format.bit_depth),
             Self::Av1(format) => {
-                let tier = if format.high_tier { 'H' } else { 'M' };
-                format!("av01.{}.{:02}{tier}.{:02}", format.profile, format.level, format.bit_depth)
+                let Sequence { profile, level, high_tier, .. } = format.sequence;
+                let tier = if high_tier { 'H' } else { 'M' };
+                format!("av01.{profile}.{level:02}{tier}.{:02}", format.colour.bit_depth)
             }
             Self::Opus => "opus".to_owned(),
             Self::Aac => "mp4a.40.2".to_owned(),
@@ -122,15 +117,8 @@ mod tests {
         assert_eq!(Format::Vp9(vp9).codecs(), "vp09.00.40.08");
         let av1 = Av1Format {
             sequence_header: Bytes::new(),
-            profile: 0,
-            level: 5,
-            high_tier: false,
-            bit_depth: 8,
-            monochrome: false,
-            subsampling: (true, true),
-            sample_position: 0,
-            width: 640,
-            height: 360,
+            sequence: Sequence { profile: 0, level: 5, high_tier: false, width: 640, height: 360 },
+            colour: Colour { bit_depth: 8, monochrome: false, subsampling: (true, true), sample_position: 0 },
         };
         assert_eq!(Format::Av1(av1).codecs(), "av01.0.05M.08");
     }

@@ -8,14 +8,11 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::Frame;
 use crate::hls_fallback::format::{Av1Format, Format};
 use crate::limits::HLS_OBUS_MAX;
-use crate::sfu::codec::bits::BitReader;
+use crate::sfu::codec::obu::{self, HAS_EXTENSION, HAS_SIZE, SEQUENCE_HEADER, leb128, split_element};
 
-const SEQUENCE_HEADER: u8 = 1;
 const TEMPORAL_DELIMITER: u8 = 2;
 const TILE_LIST: u8 = 8;
 const PADDING: u8 = 15;
-const HAS_SIZE: u8 = 0x02;
-const HAS_EXTENSION: u8 = 0x04;
 
 #[derive(Debug, Default)]
 pub(super) struct Assembler {
@@ -38,12 +35,7 @@ impl Assembler {
             let mut index = 0;
             while !rest.is_empty() {
                 index += 1;
-                let (element, after) = if index == announced {
-                    (rest, &[][..])
-                } else {
-                    let (len, body) = leb128(rest)?;
-                    body.split_at_checked(len)?
-                };
+                let (element, after) = split_element(rest, index == announced)?;
                 if index == 1 && continues {
                     obus.last_mut()?.put_slice(element);
                 } else if obus.len() == HLS_OBUS_MAX {
@@ -62,7 +54,7 @@ impl Assembler {
         let mut format = None;
         for obu in &obus {
             let (head, body) = split(obu)?;
-            match head[0] >> 3 & 0x0f {
+            match obu::kind(head[0]) {
                 TEMPORAL_DELIMITER | TILE_LIST | PADDING => {}
                 kind => {
                     let whole = with_size(head, body);
@@ -77,7 +69,8 @@ impl Assembler {
     }
 
     fn format(&mut self, body: &[u8], obu: &[u8]) -> Option<Arc<Format>> {
-        let format = Format::Av1(Av1Format { sequence_header: Bytes::copy_from_slice(obu), ..read_sequence_header(body)? });
+        let (sequence, colour) = obu::read_sequence_header(body)?;
+        let format = Format::Av1(Av1Format { sequence_header: Bytes::copy_from_slice(obu), sequence, colour: colour? });
         if self.format.as_deref() != Some(&format) {
             self.format = Some(Arc::new(format));
         }
@@ -107,141 +100,6 @@ fn with_size(head: &[u8], body: &[u8]) -> Vec<u8> {
     out.push(len as u8);
     out.extend_from_slice(body);
     out
-}
-
-/// At most four bytes: no OBU here is longer than `limits::HLS_FRAME_BYTES_MAX`.
-fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let mut value = 0;
-    for (at, byte) in bytes.iter().take(4).enumerate() {
-        value |= usize::from(byte & 0x7f) << (7 * at);
-        if byte & 0x80 == 0 {
-            return Some((value, &bytes[at + 1..]));
-        }
-    }
-    None
-}
-
-/// AV1 bitstream specification section 5.5, up to the colour configuration.
-fn read_sequence_header(body: &[u8]) -> Option<Av1Format> {
-    let mut bits = BitReader::new(body);
-    let profile = bits.bits(3)? as u8;
-    bits.skip(1)?;
-    let reduced = bits.bit()?;
-    let (level, high_tier) = if reduced { (bits.bits(5)? as u8, false) } else { operating_points(&mut bits)? };
-    let (width_bits, height_bits) = (bits.bits(4)? + 1, bits.bits(4)? + 1);
-    let (width, height) = (bits.bits(width_bits)? + 1, bits.bits(height_bits)? + 1);
-    if !reduced && bits.bit()? {
-        // Lengths of frame ids.
-        bits.skip(7)?;
-    }
-    // Superblocks of 128, filter intra, intra edge filter.
-    bits.skip(3)?;
-    if !reduced {
-        tools(&mut bits)?;
-    }
-    // Super resolution, CDEF, restoration.
-    bits.skip(3)?;
-    let (bit_depth, monochrome, subsampling, sample_position) = colour(&mut bits, profile)?;
-    Some(Av1Format {
-        sequence_header: Bytes::new(),
-        profile,
-        level,
-        high_tier,
-        bit_depth,
-        monochrome,
-        subsampling,
-        sample_position,
-        width: u16::try_from(width).ok()?,
-        height: u16::try_from(height).ok()?,
-    })
-}
-
-/// Level and tier of the first operating point, which is the whole stream.
-fn operating_points(bits: &mut BitReader<'_>) -> Option<(u8, bool)> {
-    let mut delay_bits = None;
-    if bits.bit()? {
-        bits.skip(64)?;
-        if bits.bit()? {
-            bits.ue()?;
-        }
-        if bits.bit()? {
-            delay_bits = Some(bits.bits(5)? + 1);
-            bits.skip(42)?;
-        }
-    }
-    let has_initial_delay = bits.bit()?;
-    let mut first = None;
-    for _ in 0..=bits.bits(5)? {
-        bits.skip(12)?;
-        let level = bits.bits(5)? as u8;
-        let high_tier = level > 7 && bits.bit()?;
-        first.get_or_insert((level, high_tier));
-        if let Some(delay_bits) = delay_bits
-            && bits.bit()?
-        {
-            bits.skip(2 * delay_bits + 1)?;
-        }
-        if has_initial_delay && bits.bit()? {
-            bits.skip(4)?;
-        }
-    }
-    first
-}
-
-fn tools(bits: &mut BitReader<'_>) -> Option<()> {
-    // Inter-intra, masked, warped, dual filter.
-    bits.skip(4)?;
-    let has_order_hint = bits.bit()?;
-    if has_order_hint {
-        bits.skip(2)?;
-    }
-    let chooses_screen_tools = bits.bit()?;
-    let may_use_screen_tools = chooses_screen_tools || bits.bit()?;
-    if may_use_screen_tools && !bits.bit()? {
-        bits.skip(1)?;
-    }
-    if has_order_hint {
-        bits.skip(3)?;
-    }
-    Some(())
-}
-
-/// Bit depth, monochrome, subsampling in both directions, position of the samples.
-fn colour(bits: &mut BitReader<'_>, profile: u8) -> Option<(u8, bool, (bool, bool), u8)> {
-    /// BT.709 primaries, sRGB transfer, identity matrix.
-    const SRGB: (u32, u32, u32) = (1, 13, 0);
-    let high = bits.bit()?;
-    let bit_depth = match (profile, high) {
-        (2, true) => {
-            if bits.bit()? {
-                12
-            } else {
-                10
-            }
-        }
-        (_, true) => 10,
-        (_, false) => 8,
-    };
-    let monochrome = profile != 1 && bits.bit()?;
-    let description = if bits.bit()? { (bits.bits(8)?, bits.bits(8)?, bits.bits(8)?) } else { (2, 2, 2) };
-    if monochrome {
-        return Some((bit_depth, true, (true, true), 0));
-    }
-    if description == SRGB {
-        return Some((bit_depth, false, (false, false), 0));
-    }
-    bits.skip(1)?;
-    let subsampling = match (profile, bit_depth) {
-        (0, _) => (true, true),
-        (1, _) => (false, false),
-        (_, 12) => {
-            let x = bits.bit()?;
-            (x, x && bits.bit()?)
-        }
-        (_, _) => (true, false),
-    };
-    let sample_position = if subsampling == (true, true) { bits.bits(2)? as u8 } else { 0 };
-    Some((bit_depth, false, subsampling, sample_position))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod av1;
 pub(crate) mod bits;
 pub mod dependency;
 pub mod h264;
+pub mod obu;
 mod payload;
 pub mod picture_id;
 mod vp8;
