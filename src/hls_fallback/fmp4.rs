@@ -11,9 +11,10 @@ use mp4_atom::{
     VpcC,
 };
 
-use super::format::{Av1Format, Format, Vp9Format};
+use super::format::{Av1Format, Format, vp9_level};
 use crate::limits::HLS_AAC_BPS;
 use crate::sfu::codec::MediaKind;
+use crate::sfu::codec::vp9::KeyFrame;
 
 /// The only track.
 const TRACK: u32 = 1;
@@ -184,12 +185,12 @@ fn stereo() -> Audio {
     Audio { data_reference_index: 1, channel_count: 2, sample_size: 16, sample_rate: 48_000.into() }
 }
 
-fn vp09(format: &Vp9Format) -> Vp09 {
+fn vp09(format: &KeyFrame) -> Vp09 {
     Vp09 {
         visual: visual(format.width, format.height),
         vpcc: VpcC {
             profile: format.profile,
-            level: format.level(),
+            level: vp9_level(format),
             bit_depth: format.bit_depth,
             chroma_subsampling: format.chroma_subsampling,
             video_full_range_flag: format.full_range,

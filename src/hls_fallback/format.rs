@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::sfu::codec::MediaKind;
 use crate::sfu::codec::obu::{Colour, Sequence};
+use crate::sfu::codec::vp9::KeyFrame;
 
 /// The configuration of one track. Two that are equal share an initialisation segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,24 +16,12 @@ pub enum Format {
         width: u16,
         height: u16,
     },
-    Vp9(Vp9Format),
+    Vp9(KeyFrame),
     Av1(Av1Format),
     /// 48 kHz, two channels: what RTP carries (RFC 7587).
     Opus,
     /// AAC-LC of two channels at 48 kHz.
     Aac,
-}
-
-/// Of a VP9 key frame's header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Vp9Format {
-    pub profile: u8,
-    pub bit_depth: u8,
-    /// As `vpcC` counts: 1 is 4:2:0 with collocated samples, 2 is 4:2:2, 3 is 4:4:4.
-    pub chroma_subsampling: u8,
-    pub full_range: bool,
-    pub width: u16,
-    pub height: u16,
 }
 
 /// Of an AV1 sequence header.
@@ -77,7 +66,7 @@ impl Format {
                 Some([profile, constraints, level]) => format!("avc1.{profile:02x}{constraints:02x}{level:02x}"),
                 Some(_) | None => "avc1".to_owned(),
             },
-            Self::Vp9(format) => format!("vp09.{:02}.{:02}.{:02}", format.profile, format.level(), format.bit_depth),
+            Self::Vp9(format) => format!("vp09.{:02}.{:02}.{:02}", format.profile, vp9_level(format), format.bit_depth),
             Self::Av1(format) => {
                 let Sequence { profile, level, high_tier, .. } = format.sequence;
                 let tier = if high_tier { 'H' } else { 'M' };
@@ -89,19 +78,17 @@ impl Format {
     }
 }
 
-impl Vp9Format {
-    /// Ten times the level that a picture of this size needs at up to 60 Hz; the stream does not tell (VP9 levels, Annex A).
-    pub const fn level(&self) -> u8 {
-        match self.width as u32 * self.height as u32 {
-            0..=36_864 => 11,
-            36_865..=122_880 => 21,
-            122_881..=245_760 => 30,
-            245_761..=552_960 => 31,
-            552_961..=983_040 => 40,
-            983_041..=2_228_224 => 41,
-            2_228_225..=8_912_896 => 51,
-            _ => 61,
-        }
+/// Ten times the level that a picture of this size needs at up to 60 Hz; the stream does not tell (VP9 levels, Annex A).
+pub const fn vp9_level(format: &KeyFrame) -> u8 {
+    match format.width as u32 * format.height as u32 {
+        0..=36_864 => 11,
+        36_865..=122_880 => 21,
+        122_881..=245_760 => 30,
+        245_761..=552_960 => 31,
+        552_961..=983_040 => 40,
+        983_041..=2_228_224 => 41,
+        2_228_225..=8_912_896 => 51,
+        _ => 61,
     }
 }
 
@@ -113,7 +100,7 @@ mod tests {
     fn codecs_are_named_as_players_expect() {
         let h264 = Format::H264 { sps: Bytes::from_static(&[0x67, 0x42, 0xe0, 0x1f]), pps: Vec::new(), width: 1280, height: 720 };
         assert_eq!(h264.codecs(), "avc1.42e01f");
-        let vp9 = Vp9Format { profile: 0, bit_depth: 8, chroma_subsampling: 1, full_range: false, width: 1280, height: 720 };
+        let vp9 = KeyFrame { profile: 0, bit_depth: 8, chroma_subsampling: 1, full_range: false, width: 1280, height: 720 };
         assert_eq!(Format::Vp9(vp9).codecs(), "vp09.00.40.08");
         let av1 = Av1Format {
             sequence_header: Bytes::new(),
