@@ -116,17 +116,21 @@ impl Decoder {
         if second & 0x80 == 0 {
             return Err(ProtocolError::Malformed("a client's frame without a mask"));
         }
-        let (payload, extended) = match second & 0x7f {
+        // With the least that a length of so many bytes may be.
+        let (payload, extended, least) = match second & 0x7f {
             126 => {
                 let Some((len, _)) = rest.split_first_chunk::<2>() else { return Ok(None) };
-                (u64::from(u16::from_be_bytes(*len)), 2)
+                (u64::from(u16::from_be_bytes(*len)), 2, 126)
             }
             127 => {
                 let Some((len, _)) = rest.split_first_chunk::<8>() else { return Ok(None) };
-                (u64::from_be_bytes(*len), 8)
+                (u64::from_be_bytes(*len), 8, 0x1_0000)
             }
-            len => (u64::from(len), 0),
+            len => (u64::from(len), 0, 0),
         };
+        if payload < least {
+            return Err(ProtocolError::Malformed("a length in more bytes than it needs"));
+        }
         if is_control && (!is_final || payload > CONTROL_MAX as u64) {
             return Err(ProtocolError::Malformed("a control frame in parts, or too long"));
         }
@@ -281,7 +285,7 @@ mod tests {
 
     #[test]
     fn what_the_rfc_forbids_is_refused_with_its_code() {
-        let wrong: [(Vec<u8>, u16); 16] = [
+        let wrong: [(Vec<u8>, u16); 18] = [
             (masked(0xc1, b"deflated although not agreed"), 1002),
             (masked(0xa1, b""), 1002),
             (masked(0x83, b""), 1002),
@@ -291,6 +295,8 @@ mod tests {
             ([masked(0x01, b"a"), masked(0x81, b"b")].concat(), 1002),
             (masked(0x09, b"a ping in parts"), 1002),
             (masked(0x89, &[0; 126]), 1002),
+            ([&[0x81, 0xfe, 0, 125][..], &[0; 129]].concat(), 1002),
+            ([&[0x81, 0xff, 0, 0, 0, 0, 0, 0, 1, 0][..], &[0; 260]].concat(), 1002),
             (masked(0x88, &[3]), 1002),
             (masked(0x88, &1005_u16.to_be_bytes()), 1002),
             (masked(0x88, &[3, 232, 0xff]), 1007),
