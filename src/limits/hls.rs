@@ -93,7 +93,8 @@ pub const HLS_SOUND_QUEUE: usize = 256;
 pub const HLS_ENCODER_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// An encoder that ran this long is sound: the next pause is the first again.
 pub const HLS_ENCODER_PROVEN: Duration = Duration::from_secs(60);
-/// An encoder that is fed and says nothing for this long hangs: it is ended and started again.
+/// An encoder that is fed and says nothing for this long hangs: it is ended and started again. One that is not fed for this long is ended until
+/// sound comes.
 pub const HLS_ENCODER_SILENCE: Duration = Duration::from_secs(5);
 /// Last words of an encoder that are kept for the log, bytes.
 pub const HLS_ENCODER_WORDS_MAX: usize = 2048;
