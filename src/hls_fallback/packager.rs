@@ -13,7 +13,7 @@ use super::pipeline::Pipeline;
 use super::shelf::Store;
 use super::sound::{Encoder, EncoderCommand};
 use crate::ids::BroadcastId;
-use crate::limits::{HLS_IDLE, HLS_TAP_QUEUE};
+use crate::limits::{HLS_IDLE, HLS_SEGMENT_MIN_MS, HLS_TAP_QUEUE};
 use crate::sfu::tap::Tap;
 use crate::telemetry::{HLS_FRAMES_LEFT_OUT, HLS_LOSSES, HLS_PARTS};
 
@@ -141,8 +141,11 @@ impl Told {
     }
 }
 
-/// Half of the seconds since 1970: at two seconds a segment, numbers that grow at least as fast as any packager counts.
+/// Segments are numbered by the second in which their packager began.
+const _: () = assert!(HLS_SEGMENT_MIN_MS > 1000.0, "a packager must not count faster than the clock");
+
+/// Seconds since 1970: numbers that grow faster than any packager counts, and that DASH can name (32 bits).
 #[expect(clippy::disallowed_methods, reason = "the shell reads the wall clock once a packager")]
 fn first_msn() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs() / 2)
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
