@@ -1,7 +1,7 @@
 //! The task of one broadcast: packets from the tap and time into the pipeline, its steps into the store, sound to the encoder and back.
 //! Ends when the broadcast does, when nobody has asked for anything for a while, or when it is told to.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Instant;
 
 use metrics::counter;
@@ -52,13 +52,7 @@ pub(super) enum Ended {
 
 /// Runs until there is nobody left to do it for.
 #[expect(clippy::disallowed_methods, reason = "the shell stamps what it hands to the core")]
-pub(super) async fn run(
-    broadcast: BroadcastId,
-    mut tap: Tap,
-    channel: Arc<Channel>,
-    part_ms: u32,
-    encoder: Option<EncoderCommand>,
-) -> Ended {
+pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: &Channel, part_ms: u32, encoder: Option<EncoderCommand>) -> Ended {
     // Segments are numbered by the clock, so that a packager that begins again never gives an old number to another segment.
     let first_msn = first_msn();
     let mut pipeline = Pipeline::new(first_msn, part_ms, encoder.is_some());
@@ -113,7 +107,6 @@ pub(super) async fn run(
     if let Some(sound) = sound {
         sound.stop().await;
     }
-    channel.store.close();
     ended
 }
 

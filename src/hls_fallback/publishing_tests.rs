@@ -164,6 +164,18 @@ fn judged(split: bool) -> Result<usize, String> {
 }
 
 #[test]
+fn who_asks_when_nothing_comes_any_more_is_told_at_once() {
+    let mut rig = Rig::new();
+    rig.play(0..90, &[1], each_two_seconds);
+    let waits = || [rig.store.watch("v1").expect("there is one"), rig.store.watch_any()];
+    let before = waits();
+    assert!(before.iter().all(|watch| watch.has_changed().is_ok()));
+    rig.store.close();
+    assert!(before.iter().chain(&waits()).all(|watch| watch.has_changed().is_err()));
+    assert!(waits()[0].borrow().playlist("v1", Variant::LowLatency).is_some(), "what there is can still be had");
+}
+
+#[test]
 fn every_hint_comes_true_and_nothing_that_was_listed_changes() {
     let looks = judged(false).unwrap_or_else(|problem| panic!("{problem}"));
     assert!(looks > 500, "{looks}");

@@ -32,9 +32,8 @@ const HANDSHAKE: [&str; 6] = [
 /// What the server answers to these lines, the client's end, and the sockets that came of it.
 async fn ask(lines: &[&str]) -> (String, DuplexStream, mpsc::Receiver<Socket>) {
     let (sender, sockets) = mpsc::channel(1);
-    let serve = async |upgrade: Upgrade| {
-        upgrade.on_upgrade(MESSAGE_MAX, QUEUE_MAX, move |socket| async move { drop(sender.send(socket).await) })
-    };
+    let serve =
+        async |upgrade: Upgrade| upgrade.on_upgrade(MESSAGE_MAX, QUEUE_MAX, move |socket| async move { drop(sender.send(socket).await) });
     let router = Router::new().route("/", get(serve));
     let (mut client, server) = duplex(PIPE);
     let connection = http1::Builder::new().serve_connection(TokioIo::new(server), TowerToHyperService::new(router)).with_upgrades();
