@@ -1,6 +1,6 @@
 //! What is received: bytes to messages. Pure, bounded, and strict where RFC 6455 is (sections 5.2 to 5.5, 7.1, 8.1).
 
-use super::deflate::{InflateError, Inflater};
+use super::deflate::{InflateError, inflate};
 use super::frame::{BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT};
 
 /// Bytes of a control frame (RFC 6455 section 5.5).
@@ -64,15 +64,16 @@ struct Started {
 #[derive(Debug)]
 pub(super) struct Decoder {
     message_max: usize,
-    inflater: Option<Inflater>,
+    /// permessage-deflate is agreed.
+    deflates: bool,
     buffer: Vec<u8>,
     started: Option<Started>,
 }
 
 impl Decoder {
-    /// Messages of at most so many bytes; `deflates`: permessage-deflate is agreed.
+    /// Messages of at most so many bytes.
     pub(super) fn new(message_max: usize, deflates: bool) -> Self {
-        Self { message_max, inflater: deflates.then(Inflater::default), buffer: Vec::new(), started: None }
+        Self { message_max, deflates, buffer: Vec::new(), started: None }
     }
 
     /// Takes what arrived.
@@ -107,7 +108,7 @@ impl Decoder {
         let is_control = opcode >= CLOSE;
         let is_final = first & 0x80 != 0;
         let is_deflated = first & 0x40 != 0;
-        if first & 0x30 != 0 || (is_deflated && (self.inflater.is_none() || is_control || opcode == CONTINUATION)) {
+        if first & 0x30 != 0 || (is_deflated && (!self.deflates || is_control || opcode == CONTINUATION)) {
             return Err(ProtocolError::Malformed("a reserved bit is set"));
         }
         if !matches!(opcode, CONTINUATION | TEXT | BINARY | CLOSE | PING | PONG) {
@@ -163,12 +164,13 @@ impl Decoder {
             return Ok(None);
         }
         let Some(Started { opcode, is_deflated, payload }) = self.started.take() else { return Ok(None) };
-        let payload = match &mut self.inflater {
-            Some(inflater) if is_deflated => inflater.inflate(&payload, self.message_max).map_err(|error| match error {
+        let payload = if is_deflated {
+            inflate(&payload, self.message_max).map_err(|error| match error {
                 InflateError::Malformed => ProtocolError::Malformed("it does not inflate"),
                 InflateError::TooLarge => ProtocolError::TooLarge,
-            })?,
-            _ => payload,
+            })?
+        } else {
+            payload
         };
         if opcode == BINARY {
             return Ok(Some(Message::Binary));
