@@ -1,8 +1,6 @@
 //! AV1 temporal units from RTP payloads (AV1 RTP payload specification 1.0) as samples of `av01`: every OBU with its size, without temporal
 //! delimiters (AV1 ISOBMFF binding section 2.4).
 
-use std::sync::Arc;
-
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::Frame;
@@ -14,68 +12,57 @@ const TEMPORAL_DELIMITER: u8 = 2;
 const TILE_LIST: u8 = 8;
 const PADDING: u8 = 15;
 
-#[derive(Debug, Default)]
-pub(super) struct Assembler {
-    format: Option<Arc<Format>>,
-}
-
-impl Assembler {
-    /// The temporal unit of these payloads. `None`: it is not whole, or cannot be understood.
-    pub(super) fn assemble<'a>(&mut self, payloads: impl Iterator<Item = &'a Bytes>) -> Option<Frame> {
-        let mut obus: Vec<BytesMut> = Vec::new();
-        let mut is_open = false;
-        for payload in payloads {
-            let aggregation = *payload.first()?;
-            let (continues, goes_on) = (aggregation & 0x80 != 0, aggregation & 0x40 != 0);
-            if continues != is_open {
-                return None;
-            }
-            let announced = usize::from(aggregation >> 4 & 3);
-            let mut rest = payload.get(1..)?;
-            let mut index = 0;
-            while !rest.is_empty() {
-                index += 1;
-                let (element, after) = split_element(rest, index == announced)?;
-                if index == 1 && continues {
-                    obus.last_mut()?.put_slice(element);
-                } else if obus.len() == HLS_OBUS_MAX {
-                    return None;
-                } else {
-                    obus.push(BytesMut::from(element));
-                }
-                rest = after;
-            }
-            is_open = goes_on;
-        }
-        if is_open {
+/// The temporal unit of these payloads. `None`: it is not whole, or cannot be understood.
+pub(super) fn assemble<'a>(payloads: impl Iterator<Item = &'a Bytes>) -> Option<Frame> {
+    let mut obus: Vec<BytesMut> = Vec::new();
+    let mut is_open = false;
+    for payload in payloads {
+        let aggregation = *payload.first()?;
+        let (continues, goes_on) = (aggregation & 0x80 != 0, aggregation & 0x40 != 0);
+        if continues != is_open {
             return None;
         }
-        let mut data = BytesMut::new();
-        let mut format = None;
-        for obu in &obus {
-            let (head, body) = split(obu)?;
-            match obu::kind(head[0]) {
-                TEMPORAL_DELIMITER | TILE_LIST | PADDING => {}
-                kind => {
-                    let whole = with_size(head, body);
-                    if kind == SEQUENCE_HEADER {
-                        format = Some(self.format(body, &whole)?);
-                    }
-                    data.put_slice(&whole);
+        let announced = usize::from(aggregation >> 4 & 3);
+        let mut rest = payload.get(1..)?;
+        let mut index = 0;
+        while !rest.is_empty() {
+            index += 1;
+            let (element, after) = split_element(rest, index == announced)?;
+            if index == 1 && continues {
+                obus.last_mut()?.put_slice(element);
+            } else if obus.len() == HLS_OBUS_MAX {
+                return None;
+            } else {
+                obus.push(BytesMut::from(element));
+            }
+            rest = after;
+        }
+        is_open = goes_on;
+    }
+    if is_open {
+        return None;
+    }
+    let mut data = BytesMut::new();
+    let mut format = None;
+    for obu in &obus {
+        let (head, body) = split(obu)?;
+        match obu::kind(head[0]) {
+            TEMPORAL_DELIMITER | TILE_LIST | PADDING => {}
+            kind => {
+                let whole = with_size(head, body);
+                if kind == SEQUENCE_HEADER {
+                    format = Some(read_format(body, &whole)?);
                 }
+                data.put_slice(&whole);
             }
         }
-        Some(Frame { key: format.is_some(), data: data.freeze(), format })
     }
+    Some(Frame { key: format.is_some(), data: data.freeze(), format })
+}
 
-    fn format(&mut self, body: &[u8], obu: &[u8]) -> Option<Arc<Format>> {
-        let (sequence, colour) = obu::read_sequence_header(body)?;
-        let format = Format::Av1(Av1Format { sequence_header: Bytes::copy_from_slice(obu), sequence, colour: colour? });
-        if self.format.as_deref() != Some(&format) {
-            self.format = Some(Arc::new(format));
-        }
-        self.format.clone()
-    }
+fn read_format(body: &[u8], obu: &[u8]) -> Option<Format> {
+    let (sequence, colour) = obu::read_sequence_header(body)?;
+    Some(Format::Av1(Av1Format { sequence_header: Bytes::copy_from_slice(obu), sequence, colour: colour? }))
 }
 
 /// Header (with its extension) and payload of an OBU, whether it has a size of its own or not.
@@ -115,7 +102,7 @@ mod tests {
         let first = [&[0b0010_1000, SEQUENCE.len() as u8 + 1, head][..], SEQUENCE, &[0x30, 1, 2]].concat();
         let first = [&[first[0] | 0x40][..], &first[1..]].concat();
         let payloads = [Bytes::from(first), Bytes::from_static(&[0b1001_0000, 3, 4])];
-        let frame = Assembler::default().assemble(payloads.iter()).unwrap();
+        let frame = assemble(payloads.iter()).unwrap();
         assert!(frame.key);
         let expected = [&[head | HAS_SIZE, SEQUENCE.len() as u8][..], SEQUENCE, &[0x32, 4, 1, 2, 3, 4]].concat();
         assert_eq!(&frame.data[..], expected);
@@ -135,7 +122,7 @@ mod tests {
         ];
         for row in rows {
             let payloads: Vec<Bytes> = row.iter().map(|payload| Bytes::copy_from_slice(payload)).collect();
-            assert!(Assembler::default().assemble(payloads.iter()).is_none(), "{row:?}");
+            assert!(assemble(payloads.iter()).is_none(), "{row:?}");
         }
     }
 }

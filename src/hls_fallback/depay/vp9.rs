@@ -12,47 +12,36 @@ use crate::sfu::packet::RtpPacket;
 /// Frames of one superframe, as many as its index can name.
 const FRAMES_MAX: usize = 8;
 
-#[derive(Debug, Default)]
-pub(super) struct Assembler {
-    format: Option<Arc<Format>>,
+/// The picture of these packets, all its spatial layers in one superframe. `None`: it is not whole, or cannot be understood.
+pub(super) fn assemble(packets: &[Arc<RtpPacket>]) -> Option<Frame> {
+    let first = packets.first()?;
+    if !first.info.frame_start {
+        return None;
+    }
+    let mut frames: Vec<BytesMut> = Vec::new();
+    for packet in packets {
+        if packet.info.frame_start {
+            if frames.len() == FRAMES_MAX {
+                return None;
+            }
+            frames.push(BytesMut::new());
+        }
+        frames.last_mut()?.put_slice(frame_bytes(&packet.payload)?);
+    }
+    let key = first.info.keyframe_start;
+    let format = if key {
+        let largest = packets.iter().rev().find_map(|packet| packet.info.resolution);
+        Some(read_format(frames.first()?, largest)?)
+    } else {
+        None
+    };
+    Some(Frame { key, data: superframe(frames), format })
 }
 
-impl Assembler {
-    /// The picture of these packets, all its spatial layers in one superframe. `None`: it is not whole, or cannot be understood.
-    pub(super) fn assemble(&mut self, packets: &[Arc<RtpPacket>]) -> Option<Frame> {
-        let first = packets.first()?;
-        if !first.info.frame_start {
-            return None;
-        }
-        let mut frames: Vec<BytesMut> = Vec::new();
-        for packet in packets {
-            if packet.info.frame_start {
-                if frames.len() == FRAMES_MAX {
-                    return None;
-                }
-                frames.push(BytesMut::new());
-            }
-            frames.last_mut()?.put_slice(frame_bytes(&packet.payload)?);
-        }
-        let key = first.info.keyframe_start;
-        let format = if key {
-            let largest = packets.iter().rev().find_map(|packet| packet.info.resolution);
-            Some(self.format(frames.first()?, largest)?)
-        } else {
-            None
-        };
-        Some(Frame { key, data: superframe(frames), format })
-    }
-
-    fn format(&mut self, frame: &[u8], largest: Option<(u16, u16)>) -> Option<Arc<Format>> {
-        let header = read_key_frame(frame)?;
-        let (width, height) = largest.unwrap_or((header.width, header.height));
-        let format = Format::Vp9(KeyFrame { width, height, ..header });
-        if self.format.as_deref() != Some(&format) {
-            self.format = Some(Arc::new(format));
-        }
-        self.format.clone()
-    }
+fn read_format(frame: &[u8], largest: Option<(u16, u16)>) -> Option<Format> {
+    let header = read_key_frame(frame)?;
+    let (width, height) = largest.unwrap_or((header.width, header.height));
+    Some(Format::Vp9(KeyFrame { width, height, ..header }))
 }
 
 /// One frame as it is; several with an index behind them (VP9 bitstream specification annex B).
