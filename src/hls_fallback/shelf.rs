@@ -14,7 +14,7 @@ use super::format::Format;
 use super::playlist::{Packed, Variant};
 use super::segment::{Opening, Part, Step, TrackId};
 use super::{dash, playlist};
-use crate::limits::{HLS_INITS_MAX, HLS_KEPT_BYTES_MAX, HLS_KEPT_SEGMENTS, HLS_WINDOW_SEGMENTS};
+use crate::limits::{HLS_KEPT_BYTES_MAX, HLS_KEPT_SEGMENTS, HLS_WINDOW_SEGMENTS};
 use crate::sfu::codec::MediaKind;
 
 /// A segment of one rendition.
@@ -216,14 +216,14 @@ impl Rendition {
         self.segments.push_back(Arc::new(segment));
     }
 
-    fn forget(&mut self, bytes_max: usize) {
-        while self.segments.len() > HLS_KEPT_SEGMENTS || self.segments.len() > 1 && self.bytes_kept > bytes_max {
-            let Some(gone) = self.segments.pop_front() else { return };
-            self.bytes_kept -= gone.data.len();
-            self.discontinuities_gone += u64::from(gone.opening.discontinuity);
-        }
+    fn forget_oldest(&mut self) {
+        let Some(gone) = self.segments.pop_front() else { return };
+        self.bytes_kept -= gone.data.len();
+        self.discontinuities_gone += u64::from(gone.opening.discontinuity);
+        self.rendered = Arc::default();
         let oldest = self.segments.iter().chain(&self.open).map(|segment| segment.init).min();
-        while self.inits.len() > HLS_INITS_MAX || oldest.is_some_and(|oldest| self.inits.front().is_some_and(|init| init.number < oldest)) {
+        // There are never more of them than segments: each came with one.
+        while oldest.is_some_and(|oldest| self.inits.front().is_some_and(|init| init.number < oldest)) {
             self.inits.pop_front();
         }
     }
@@ -314,12 +314,17 @@ impl Store {
                     moved.push(index);
                 }
             }
-            let share = HLS_KEPT_BYTES_MAX / renditions.len().max(1);
-            let spare = renditions.iter().map(|rendition| share.saturating_sub(rendition.bytes_kept)).sum::<usize>();
             for index in &moved {
                 let rendition = &mut renditions[*index];
-                rendition.forget(share + spare / 2);
                 rendition.rendered = Arc::default();
+                while rendition.segments.len() > HLS_KEPT_SEGMENTS {
+                    rendition.forget_oldest();
+                }
+            }
+            while renditions.iter().map(|rendition| rendition.bytes_kept).sum::<usize>() > HLS_KEPT_BYTES_MAX
+                && let Some(largest) = renditions.iter_mut().filter(|one| one.segments.len() > 1).max_by_key(|one| one.bytes_kept)
+            {
+                largest.forget_oldest();
             }
             moved
         });
