@@ -11,9 +11,10 @@ use mp4_atom::{
     VpcC,
 };
 
-use super::format::{Av1Format, Format, Vp9Format};
+use super::format::{Av1Format, Format, vp9_level};
 use crate::limits::HLS_AAC_BPS;
 use crate::sfu::codec::MediaKind;
+use crate::sfu::codec::vp9::KeyFrame;
 
 /// The only track.
 const TRACK: u32 = 1;
@@ -184,12 +185,12 @@ fn stereo() -> Audio {
     Audio { data_reference_index: 1, channel_count: 2, sample_size: 16, sample_rate: 48_000.into() }
 }
 
-fn vp09(format: &Vp9Format) -> Vp09 {
+fn vp09(format: &KeyFrame) -> Vp09 {
     Vp09 {
         visual: visual(format.width, format.height),
         vpcc: VpcC {
             profile: format.profile,
-            level: format.level(),
+            level: vp9_level(format),
             bit_depth: format.bit_depth,
             chroma_subsampling: format.chroma_subsampling,
             video_full_range_flag: format.full_range,
@@ -203,20 +204,21 @@ fn vp09(format: &Vp9Format) -> Vp09 {
 }
 
 fn av01(format: &Av1Format) -> Av01 {
+    let Av1Format { sequence_header, sequence, colour } = format;
     Av01 {
-        visual: visual(format.width, format.height),
+        visual: visual(sequence.width, sequence.height),
         av1c: Av1c {
-            seq_profile: format.profile,
-            seq_level_idx_0: format.level,
-            seq_tier_0: format.high_tier,
-            high_bitdepth: format.bit_depth > 8,
-            twelve_bit: format.bit_depth == 12,
-            monochrome: format.monochrome,
-            chroma_subsampling_x: format.subsampling.0,
-            chroma_subsampling_y: format.subsampling.1,
-            chroma_sample_position: format.sample_position,
+            seq_profile: sequence.profile,
+            seq_level_idx_0: sequence.level,
+            seq_tier_0: sequence.high_tier,
+            high_bitdepth: colour.bit_depth > 8,
+            twelve_bit: colour.bit_depth == 12,
+            monochrome: colour.monochrome,
+            chroma_subsampling_x: colour.subsampling.0,
+            chroma_subsampling_y: colour.subsampling.1,
+            chroma_sample_position: colour.sample_position,
             initial_presentation_delay: None,
-            config_obus: format.sequence_header.to_vec(),
+            config_obus: sequence_header.to_vec(),
         },
         btrt: None,
         ccst: None,

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 
 use crate::sfu::codec::MediaKind;
+use crate::sfu::codec::obu::{Colour, Sequence};
+use crate::sfu::codec::vp9::KeyFrame;
 
 /// The configuration of one track. Two that are equal share an initialisation segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +16,7 @@ pub enum Format {
         width: u16,
         height: u16,
     },
-    Vp9(Vp9Format),
+    Vp9(KeyFrame),
     Av1(Av1Format),
     /// 48 kHz, two channels: what RTP carries (RFC 7587).
     Opus,
@@ -22,32 +24,13 @@ pub enum Format {
     Aac,
 }
 
-/// Of a VP9 key frame's header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Vp9Format {
-    pub profile: u8,
-    pub bit_depth: u8,
-    /// As `vpcC` counts: 1 is 4:2:0 with collocated samples, 2 is 4:2:2, 3 is 4:4:4.
-    pub chroma_subsampling: u8,
-    pub full_range: bool,
-    pub width: u16,
-    pub height: u16,
-}
-
 /// Of an AV1 sequence header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Av1Format {
-    /// The OBU with its size field.
+    /// The OBU with its size field, and what it says.
     pub sequence_header: Bytes,
-    pub profile: u8,
-    pub level: u8,
-    pub high_tier: bool,
-    pub bit_depth: u8,
-    pub monochrome: bool,
-    pub subsampling: (bool, bool),
-    pub sample_position: u8,
-    pub width: u16,
-    pub height: u16,
+    pub sequence: Sequence,
+    pub colour: Colour,
 }
 
 impl Format {
@@ -71,7 +54,7 @@ impl Format {
         match self {
             Self::H264 { width, height, .. } => Some((*width, *height)),
             Self::Vp9(format) => Some((format.width, format.height)),
-            Self::Av1(format) => Some((format.width, format.height)),
+            Self::Av1(format) => Some((format.sequence.width, format.sequence.height)),
             Self::Opus | Self::Aac => None,
         }
     }
@@ -83,10 +66,11 @@ impl Format {
                 Some([profile, constraints, level]) => format!("avc1.{profile:02x}{constraints:02x}{level:02x}"),
                 Some(_) | None => "avc1".to_owned(),
             },
-            Self::Vp9(format) => format!("vp09.{:02}.{:02}.{:02}", format.profile, format.level(), format.bit_depth),
+            Self::Vp9(format) => format!("vp09.{:02}.{:02}.{:02}", format.profile, vp9_level(format), format.bit_depth),
             Self::Av1(format) => {
-                let tier = if format.high_tier { 'H' } else { 'M' };
-                format!("av01.{}.{:02}{tier}.{:02}", format.profile, format.level, format.bit_depth)
+                let Sequence { profile, level, high_tier, .. } = format.sequence;
+                let tier = if high_tier { 'H' } else { 'M' };
+                format!("av01.{profile}.{level:02}{tier}.{:02}", format.colour.bit_depth)
             }
             Self::Opus => "opus".to_owned(),
             Self::Aac => "mp4a.40.2".to_owned(),
@@ -94,19 +78,17 @@ impl Format {
     }
 }
 
-impl Vp9Format {
-    /// Ten times the level that a picture of this size needs at up to 60 Hz; the stream does not tell (VP9 levels, Annex A).
-    pub const fn level(&self) -> u8 {
-        match self.width as u32 * self.height as u32 {
-            0..=36_864 => 11,
-            36_865..=122_880 => 21,
-            122_881..=245_760 => 30,
-            245_761..=552_960 => 31,
-            552_961..=983_040 => 40,
-            983_041..=2_228_224 => 41,
-            2_228_225..=8_912_896 => 51,
-            _ => 61,
-        }
+/// Ten times the level that a picture of this size needs at up to 60 Hz; the stream does not tell (VP9 levels, Annex A).
+pub const fn vp9_level(format: &KeyFrame) -> u8 {
+    match format.width as u32 * format.height as u32 {
+        0..=36_864 => 11,
+        36_865..=122_880 => 21,
+        122_881..=245_760 => 30,
+        245_761..=552_960 => 31,
+        552_961..=983_040 => 40,
+        983_041..=2_228_224 => 41,
+        2_228_225..=8_912_896 => 51,
+        _ => 61,
     }
 }
 
@@ -118,19 +100,12 @@ mod tests {
     fn codecs_are_named_as_players_expect() {
         let h264 = Format::H264 { sps: Bytes::from_static(&[0x67, 0x42, 0xe0, 0x1f]), pps: Vec::new(), width: 1280, height: 720 };
         assert_eq!(h264.codecs(), "avc1.42e01f");
-        let vp9 = Vp9Format { profile: 0, bit_depth: 8, chroma_subsampling: 1, full_range: false, width: 1280, height: 720 };
+        let vp9 = KeyFrame { profile: 0, bit_depth: 8, chroma_subsampling: 1, full_range: false, width: 1280, height: 720 };
         assert_eq!(Format::Vp9(vp9).codecs(), "vp09.00.40.08");
         let av1 = Av1Format {
             sequence_header: Bytes::new(),
-            profile: 0,
-            level: 5,
-            high_tier: false,
-            bit_depth: 8,
-            monochrome: false,
-            subsampling: (true, true),
-            sample_position: 0,
-            width: 640,
-            height: 360,
+            sequence: Sequence { profile: 0, level: 5, high_tier: false, width: 640, height: 360 },
+            colour: Colour { bit_depth: 8, monochrome: false, subsampling: (true, true), sample_position: 0 },
         };
         assert_eq!(Format::Av1(av1).codecs(), "av01.0.05M.08");
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use bytes::Bytes;
@@ -95,12 +95,7 @@ impl IntoResponse for Refused {
     }
 }
 
-async fn broadcast_file(
-    State(hls): State<Hls>,
-    Path((broadcast, file)): Path<(String, String)>,
-    method: Method,
-    headers: HeaderMap,
-) -> Response {
+async fn broadcast_file(State(hls): State<Hls>, Path((broadcast, file)): Path<(String, String)>, headers: HeaderMap) -> Response {
     let answer = async {
         let kind = match file.as_str() {
             "master.m3u8" | "plain.m3u8" => M3U8,
@@ -112,17 +107,16 @@ async fn broadcast_file(
         let packed = if kind == MPD { shelf.manifest() } else { shelf.master(file == "plain.m3u8") };
         Ok(text(&hls, &packed, kind, PLAYLIST, &headers))
     };
-    finish("playlist", &method, answer.await)
+    finish("playlist", answer.await)
 }
 
 async fn rendition_file(
     State(hls): State<Hls>,
     Path((broadcast, rendition, file)): Path<(String, String, String)>,
     RawQuery(query): RawQuery,
-    method: Method,
     headers: HeaderMap,
 ) -> Response {
-    let Some(file) = File::parse(&file) else { return finish("none", &method, Err(Refused::NotFound)) };
+    let Some(file) = File::parse(&file) else { return finish("none", Err(Refused::NotFound)) };
     let label = file.label();
     let answer = async {
         let channel = hls.open(&broadcast, &headers)?;
@@ -153,7 +147,7 @@ async fn rendition_file(
             File::Part(msn, part) => Ok(media(&hls, hls.part(&channel, &rendition, msn, part).await?, &headers)),
         }
     };
-    finish(label, &method, answer.await)
+    finish(label, answer.await)
 }
 
 /// What a path below a rendition names.
@@ -396,13 +390,12 @@ enum Range {
 impl Range {
     fn parse(field: &str, len: usize) -> Self {
         let Some((first, last)) = field.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else { return Self::All };
-        match (first.trim().parse::<usize>(), last.trim().parse::<usize>()) {
-            (Ok(first), last) if first < len => match last {
-                Ok(last) if last < first => Self::All,
-                Ok(last) => Self::Some { first, last: last.min(len - 1) },
-                Err(_) if last_is_open(field) => Self::Some { first, last: len - 1 },
-                Err(_) => Self::All,
-            },
+        let (first, last) = (first.trim(), last.trim());
+        match (first.parse::<usize>(), last.parse::<usize>()) {
+            (Ok(first), Ok(last)) if last < first => Self::All,
+            (Ok(first), Ok(last)) if first < len => Self::Some { first, last: last.min(len - 1) },
+            (Ok(first), Err(_)) if first < len && last.is_empty() => Self::Some { first, last: len - 1 },
+            (Ok(first), Err(_)) if first < len => Self::All,
             (Ok(_), _) => Self::Unsatisfiable,
             (Err(_), Ok(0)) => Self::Unsatisfiable,
             (Err(_), Ok(suffix)) if first.is_empty() && len > 0 => Self::Some { first: len.saturating_sub(suffix), last: len - 1 },
@@ -411,17 +404,9 @@ impl Range {
     }
 }
 
-fn last_is_open(field: &str) -> bool {
-    field.ends_with('-')
-}
-
-fn finish(label: &'static str, method: &Method, answer: Result<Response, Refused>) -> Response {
+fn finish(label: &'static str, answer: Result<Response, Refused>) -> Response {
     let response = allow_any_origin(answer.unwrap_or_else(Refused::into_response));
     counter!(HLS_REQUESTS, "file" => label, "status" => status_class(response.status())).increment(1);
-    if method == Method::HEAD {
-        // hyper leaves the body out and keeps its length.
-        return response;
-    }
     response
 }
 

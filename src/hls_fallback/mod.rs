@@ -152,13 +152,12 @@ impl Hls {
         tracing::info!(%broadcast, "packaging begins");
         let parts = &self.shared.parts;
         let ended = match parts.sfu.tap(broadcast).await {
-            Some(tap) => packager::run(broadcast, tap, channel, parts.part_ms, parts.encoder.clone()).await,
-            None => {
-                channel.store.close();
-                Ended::Closed
-            }
+            Some(tap) => packager::run(broadcast, tap, &channel, parts.part_ms, parts.encoder.clone()).await,
+            None => Ended::Closed,
         };
+        // In this order: whoever is told that nothing comes any more and asks again finds another packager.
         self.channels().remove(&broadcast);
+        channel.store.close();
         tracing::info!(%broadcast, reason = ?ended, "packaging ended");
     }
 

@@ -1,7 +1,7 @@
 //! The task of one broadcast: packets from the tap and time into the pipeline, its steps into the store, sound to the encoder and back.
 //! Ends when the broadcast does, when nobody has asked for anything for a while, or when it is told to.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Instant;
 
 use metrics::counter;
@@ -13,7 +13,7 @@ use super::pipeline::Pipeline;
 use super::shelf::Store;
 use super::sound::{Encoder, EncoderCommand};
 use crate::ids::BroadcastId;
-use crate::limits::{HLS_IDLE, HLS_TAP_QUEUE};
+use crate::limits::{HLS_IDLE, HLS_SEGMENT_MIN_MS, HLS_TAP_QUEUE};
 use crate::sfu::tap::Tap;
 use crate::telemetry::{HLS_FRAMES_LEFT_OUT, HLS_LOSSES, HLS_PARTS};
 
@@ -52,13 +52,7 @@ pub(super) enum Ended {
 
 /// Runs until there is nobody left to do it for.
 #[expect(clippy::disallowed_methods, reason = "the shell stamps what it hands to the core")]
-pub(super) async fn run(
-    broadcast: BroadcastId,
-    mut tap: Tap,
-    channel: Arc<Channel>,
-    part_ms: u32,
-    encoder: Option<EncoderCommand>,
-) -> Ended {
+pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: &Channel, part_ms: u32, encoder: Option<EncoderCommand>) -> Ended {
     // Segments are numbered by the clock, so that a packager that begins again never gives an old number to another segment.
     let first_msn = first_msn();
     let mut pipeline = Pipeline::new(first_msn, part_ms, encoder.is_some());
@@ -113,7 +107,6 @@ pub(super) async fn run(
     if let Some(sound) = sound {
         sound.stop().await;
     }
-    channel.store.close();
     ended
 }
 
@@ -141,8 +134,11 @@ impl Told {
     }
 }
 
-/// Half of the seconds since 1970: at two seconds a segment, numbers that grow at least as fast as any packager counts.
+/// Segments are numbered by the second in which their packager began.
+const _: () = assert!(HLS_SEGMENT_MIN_MS > 1000.0, "a packager must not count faster than the clock");
+
+/// Seconds since 1970: numbers that grow faster than any packager counts, and that DASH can name (32 bits).
 #[expect(clippy::disallowed_methods, reason = "the shell reads the wall clock once a packager")]
 fn first_msn() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs() / 2)
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -72,7 +72,6 @@ pub struct Pipeline {
     waiting: VecDeque<(usize, TimedFrame)>,
     anchors: VecDeque<i64>,
     renditions: Vec<NewRendition>,
-    names: usize,
     wants_sound: bool,
     sound: Vec<SoundFrame>,
     encoded: Option<TrackId>,
@@ -94,7 +93,6 @@ impl Pipeline {
             waiting: VecDeque::new(),
             anchors: VecDeque::new(),
             renditions: Vec::new(),
-            names: 0,
             wants_sound,
             sound: Vec::new(),
             encoded: None,
@@ -168,7 +166,8 @@ impl Pipeline {
     /// When [`Self::handle_timeout`] is due.
     pub fn wake_at(&self, now: Instant) -> Option<Instant> {
         let repairs = self.streams.iter().filter_map(|stream| stream.depacketizer.as_ref()?.wake_at());
-        let clocks = self.began.filter(|_| self.line.is_none()).map(|began| began + HLS_CLOCK_WAIT);
+        // Once it has passed, the line begins with whatever packet makes it possible.
+        let clocks = self.began.filter(|_| self.line.is_none()).map(|began| began + HLS_CLOCK_WAIT).filter(|due| *due > now);
         repairs.chain(clocks).chain(self.segmenter.wake_at(now)).min()
     }
 
@@ -333,7 +332,6 @@ impl Pipeline {
 
     fn add_rendition(&mut self, name: String, kind: MediaKind) -> TrackId {
         self.renditions.push(NewRendition { name, kind });
-        self.names += 1;
         self.segmenter.add_track(kind)
     }
 }

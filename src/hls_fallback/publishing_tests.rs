@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::playlist::Variant;
-use super::segment::Step;
-use super::shelf::Shelf;
+use super::segment::{Opening, Part, Step, TrackId};
+use super::shelf::{Shelf, Store};
 use super::test_support::{Rig, each_two_seconds};
-use crate::limits::{HLS_PARTS_LISTED_S, HLS_TARGET_DURATION_S};
+use crate::limits::{HLS_KEPT_BYTES_MAX, HLS_PARTS_LISTED_S, HLS_TARGET_DURATION_S};
+use crate::sfu::codec::MediaKind;
 
 /// What the judge remembers of one rendition.
 #[derive(Debug, Default)]
@@ -164,6 +165,18 @@ fn judged(split: bool) -> Result<usize, String> {
 }
 
 #[test]
+fn who_asks_when_nothing_comes_any_more_is_told_at_once() {
+    let mut rig = Rig::new();
+    rig.play(0..90, &[1], each_two_seconds);
+    let waits = || [rig.store.watch("v1").expect("there is one"), rig.store.watch_any()];
+    let before = waits();
+    assert!(before.iter().all(|watch| watch.has_changed().is_ok()));
+    rig.store.close();
+    assert!(before.iter().chain(&waits()).all(|watch| watch.has_changed().is_err()));
+    assert!(waits()[0].borrow().playlist("v1", Variant::LowLatency).is_some(), "what there is can still be had");
+}
+
+#[test]
 fn every_hint_comes_true_and_nothing_that_was_listed_changes() {
     let looks = judged(false).unwrap_or_else(|problem| panic!("{problem}"));
     assert!(looks > 500, "{looks}");
@@ -238,4 +251,26 @@ fn memory_is_bounded_by_segments_and_parts_are_listed_near_the_edge_alone() {
             .sum();
         assert!(parts <= HLS_PARTS_LISTED_S + 4.0, "{parts} s of parts");
     }
+}
+
+#[test]
+fn memory_is_bounded_by_bytes_and_the_largest_rendition_pays() {
+    let store = Store::new(334);
+    let sizes = [HLS_KEPT_BYTES_MAX / 6, HLS_KEPT_BYTES_MAX / 8, 1000];
+    for name in ["v1", "v0", "opus"] {
+        store.add_rendition(name, MediaKind::Video);
+    }
+    for msn in 0..7 {
+        for (index, size) in sizes.into_iter().enumerate() {
+            let opening = Opening { msn, ticks: 0, media_ms: 0.0, discontinuity: false };
+            let part = Part { data: vec![0; size].into(), duration_s: 2.0, independent: true, frames: 60 };
+            let steps = [Step::Open(opening), Step::Part(part), Step::Close { duration_s: 2.0 }];
+            store.publish(steps.map(|step| (TrackId(index), step)).to_vec());
+        }
+    }
+    let shelf = store.newest();
+    let kept: usize = shelf.renditions.iter().flat_map(|one| &one.segments).map(|segment| segment.data.len()).sum();
+    assert!((HLS_KEPT_BYTES_MAX * 3 / 4..=HLS_KEPT_BYTES_MAX).contains(&kept), "{kept}");
+    assert_eq!(shelf.renditions[2].segments.len(), 7, "sound is no burden");
+    assert!(shelf.renditions[1].segments.len() > shelf.renditions[0].segments.len());
 }

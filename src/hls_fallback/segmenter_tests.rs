@@ -2,7 +2,7 @@
 
 use super::shelf::{Rendition, Segment};
 use super::test_support::{FIRST_MSN, MEDIA_MS, Rig, each_two_seconds};
-use crate::limits::{HLS_SEGMENT_MAX_MS, HLS_TARGET_DURATION_S};
+use crate::limits::{HLS_CLOCK_WAIT, HLS_SEGMENT_MAX_MS, HLS_TARGET_DURATION_S};
 
 /// Number, media time of the beginning, and length of each closed segment.
 fn cuts(rendition: &Rendition) -> Vec<(u64, i64, i64)> {
@@ -131,6 +131,23 @@ fn a_layer_that_changes_its_size_gets_a_new_map_with_its_next_segment() {
     assert_eq!(high.segments[3].init, FIRST_MSN + 3);
     assert_eq!(cuts(&high)[2..4], [(2, 4000, 1000), (3, 5000, 2900)], "the size begins where it changed");
     assert!(high.segments[3].opening.discontinuity);
+}
+
+#[test]
+fn a_line_that_cannot_begin_yet_is_waited_for_and_not_asked_after() {
+    let mut rig = Rig::new();
+    let began = rig.publisher.at(0);
+    let mut unknown = rig.publisher.picture(1, 0, true);
+    (unknown.clock, unknown.clock_is_real) = (None, false);
+    rig.take(began, unknown);
+    assert_eq!(rig.pipeline.wake_at(began), Some(began + HLS_CLOCK_WAIT));
+    let late = began + HLS_CLOCK_WAIT;
+    rig.pipeline.handle_timeout(late);
+    assert_eq!((rig.pipeline.origin_ms(), rig.pipeline.wake_at(late)), (None, None), "awake for nothing, the packager would spin");
+    let mut known = rig.publisher.picture(1, 1, false);
+    known.clock_is_real = false;
+    rig.take(late, known);
+    assert!(rig.pipeline.origin_ms().is_some(), "the first clock will do");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::format::Format;
 use super::playlist::{Packed, Variant};
 use super::segment::{Opening, Part, Step, TrackId};
 use super::{dash, playlist};
-use crate::limits::{HLS_INITS_MAX, HLS_KEPT_BYTES_MAX, HLS_KEPT_SEGMENTS, HLS_WINDOW_SEGMENTS};
+use crate::limits::{HLS_KEPT_BYTES_MAX, HLS_KEPT_SEGMENTS, HLS_WINDOW_SEGMENTS};
 use crate::sfu::codec::MediaKind;
 
 /// A segment of one rendition.
@@ -216,14 +216,14 @@ impl Rendition {
         self.segments.push_back(Arc::new(segment));
     }
 
-    fn forget(&mut self, bytes_max: usize) {
-        while self.segments.len() > HLS_KEPT_SEGMENTS || self.segments.len() > 1 && self.bytes_kept > bytes_max {
-            let Some(gone) = self.segments.pop_front() else { return };
-            self.bytes_kept -= gone.data.len();
-            self.discontinuities_gone += u64::from(gone.opening.discontinuity);
-        }
+    fn forget_oldest(&mut self) {
+        let Some(gone) = self.segments.pop_front() else { return };
+        self.bytes_kept -= gone.data.len();
+        self.discontinuities_gone += u64::from(gone.opening.discontinuity);
+        self.rendered = Arc::default();
         let oldest = self.segments.iter().chain(&self.open).map(|segment| segment.init).min();
-        while self.inits.len() > HLS_INITS_MAX || oldest.is_some_and(|oldest| self.inits.front().is_some_and(|init| init.number < oldest)) {
+        // There are never more of them than segments: each came with one.
+        while oldest.is_some_and(|oldest| self.inits.front().is_some_and(|init| init.number < oldest)) {
             self.inits.pop_front();
         }
     }
@@ -264,15 +264,22 @@ pub struct Store {
 #[derive(Debug)]
 struct State {
     newest: Arc<Shelf>,
-    /// One for each rendition: whoever waits for sound is not woken for each picture.
+    /// One for each rendition: whoever waits for sound is not woken for each picture. None once nothing comes any more.
     watches: Vec<watch::Sender<Arc<Shelf>>>,
-    any: watch::Sender<Arc<Shelf>>,
+    any: Option<watch::Sender<Arc<Shelf>>>,
+}
+
+impl State {
+    /// The receiver of one that is gone says so at once.
+    fn receiver(&self, sender: Option<&watch::Sender<Arc<Shelf>>>) -> watch::Receiver<Arc<Shelf>> {
+        sender.map_or_else(|| watch::channel(Arc::clone(&self.newest)).1, watch::Sender::subscribe)
+    }
 }
 
 impl Store {
     pub fn new(part_ms: u32) -> Self {
         let newest = Arc::new(Shelf::new(part_ms, 0.0, Vec::new()));
-        let any = watch::Sender::new(Arc::clone(&newest));
+        let any = Some(watch::Sender::new(Arc::clone(&newest)));
         Self { state: Mutex::new(State { newest, watches: Vec::new(), any }) }
     }
 
@@ -307,12 +314,17 @@ impl Store {
                     moved.push(index);
                 }
             }
-            let share = HLS_KEPT_BYTES_MAX / renditions.len().max(1);
-            let spare = renditions.iter().map(|rendition| share.saturating_sub(rendition.bytes_kept)).sum::<usize>();
             for index in &moved {
                 let rendition = &mut renditions[*index];
-                rendition.forget(share + spare / 2);
                 rendition.rendered = Arc::default();
+                while rendition.segments.len() > HLS_KEPT_SEGMENTS {
+                    rendition.forget_oldest();
+                }
+            }
+            while renditions.iter().map(|rendition| rendition.bytes_kept).sum::<usize>() > HLS_KEPT_BYTES_MAX
+                && let Some(largest) = renditions.iter_mut().filter(|one| one.segments.len() > 1).max_by_key(|one| one.bytes_kept)
+            {
+                largest.forget_oldest();
             }
             moved
         });
@@ -326,20 +338,20 @@ impl Store {
     pub fn watch(&self, name: &str) -> Option<watch::Receiver<Arc<Shelf>>> {
         let state = self.lock();
         let index = state.newest.renditions.iter().position(|rendition| &*rendition.name == name)?;
-        Some(state.watches[index].subscribe())
+        Some(state.receiver(state.watches.get(index)))
     }
 
     /// Every new shelf.
     pub fn watch_any(&self) -> watch::Receiver<Arc<Shelf>> {
-        self.lock().any.subscribe()
+        let state = self.lock();
+        state.receiver(state.any.as_ref())
     }
 
-    /// Everybody who waits is told that nothing comes any more.
+    /// Everybody who waits, or begins to, is told that nothing comes any more.
     pub fn close(&self) {
         let mut state = self.lock();
-        let newest = Arc::clone(&state.newest);
-        state.watches.iter_mut().for_each(|watch| *watch = watch::Sender::new(Arc::clone(&newest)));
-        state.any = watch::Sender::new(newest);
+        state.watches.clear();
+        state.any = None;
     }
 
     fn replace(&self, change: impl FnOnce(&mut State, &mut Vec<Rendition>) -> Vec<usize>) {
@@ -349,9 +361,13 @@ impl Store {
         let shelf = Arc::new(Shelf::new(state.newest.part_ms, state.newest.origin_ms, renditions));
         state.newest = Arc::clone(&shelf);
         for index in moved {
-            state.watches[index].send_replace(Arc::clone(&shelf));
+            if let Some(watch) = state.watches.get(index) {
+                watch.send_replace(Arc::clone(&shelf));
+            }
         }
-        state.any.send_replace(shelf);
+        if let Some(any) = &state.any {
+            any.send_replace(shelf);
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {

@@ -100,6 +100,8 @@ enum End {
     Hung,
     #[error("what it wrote is not ADTS")]
     Malformed,
+    #[error("no sound came for {} s", HLS_ENCODER_SILENCE.as_secs())]
+    Starved,
     /// The sound is on another line.
     #[error("the sound began anew")]
     Jumped(SoundFrame),
@@ -114,6 +116,7 @@ impl End {
             Self::Died(_) => "died",
             Self::Hung => "hung",
             Self::Malformed => "malformed",
+            Self::Starved => "starved",
             Self::Jumped(_) => "jumped",
             Self::Unwanted => "unwanted",
         }
@@ -132,17 +135,19 @@ async fn supervise(
     let mut pause = first_pause;
     let mut first = None;
     loop {
-        let started = Instant::now();
         let Some(frame) = (match first.take() {
             Some(frame) => Some(frame),
             None => queue.recv().await,
         }) else {
             return;
         };
+        let started = Instant::now();
         let end = encode(&command, frame, &mut queue, &out).await;
         counter!(HLS_ENCODER_ENDS, "reason" => end.label()).increment(1);
         match end {
             End::Unwanted => return,
+            // The next one begins with the sound.
+            End::Starved => continue,
             End::Jumped(frame) => {
                 first = Some(frame);
                 continue;
@@ -183,7 +188,7 @@ async fn encode(
     };
     let (line, base) = (first.line, first.ticks);
     let end = tokio::select! {
-        end = feed(input, first, queue) => end,
+        end = feed(input, first, queue, HLS_ENCODER_SILENCE) => end,
         end = read(output, line, base, out) => end,
     };
     let words = last_words(&mut child).await;
@@ -209,15 +214,19 @@ fn spawn(program: &str) -> io::Result<Child> {
         .spawn()
 }
 
-/// Writes fragments of one frame each. A pipe that does not drain for too long is a child that hangs.
-async fn feed(mut input: ChildStdin, first: SoundFrame, queue: &mut mpsc::Receiver<SoundFrame>) -> End {
+/// Writes fragments of one frame each. A pipe that does not drain within `patience` is a child that hangs.
+async fn feed(mut input: ChildStdin, first: SoundFrame, queue: &mut mpsc::Receiver<SoundFrame>, patience: Duration) -> End {
     let base = first.ticks;
     let mut sequence = 0;
     let mut bytes = BytesMut::from(&fmp4::init(&Format::Opus)[..]);
     // Each frame lasts until the next one, so one is held.
     let mut held = first;
     loop {
-        let Some(next) = queue.recv().await else { return End::Unwanted };
+        let next = match timeout(patience, queue.recv()).await {
+            Ok(Some(next)) => next,
+            Ok(None) => return End::Unwanted,
+            Err(_) => return End::Starved,
+        };
         let step = next.ticks - held.ticks;
         if next.line != held.line || step.abs() > LINE_JUMP_TICKS {
             return End::Jumped(next);
@@ -231,7 +240,7 @@ async fn feed(mut input: ChildStdin, first: SoundFrame, queue: &mut mpsc::Receiv
         let sample = Sample { duration: step as u32, key: true, data: held.data };
         bytes.extend_from_slice(&fmp4::fragment(sequence, (held.ticks - base) as u64, &[sample]));
         held = next;
-        match timeout(HLS_ENCODER_SILENCE, input.write_all(&bytes)).await {
+        match timeout(patience, input.write_all(&bytes)).await {
             Ok(Ok(())) => bytes.clear(),
             Ok(Err(error)) => return End::Died(error.to_string()),
             Err(_) => return End::Hung,
@@ -239,7 +248,7 @@ async fn feed(mut input: ChildStdin, first: SoundFrame, queue: &mut mpsc::Receiv
     }
 }
 
-/// Reads frames of AAC. It is only ever silent when it is not fed, which a broadcast with sound always does.
+/// Reads frames of AAC. A child that is silent hangs: one that is not fed has been ended by then.
 async fn read(mut output: ChildStdout, line: u32, base: i64, out: &mpsc::Sender<(u32, LineFrame)>) -> End {
     let format = Arc::new(Format::Aac);
     let mut bytes = BytesMut::with_capacity(16 * 1024);
@@ -336,6 +345,16 @@ mod tests {
             let lengths: Vec<usize> = frames.iter().map(Bytes::len).collect();
             assert_eq!((lengths, bytes.len()), (vec![3, 300, 1], 0), "{step}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_child_is_not_blamed_for_the_silence_of_its_publisher() {
+        let mut child = spawn("cat").unwrap();
+        let (frames, mut queue) = mpsc::channel(1);
+        let first = SoundFrame { line: 1, ticks: 0, data: Bytes::new() };
+        let end = feed(child.stdin.take().unwrap(), first, &mut queue, Duration::from_millis(1)).await;
+        assert!(matches!(end, End::Starved), "{end}");
+        drop(frames);
     }
 
     #[test]

@@ -57,14 +57,12 @@ pub const HLS_PART_MS_RANGE: std::ops::RangeInclusive<u32> = 100..=1000;
 pub const HLS_WINDOW_SEGMENTS: usize = 20;
 /// Segments kept for those who read an older playlist. Older: 404.
 pub const HLS_KEPT_SEGMENTS: usize = 26;
-/// Bytes of media kept of one broadcast: 30 s of 25 Mbit/s. More: the window is shorter.
+/// Bytes of media kept of one broadcast: 30 s of 25 Mbit/s. More: the window of the largest rendition is shorter.
 pub const HLS_KEPT_BYTES_MAX: usize = 96 * 1024 * 1024;
 /// Parts are listed of segments that end this close to the live edge: three target durations.
 pub const HLS_PARTS_LISTED_S: f64 = 9.0;
 /// `CAN-SKIP-UNTIL`: six target durations, the least that is allowed.
 pub const HLS_SKIP_UNTIL_S: f64 = 18.0;
-/// Initialisation segments kept of one rendition. More: the oldest goes, with the segments that need it.
-pub const HLS_INITS_MAX: usize = 16;
 
 // ---- Requests ----
 
@@ -93,7 +91,8 @@ pub const HLS_SOUND_QUEUE: usize = 256;
 pub const HLS_ENCODER_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// An encoder that ran this long is sound: the next pause is the first again.
 pub const HLS_ENCODER_PROVEN: Duration = Duration::from_secs(60);
-/// An encoder that is fed and says nothing for this long hangs: it is ended and started again.
+/// An encoder that is fed and says nothing for this long hangs: it is ended and started again. One that is not fed for this long is ended until
+/// sound comes.
 pub const HLS_ENCODER_SILENCE: Duration = Duration::from_secs(5);
 /// Last words of an encoder that are kept for the log, bytes.
 pub const HLS_ENCODER_WORDS_MAX: usize = 2048;

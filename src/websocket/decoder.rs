@@ -1,6 +1,6 @@
 //! What is received: bytes to messages. Pure, bounded, and strict where RFC 6455 is (sections 5.2 to 5.5, 7.1, 8.1).
 
-use super::deflate::{InflateError, Inflater};
+use super::deflate::{InflateError, inflate};
 use super::frame::{BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT};
 
 /// Bytes of a control frame (RFC 6455 section 5.5).
@@ -64,15 +64,16 @@ struct Started {
 #[derive(Debug)]
 pub(super) struct Decoder {
     message_max: usize,
-    inflater: Option<Inflater>,
+    /// permessage-deflate is agreed.
+    deflates: bool,
     buffer: Vec<u8>,
     started: Option<Started>,
 }
 
 impl Decoder {
-    /// Messages of at most so many bytes; `deflates`: permessage-deflate is agreed.
+    /// Messages of at most so many bytes.
     pub(super) fn new(message_max: usize, deflates: bool) -> Self {
-        Self { message_max, inflater: deflates.then(Inflater::default), buffer: Vec::new(), started: None }
+        Self { message_max, deflates, buffer: Vec::new(), started: None }
     }
 
     /// Takes what arrived.
@@ -107,7 +108,7 @@ impl Decoder {
         let is_control = opcode >= CLOSE;
         let is_final = first & 0x80 != 0;
         let is_deflated = first & 0x40 != 0;
-        if first & 0x30 != 0 || (is_deflated && (self.inflater.is_none() || is_control || opcode == CONTINUATION)) {
+        if first & 0x30 != 0 || (is_deflated && (!self.deflates || is_control || opcode == CONTINUATION)) {
             return Err(ProtocolError::Malformed("a reserved bit is set"));
         }
         if !matches!(opcode, CONTINUATION | TEXT | BINARY | CLOSE | PING | PONG) {
@@ -116,17 +117,21 @@ impl Decoder {
         if second & 0x80 == 0 {
             return Err(ProtocolError::Malformed("a client's frame without a mask"));
         }
-        let (payload, extended) = match second & 0x7f {
+        // With the least that a length of so many bytes may be.
+        let (payload, extended, least) = match second & 0x7f {
             126 => {
                 let Some((len, _)) = rest.split_first_chunk::<2>() else { return Ok(None) };
-                (u64::from(u16::from_be_bytes(*len)), 2)
+                (u64::from(u16::from_be_bytes(*len)), 2, 126)
             }
             127 => {
                 let Some((len, _)) = rest.split_first_chunk::<8>() else { return Ok(None) };
-                (u64::from_be_bytes(*len), 8)
+                (u64::from_be_bytes(*len), 8, 0x1_0000)
             }
-            len => (u64::from(len), 0),
+            len => (u64::from(len), 0, 0),
         };
+        if payload < least {
+            return Err(ProtocolError::Malformed("a length in more bytes than it needs"));
+        }
         if is_control && (!is_final || payload > CONTROL_MAX as u64) {
             return Err(ProtocolError::Malformed("a control frame in parts, or too long"));
         }
@@ -159,12 +164,13 @@ impl Decoder {
             return Ok(None);
         }
         let Some(Started { opcode, is_deflated, payload }) = self.started.take() else { return Ok(None) };
-        let payload = match &mut self.inflater {
-            Some(inflater) if is_deflated => inflater.inflate(&payload, self.message_max).map_err(|error| match error {
+        let payload = if is_deflated {
+            inflate(&payload, self.message_max).map_err(|error| match error {
                 InflateError::Malformed => ProtocolError::Malformed("it does not inflate"),
                 InflateError::TooLarge => ProtocolError::TooLarge,
-            })?,
-            _ => payload,
+            })?
+        } else {
+            payload
         };
         if opcode == BINARY {
             return Ok(Some(Message::Binary));
@@ -281,7 +287,7 @@ mod tests {
 
     #[test]
     fn what_the_rfc_forbids_is_refused_with_its_code() {
-        let wrong: [(Vec<u8>, u16); 16] = [
+        let wrong: [(Vec<u8>, u16); 18] = [
             (masked(0xc1, b"deflated although not agreed"), 1002),
             (masked(0xa1, b""), 1002),
             (masked(0x83, b""), 1002),
@@ -291,6 +297,8 @@ mod tests {
             ([masked(0x01, b"a"), masked(0x81, b"b")].concat(), 1002),
             (masked(0x09, b"a ping in parts"), 1002),
             (masked(0x89, &[0; 126]), 1002),
+            ([&[0x81, 0xfe, 0, 125][..], &[0; 129]].concat(), 1002),
+            ([&[0x81, 0xff, 0, 0, 0, 0, 0, 0, 1, 0][..], &[0; 260]].concat(), 1002),
             (masked(0x88, &[3]), 1002),
             (masked(0x88, &1005_u16.to_be_bytes()), 1002),
             (masked(0x88, &[3, 232, 0xff]), 1007),

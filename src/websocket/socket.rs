@@ -16,8 +16,6 @@ use super::frame::Frame;
 
 /// Bytes read at once: most messages are far smaller.
 const READ: usize = 2048;
-/// Pongs waiting to be written; more pings are not answered one by one (RFC 6455 section 5.5.3 allows that).
-const PONGS_MAX: usize = 2;
 
 /// Why nothing more can be received.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +39,10 @@ pub struct Socket {
     deflates: bool,
     queue: VecDeque<Bytes>,
     queue_max: usize,
-    pongs: usize,
+    /// Of the frame that is being written, what is left.
+    front: Bytes,
+    /// The answer to the newest ping; those before it need none (RFC 6455 section 5.5.3).
+    pong: Option<Bytes>,
     is_flushed: bool,
     /// Bytes handed to the connection so far: while it stands still the client does not read.
     written: u64,
@@ -55,15 +56,16 @@ impl Socket {
             deflates,
             queue: VecDeque::new(),
             queue_max,
-            pongs: 0,
+            front: Bytes::new(),
+            pong: None,
             is_flushed: true,
             written: 0,
         }
     }
 
-    /// Frames that wait to be written.
+    /// Frames that wait to be written. One that is half written, or that the connection has sealed and not yet sent, is among them.
     pub fn waiting(&self) -> usize {
-        self.queue.len()
+        self.queue.len() + usize::from(!self.front.is_empty() || !self.is_flushed)
     }
 
     /// Bytes written so far.
@@ -76,14 +78,14 @@ impl Socket {
     /// # Errors
     /// [`QueueFull`].
     pub fn queue(&mut self, frame: &Frame) -> Result<(), QueueFull> {
-        if self.queue.len() >= self.queue_max {
+        if self.waiting() >= self.queue_max {
             return Err(QueueFull);
         }
         self.queue.push_back(frame.bytes(self.deflates));
         Ok(())
     }
 
-    /// Queues a frame beyond the bound: for last words.
+    /// Queues a frame beyond the bound: for the few last words before [`Self::finish`].
     pub fn queue_last(&mut self, frame: &Frame) {
         self.queue.push_back(frame.bytes(self.deflates));
     }
@@ -97,18 +99,18 @@ impl Socket {
         loop {
             if let Some(message) = self.decoder.next()? {
                 match message {
-                    Message::Ping(payload) => self.pong(&payload),
+                    Message::Ping(payload) => self.pong = Some(Frame::pong(&payload).bytes(false)),
                     Message::Pong => {}
                     said => return Ok(Some(said)),
                 }
                 continue;
             }
             let has_room = poll_fn(|cx| {
-                let waited = self.queue.len();
+                let waited = self.waiting();
                 if let Poll::Ready(Err(error)) = self.poll_write(cx) {
                     return Poll::Ready(Err(error));
                 }
-                if waited > roomy && self.queue.len() <= roomy {
+                if waited > roomy && self.waiting() <= roomy {
                     return Poll::Ready(Ok(true));
                 }
                 self.poll_read(cx).map_ok(|()| false)
@@ -131,53 +133,61 @@ impl Socket {
         .await
     }
 
-    /// Writes all that is queued, then says that nothing more will come.
+    /// Writes all that is queued, says that nothing more will come, and waits until the client has said so too. What it still sends is read and
+    /// forgotten: a socket that is closed with bytes unread is reset, and the client loses our last words. The caller bounds the time.
     ///
     /// # Errors
     /// When the connection is broken.
     pub async fn finish(mut self) -> io::Result<()> {
         poll_fn(|cx| self.poll_write(cx)).await?;
-        poll_fn(|cx| Pin::new(&mut self.io).poll_shutdown(cx)).await
-    }
-
-    fn pong(&mut self, payload: &[u8]) {
-        if self.pongs < PONGS_MAX {
-            self.pongs += 1;
-            self.queue.push_back(Frame::pong(payload).bytes(false));
-        }
+        poll_fn(|cx| Pin::new(&mut self.io).poll_shutdown(cx)).await?;
+        while poll_fn(|cx| self.poll_bytes(cx, &mut [0; READ])).await? > 0 {}
+        Ok(())
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut space = [0; READ];
-        let mut read = ReadBuf::new(&mut space);
-        ready!(Pin::new(&mut self.io).poll_read(cx, &mut read))?;
-        if read.filled().is_empty() {
+        let count = ready!(self.poll_bytes(cx, &mut space))?;
+        if count == 0 {
             return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
-        self.decoder.push(read.filled());
+        self.decoder.push(&space[..count]);
         Poll::Ready(Ok(()))
+    }
+
+    /// How many bytes came; 0: no more will.
+    fn poll_bytes(&mut self, cx: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut read = ReadBuf::new(space);
+        ready!(Pin::new(&mut self.io).poll_read(cx, &mut read))?;
+        Poll::Ready(Ok(read.filled().len()))
     }
 
     /// Ready when nothing waits any more.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(front) = self.queue.front_mut() {
-            let written = ready!(Pin::new(&mut self.io).poll_write(cx, front))?;
+        loop {
+            if self.front.is_empty() {
+                let Some(next) = self.pong.take().or_else(|| self.queue.pop_front()) else { break };
+                self.front = next;
+            }
+            let written = ready!(Pin::new(&mut self.io).poll_write(cx, &self.front))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.written += written as u64;
             self.is_flushed = false;
-            front.advance(written);
-            if front.is_empty() {
-                self.queue.pop_front();
-            }
+            self.front.advance(written);
         }
+        // With nothing left of it, it would still keep its text.
+        self.front = Bytes::new();
         if !self.is_flushed {
             // TLS keeps what it sealed until it is told to let go.
             ready!(Pin::new(&mut self.io).poll_flush(cx))?;
             self.is_flushed = true;
-            self.pongs = 0;
         }
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+#[path = "socket_tests.rs"]
+mod tests;

@@ -1,8 +1,6 @@
 //! H.264 access units from RTP payloads (RFC 6184): single NAL units, STAP-A and FU-A in, samples of `avc1` (ISO/IEC 14496-15) out, where
 //! parameter sets stand in the initialisation segment and every NAL unit has its length before it.
 
-use std::sync::Arc;
-
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::Frame;
@@ -24,7 +22,6 @@ const FU_A: u8 = 28;
 pub(super) struct Assembler {
     sps: Option<Bytes>,
     pps: Vec<Bytes>,
-    format: Option<Arc<Format>>,
 }
 
 impl Assembler {
@@ -92,17 +89,13 @@ impl Assembler {
     }
 
     /// What a decoder needs to start here. `None`: a parameter set has not come yet.
-    fn format(&mut self) -> Option<Arc<Format>> {
+    fn format(&self) -> Option<Format> {
         let sps = self.sps.as_ref()?;
         if self.pps.is_empty() {
             return None;
         }
         let (width, height) = sps_resolution(sps.get(1..)?)?;
-        let format = Format::H264 { sps: sps.clone(), pps: self.pps.clone(), width, height };
-        if self.format.as_deref() != Some(&format) {
-            self.format = Some(Arc::new(format));
-        }
-        self.format.clone()
+        Some(Format::H264 { sps: sps.clone(), pps: self.pps.clone(), width, height })
     }
 }
 
@@ -156,7 +149,7 @@ mod tests {
         let format = frame.format.unwrap();
         assert_eq!((format.size(), format.codecs()), (Some((1280, 720)), "avc1.42c01f".to_owned()));
         let next = assemble(&mut assembler, &[Bytes::from_static(&[0x65, 0x88, 4])]).unwrap();
-        assert!(Arc::ptr_eq(&next.format.unwrap(), &format), "parameter sets stay in force");
+        assert_eq!(next.format, Some(format), "parameter sets stay in force");
         let delta = assemble(&mut assembler, &[Bytes::from_static(&[0x41, 0x9a])]).unwrap();
         assert!(!delta.key && delta.format.is_none());
     }
@@ -187,6 +180,6 @@ mod tests {
         let second = assemble(&mut assembler, &key(&other)).unwrap().format.unwrap();
         assert_ne!(first, second);
         let again = assemble(&mut assembler, &key(&other)).unwrap().format.unwrap();
-        assert!(Arc::ptr_eq(&second, &again));
+        assert_eq!(second, again);
     }
 }

@@ -28,7 +28,7 @@ struct Frame {
     key: bool,
     data: Bytes,
     /// Of key frames.
-    format: Option<Arc<Format>>,
+    format: Option<Format>,
 }
 
 /// A whole frame.
@@ -39,7 +39,7 @@ pub struct TimedFrame {
     pub received: Instant,
     pub key: bool,
     pub data: Bytes,
-    /// What a decoder must know from here on; with every key frame.
+    /// What a decoder must know from here on; with every key frame, and the same value while it stays the same.
     pub format: Option<Arc<Format>>,
 }
 
@@ -66,15 +66,17 @@ pub struct Depacketizer {
     skips_to_frame: bool,
     awaits_key: bool,
     assembler: Assembler,
+    /// Of the last key frame.
+    format: Option<Arc<Format>>,
     pub losses: Losses,
 }
 
 #[derive(Debug)]
 enum Assembler {
     H264(h264::Assembler),
-    Vp9(vp9::Assembler),
-    Av1(av1::Assembler),
-    Opus(Arc<Format>),
+    Vp9,
+    Av1,
+    Opus,
 }
 
 impl Depacketizer {
@@ -82,9 +84,9 @@ impl Depacketizer {
     pub fn new(codec: Codec) -> Option<Self> {
         let assembler = match codec {
             Codec::H264 => Assembler::H264(h264::Assembler::default()),
-            Codec::Vp9 => Assembler::Vp9(vp9::Assembler::default()),
-            Codec::Av1 => Assembler::Av1(av1::Assembler::default()),
-            Codec::Opus => Assembler::Opus(Arc::new(Format::Opus)),
+            Codec::Vp9 => Assembler::Vp9,
+            Codec::Av1 => Assembler::Av1,
+            Codec::Opus => Assembler::Opus,
             Codec::Vp8 => return None,
         };
         Some(Self {
@@ -95,6 +97,7 @@ impl Depacketizer {
             skips_to_frame: true,
             awaits_key: true,
             assembler,
+            format: None,
             losses: Losses::default(),
         })
     }
@@ -170,22 +173,30 @@ impl Depacketizer {
         let payloads = packets.iter().map(|packet| &packet.payload);
         let frame = match &mut self.assembler {
             Assembler::H264(assembler) => assembler.assemble(payloads),
-            Assembler::Vp9(assembler) => assembler.assemble(&packets),
-            Assembler::Av1(assembler) => assembler.assemble(payloads),
-            Assembler::Opus(format) => Some(Frame { key: true, data: last.payload.clone(), format: Some(Arc::clone(format)) }),
+            Assembler::Vp9 => vp9::assemble(&packets),
+            Assembler::Av1 => av1::assemble(payloads),
+            Assembler::Opus => Some(Frame { key: true, data: last.payload.clone(), format: Some(Format::Opus) }),
         };
         match frame {
             // Parameter sets that came by themselves.
             Some(frame) if frame.data.is_empty() => {}
             Some(frame) if frame.key || !self.awaits_key => {
                 self.awaits_key = false;
-                frames.push(TimedFrame { time, received, key: frame.key, data: frame.data, format: frame.format });
+                let format = frame.format.map(|format| self.in_force(format));
+                frames.push(TimedFrame { time, received, key: frame.key, data: frame.data, format });
             }
             Some(_) => self.losses.frames += 1,
             None => {
                 self.losses.frames += 1;
                 self.awaits_key = true;
             }
+        }
+    }
+
+    fn in_force(&mut self, format: Format) -> Arc<Format> {
+        match &self.format {
+            Some(known) if **known == format => Arc::clone(known),
+            Some(_) | None => Arc::clone(self.format.insert(Arc::new(format))),
         }
     }
 }

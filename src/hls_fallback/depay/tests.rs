@@ -96,3 +96,18 @@ fn survives_hostile_bytes() {
     ];
     bombard(&samples, |bytes| fuzz::fuzz_depacketizer(epoch, bytes));
 }
+
+#[test]
+fn key_frames_share_a_format_until_it_is_another() {
+    let mut depacketizer = Depacketizer::new(Codec::H264).unwrap();
+    let (now, mut frames) = (epoch(), Vec::new());
+    let mut other = KEY.to_vec();
+    other[6] ^= 0x20;
+    let other: &'static [u8] = other.leak();
+    for (seq, payload) in (0..).zip([KEY, DELTA, KEY, other, other]) {
+        depacketizer.handle_packet(now, &packet(now, 100 + seq, seq as u32 * 3000, payload), &mut frames);
+    }
+    let formats: Vec<_> = frames.iter().filter_map(|frame| frame.format.as_ref()).collect();
+    let shared: Vec<bool> = formats.windows(2).map(|pair| Arc::ptr_eq(pair[0], pair[1])).collect();
+    assert_eq!(shared, [true, false, true]);
+}

@@ -1,11 +1,9 @@
 //! AV1 payloads: the aggregation header and, at the start of a coded video sequence, the sequence header
-//! (AV1 RTP payload specification 1.0 section 4; AV1 bitstream specification section 5.5).
+//! (AV1 RTP payload specification 1.0 section 4).
 
-use super::bits::BitReader;
 use super::dependency::DependencyInfo;
+use super::obu::{self, HAS_EXTENSION, HAS_SIZE, SEQUENCE_HEADER, leb128, split_element};
 use super::payload::PayloadInfo;
-
-const OBU_SEQUENCE_HEADER: u8 = 1;
 
 /// Reads one payload. The dependency descriptor, where there is one, knows frames and layers better than the payload.
 pub(super) fn inspect(payload: &[u8], descriptor: Option<&DependencyInfo>) -> PayloadInfo {
@@ -35,83 +33,23 @@ pub(super) fn inspect(payload: &[u8], descriptor: Option<&DependencyInfo>) -> Pa
 /// Elements looked at in one packet. A sequence header is among the first two; more are not worth the time.
 const ELEMENTS_MAX: usize = 4;
 
-fn split_element(bytes: &[u8], is_last: bool) -> Option<(&[u8], &[u8])> {
-    if is_last {
-        return (!bytes.is_empty()).then_some((bytes, &[]));
-    }
-    let (len, after) = leb128(bytes)?;
-    after.split_at_checked(len)
-}
-
-/// At most four bytes: no element is longer than a packet.
-fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let mut value = 0;
-    for (at, byte) in bytes.iter().take(4).enumerate() {
-        value |= usize::from(byte & 0x7f) << (7 * at);
-        if byte & 0x80 == 0 {
-            return Some((value, &bytes[at + 1..]));
-        }
-    }
-    None
-}
-
 fn read_element(element: &[u8], info: &mut PayloadInfo) {
     let Some((head, mut body)) = element.split_first() else { return };
-    if head & 0x04 != 0 {
+    if head & HAS_EXTENSION != 0 {
         let [layers, after @ ..] = body else { return };
         info.temporal = layers >> 5;
         info.spatial = layers >> 3 & 3;
         body = after;
     }
-    if head & 0x02 != 0 {
+    if head & HAS_SIZE != 0 {
         let Some((_, after)) = leb128(body) else { return };
         body = after;
     }
-    if head >> 3 & 0x0f == OBU_SEQUENCE_HEADER {
-        info.resolution = sequence_resolution(body);
+    if obu::kind(*head) == SEQUENCE_HEADER {
+        info.resolution = obu::read_sequence_header(body).map(|(sequence, _)| (sequence.width, sequence.height));
         info.keyframe_start = true;
         info.switching_point = true;
     }
-}
-
-/// Largest frame size of a sequence header OBU's payload.
-fn sequence_resolution(body: &[u8]) -> Option<(u16, u16)> {
-    let mut bits = BitReader::new(body);
-    bits.skip(4)?;
-    if bits.bit()? {
-        bits.skip(5)?;
-    } else {
-        let mut delay_bits = None;
-        if bits.bit()? {
-            bits.skip(64)?;
-            if bits.bit()? {
-                // uvlc() is the same code as ue(v).
-                bits.ue()?;
-            }
-            if bits.bit()? {
-                delay_bits = Some(bits.bits(5)? + 1);
-                bits.skip(42)?;
-            }
-        }
-        let has_initial_delay = bits.bit()?;
-        for _ in 0..=bits.bits(5)? {
-            bits.skip(12)?;
-            if bits.bits(5)? > 7 {
-                bits.skip(1)?;
-            }
-            if let Some(delay_bits) = delay_bits
-                && bits.bit()?
-            {
-                bits.skip(2 * delay_bits + 1)?;
-            }
-            if has_initial_delay && bits.bit()? {
-                bits.skip(4)?;
-            }
-        }
-    }
-    let (width_bits, height_bits) = (bits.bits(4)? + 1, bits.bits(4)? + 1);
-    let (width, height) = (bits.bits(width_bits)? + 1, bits.bits(height_bits)? + 1);
-    Some((u16::try_from(width).ok()?, u16::try_from(height).ok()?))
 }
 
 #[cfg(test)]

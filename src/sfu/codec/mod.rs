@@ -7,10 +7,11 @@ mod av1;
 pub(crate) mod bits;
 pub mod dependency;
 pub mod h264;
+pub mod obu;
 mod payload;
 pub mod picture_id;
 mod vp8;
-mod vp9;
+pub mod vp9;
 
 pub use dependency::{DependencyInfo, DependencyReader};
 pub use payload::{PayloadInfo, PictureIds, SPATIAL_MAX, SwitchSet, TEMPORAL_MAX};
@@ -70,11 +71,6 @@ impl Codec {
             Self::Opus => "opus",
         }
     }
-}
-
-/// The part of a VP9 frame that a payload carries, behind its descriptor. `None`: there is no descriptor, or nothing behind it.
-pub fn vp9_frame_bytes(payload: &[u8]) -> Option<&[u8]> {
-    vp9::frame_bytes(payload)
 }
 
 /// What a payload tells the forwarder; `descriptor` is what the stream's [`DependencyReader`] made of the packet's header extension.

@@ -1,7 +1,19 @@
-//! The VP9 payload descriptor and, where the scalability structure is absent, the key frame's own header (RFC 9628 section 4.2).
+//! The VP9 payload descriptor (RFC 9628 section 4.2) and the key frame's own header.
 
 use super::bits::BitReader;
 use super::payload::{PayloadInfo, PictureIds, SPATIAL_MAX};
+
+/// What a key frame is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyFrame {
+    pub profile: u8,
+    pub bit_depth: u8,
+    /// As `vpcC` counts: 1 is 4:2:0 with collocated samples, 2 is 4:2:2, 3 is 4:4:4.
+    pub chroma_subsampling: u8,
+    pub full_range: bool,
+    pub width: u16,
+    pub height: u16,
+}
 
 /// What the descriptor says and where the rewritable numbers lie.
 #[derive(Debug, Clone, Copy, Default)]
@@ -93,8 +105,8 @@ fn scalability_structure(payload: &[u8], mut at: usize) -> Option<(usize, [(u16,
     Some((at, sizes))
 }
 
-/// What stands behind the descriptor.
-pub(super) fn frame_bytes(payload: &[u8]) -> Option<&[u8]> {
+/// The part of a frame that a payload carries, behind its descriptor. `None`: there is no descriptor, or nothing behind it.
+pub(crate) fn frame_bytes(payload: &[u8]) -> Option<&[u8]> {
     let frame = payload.get(Descriptor::parse(payload)?.len..)?;
     (!frame.is_empty()).then_some(frame)
 }
@@ -117,7 +129,7 @@ pub(super) fn inspect(payload: &[u8]) -> PayloadInfo {
         temporal,
         switching_point: switching_up || keyframe_start,
         layer_end: descriptor.ends_frame,
-        resolution: resolution.or_else(|| if keyframe_start { key_frame_resolution(frame) } else { None }),
+        resolution: resolution.or_else(|| if keyframe_start { read_key_frame(frame).map(|key| (key.width, key.height)) } else { None }),
         spatial_sizes: descriptor.sizes,
         picture: Some(descriptor.ids),
         ..PayloadInfo::default()
@@ -135,38 +147,71 @@ fn is_no_key_frame(frame: &[u8]) -> bool {
     is_vp9 && flags != 0
 }
 
-/// From the uncompressed header of a key frame (VP9 bitstream specification section 6.2).
-fn key_frame_resolution(frame: &[u8]) -> Option<(u16, u16)> {
-    let mut bits = BitReader::new(frame.get(..16).unwrap_or(frame));
+/// What a key frame's uncompressed header says (VP9 bitstream specification section 6.2), which begins the frame.
+pub(crate) fn read_key_frame(frame: &[u8]) -> Option<KeyFrame> {
+    const SRGB: u32 = 7;
+    let mut bits = BitReader::new(frame);
     if bits.bits(2)? != 2 {
         return None;
     }
-    let profile = u32::from(bits.bit()?) | u32::from(bits.bit()?) << 1;
+    let (low, high) = (bits.bits(1)?, bits.bits(1)?);
+    let profile = (high << 1 | low) as u8;
     if profile == 3 {
         bits.skip(1)?;
     }
-    let shows_existing = bits.bit()?;
-    let is_inter = bits.bit()?;
+    let (shows_existing, is_inter) = (bits.bit()?, bits.bit()?);
     bits.skip(2)?;
     if shows_existing || is_inter || bits.bits(24)? != 0x49_8342 {
         return None;
     }
-    if profile >= 2 {
-        bits.skip(1)?;
-    }
-    // Colour space 7 is RGB.
-    if bits.bits(3)? == 7 {
-        bits.skip(if profile & 1 == 1 { 1 } else { 0 })?;
+    let bit_depth = match profile {
+        0 | 1 => 8,
+        _high_bit_depth => {
+            if bits.bit()? {
+                12
+            } else {
+                10
+            }
+        }
+    };
+    let (full_range, chroma_subsampling) = if bits.bits(3)? == SRGB {
+        if profile & 1 == 1 {
+            bits.skip(1)?;
+        }
+        (true, 3)
     } else {
-        bits.skip(if profile & 1 == 1 { 4 } else { 1 })?;
-    }
+        let full_range = bits.bit()?;
+        let chroma_subsampling = if profile & 1 == 1 {
+            let (x, y) = (bits.bit()?, bits.bit()?);
+            bits.skip(1)?;
+            match (x, y) {
+                (true, true) => 1,
+                (true, false) => 2,
+                (false, true | false) => 3,
+            }
+        } else {
+            1
+        };
+        (full_range, chroma_subsampling)
+    };
     let (width, height) = (bits.bits(16)? + 1, bits.bits(16)? + 1);
-    Some((u16::try_from(width).ok()?, u16::try_from(height).ok()?))
+    let (width, height) = (u16::try_from(width).ok()?, u16::try_from(height).ok()?);
+    Some(KeyFrame { profile, bit_depth, chroma_subsampling, full_range, width, height })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_frame_tells_its_configuration() {
+        // Profile 0, 1280 by 720, as libvpx begins a key frame.
+        let frame = [0x82, 0x49, 0x83, 0x42, 0x20, 0x4f, 0xf0, 0x2c, 0xf0, 0x00];
+        let expected = KeyFrame { profile: 0, bit_depth: 8, chroma_subsampling: 1, full_range: false, width: 1280, height: 720 };
+        assert_eq!(read_key_frame(&frame), Some(expected));
+        assert_eq!(read_key_frame(&[0x86, 0, 0]), None, "an inter frame");
+        assert_eq!(read_key_frame(&frame[..7]), None);
+    }
 
     #[test]
     fn reads_a_non_flexible_key_frame_with_structure() {

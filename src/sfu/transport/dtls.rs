@@ -250,10 +250,9 @@ impl DtlsAssociation {
         let waiting = self.outbox.len();
         let event = self.read(now, BytesMut::from(datagram))?;
         let repeats = match self.phase {
-            Phase::Handshake { .. } => {
-                let first = if self.role == DtlsRole::Active { SERVER_HELLO } else { CLIENT_HELLO };
-                records(datagram).any(|(content, _, payload)| content == CONTENT_HANDSHAKE && payload.first() == Some(&first))
-            }
+            // Before that a server that answers has what we sent; the rest of its flight is on its way.
+            Phase::Handshake { keyed } if self.role == DtlsRole::Active => keyed && repeats_flight_of(SERVER_HELLO, datagram),
+            Phase::Handshake { .. } => repeats_flight_of(CLIENT_HELLO, datagram),
             Phase::Connected { .. } => records(datagram).any(|(content, epoch, _)| content == CONTENT_HANDSHAKE && epoch == 0),
             Phase::Idle { .. } | Phase::Hello { .. } | Phase::Settled { .. } | Phase::Closed => false,
         };
@@ -301,9 +300,8 @@ impl DtlsAssociation {
         }
         if self.role == DtlsRole::Active
             && matches!(self.phase, Phase::Handshake { keyed: false })
-            && let Some(material) = self.material(SrtpProfile::AeadAes128Gcm)
+            && self.material(SrtpProfile::AeadAes128Gcm).is_some()
         {
-            drop(material);
             let keys = self.export()?;
             self.phase = Phase::Handshake { keyed: true };
             outcome = DtlsEvent::Connected(keys);
@@ -385,6 +383,10 @@ impl DtlsAssociation {
 
     /// Queues a close_notify for [`Self::poll_transmit`]. Nothing is heard from the peer afterwards.
     pub fn close(&mut self, now: Instant) {
+        if let Phase::Handshake { keyed: true } = self.phase {
+            // The endpoint would say it in the clear, which nobody who has keys believes; what it is made from again seals it.
+            self.settle(now);
+        }
         if let Phase::Settled { state } = &self.phase {
             let state = state.clone();
             self.wake(now, &state);
@@ -454,6 +456,11 @@ impl DtlsAssociation {
         }
         Ok(event)
     }
+}
+
+/// Whether a flight of the peer's that begins with this message begins here.
+fn repeats_flight_of(first: u8, datagram: &[u8]) -> bool {
+    records(datagram).any(|(content, _, payload)| content == CONTENT_HANDSHAKE && payload.first() == Some(&first))
 }
 
 fn no_endpoint() -> Endpoint {

@@ -448,6 +448,33 @@ fn the_active_side_needs_no_last_flight_of_the_peer_who_sends_media() {
 }
 
 #[test]
+fn the_active_side_is_heard_when_it_goes_before_the_last_flight_of_the_peer() {
+    let mut pair = Opposites::new(ANY_PROFILE);
+    pair.connect(&|datagram| datagram == 6).unwrap();
+    assert!(pair.active.in_handshake());
+    pair.active.close(pair.now);
+    pair.exchange(&|_| false).unwrap();
+    assert!(pair.closed[1]);
+}
+
+#[test]
+fn the_active_side_does_not_repeat_itself_to_a_server_whose_flight_is_in_pieces() {
+    let mut pair = Opposites::new(ANY_PROFILE);
+    pair.active.begin(pair.now);
+    // ClientHello, HelloVerifyRequest, ClientHello; the flight that answers is held.
+    pair.exchange(&|datagram| datagram > 3).unwrap();
+    let flight = pair.passive.flight.datagrams.concat();
+    let hello = records(&flight).next().expect("a ServerHello").2.len() + 13;
+    for (piece, answers) in [(&flight[..hello], 0), (&flight[hello..], 1)] {
+        drop(pair.active.handle(pair.now, piece).unwrap());
+        assert_eq!(std::iter::from_fn(|| pair.active.poll_transmit()).count(), answers);
+    }
+    assert!(matches!(pair.active.phase, Phase::Handshake { keyed: true }));
+    drop(pair.active.handle(pair.now, &flight).unwrap());
+    assert_eq!(std::iter::from_fn(|| pair.active.poll_transmit()).count(), 1, "the server repeats its flight: it has not got our last one");
+}
+
+#[test]
 fn the_active_side_refuses_another_certificate_and_a_peer_that_never_answers() {
     let mut pair = Opposites::new(ANY_PROFILE);
     pair.active.expected = NodeCertificate::generate().unwrap().fingerprint();
