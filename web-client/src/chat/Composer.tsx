@@ -53,8 +53,7 @@ export function Composer({ room, draft, input, address, onDraft }: ComposerProps
   const countId = useId();
 
   const silence = room.silence.value;
-  const now = useTick(250, silence !== null && silence.untilMs > performance.now());
-  void now;
+  useTick(250, silence !== null && silence.untilMs > performance.now());
   const waitS = silence ? Math.max(0, Math.ceil((silence.untilMs - performance.now()) / 1000)) : 0;
   const modes = room.modes.value;
   const free = room.isModerator();
@@ -83,12 +82,13 @@ export function Composer({ room, draft, input, address, onDraft }: ComposerProps
   // Hiding the chat does not lose what was being written.
   useEffect(() => { room.unsaid = draft.kind === 'edit' ? '' : text; }, [text, draft]);
 
-  useEffect(() => {
+  // Both before the next key, too.
+  useLayoutEffect(() => {
     if (draft.kind === 'edit') put(draft.message.text);
     if (draft.kind !== 'new') input.current?.focus();
   }, [draft]);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!address) return;
     setChosen((before) => [...before, address.person]);
     insert(`${text === '' || /\s$/.test(text) ? '' : ' '}@${address.person.name} `, text.length);

@@ -1,6 +1,6 @@
 // A menu: rows with a tick on the left and a detail on the right. Arrows move, Esc closes. On phones it comes up as a sheet.
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { Sheet } from './Dialog';
 import { useMedia, useScope } from './hooks';
 import { Icon } from './Icon';
@@ -19,7 +19,8 @@ export function Menu({ label, dark, class: extra, children, onClose }: MenuProps
   const phone = useMedia('(max-width: 767px)');
   const list = useRef<HTMLDivElement>(null);
 
-  useEffect(() => {
+  // Before the next key: whoever presses on at once is in the menu.
+  useLayoutEffect(() => {
     const first = list.current?.querySelector<HTMLElement>('[aria-checked="true"]') ?? list.current?.querySelector<HTMLElement>('.item');
     first?.focus({ preventScroll: true });
   }, [phone]);
