@@ -139,10 +139,11 @@ export function Composer({ room, draft, input, address, onDraft }: ComposerProps
     }
   };
 
-  /** The newest of one's own that may still be changed. */
+  /** The newest of one's own, if it may be changed. One that is on its way may not yet, and an older one is not meant. */
   const lastOwn = (): ChatMessage | null => {
     const me = room.user.value?.id;
-    const line = room.lines.value.findLast((each) => each.kind === 'message' && !each.removed && each.message.author.id === me);
+    const line = room.lines.value.findLast((each) =>
+      (each.kind === 'message' && !each.removed && each.message.author.id === me) || (each.kind === 'pending' && each.state !== 'failed'));
     return line?.kind === 'message' && mayEdit(line.message, Date.now()) ? line.message : null;
   };
 
