@@ -3,10 +3,10 @@ import { Fragment } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Button } from '../ui/Button';
 import { usePageVisible, useTick } from '../ui/hooks';
+import { splitLinks } from '../ui/links';
 import { friendsWords } from '../friends_words';
 import type { Person } from '../protocol';
 import type { Friends } from './friends';
-import { pieces } from './links';
 import type { Draft } from './mailbox';
 import { clockTime, dayName } from './when';
 
@@ -111,7 +111,7 @@ function Unsent({ friends, person, draft }: { friends: Friends; person: Person; 
 function Text({ text }: { text: string }) {
   return (
     <span class="text">
-      {pieces(text).map((piece, index) => (piece.kind === 'text'
+      {splitLinks(text).map((piece, index) => (piece.kind === 'text'
         ? <Fragment key={index}>{piece.text}</Fragment>
         : <a key={index} class="link" href={piece.href} {...(piece.here ? {} : { target: '_blank', rel: 'noopener noreferrer nofollow ugc' })}>{piece.text}</a>))}
     </span>
