@@ -271,8 +271,3 @@ export class Friends {
 export function friendsOf(me: string, lifetime: AbortSignal): Friends {
   return new Friends(me, { ...api, openLink }, lifetime);
 }
-
-/** For a message: unique among those of one person. */
-export function newNonce(): number {
-  return Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
-}
