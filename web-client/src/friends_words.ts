@@ -68,7 +68,6 @@ export const friendsWords = {
     hideLine: 'Friends see that you’re online, and no more.',
     blocked: 'Blocked people',
     noneBlocked: 'You haven’t blocked anyone.',
-    failed: 'Your privacy settings didn’t load',
   },
   write: {
     label: (name: string) => `Message to ${name}`,
