@@ -88,7 +88,6 @@ export const accountWords = {
   since: (date: string) => `Here since ${date}`,
   save: 'Save',
   saved: 'Saved',
-  cancel: 'Cancel',
   sections: 'Sections',
   profile: {
     title: 'Profile',

@@ -55,7 +55,6 @@ export const friendsWords = {
   unblock: 'Unblock',
   unblocked: (name: string) => `${name} isn’t blocked any more`,
   blocked: (name: string) => `${name} is blocked`,
-  cancel: 'Cancel',
   back: 'Back to friends',
   choose: 'Choose someone',
   chooseLine: 'What you’ve written to each other shows here.',

@@ -6,6 +6,7 @@ import { Button } from '../ui/Button';
 import { PasswordField } from '../ui/PasswordField';
 import { showToast } from '../ui/Toast';
 import { accountWords } from '../account_words';
+import { words } from '../words';
 import { changePassword } from './account_api';
 import { FormEnd } from './FormEnd';
 import { explain, newPasswordProblem, passwordProblem, problems } from './rules';
@@ -51,7 +52,7 @@ function ChangePassword({ account, onDone }: { account: Account; onDone: () => v
       />
       <div class="ends">
         <FormEnd form={form} label={say.reset.save} size="md" wide={false} />
-        <Button look="ghost" onClick={onDone}>{say.cancel}</Button>
+        <Button look="ghost" onClick={onDone}>{words.common.cancel}</Button>
       </div>
     </form>
   );

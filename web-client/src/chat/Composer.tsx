@@ -182,7 +182,7 @@ export function Composer({ room, draft, input, address, onDraft }: ComposerProps
       {draft.kind !== 'new' && (
         <div class="draft">
           <span class="clip">{draft.kind === 'edit' ? say.editing : <>{say.replying(draft.to.name)} <span class="muted">{draft.to.excerpt}</span></>}</span>
-          <IconButton icon={x} label={say.cancel} tip="end" onClick={() => { clear(); input.current?.focus(); }} />
+          <IconButton icon={x} label={words.common.cancel} tip="end" onClick={() => { clear(); input.current?.focus(); }} />
         </div>
       )}
       {trouble && <p class="trouble" role="alert">{trouble}</p>}

@@ -1,11 +1,10 @@
 // One person: who they are to us and what they watch, what can be done about them, and what was written.
 import './friends.css';
-import type { ComponentChildren } from 'preact';
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { sayFailed } from '../account/say_failed';
+import { Ask } from '../ui/Ask';
 import { Avatar } from '../ui/Avatar';
-import { Button, IconButton } from '../ui/Button';
-import { Dialog } from '../ui/Dialog';
+import { IconButton } from '../ui/Button';
 import { caretLeft, compass, dotsThree, prohibit, trash } from '../ui/icons';
 import { Menu, MenuItem } from '../ui/Menu';
 import { EmptyState, ErrorState } from '../ui/Notice';
@@ -81,6 +80,7 @@ function More({ friends, person }: { friends: Friends; person: Person }) {
     button.current?.focus({ preventScroll: true });
   }, []);
   const ask = (what: 'remove' | 'block') => () => { close(); setQuestion(what); };
+  const act = (what: () => Promise<void>, done?: () => void) => () => what().then(done, (thrown: unknown) => sayFailed(thrown, say.failed));
   if (relation === 'blocked') return null;
   return (
     <span class="more">
@@ -92,35 +92,14 @@ function More({ friends, person }: { friends: Friends; person: Person }) {
         </Menu>
       )}
       {question === 'remove' && (
-        <Ask title={say.removeTitle(person.name)} line={say.removeLine} action={say.removeDo} run={() => friends.unfriend(person)} onClose={() => setQuestion(null)} />
+        <Ask title={say.removeTitle(person.name)} line={say.removeLine} action={say.removeDo} run={act(() => friends.unfriend(person))} onClose={() => setQuestion(null)} />
       )}
       {question === 'block' && (
         <Ask
           title={say.blockTitle(person.name)} line={say.blockLine} action={say.block}
-          run={async () => { await friends.block(person); showToast({ title: say.blocked(person.name) }); }} onClose={() => setQuestion(null)}
+          run={act(() => friends.block(person), () => showToast({ title: say.blocked(person.name) }))} onClose={() => setQuestion(null)}
         />
       )}
     </span>
-  );
-}
-
-function Ask({ title, line, action, run, onClose }: { title: string; line: ComponentChildren; action: string; run: () => Promise<void>; onClose: () => void }) {
-  const [busy, setBusy] = useState(false);
-  const act = async (): Promise<void> => {
-    setBusy(true);
-    try {
-      await run();
-    } catch (thrown) {
-      sayFailed(thrown, friendsWords.failed);
-    }
-    onClose();
-  };
-  return (
-    <Dialog
-      title={title} onClose={onClose}
-      actions={<><Button autofocus onClick={onClose}>{friendsWords.cancel}</Button><Button look="danger" busy={busy} onClick={() => void act()}>{action}</Button></>}
-    >
-      <p class="muted">{line}</p>
-    </Dialog>
   );
 }
