@@ -9,7 +9,7 @@ import { accountWords } from '../account_words';
 import { words } from '../words';
 import { changePassword } from './account_api';
 import { FormEnd } from './FormEnd';
-import { explain, newPasswordProblem, passwordProblem, problems } from './rules';
+import { PASSWORD_MIN, explain, newPasswordProblem, passwordProblem, problems } from './rules';
 import { Section } from './Section';
 import { useForm } from './use_form';
 
@@ -47,7 +47,7 @@ function ChangePassword({ account, onDone }: { account: Account; onDone: () => v
         error={form.problems['current']} onValue={(value) => { setCurrent(value); form.forget('current'); }}
       />
       <PasswordField
-        label={say.fields.newPassword} kind="new" name="new" value={chosen} help={say.fields.passwordHelp(8)}
+        label={say.fields.newPassword} kind="new" name="new" value={chosen} help={say.fields.passwordHelp(PASSWORD_MIN)}
         error={form.problems['new']} onValue={(value) => { setChosen(value); form.forget('new'); }}
       />
       <div class="ends">
