@@ -308,7 +308,6 @@ scenario('the stream key is shown once, replaced and deleted; everything can be 
 
 scenario('the door opens, is gone through and closes by keyboard', async (stage) => {
   const page = await stage.page('/');
-  // In one step: the head of the page may be drawn anew once it knows who is there.
   await signInButton(page).press('Enter');
   const focused = () => page.evaluate(() => document.activeElement.getAttribute('name') ?? document.activeElement.innerText);
   await until('the address in focus', async () => (await focused()) === 'email');
