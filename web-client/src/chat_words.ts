@@ -79,7 +79,6 @@ export const chatWords = {
   replying: (name: string) => `Reply to ${name}`,
   replyTo: (name: string) => `Reply: ${name}`,
   editing: 'Change your message',
-  cancel: 'Cancel',
   offers: 'People to address',
   asGuest: (name: string) => `You write as ${name}`,
   tooManyWaiting: 'Your last messages are still on their way',

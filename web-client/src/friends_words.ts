@@ -55,7 +55,6 @@ export const friendsWords = {
   unblock: 'Unblock',
   unblocked: (name: string) => `${name} isn’t blocked any more`,
   blocked: (name: string) => `${name} is blocked`,
-  cancel: 'Cancel',
   back: 'Back to friends',
   choose: 'Choose someone',
   chooseLine: 'What you’ve written to each other shows here.',
@@ -68,7 +67,6 @@ export const friendsWords = {
     hideLine: 'Friends see that you’re online, and no more.',
     blocked: 'Blocked people',
     noneBlocked: 'You haven’t blocked anyone.',
-    failed: 'Your privacy settings didn’t load',
   },
   write: {
     label: (name: string) => `Message to ${name}`,

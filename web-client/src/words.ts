@@ -8,6 +8,7 @@ export const words = {
 
   common: {
     close: 'Close',
+    cancel: 'Cancel',
     tryAgain: 'Try again',
     reload: 'Load again',
     backToLive: 'Back to live matches',

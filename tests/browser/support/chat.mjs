@@ -43,6 +43,11 @@ export class Chat {
     });
   }
 
+  /** Everything of this person's own has reached the server. */
+  async confirmed() {
+    await until('no message on its way', async () => (await this.page.locator('.m.pending').count()) === 0);
+  }
+
   /** Opens what can be done with a message (by its author's name) and does it. */
   async act(text, action) {
     await this.line(text).first().locator('.who').click();

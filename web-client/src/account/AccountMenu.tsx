@@ -1,10 +1,9 @@
 // The right end of the header: "Sign in" for a guest, the face with its menu for whoever has an account.
-import { useCallback, useRef, useState } from 'preact/hooks';
 import { theBearer } from '../lib/bearer';
 import { Avatar } from '../ui/Avatar';
 import { Button } from '../ui/Button';
 import { gear, signOut, users } from '../ui/icons';
-import { Menu, MenuItem, MenuRule } from '../ui/Menu';
+import { Menu, MenuItem, MenuRule, useMenu } from '../ui/Menu';
 import { navigate, pathOf } from '../ui/router';
 import { words } from '../words';
 import { openDoor } from './door';
@@ -12,18 +11,13 @@ import { leave } from './sign_out';
 
 export function AccountMenu() {
   const who = theBearer().who.value;
-  const [open, setOpen] = useState(false);
-  const button = useRef<HTMLButtonElement>(null);
-  const close = useCallback(() => {
-    setOpen(false);
-    button.current?.focus({ preventScroll: true });
-  }, []);
+  const { open, button, toggle, close } = useMenu();
   if (who.kind === 'guest') return <Button size="sm" onClick={() => openDoor('sign_in')}>{words.header.signIn}</Button>;
   const { known } = who;
   const pick = (act: () => void) => () => { close(); act(); };
   return (
     <span class="account-menu">
-      <button ref={button} class="face" type="button" aria-label={words.header.accountOf(known.name)} aria-haspopup="menu" aria-expanded={open} onClick={() => setOpen(!open)}>
+      <button ref={button} class="face" type="button" aria-label={words.header.accountOf(known.name)} aria-haspopup="menu" aria-expanded={open} onClick={toggle}>
         <Avatar person={known} size={32} />
       </button>
       {open && (

@@ -73,7 +73,7 @@ function Settings() {
       <ProfileSection account={account} />
       <EmailSection account={account} />
       <PasswordSection account={account} />
-      <PrivacySection />
+      <PrivacySection account={account} />
       <DevicesSection />
       <StreamKeySection />
       <LeaveSection account={account} />

@@ -2,8 +2,8 @@
 import { useState } from 'preact/hooks';
 import { theBearer } from '../lib/bearer';
 import type { Device } from '../protocol';
+import { Ask } from '../ui/Ask';
 import { Button } from '../ui/Button';
-import { Dialog } from '../ui/Dialog';
 import { useTick } from '../ui/hooks';
 import { Icon } from '../ui/Icon';
 import { deviceMobile, monitor } from '../ui/icons';
@@ -85,25 +85,14 @@ function Row({ device, here, onGone }: { device: Device; here: boolean; onGone: 
 
 function Everywhere({ onClose }: { onClose: () => void }) {
   const say = accountWords.devices;
-  const [busy, setBusy] = useState(false);
   const end = async (): Promise<void> => {
-    setBusy(true);
     try {
       await signOutEverywhere();
       theBearer().signedOut();
       showToast({ title: words.signedOut.title });
     } catch (thrown) {
-      setBusy(false);
       sayFailed(thrown);
     }
-    onClose();
   };
-  return (
-    <Dialog
-      title={say.everywhereTitle} onClose={onClose}
-      actions={<><Button autofocus onClick={onClose}>{accountWords.cancel}</Button><Button look="danger" busy={busy} onClick={() => void end()}>{say.everywhere}</Button></>}
-    >
-      <p class="muted">{say.everywhereLine}</p>
-    </Dialog>
-  );
+  return <Ask title={say.everywhereTitle} line={say.everywhereLine} action={say.everywhere} run={end} onClose={onClose} />;
 }

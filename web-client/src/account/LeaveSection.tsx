@@ -9,6 +9,7 @@ import { PasswordField } from '../ui/PasswordField';
 import { showToast } from '../ui/Toast';
 import { navigate } from '../ui/router';
 import { accountWords } from '../account_words';
+import { words } from '../words';
 import { deleteAccount, exportAccount } from './account_api';
 import { FormEnd } from './FormEnd';
 import { explain, passwordProblem, problems } from './rules';
@@ -68,7 +69,7 @@ function Delete({ account, onClose }: { account: Account; onClose: () => void })
           error={form.problems['password']} onValue={(value) => { setPassword(value); form.forget('password'); }}
         />
         <div class="ends">
-          <Button onClick={onClose}>{say.cancel}</Button>
+          <Button onClick={onClose}>{words.common.cancel}</Button>
           <FormEnd form={form} label={say.leave.confirm} look="danger" size="md" wide={false} />
         </div>
       </form>

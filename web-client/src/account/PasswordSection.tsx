@@ -6,9 +6,10 @@ import { Button } from '../ui/Button';
 import { PasswordField } from '../ui/PasswordField';
 import { showToast } from '../ui/Toast';
 import { accountWords } from '../account_words';
+import { words } from '../words';
 import { changePassword } from './account_api';
 import { FormEnd } from './FormEnd';
-import { explain, newPasswordProblem, passwordProblem, problems } from './rules';
+import { PASSWORD_MIN, explain, newPasswordProblem, passwordProblem, problems } from './rules';
 import { Section } from './Section';
 import { useForm } from './use_form';
 
@@ -46,12 +47,12 @@ function ChangePassword({ account, onDone }: { account: Account; onDone: () => v
         error={form.problems['current']} onValue={(value) => { setCurrent(value); form.forget('current'); }}
       />
       <PasswordField
-        label={say.fields.newPassword} kind="new" name="new" value={chosen} help={say.fields.passwordHelp(8)}
+        label={say.fields.newPassword} kind="new" name="new" value={chosen} help={say.fields.passwordHelp(PASSWORD_MIN)}
         error={form.problems['new']} onValue={(value) => { setChosen(value); form.forget('new'); }}
       />
       <div class="ends">
         <FormEnd form={form} label={say.reset.save} size="md" wide={false} />
-        <Button look="ghost" onClick={onDone}>{say.cancel}</Button>
+        <Button look="ghost" onClick={onDone}>{words.common.cancel}</Button>
       </div>
     </form>
   );

@@ -6,6 +6,7 @@ import { Dialog } from '../ui/Dialog';
 import { Icon } from '../ui/Icon';
 import { magnifyPlus, warningCircleFill } from '../ui/icons';
 import { accountWords } from '../account_words';
+import { words } from '../words';
 import { putPicture } from './account_api';
 import { type Crop, ZOOM_MAX, moved, wholeCrop, zoomed } from './crop';
 import { PictureError, drawCrop, encodeCrop } from './picture_file';
@@ -51,7 +52,7 @@ export function PictureDialog({ picture, onSaved, onClose }: PictureDialogProps)
       onClose={onClose}
       actions={(
         <>
-          <Button onClick={onClose}>{accountWords.cancel}</Button>
+          <Button onClick={onClose}>{words.common.cancel}</Button>
           <Button look="primary" busy={busy} onClick={() => void save()}>{say.use}</Button>
         </>
       )}

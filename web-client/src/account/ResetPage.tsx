@@ -14,7 +14,7 @@ import { words } from '../words';
 import { takeCode } from './code';
 import { openDoor } from './door';
 import { FormEnd } from './FormEnd';
-import { explain, newPasswordProblem, problems } from './rules';
+import { PASSWORD_MIN, explain, newPasswordProblem, problems } from './rules';
 import { useForm } from './use_form';
 
 export function ResetPage() {
@@ -48,7 +48,7 @@ export function ResetPage() {
             <p class="muted lead">{say.reset.line}</p>
             <form class="form" method="post" noValidate onSubmit={form.submit}>
               <PasswordField
-                label={say.fields.newPassword} kind="new" value={password} autofocus help={say.fields.passwordHelp(8)}
+                label={say.fields.newPassword} kind="new" value={password} autofocus help={say.fields.passwordHelp(PASSWORD_MIN)}
                 error={form.problems['password']} onValue={(value) => { setPassword(value); form.forget('password'); }}
               />
               <FormEnd form={form} label={say.reset.save} />

@@ -9,8 +9,6 @@ import type { DoorSide } from './door';
 import { DoorForms, doorHead } from './DoorForms';
 import { nextPath } from './next_path';
 
-const PLACES = { sign_in: 'sign_in', sign_up: 'sign_up', forgot: 'forgot' } as const satisfies Record<DoorSide, string>;
-
 export function SignInPage({ side }: { side: DoorSide }) {
   const { kind } = theBearer().who.value;
   const [sentTo, setSentTo] = useState<string | null>(null);
@@ -25,7 +23,7 @@ export function SignInPage({ side }: { side: DoorSide }) {
         <section class="panel door" aria-labelledby="door-title">
           <h1 id="door-title">{title}</h1>
           <p class="muted lead" role="status">{line}</p>
-          <DoorForms side={side} onSide={(next) => replace(pathOf({ kind: PLACES[next] }) + location.search)} sentTo={sentTo} onSent={setSentTo} />
+          <DoorForms side={side} onSide={(next) => replace(pathOf({ kind: next }) + location.search)} sentTo={sentTo} onSent={setSentTo} />
         </section>
       </main>
       <TabBar />

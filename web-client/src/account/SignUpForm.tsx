@@ -8,7 +8,7 @@ import { showToast } from '../ui/Toast';
 import { accountWords } from '../account_words';
 import { FormEnd } from './FormEnd';
 import type { AddressProps } from './SignInForm';
-import { emailProblem, explain, nameProblem, newPasswordProblem, problems } from './rules';
+import { PASSWORD_MIN, emailProblem, explain, nameProblem, newPasswordProblem, problems } from './rules';
 import { useForm } from './use_form';
 
 export function SignUpForm({ email, onEmail }: AddressProps) {
@@ -37,7 +37,7 @@ export function SignUpForm({ email, onEmail }: AddressProps) {
         error={form.problems['email']} onValue={set('email', onEmail)}
       />
       <PasswordField
-        label={say.fields.password} kind="new" value={password} help={say.fields.passwordHelp(8)}
+        label={say.fields.password} kind="new" value={password} help={say.fields.passwordHelp(PASSWORD_MIN)}
         error={form.problems['password']} onValue={set('password', setPassword)}
       />
       <FormEnd form={form} label={say.door.create} />

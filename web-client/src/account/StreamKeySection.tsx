@@ -1,8 +1,8 @@
 // The key of somebody's encoder: made, shown once, replaced, deleted.
 import { useState } from 'preact/hooks';
 import type { StreamKey } from '../protocol';
+import { Ask } from '../ui/Ask';
 import { Button } from '../ui/Button';
-import { Dialog } from '../ui/Dialog';
 import { formatAgo } from '../ui/format';
 import { useTick } from '../ui/hooks';
 import { Icon } from '../ui/Icon';
@@ -29,7 +29,6 @@ export function StreamKeySection() {
       sayFailed(thrown);
     } finally {
       setBusy(false);
-      setQuestion(null);
     }
   };
   const revoke = async (): Promise<null> => {
@@ -61,19 +60,8 @@ export function StreamKeySection() {
           </div>
         </div>
       )}
-      {question && (
-        <Dialog
-          title={question === 'replace' ? say.replaceTitle : say.revokeTitle} onClose={() => setQuestion(null)}
-          actions={(
-            <>
-              <Button autofocus onClick={() => setQuestion(null)}>{accountWords.cancel}</Button>
-              <Button look="danger" busy={busy} onClick={() => void act(question === 'replace' ? makeStreamKey : revoke)}>{question === 'replace' ? say.replace : say.revoke}</Button>
-            </>
-          )}
-        >
-          <p class="muted">{question === 'replace' ? say.replaceLine : say.revokeLine}</p>
-        </Dialog>
-      )}
+      {question === 'replace' && <Ask title={say.replaceTitle} line={say.replaceLine} action={say.replace} run={() => act(makeStreamKey)} onClose={() => setQuestion(null)} />}
+      {question === 'revoke' && <Ask title={say.revokeTitle} line={say.revokeLine} action={say.revoke} run={() => act(revoke)} onClose={() => setQuestion(null)} />}
     </Section>
   );
 }

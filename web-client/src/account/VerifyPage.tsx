@@ -24,8 +24,8 @@ export function VerifyPage() {
   const confirm = async (): Promise<void> => {
     if (code === null) {
       // Loaded again after it had worked, perhaps.
-      const { account } = { account: null, ...theBearer().who.peek() };
-      return setState(account?.email_verified ? { kind: 'done' } : { kind: 'failed', title: say.failedTitle, line: say.missingLine, retry: false });
+      const who = theBearer().who.peek();
+      return setState(who.kind === 'account' && who.account?.email_verified ? { kind: 'done' } : { kind: 'failed', title: say.failedTitle, line: say.missingLine, retry: false });
     }
     setState({ kind: 'busy' });
     try {

@@ -6,7 +6,7 @@ import { accountWords } from '../account_words';
 export type Problems = { [field: string]: string };
 
 const NAME_MAX = 40;
-const PASSWORD_MIN = 8;
+export const PASSWORD_MIN = 8;
 const PASSWORD_MAX = 256;
 /** As the server's: what changes how a name looks without being seen. */
 const INVISIBLE = /[\p{Cc}\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/u;
@@ -53,7 +53,14 @@ export function explain(error: RequestError, fields: readonly string[], secret =
     case 'wrong_credentials': return at(secret, say.passwordWrong);
     case 'name_taken': return at('name', say.nameTaken);
     case 'email_taken': return at('email', say.emailTaken);
-    case 'invalid_value': return invalid(error, fields);
+    case 'invalid_value':
+      switch (error.field) {
+        case 'code': return { form: say.codeUsed };
+        case 'email': return at('email', say.emailWrong);
+        case 'name': return at('name', say.nameInvisible);
+        case 'password': case 'new': return at(error.field, say.passwordObvious);
+        default: return { form: say.other };
+      }
     case 'rate_limited': return { form: say.tooMany };
     case 'full': return { form: say.busy };
     case 'not_friends': return { form: say.notFriends };
@@ -61,18 +68,6 @@ export function explain(error: RequestError, fields: readonly string[], secret =
     case 'sign_in_ended': return { form: say.signedOut };
     case 'disconnected': case 'timeout': return { form: say.network };
     case 'too_large': return { form: say.tooLarge };
-    default: return { form: say.other };
-  }
-}
-
-function invalid(error: RequestError, fields: readonly string[]): Problems {
-  const say = accountWords.problems;
-  const field = error.field;
-  switch (field) {
-    case 'code': return { form: say.codeUsed };
-    case 'email': return { [fields.includes(field) ? field : 'form']: say.emailWrong };
-    case 'name': return { [fields.includes(field) ? field : 'form']: say.nameInvisible };
-    case 'password': case 'new': return { [fields.includes(field) ? field : 'form']: say.passwordObvious };
     default: return { form: say.other };
   }
 }

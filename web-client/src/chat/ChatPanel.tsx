@@ -8,7 +8,7 @@ import { formatCount } from '../ui/format';
 import { useScope, useTick } from '../ui/hooks';
 import { Icon } from '../ui/Icon';
 import { arrowSquareOut, dotsThree, pushPin, pushPinSlash, sidebar, sliders } from '../ui/icons';
-import { Menu, MenuItem, MenuRule } from '../ui/Menu';
+import { Menu, MenuItem, MenuRule, useMenu } from '../ui/Menu';
 import { remember } from '../ui/remember';
 import { words } from '../words';
 import { Announcer } from './Announcer';
@@ -39,12 +39,11 @@ export type ChatPanelProps = {
 export function ChatPanel({ room, broadcast, input, others = [], onHide, onPopOut }: ChatPanelProps) {
   const panel = useRef<HTMLElement>(null);
   const [tab, setTab] = useState(0);
-  const [options, setOptions] = useState(false);
+  const options = useMenu();
   const [managing, setManaging] = useState(false);
   const [wish, setWish] = useState<Wish | null>(null);
   const [draft, setDraft] = useState<Draft>({ kind: 'new' });
   const [address, setAddress] = useState<{ person: Someone } | null>(null);
-  const optionsButton = useRef<HTMLButtonElement>(null);
   const people = room.people.value;
   const other = others[tab - 1];
 
@@ -52,10 +51,6 @@ export function ChatPanel({ room, broadcast, input, others = [], onHide, onPopOu
   const wanted = useCallback((next: Wish) => {
     if (next.kind === 'reply') reply(next.message);
     else setWish(next);
-  }, []);
-  const closeOptions = useCallback(() => {
-    setOptions(false);
-    optionsButton.current?.focus({ preventScroll: true });
   }, []);
   const closeMenu = useCallback(() => setWish(null), []);
 
@@ -77,20 +72,20 @@ export function ChatPanel({ room, broadcast, input, others = [], onHide, onPopOu
         <IconButton
           icon={dotsThree}
           label={say.options}
-          expanded={options}
+          expanded={options.open}
           popup="menu"
           tip="end"
           below
-          buttonRef={optionsButton}
-          onClick={() => setOptions((open) => !open)}
+          buttonRef={options.button}
+          onClick={options.toggle}
         />
         {onHide && <IconButton class="flip" icon={sidebar} label={say.hide} tip="end" below onClick={onHide} />}
-        {options && (
-          <Menu label={say.options} class="options" onClose={closeOptions}>
+        {options.open && (
+          <Menu label={say.options} class="options" onClose={options.close}>
             <MenuItem
               toggled={room.follows.value}
               detail={say.followsLine}
-              onSelect={() => { const follows = !room.follows.value; room.setFollows(follows); remember('chatFollows', follows); closeOptions(); }}
+              onSelect={() => { const follows = !room.follows.value; room.setFollows(follows); remember('chatFollows', follows); options.close(); }}
             >
               {say.follows}
             </MenuItem>
@@ -98,7 +93,7 @@ export function ChatPanel({ room, broadcast, input, others = [], onHide, onPopOu
               <>
                 <MenuRule />
                 {(['top', 'all'] as const).map((view) => (
-                  <MenuItem key={view} checked={room.view.value === view} detail={say.laneLine[view]} onSelect={() => { setLane(room, view); closeOptions(); }}>
+                  <MenuItem key={view} checked={room.view.value === view} detail={say.laneLine[view]} onSelect={() => { setLane(room, view); options.close(); }}>
                     {say.lanes[view]}
                   </MenuItem>
                 ))}
@@ -106,9 +101,9 @@ export function ChatPanel({ room, broadcast, input, others = [], onHide, onPopOu
             )}
             {(room.isModerator() || onPopOut) && <MenuRule />}
             {room.isModerator() && room.phase.value.kind === 'open' && (
-              <MenuItem icon={sliders} onSelect={() => { closeOptions(); setManaging(true); }}>{say.manage}</MenuItem>
+              <MenuItem icon={sliders} onSelect={() => { options.close(); setManaging(true); }}>{say.manage}</MenuItem>
             )}
-            {onPopOut && <MenuItem icon={arrowSquareOut} onSelect={() => { closeOptions(); onPopOut(); }}>{say.popOut}</MenuItem>}
+            {onPopOut && <MenuItem icon={arrowSquareOut} onSelect={() => { options.close(); onPopOut(); }}>{say.popOut}</MenuItem>}
           </Menu>
         )}
       </header>

@@ -53,8 +53,7 @@ export function Composer({ room, draft, input, address, onDraft }: ComposerProps
   const countId = useId();
 
   const silence = room.silence.value;
-  const now = useTick(250, silence !== null && silence.untilMs > performance.now());
-  void now;
+  useTick(250, silence !== null && silence.untilMs > performance.now());
   const waitS = silence ? Math.max(0, Math.ceil((silence.untilMs - performance.now()) / 1000)) : 0;
   const modes = room.modes.value;
   const free = room.isModerator();
@@ -83,12 +82,13 @@ export function Composer({ room, draft, input, address, onDraft }: ComposerProps
   // Hiding the chat does not lose what was being written.
   useEffect(() => { room.unsaid = draft.kind === 'edit' ? '' : text; }, [text, draft]);
 
-  useEffect(() => {
+  // Both before the next key, too.
+  useLayoutEffect(() => {
     if (draft.kind === 'edit') put(draft.message.text);
     if (draft.kind !== 'new') input.current?.focus();
   }, [draft]);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!address) return;
     setChosen((before) => [...before, address.person]);
     insert(`${text === '' || /\s$/.test(text) ? '' : ' '}@${address.person.name} `, text.length);
@@ -139,10 +139,11 @@ export function Composer({ room, draft, input, address, onDraft }: ComposerProps
     }
   };
 
-  /** The newest of one's own that may still be changed. */
+  /** The newest of one's own, if it may be changed. One that is on its way may not yet, and an older one is not meant. */
   const lastOwn = (): ChatMessage | null => {
     const me = room.user.value?.id;
-    const line = room.lines.value.findLast((each) => each.kind === 'message' && !each.removed && each.message.author.id === me);
+    const line = room.lines.value.findLast((each) =>
+      (each.kind === 'message' && !each.removed && each.message.author.id === me) || (each.kind === 'pending' && each.state !== 'failed'));
     return line?.kind === 'message' && mayEdit(line.message, Date.now()) ? line.message : null;
   };
 
@@ -181,7 +182,7 @@ export function Composer({ room, draft, input, address, onDraft }: ComposerProps
       {draft.kind !== 'new' && (
         <div class="draft">
           <span class="clip">{draft.kind === 'edit' ? say.editing : <>{say.replying(draft.to.name)} <span class="muted">{draft.to.excerpt}</span></>}</span>
-          <IconButton icon={x} label={say.cancel} tip="end" onClick={() => { clear(); input.current?.focus(); }} />
+          <IconButton icon={x} label={words.common.cancel} tip="end" onClick={() => { clear(); input.current?.focus(); }} />
         </div>
       )}
       {trouble && <p class="trouble" role="alert">{trouble}</p>}

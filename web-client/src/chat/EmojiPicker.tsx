@@ -1,5 +1,5 @@
 // The emoji to choose from, with a search. A grid by keyboard: arrows move, Enter takes, Esc closes.
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { useScope } from '../ui/hooks';
 import { words } from '../words';
 import { EMOJI_GROUPS, type Emoji, findEmoji } from './emoji';
@@ -13,7 +13,7 @@ export function EmojiPicker({ onPick, onClose }: { onPick: (emoji: string) => vo
   const search = useRef<HTMLInputElement>(null);
   const found = useMemo(() => findEmoji(query), [query]);
 
-  useEffect(() => search.current?.focus(), []);
+  useLayoutEffect(() => search.current?.focus(), []);
   useScope((until) => {
     document.addEventListener('pointerdown', (event) => {
       if (event.target instanceof Element && !panel.current?.contains(event.target) && !event.target.closest('[aria-haspopup="dialog"]')) onClose();

@@ -2,8 +2,7 @@
 import { useState } from 'preact/hooks';
 import { type RequestError, asRequestError } from '../lib/errors';
 import type { ChatChange, ChatMessage } from '../protocol';
-import { Button } from '../ui/Button';
-import { Dialog } from '../ui/Dialog';
+import { Ask } from '../ui/Ask';
 import { formatLength } from '../ui/format';
 import { arrowBendUpLeft, at, clockCountdown, pencil, prohibit, pushPin, pushPinSlash, trash, userCheck } from '../ui/icons';
 import { Menu, MenuItem, MenuRule } from '../ui/Menu';
@@ -42,20 +41,7 @@ export function MessageMenu({ room, wish, onReply, onMention, onEdit, onClose }:
   const then = (act: () => void) => () => { onClose(); act(); };
 
   if (banning) {
-    return (
-      <Dialog
-        title={say.banTitle(author.name)}
-        onClose={onClose}
-        actions={(
-          <>
-            <Button look="ghost" autofocus onClick={onClose}>{say.cancel}</Button>
-            <Button look="danger" icon={prohibit} onClick={then(() => restrain(room, message, null))}>{say.ban}</Button>
-          </>
-        )}
-      >
-        <p class="muted">{say.banLine}</p>
-      </Dialog>
-    );
+    return <Ask title={say.banTitle(author.name)} line={say.banLine} action={say.ban} icon={prohibit} run={() => restrain(room, message, null)} onClose={onClose} />;
   }
   return (
     <Menu label={author.name} class="person" onClose={onClose}>

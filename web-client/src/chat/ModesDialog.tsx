@@ -24,7 +24,7 @@ export function ModesDialog({ room, onClose }: { room: ChatRoom; onClose: () => 
     <Dialog
       title={say.manage}
       onClose={onClose}
-      actions={<><Button look="ghost" onClick={onClose}>{say.cancel}</Button><Button look="primary" onClick={save}>{say.save}</Button></>}
+      actions={<><Button look="ghost" onClick={onClose}>{words.common.cancel}</Button><Button look="primary" onClick={save}>{say.save}</Button></>}
     >
       <div class="modes">
         <Select

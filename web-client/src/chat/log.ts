@@ -80,10 +80,6 @@ export class ChatLog {
     return this.#held.length > 0;
   }
 
-  get isEmpty(): boolean {
-    return this.#lines.length === 0;
-  }
-
   /** Where history should begin: a little before what was seen last. `null`: nothing was seen. */
   get since(): string | null {
     const shown = this.#lines.flatMap((line) => (line.kind === 'message' ? [line.message.id] : []));

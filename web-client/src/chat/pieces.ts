@@ -1,24 +1,21 @@
 // A message's text in pieces to draw: words, links, names that are addressed, emoji. Text is never markup: each piece is drawn as text. Pure.
+import { type LinkPiece, splitLinks } from '../ui/links';
 import { type Emoji, drawingOf } from './emoji';
 
 export type Piece =
   | { kind: 'text'; text: string }
-  /** `href` is http or https, as the browser's own parser understands it. */
-  | { kind: 'link'; text: string; href: string }
+  | Extract<LinkPiece, { kind: 'link' }>
   | { kind: 'mention'; text: string; me: boolean }
   | { kind: 'emoji'; emoji: Emoji };
 
 export type Named = { name: string; me: boolean };
 
-const LINK = /https?:\/\/[^\s<>"'`]+/giu;
-/** Belongs to the sentence, not to the link. */
-const AFTER_LINK = /[.,;:!?)\]}’”]+$/u;
 const EMOJI = /(?:\p{Extended_Pictographic}\uFE0F?\p{Emoji_Modifier}?)(?:\u200D\p{Extended_Pictographic}\uFE0F?\p{Emoji_Modifier}?)*/gu;
 
 /** `named`: the people that the message addresses, as far as their names are known. */
 export function piecesOf(text: string, named: readonly Named[] = []): readonly Piece[] {
   return splitLinks(text)
-    .flatMap((piece) => (piece.kind === 'text' ? splitMentions(piece.text, named) : [piece]))
+    .flatMap((piece): Piece[] => (piece.kind === 'text' ? splitMentions(piece.text, named) : [piece]))
     .flatMap((piece) => (piece.kind === 'text' ? splitEmoji(piece.text) : [piece]));
 }
 
@@ -26,24 +23,6 @@ export function piecesOf(text: string, named: readonly Named[] = []): readonly P
 export function isEmojiOnly(pieces: readonly Piece[], most: number): boolean {
   const emoji = pieces.filter(({ kind }) => kind === 'emoji').length;
   return emoji > 0 && emoji <= most && pieces.every((piece) => piece.kind === 'emoji' || (piece.kind === 'text' && piece.text.trim() === ''));
-}
-
-function splitLinks(text: string): Piece[] {
-  return split(text, LINK, (found) => {
-    const shown = found.replace(AFTER_LINK, '');
-    const href = safeAddress(shown);
-    return href === null ? null : [{ kind: 'link', text: shown, href }, ...words(found.slice(shown.length))];
-  });
-}
-
-function safeAddress(text: string): string | null {
-  try {
-    const url = new URL(text);
-    // A name before the host (`https://bank.example@evil.example`) is made to deceive.
-    return (url.protocol === 'https:' || url.protocol === 'http:') && url.username === '' && url.password === '' ? url.href : null;
-  } catch {
-    return null;
-  }
 }
 
 function splitMentions(text: string, named: readonly Named[]): Piece[] {

@@ -8,6 +8,7 @@
 import { type ReadonlySignal, type Signal, batch, signal } from '@preact/signals';
 import { backoffMs } from '../lib/backoff';
 import { RequestError, asRequestError } from '../lib/errors';
+import { drawNonce } from '../lib/nonce';
 import type { SignalingClient, SignalingEvent } from '../lib/signaling';
 import type { BroadcastView, ChatChange, ChatMessage, ChatModes, ChatRole, ChatView, ReactionCount, ReactionKind, ReplyTo, UserView } from '../protocol';
 import { TAPS_EVERY_MS, Taps, Totals } from '../reactions/taps';
@@ -465,10 +466,4 @@ export class ChatRoom {
 function soon(run: () => void): void {
   if (document.hidden) setTimeout(run, TAPS_EVERY_MS);
   else requestAnimationFrame(run);
-}
-
-/** At most 2^53. */
-function drawNonce(): number {
-  const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
-  return (high & 0x1f_ffff) * 2 ** 32 + low;
 }

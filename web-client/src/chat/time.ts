@@ -1,5 +1,6 @@
 // When something was said: by the match clock where there is one, else by the clock on the wall. Pure.
 import type { BroadcastView } from '../protocol';
+import { formatTime } from '../ui/format';
 import { clockAt } from '../ui/score';
 import type { Line } from './log';
 
@@ -14,6 +15,5 @@ export function lineTime(line: Line, broadcast: BroadcastView | null): string {
 /** "67′", or "20:14". */
 function timeOf(momentMs: number, broadcast: BroadcastView | null): string {
   if (broadcast?.clock) return `${Math.floor(clockAt(broadcast.clock, momentMs) / 60_000) + 1}′`;
-  const time = new Date(momentMs);
-  return `${time.getHours()}:${String(time.getMinutes()).padStart(2, '0')}`;
+  return formatTime(momentMs);
 }

@@ -1,5 +1,5 @@
 // The chat of a watch page: its room, whether it is shown, and whether it has moved into a window of its own.
-import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useCallback, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { RefObject } from 'preact';
 import type { ViewerSession } from '../lib/viewer';
 import { useScope } from '../ui/hooks';
@@ -40,7 +40,7 @@ export function useChat(session: ViewerSession, slug: string, life: AbortSignal)
     const timer = setInterval(() => { if (other.current?.closed !== false) setPoppedOut(false); }, LOOK_EVERY_MS);
     until.addEventListener('abort', () => clearInterval(timer), { once: true });
   }, [poppedOut]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (shown && writeWanted.current) input.current?.focus();
     writeWanted.current = false;
   }, [shown]);

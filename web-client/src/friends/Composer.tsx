@@ -1,12 +1,13 @@
 // Where a message is written: Enter sends, Shift and Enter begins a line, and it grows to four lines.
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { sayFailed } from '../account/say_failed';
+import { drawNonce } from '../lib/nonce';
 import { Icon } from '../ui/Icon';
 import { paperPlane } from '../ui/icons';
 import { friendsWords } from '../friends_words';
 import type { Person } from '../protocol';
 import { MESSAGE_MAX } from './contract';
-import { type Friends, newNonce } from './friends';
+import type { Friends } from './friends';
 
 /** From here on it is said how much room is left, characters. */
 const ROOM_TOLD = 200;
@@ -27,7 +28,7 @@ export function Composer({ friends, person }: { friends: Friends; person: Person
     if (said === '' || left < 0) return;
     setText('');
     area.current?.focus();
-    friends.send(person, said, newNonce()).catch((thrown: unknown) => sayFailed(thrown, say.notSent));
+    friends.send(person, said, drawNonce()).catch((thrown: unknown) => sayFailed(thrown, say.notSent));
   };
   return (
     <form class="composer" onSubmit={(event) => { event.preventDefault(); send(); }}>

@@ -1,5 +1,6 @@
 // A conversation in the list: who, what was written last, and how much of it is unread.
 import { Avatar } from '../ui/Avatar';
+import { formatNew } from '../ui/format';
 import { useTick } from '../ui/hooks';
 import { friendsWords } from '../friends_words';
 import type { Conversation } from '../protocol';
@@ -18,7 +19,7 @@ export function ConversationRow({ conversation: { person, last, unread }, me, ch
           <span class="line"><b class="strong clip grow">{person.name}</b><time class="small num" dateTime={new Date(last.sent_at_ms).toISOString()}>{shortTime(last.sent_at_ms, now)}</time></span>
           <span class="line">
             <span class="muted small clip grow">{last.from === me && say.you}{last.text}</span>
-            {unread > 0 && <span class="fresh"><span aria-hidden="true">{unread > 99 ? '99+' : unread}</span><span class="sr">{say.unread(unread)}</span></span>}
+            {unread > 0 && <span class="fresh"><span aria-hidden="true">{formatNew(unread)}</span><span class="sr">{say.unread(unread)}</span></span>}
           </span>
         </span>
       </button>

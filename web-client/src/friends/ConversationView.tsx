@@ -1,13 +1,12 @@
 // One person: who they are to us and what they watch, what can be done about them, and what was written.
 import './friends.css';
-import type { ComponentChildren } from 'preact';
-import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { sayFailed } from '../account/say_failed';
+import { Ask } from '../ui/Ask';
 import { Avatar } from '../ui/Avatar';
-import { Button, IconButton } from '../ui/Button';
-import { Dialog } from '../ui/Dialog';
+import { IconButton } from '../ui/Button';
 import { caretLeft, compass, dotsThree, prohibit, trash } from '../ui/icons';
-import { Menu, MenuItem } from '../ui/Menu';
+import { Menu, MenuItem, useMenu } from '../ui/Menu';
 import { EmptyState, ErrorState } from '../ui/Notice';
 import { showToast } from '../ui/Toast';
 import { accountWords } from '../account_words';
@@ -73,54 +72,29 @@ function NotFriends({ friends, person }: { friends: Friends; person: Person }) {
 function More({ friends, person }: { friends: Friends; person: Person }) {
   const say = friendsWords;
   const relation = find(friends.circle.value, person.id)?.relation ?? 'none';
-  const [menu, setMenu] = useState(false);
   const [question, setQuestion] = useState<'remove' | 'block' | null>(null);
-  const button = useRef<HTMLButtonElement>(null);
-  const close = useCallback(() => {
-    setMenu(false);
-    button.current?.focus({ preventScroll: true });
-  }, []);
+  const { open, button, toggle, close } = useMenu();
   const ask = (what: 'remove' | 'block') => () => { close(); setQuestion(what); };
+  const act = (what: () => Promise<void>, done?: () => void) => () => what().then(done, (thrown: unknown) => sayFailed(thrown, say.failed));
   if (relation === 'blocked') return null;
   return (
     <span class="more">
-      <IconButton buttonRef={button} icon={dotsThree} label={say.more(person.name)} popup="menu" expanded={menu} tip="end" below onClick={() => setMenu(!menu)} />
-      {menu && (
+      <IconButton buttonRef={button} icon={dotsThree} label={say.more(person.name)} popup="menu" expanded={open} tip="end" below onClick={toggle} />
+      {open && (
         <Menu label={person.name} class="below" onClose={close}>
           {relation === 'friend' && <MenuItem icon={trash} onSelect={ask('remove')}>{say.remove}</MenuItem>}
           <MenuItem icon={prohibit} onSelect={ask('block')}>{say.block}</MenuItem>
         </Menu>
       )}
       {question === 'remove' && (
-        <Ask title={say.removeTitle(person.name)} line={say.removeLine} action={say.removeDo} run={() => friends.unfriend(person)} onClose={() => setQuestion(null)} />
+        <Ask title={say.removeTitle(person.name)} line={say.removeLine} action={say.removeDo} run={act(() => friends.unfriend(person))} onClose={() => setQuestion(null)} />
       )}
       {question === 'block' && (
         <Ask
           title={say.blockTitle(person.name)} line={say.blockLine} action={say.block}
-          run={async () => { await friends.block(person); showToast({ title: say.blocked(person.name) }); }} onClose={() => setQuestion(null)}
+          run={act(() => friends.block(person), () => showToast({ title: say.blocked(person.name) }))} onClose={() => setQuestion(null)}
         />
       )}
     </span>
-  );
-}
-
-function Ask({ title, line, action, run, onClose }: { title: string; line: ComponentChildren; action: string; run: () => Promise<void>; onClose: () => void }) {
-  const [busy, setBusy] = useState(false);
-  const act = async (): Promise<void> => {
-    setBusy(true);
-    try {
-      await run();
-    } catch (thrown) {
-      sayFailed(thrown, friendsWords.failed);
-    }
-    onClose();
-  };
-  return (
-    <Dialog
-      title={title} onClose={onClose}
-      actions={<><Button autofocus onClick={onClose}>{friendsWords.cancel}</Button><Button look="danger" busy={busy} onClick={() => void act()}>{action}</Button></>}
-    >
-      <p class="muted">{line}</p>
-    </Dialog>
   );
 }

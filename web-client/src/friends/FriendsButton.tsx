@@ -1,6 +1,7 @@
 // In the header: opens the panel, and says how much is new. On phones the tab bar leads to the page instead.
 import { theBearer } from '../lib/bearer';
 import { IconButton } from '../ui/Button';
+import { formatNew } from '../ui/format';
 import { users, usersFill } from '../ui/icons';
 import { navigate, pathOf, place } from '../ui/router';
 import { words } from '../words';
@@ -34,5 +35,5 @@ export function FriendsButton() {
 /** How much is new; nothing where nothing is. Its words are in the name of what it lies on. */
 export function FriendsCount() {
   const count = theFriends().value?.badge.value ?? 0;
-  return count > 0 ? <span class="count" aria-hidden="true">{count > 99 ? '99+' : count}</span> : null;
+  return count > 0 ? <span class="count" aria-hidden="true">{formatNew(count)}</span> : null;
 }

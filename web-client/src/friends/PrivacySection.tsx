@@ -1,46 +1,39 @@
 // In the settings: what friends see of somebody, and whom they have blocked.
 import { useState } from 'preact/hooks';
+import { changeAccount } from '../account/account_api';
 import { sayFailed } from '../account/say_failed';
 import { Section } from '../account/Section';
-import { useAsked } from '../account/use_asked';
+import { theBearer } from '../lib/bearer';
+import type { Account } from '../protocol';
 import { Avatar } from '../ui/Avatar';
 import { Switch } from '../ui/Field';
-import { ErrorState } from '../ui/Notice';
-import { accountWords } from '../account_words';
 import { friendsWords } from '../friends_words';
 import { theFriends } from './of_me';
-import { hideWatching, hidesWatching } from './friends_api';
 import { PersonActions } from './PersonRow';
 
-export function PrivacySection() {
+export function PrivacySection({ account }: { account: Account }) {
   const say = friendsWords.privacy;
   const friends = theFriends().value;
-  const { asked, again, set } = useAsked((signal) => hidesWatching({ signal }));
-  const [busy, setBusy] = useState(false);
+  /** Shown until the server has it. */
+  const [wanted, setWanted] = useState<boolean | null>(null);
   const hide = async (on: boolean): Promise<void> => {
-    if (busy) return;
-    setBusy(true);
-    set(on);
+    if (wanted !== null) return;
+    setWanted(on);
     try {
-      await hideWatching(on);
+      theBearer().changed(await changeAccount({ hide_watching: on }));
     } catch (thrown) {
-      set(!on);
       sayFailed(thrown);
     } finally {
-      setBusy(false);
+      setWanted(null);
     }
   };
   const blocked = friends?.circle.value.blocked ?? [];
   return (
     <Section id="privacy" title={say.title} line={say.line}>
-      {asked.kind === 'asking' && <div class="block row-block" />}
-      {asked.kind === 'failed' && <ErrorState title={say.failed} line={accountWords.loadFailedLine} onRetry={again} />}
-      {asked.kind === 'there' && (
-        <Switch checked={asked.value} onChecked={(on) => void hide(on)}>
-          <b class="strong">{say.hide}</b>
-          <small>{say.hideLine}</small>
-        </Switch>
-      )}
+      <Switch checked={wanted ?? account.hide_watching} onChecked={(on) => void hide(on)}>
+        <b class="strong">{say.hide}</b>
+        <small>{say.hideLine}</small>
+      </Switch>
       <div>
         <h3>{say.blocked}</h3>
         {blocked.length === 0

@@ -2,13 +2,14 @@
 import { Fragment } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Button } from '../ui/Button';
+import { formatTime } from '../ui/format';
 import { usePageVisible, useTick } from '../ui/hooks';
+import { splitLinks } from '../ui/links';
 import { friendsWords } from '../friends_words';
 import type { Person } from '../protocol';
 import type { Friends } from './friends';
-import { pieces } from './links';
 import type { Draft } from './mailbox';
-import { clockTime, dayName } from './when';
+import { dayName } from './when';
 
 /** This near to the end counts as there, pixels. */
 const NEAR_END = 48;
@@ -75,7 +76,7 @@ export function Thread({ friends, person }: { friends: Friends; person: Person }
               <p class={`said ${mine ? 'mine' : ''} ${follows ? 'follows' : ''}`}>
                 <span class="sr">{mine ? say.you : `${person.name}: `}</span>
                 <Text text={message.text} />
-                <time class="num" dateTime={new Date(message.sent_at_ms).toISOString()}>{clockTime(message.sent_at_ms)}</time>
+                <time class="num" dateTime={new Date(message.sent_at_ms).toISOString()}>{formatTime(message.sent_at_ms)}</time>
               </p>
               {message.number === seen && <p class="seen small">{say.seen}</p>}
             </Fragment>
@@ -111,7 +112,7 @@ function Unsent({ friends, person, draft }: { friends: Friends; person: Person; 
 function Text({ text }: { text: string }) {
   return (
     <span class="text">
-      {pieces(text).map((piece, index) => (piece.kind === 'text'
+      {splitLinks(text).map((piece, index) => (piece.kind === 'text'
         ? <Fragment key={index}>{piece.text}</Fragment>
         : <a key={index} class="link" href={piece.href} {...(piece.here ? {} : { target: '_blank', rel: 'noopener noreferrer nofollow ugc' })}>{piece.text}</a>))}
     </span>

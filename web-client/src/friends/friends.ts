@@ -28,9 +28,8 @@ export type FriendsServer = {
 /** Friends are asked for once the connection stands, so that nothing falls between the answer and what is pushed; without one after this long, ms. */
 const ASK_WITHOUT_LINK_MS = 3_000;
 
+/** Of the lists, and of each thread. */
 export type Loading = 'asking' | 'ready' | 'failed';
-
-export type ThreadState = 'asking' | 'ready' | 'failed';
 
 export class Friends {
   readonly #server: FriendsServer;
@@ -39,7 +38,7 @@ export class Friends {
   readonly #loading = signal<Loading>('asking');
   readonly #circle = signal<Circle>(NOBODY);
   readonly #mailbox: Signal<Mailbox>;
-  readonly #threadStates = signal<ReadonlyMap<string, ThreadState>>(new Map());
+  readonly #threadStates = signal<ReadonlyMap<string, Loading>>(new Map());
   /** Persons that are none of ours, looked up for a conversation. */
   readonly #strangers = signal<ReadonlyMap<string, Person>>(new Map());
   readonly #badge = computed(() => this.#circle.value.incoming.length + unreadCount(this.#mailbox.value));
@@ -72,7 +71,7 @@ export class Friends {
     return this.#badge;
   }
 
-  threadState(user: string): ThreadState {
+  threadState(user: string): Loading {
     return this.#threadStates.value.get(user) ?? 'asking';
   }
 
@@ -165,7 +164,7 @@ export class Friends {
     }
   }
 
-  #setThread(user: string, state: ThreadState): void {
+  #setThread(user: string, state: Loading): void {
     this.#threadStates.value = new Map(this.#threadStates.value).set(user, state);
   }
 
@@ -270,9 +269,4 @@ export class Friends {
 /** With the real server. */
 export function friendsOf(me: string, lifetime: AbortSignal): Friends {
   return new Friends(me, { ...api, openLink }, lifetime);
-}
-
-/** For a message: unique among those of one person. */
-export function newNonce(): number {
-  return Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
 }

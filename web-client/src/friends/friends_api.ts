@@ -53,12 +53,3 @@ export async function markRead(user: string, upTo: number): Promise<void> {
 }
 
 export const getPerson = (user: string): Promise<Person> => json(ask('GET', `/users/${of(user)}`));
-
-/** Whether friends see no more of us than that we are online. */
-export async function hidesWatching(options: Call): Promise<boolean> {
-  return (await json<{ hide_watching: boolean }>(ask('GET', '/me/account', null, options))).hide_watching;
-}
-
-export async function hideWatching(hide: boolean): Promise<void> {
-  await ask('PATCH', '/me/account', { json: { hide_watching: hide } });
-}

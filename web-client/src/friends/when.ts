@@ -1,8 +1,8 @@
 // When something was written, as short as it can be told. Pure but for the reader's time zone and language of numbers.
 import { friendsWords } from '../friends_words';
+import { formatTime } from '../ui/format';
 
 const DAY_MS = 86_400_000;
-const clock = new Intl.DateTimeFormat('en', { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 const weekday = new Intl.DateTimeFormat('en', { weekday: 'short' });
 const date = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short' });
 const longDate = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'long', year: 'numeric' });
@@ -13,14 +13,10 @@ function daysBetween(ms: number, nowMs: number): number {
   return Math.round((midnight(nowMs) - midnight(ms)) / DAY_MS);
 }
 
-export function clockTime(ms: number): string {
-  return clock.format(ms);
-}
-
 /** "20:14" today, "Sat" within a week, "3 Mar" before. */
 export function shortTime(ms: number, nowMs: number): string {
   const days = daysBetween(ms, nowMs);
-  if (days <= 0) return clockTime(ms);
+  if (days <= 0) return formatTime(ms);
   return days < 7 ? weekday.format(ms) : date.format(ms);
 }
 

@@ -1,6 +1,9 @@
-// Modal windows on the native <dialog>: it traps focus, closes on Esc and gives focus back. A bottom sheet on phones.
+// Modal windows on the native <dialog>: it traps focus and gives it back. A bottom sheet on phones.
+//
+// A dialog is open exactly while it is rendered. What wants it closed calls `onClose`, and taking it out of the page closes it, so that state
+// and page never tell different things: the browser's own `close` comes a frame late, and what is pressed in between belongs to the page again.
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useRef } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 import { words } from '../words';
 import { IconButton } from './Button';
 import { x } from './icons';
@@ -13,15 +16,14 @@ export type DialogProps = {
   onClose: () => void;
 };
 
-/** Open while it is rendered. */
 export function Dialog({ title, children, actions, onClose }: DialogProps) {
   const id = useId();
-  const element = useModal();
+  const modal = useModal(onClose);
   return (
-    <dialog ref={element} class="dialog" aria-labelledby={id} onClose={(event) => report(event, onClose)} onClick={(event) => closeOnBackdrop(event)}>
+    <dialog {...modal} class="dialog" aria-labelledby={id}>
       <header>
         <h1 id={id}>{title}</h1>
-        <IconButton icon={x} label={words.common.close} tip="end" below onClick={() => element.current?.close()} />
+        <IconButton icon={x} label={words.common.close} tip="end" below onClick={onClose} />
       </header>
       {children}
       {actions && <footer>{actions}</footer>}
@@ -31,9 +33,9 @@ export function Dialog({ title, children, actions, onClose }: DialogProps) {
 
 /** A bottom sheet with no head of its own, for menus on phones. */
 export function Sheet({ label, dark, children, onClose }: { label: string; dark?: boolean; children: ComponentChildren; onClose: () => void }) {
-  const element = useModal();
+  const modal = useModal(onClose);
   return (
-    <dialog ref={element} class={`sheet ${dark ? 'dark' : ''}`} aria-label={label} onClose={(event) => report(event, onClose)} onClick={(event) => closeOnBackdrop(event)}>
+    <dialog {...modal} class={`sheet ${dark ? 'dark' : ''}`} aria-label={label}>
       {children}
     </dialog>
   );
@@ -41,17 +43,18 @@ export function Sheet({ label, dark, children, onClose }: { label: string; dark?
 
 /** A panel from the right edge; the whole screen on phones. */
 export function Drawer({ label, children, onClose }: { label: string; children: ComponentChildren; onClose: () => void }) {
-  const element = useModal();
+  const modal = useModal(onClose);
   return (
-    <dialog ref={element} class="drawer" aria-label={label} onClose={(event) => report(event, onClose)} onClick={(event) => closeOnBackdrop(event)}>
+    <dialog {...modal} class="drawer" aria-label={label}>
       {children}
     </dialog>
   );
 }
 
-function useModal() {
+function useModal(onClose: () => void) {
   const element = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before the next key: whoever types on at once types in the dialog.
+  useLayoutEffect(() => {
     const dialog = element.current;
     const before = document.activeElement;
     dialog?.showModal();
@@ -61,19 +64,24 @@ function useModal() {
       if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
     };
   }, []);
-  return element;
+  return {
+    ref: element,
+    // Esc, or the way back of a phone. A file chooser inside that is left says the same, and bubbles.
+    onCancel: (event: DialogEvent<Event>) => {
+      if (event.target !== event.currentTarget) return;
+      event.preventDefault();
+      onClose();
+    },
+    onClick: (event: DialogEvent<MouseEvent>) => { if (isOnBackdrop(event)) onClose(); },
+  };
 }
 
-// The browser reports a closing a little later. One that came of the dialog being taken out of the page is no news, and by then the same
-// dialog may be open again.
-function report(event: Event & { currentTarget: HTMLDialogElement }, onClose: () => void): void {
-  if (event.currentTarget.isConnected) onClose();
-}
+type DialogEvent<E extends Event> = E & { currentTarget: HTMLDialogElement };
 
-function closeOnBackdrop(event: MouseEvent & { currentTarget: HTMLDialogElement }): void {
-  if (event.target !== event.currentTarget) return;
+function isOnBackdrop(event: DialogEvent<MouseEvent>): boolean {
+  if (event.target !== event.currentTarget) return false;
   const box = event.currentTarget.getBoundingClientRect();
   const inside = event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top && event.clientY <= box.bottom;
   // A press of Enter inside reports 0, 0 and is never on the backdrop.
-  if (!inside && event.detail > 0) event.currentTarget.close();
+  return !inside && event.detail > 0;
 }

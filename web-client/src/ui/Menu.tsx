@@ -1,6 +1,6 @@
 // A menu: rows with a tick on the left and a detail on the right. Arrows move, Esc closes. On phones it comes up as a sheet.
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useCallback, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Sheet } from './Dialog';
 import { useMedia, useScope } from './hooks';
 import { Icon } from './Icon';
@@ -19,7 +19,8 @@ export function Menu({ label, dark, class: extra, children, onClose }: MenuProps
   const phone = useMedia('(max-width: 767px)');
   const list = useRef<HTMLDivElement>(null);
 
-  useEffect(() => {
+  // Before the next key: whoever presses on at once is in the menu.
+  useLayoutEffect(() => {
     const first = list.current?.querySelector<HTMLElement>('[aria-checked="true"]') ?? list.current?.querySelector<HTMLElement>('.item');
     first?.focus({ preventScroll: true });
   }, [phone]);
@@ -55,6 +56,18 @@ export function Menu({ label, dark, class: extra, children, onClose }: MenuProps
     </div>
   );
   return phone ? <Sheet label={label} dark={dark ?? false} onClose={onClose}>{menu}</Sheet> : menu;
+}
+
+/** Whether a menu is open, and the button that opens it: it has the focus again once the menu is closed. */
+export function useMenu() {
+  const [open, setOpen] = useState(false);
+  const button = useRef<HTMLButtonElement>(null);
+  const toggle = useCallback(() => setOpen((before) => !before), []);
+  const close = useCallback(() => {
+    setOpen(false);
+    button.current?.focus({ preventScroll: true });
+  }, []);
+  return { open, button, toggle, close };
 }
 
 export type MenuItemProps = {

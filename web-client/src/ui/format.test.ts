@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatAgo, formatBitrate, formatClock, formatDelay, formatLayer, formatLength, formatShare } from './format';
+import { formatAgo, formatBitrate, formatClock, formatDelay, formatLayer, formatLength, formatNew, formatShare, formatTime } from './format';
 
 test('a delay loses its tenths once they no longer matter and is never none', () => {
   expect([-20, 412, 9949, 12_300, 95_000].map(formatDelay)).toEqual(['<0.1 s', '0.4 s', '9.9 s', '12 s', '2 min']);
@@ -30,4 +30,12 @@ test('the past is told in its largest unit', () => {
   expect([-5_000, 59_000, 300_000, 11_000_000, 90_000_000, 1_040_000_000].map(formatAgo)).toEqual([
     'just now', 'just now', '5\u00a0min ago', '3\u00a0h ago', 'yesterday', '12 days ago',
   ]);
+});
+
+test('the time of day has four digits', () => {
+  expect([[9, 5], [20, 14], [0, 0]].map(([hour, minute]) => formatTime(new Date(2026, 10, 27, hour, minute).getTime()))).toEqual(['09:05', '20:14', '00:00']);
+});
+
+test('more than can be taken in at a glance is not counted out', () => {
+  expect([1, 99, 100, 12_000].map(formatNew)).toEqual(['1', '99', '99+', '99+']);
 });

@@ -22,6 +22,18 @@ export function formatClock(ms: number): string {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
 }
 
+const timeOfDay = new Intl.DateTimeFormat('en', { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+
+/** The clock on the reader's wall: "20:14". */
+export function formatTime(ms: number): string {
+  return timeOfDay.format(ms);
+}
+
+/** How many are new, where there is little room: "7", and "99+" past 99. */
+export function formatNew(count: number): string {
+  return count > 99 ? '99+' : String(count);
+}
+
 /** A length in words, kept on one line: "under a minute", "12 min", "1 h 5 min". */
 export function formatLength(ms: number): string {
   const minutes = Math.floor(Math.max(0, ms) / 60_000);

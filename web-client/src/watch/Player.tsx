@@ -1,6 +1,6 @@
 // The player: the picture edge to edge, its controls, and everything that lies over it. Draws what the session says; knows no transport.
 import type { ReadonlySignal } from '@preact/signals';
-import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { posterUrl } from '../lib/api';
 import type { ViewerSession } from '../lib/viewer';
 import type { Chat } from '../chat/use_chat';
@@ -12,6 +12,7 @@ import { formatDelay } from '../ui/format';
 import { useEverySecond, useScope, useTick } from '../ui/hooks';
 import { Icon } from '../ui/Icon';
 import { caretLeft, play as playIcon, speakerHigh, speakerSlash } from '../ui/icons';
+import { useMenu } from '../ui/Menu';
 import { recall, remember } from '../ui/remember';
 import type { TallyState } from '../ui/Tally';
 import { words } from '../words';
@@ -37,9 +38,8 @@ export type PlayerProps = { session: ViewerSession; match: ReadonlySignal<MatchN
 export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps) {
   const frame = useRef<HTMLElement>(null);
   const video = useRef<HTMLVideoElement>(null);
-  const settingsButton = useRef<HTMLButtonElement>(null);
   const playback = useMemo(() => new Playback(), [session]);
-  const [menu, setMenu] = useState(false);
+  const menu = useMenu();
   const [stats, setStats] = useState(false);
   const [dialog, setDialog] = useState<'shortcuts' | 'ask_it' | null>(null);
   const [keysOn, setKeysOn] = useState(() => recall('shortcuts', true));
@@ -53,7 +53,7 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
   const curtain = curtainOf(phase, broadcast, droppedAt);
   const delay = useDelay(session, paused);
   const tally = tallyOf(phase.kind, paused, delay, droppedAt);
-  const chrome = useChrome(menu || stats || paused || curtain !== null);
+  const chrome = useChrome(menu.open || stats || paused || curtain !== null);
   // Nothing to play, pause or make louder: no dead buttons.
   const controllable = phase.kind === 'playing' || phase.kind === 'reconnecting' || phase.kind === 'connecting' || phase.kind === 'waiting';
   const poster = broadcast && posterUrl(broadcast);
@@ -68,10 +68,6 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
   useDrawn(video, 'contain', session);
   useMediaSession(broadcast ? titleOf(broadcast) : null, playback);
 
-  const closeMenu = useCallback(() => {
-    setMenu(false);
-    settingsButton.current?.focus({ preventScroll: true });
-  }, []);
   const goFullScreen = () => void toggleFullScreen(frame.current, video.current);
 
   const act = (action: KeyAction, key: string): void => {
@@ -92,7 +88,7 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
         if (kind) chat.room.react(kind);
         break;
       }
-      case 'close': if (menu) closeMenu(); else if (stats) setStats(false); else if (!fullScreen && theatre) onTheatre(false); break;
+      case 'close': if (menu.open) menu.close(); else if (stats) setStats(false); else if (!fullScreen && theatre) onTheatre(false); break;
     }
   };
   // Read at the moment of the key: effects run after the page is drawn, and a key pressed before that must not meet what was true before.
@@ -152,19 +148,19 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
             playback={playback}
             tally={tally}
             ready={phase.kind === 'playing' || phase.kind === 'reconnecting'}
-            settingsOpen={menu}
+            settingsOpen={menu.open}
             theatre={theatre}
             fullScreen={fullScreen}
             keys={keysOn}
             chat={chat}
-            settingsButton={settingsButton}
-            onSettings={() => setMenu((open) => !open)}
+            settingsButton={menu.button}
+            onSettings={menu.toggle}
             onTheatre={() => onTheatre(!theatre)}
             onFullScreen={goFullScreen}
           />
         </div>
       )}
-      {menu && (
+      {menu.open && (
         <QualityMenu
           layers={session.layers.value}
           layer={session.layer.value}
@@ -174,7 +170,7 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
           onChoice={(choice) => session.setQuality(choice)}
           onStats={() => setStats((on) => !on)}
           onShortcuts={() => setDialog('shortcuts')}
-          onClose={closeMenu}
+          onClose={menu.close}
         />
       )}
       {dialog === 'shortcuts' && (

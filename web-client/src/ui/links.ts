@@ -1,14 +1,14 @@
-// Addresses within a text, so that a match can be sent to a friend. Pure.
+// Web addresses within what people write. Pure.
 
-export type Piece = { kind: 'text'; text: string } | { kind: 'link'; text: string; href: string; here: boolean };
+export type LinkPiece = { kind: 'text'; text: string } | { kind: 'link'; text: string; href: string; here: boolean };
 
-const ADDRESS = /\bhttps?:\/\/[^\s<>"]+/giu;
+const ADDRESS = /\bhttps?:\/\/[^\s<>"`]+/giu;
 /** What ends a sentence is not part of an address. */
-const SENTENCE_END = /[.,;:!?'")\]}…]+$/u;
+const SENTENCE_END = /[.,;:!?'"’”)\]}…]+$/u;
 
-/** `origin`: of this site; its addresses stay within the page. */
-export function pieces(text: string, origin: string = globalThis.location?.origin ?? ''): Piece[] {
-  const found: Piece[] = [];
+/** `here`: of this site (at `origin`), so that it can be followed within the page. */
+export function splitLinks(text: string, origin: string = globalThis.location?.origin ?? ''): LinkPiece[] {
+  const found: LinkPiece[] = [];
   let from = 0;
   for (const match of text.matchAll(ADDRESS)) {
     const shown = match[0].replace(SENTENCE_END, '');
