@@ -79,6 +79,10 @@ pub const CHAT_SAMPLING_AFTER: Duration = Duration::from_secs(2);
 pub const CHAT_VISIBLE_PER_WINDOW: usize = 5;
 /// Frames of one broadcast that a reader may lag behind: six seconds at the home's rate. More: it is sent what is kept instead.
 pub const CHAT_RING: usize = 64;
+/// Seats whose sockets one task writes to. More: another task, so that a large room is served by all cores.
+pub const CHAT_ROW_SEATS: usize = 256;
+/// Sockets that are written to before other tasks of the core have their turn: half a millisecond.
+pub const CHAT_ROW_TURN: usize = 64;
 /// Frames for one seat alone that wait to be read. Full: the seat is closed as too slow.
 pub const CHAT_MAILBOX: usize = 64;
 /// How often a reader may fall out of the ring within the window. More: closed as too slow.

@@ -7,7 +7,8 @@ use super::rest::NewMarker;
 use super::session::{Command, Negotiated, Outcome, Session};
 use crate::accounts::AccountRefusal;
 use crate::ids::SessionId;
-use crate::social::{Link, Seat};
+use crate::social::{Link, Newcomer, Seat};
+use crate::websocket::Line;
 
 /// What a connection follows.
 #[derive(Debug, Default)]
@@ -18,6 +19,8 @@ pub(crate) struct Followed {
     pub(crate) seat: Option<Seat>,
     /// Of a person with an account.
     pub(crate) link: Option<Link>,
+    /// The connection's own, for the seat.
+    pub(crate) line: Option<Line>,
 }
 
 impl Followed {
@@ -90,11 +93,11 @@ pub(crate) async fn execute(live: &Live, session: &Session, followed: &mut Follo
         Command::EnterChat { id, broadcast, role, since } => {
             // The seat before this one first, so that nobody sits twice.
             followed.seat = None;
-            let result =
-                live.social().enter(broadcast, session.claims().sub, role, since).await.map_err(Refusal::from).map(|(seat, history)| {
-                    followed.seat = Some(seat);
-                    history
-                });
+            let newcomer = Newcomer { user: session.claims().sub, role, since, line: followed.line.clone() };
+            let result = live.social().enter(broadcast, newcomer).await.map_err(Refusal::from).map(|(seat, history)| {
+                followed.seat = Some(seat);
+                history
+            });
             Some(Outcome::EnteredChat { id, role, result })
         }
         Command::LeaveChat { id } => {

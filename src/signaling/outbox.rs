@@ -13,7 +13,7 @@ use super::live::text_of;
 use super::protocol::{ByeReason, ServerMessage};
 use crate::limits::{CHAT_OUTBOX_MAX, FAREWELL_TIMEOUT, RECONNECT_AFTER_MS, WRITE_TIMEOUT};
 use crate::telemetry::{SIGNALING_BYES, SIGNALING_MESSAGES_SENT};
-use crate::websocket::{Frame, Message, QueueFull, Socket, SocketError};
+use crate::websocket::{Frame, Line, Message, QueueFull, Socket, SocketError};
 
 /// One client's socket.
 pub(crate) struct Outbox {
@@ -43,6 +43,11 @@ impl Outbox {
     pub(crate) fn push(&mut self, frame: &Frame) -> Result<(), QueueFull> {
         self.sent.increment(1);
         self.socket.queue(frame)
+    }
+
+    /// For those who have the same frame for many.
+    pub(crate) fn line(&self) -> Line {
+        self.socket.line()
     }
 
     /// Whether so little waits that what can wait elsewhere (the chat, in its ring) may be added.

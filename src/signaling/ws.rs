@@ -199,7 +199,7 @@ fn welcome(live: &Live, mut outbox: Outbox, opened: Opened) -> Result<Connection
     };
     let mut messages = vec![message];
     // A seat in the chat is taken anew: the client says what it has seen.
-    let mut followed = Followed { link, ..Followed::default() };
+    let mut followed = Followed { link, line: Some(outbox.line()), ..Followed::default() };
     if is_resumed {
         let (alive, grants) = match session.broadcast().and_then(|broadcast| live.rejoin(session.id, broadcast, session.claims())) {
             Some(Rejoined { news, view, grants, alive }) => {

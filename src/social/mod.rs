@@ -14,7 +14,7 @@ pub mod presence;
 pub mod reactions;
 mod room;
 
-pub use plane::{Link, Seat, SeatNews, Social, SocialParts};
+pub use plane::{Link, Newcomer, Seat, SeatNews, Social, SocialParts};
 pub use room::edge::{ChatFrame, ChatView};
 
 /// A message as it is written to sockets: shared by all of them, not copied.

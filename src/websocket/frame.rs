@@ -55,10 +55,10 @@ impl Frame {
     }
 
     /// The bytes for a client that takes deflated messages, or does not.
-    pub(super) fn bytes(&self, takes_deflated: bool) -> Bytes {
+    pub(super) fn bytes(&self, takes_deflated: bool) -> &Bytes {
         match &self.deflated {
-            Some(deflated) if takes_deflated => deflated.get_or_init(|| self.deflate()).clone().unwrap_or_else(|| self.plain.clone()),
-            _ => self.plain.clone(),
+            Some(deflated) if takes_deflated => deflated.get_or_init(|| self.deflate()).as_ref().unwrap_or(&self.plain),
+            _ => &self.plain,
         }
     }
 
@@ -126,7 +126,8 @@ mod tests {
 
     #[test]
     fn a_long_reason_is_cut_between_characters() {
-        let frame = Frame::close(4000, &"ä".repeat(100)).bytes(false);
+        let frame = Frame::close(4000, &"ä".repeat(100));
+        let frame = frame.bytes(false);
         assert_eq!(frame[1], 2 + 122);
         assert!(std::str::from_utf8(&frame[4..]).is_ok());
     }

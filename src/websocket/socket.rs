@@ -1,18 +1,17 @@
 //! One connection: reads messages, writes what is queued, and holds no buffer while nothing happens.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, Bytes};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
 use super::decoder::{Decoder, Message, ProtocolError};
 use super::frame::Frame;
+use super::line::Line;
+use super::wire::Wire;
 
 /// Bytes read at once: most messages are far smaller.
 const READ: usize = 2048;
@@ -34,43 +33,31 @@ pub struct QueueFull;
 /// A WebSocket after its handshake.
 #[derive(Debug)]
 pub struct Socket {
-    io: TokioIo<Upgraded>,
+    /// Locked for single steps, never across a wait.
+    wire: Arc<Mutex<Wire>>,
     decoder: Decoder,
     deflates: bool,
-    queue: VecDeque<Bytes>,
     queue_max: usize,
-    /// Of the frame that is being written, what is left.
-    front: Bytes,
-    /// The answer to the newest ping; those before it need none (RFC 6455 section 5.5.3).
-    pong: Option<Bytes>,
-    is_flushed: bool,
-    /// Bytes handed to the connection so far: while it stands still the client does not read.
-    written: u64,
 }
 
 impl Socket {
     pub(super) fn new(io: TokioIo<Upgraded>, message_max: usize, queue_max: usize, deflates: bool) -> Self {
-        Self {
-            io,
-            decoder: Decoder::new(message_max, deflates),
-            deflates,
-            queue: VecDeque::new(),
-            queue_max,
-            front: Bytes::new(),
-            pong: None,
-            is_flushed: true,
-            written: 0,
-        }
+        Self { wire: Arc::new(Mutex::new(Wire::new(io))), decoder: Decoder::new(message_max, deflates), deflates, queue_max }
+    }
+
+    /// A way to write past this socket's task. See [`Line`].
+    pub fn line(&self) -> Line {
+        Line::new(Arc::clone(&self.wire), self.deflates)
     }
 
     /// Frames that wait to be written. One that is half written, or that the connection has sealed and not yet sent, is among them.
     pub fn waiting(&self) -> usize {
-        self.queue.len() + usize::from(!self.front.is_empty() || !self.is_flushed)
+        self.wire().waiting()
     }
 
-    /// Bytes written so far.
+    /// Bytes written so far: while they stand still the client does not read.
     pub fn written(&self) -> u64 {
-        self.written
+        self.wire().written()
     }
 
     /// Queues a frame. It is written by whatever is awaited next on this socket.
@@ -78,16 +65,17 @@ impl Socket {
     /// # Errors
     /// [`QueueFull`].
     pub fn queue(&mut self, frame: &Frame) -> Result<(), QueueFull> {
-        if self.waiting() >= self.queue_max {
+        let mut wire = self.wire();
+        if wire.waiting() >= self.queue_max {
             return Err(QueueFull);
         }
-        self.queue.push_back(frame.bytes(self.deflates));
+        wire.queue(frame.bytes(self.deflates).clone());
         Ok(())
     }
 
     /// Queues a frame beyond the bound: for the few last words before [`Self::finish`].
     pub fn queue_last(&mut self, frame: &Frame) {
-        self.queue.push_back(frame.bytes(self.deflates));
+        self.wire().queue(frame.bytes(self.deflates).clone());
     }
 
     /// The next message, while what is queued is written. `None`: no more than `roomy` frames wait any more, of those that did. Pings are answered
@@ -99,23 +87,13 @@ impl Socket {
         loop {
             if let Some(message) = self.decoder.next()? {
                 match message {
-                    Message::Ping(payload) => self.pong = Some(Frame::pong(&payload).bytes(false)),
+                    Message::Ping(payload) => self.wire().answer_ping(&payload),
                     Message::Pong => {}
                     said => return Ok(Some(said)),
                 }
                 continue;
             }
-            let has_room = poll_fn(|cx| {
-                let waited = self.waiting();
-                if let Poll::Ready(Err(error)) = self.poll_write(cx) {
-                    return Poll::Ready(Err(error));
-                }
-                if waited > roomy && self.waiting() <= roomy {
-                    return Poll::Ready(Ok(true));
-                }
-                self.poll_read(cx).map_ok(|()| false)
-            });
-            if has_room.await? {
+            if poll_fn(|cx| self.poll_step(cx, roomy)).await? {
                 return Ok(None);
             }
         }
@@ -126,7 +104,7 @@ impl Socket {
     /// # Errors
     /// When the connection is broken.
     pub async fn write_now(&mut self) -> io::Result<()> {
-        poll_fn(|cx| match self.poll_write(cx) {
+        poll_fn(|cx| match self.wire().poll_write(cx) {
             Poll::Ready(result) => Poll::Ready(result),
             Poll::Pending => Poll::Ready(Ok(())),
         })
@@ -138,53 +116,35 @@ impl Socket {
     ///
     /// # Errors
     /// When the connection is broken.
-    pub async fn finish(mut self) -> io::Result<()> {
-        poll_fn(|cx| self.poll_write(cx)).await?;
-        poll_fn(|cx| Pin::new(&mut self.io).poll_shutdown(cx)).await?;
-        while poll_fn(|cx| self.poll_bytes(cx, &mut [0; READ])).await? > 0 {}
+    pub async fn finish(self) -> io::Result<()> {
+        poll_fn(|cx| self.wire().poll_write(cx)).await?;
+        poll_fn(|cx| self.wire().poll_shutdown(cx)).await?;
+        while poll_fn(|cx| self.wire().poll_read(cx, &mut [0; READ])).await? > 0 {}
         Ok(())
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Writes, then reads. Whether there is room again.
+    fn poll_step(&mut self, cx: &mut Context<'_>, roomy: usize) -> Poll<io::Result<bool>> {
         let mut space = [0; READ];
-        let count = ready!(self.poll_bytes(cx, &mut space))?;
+        let mut wire = self.wire();
+        let waited = wire.waiting();
+        if let Poll::Ready(Err(error)) = wire.poll_write(cx) {
+            return Poll::Ready(Err(error));
+        }
+        if waited > roomy && wire.waiting() <= roomy {
+            return Poll::Ready(Ok(true));
+        }
+        let count = ready!(wire.poll_read(cx, &mut space))?;
+        drop(wire);
         if count == 0 {
             return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
         self.decoder.push(&space[..count]);
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(false))
     }
 
-    /// How many bytes came; 0: no more will.
-    fn poll_bytes(&mut self, cx: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
-        let mut read = ReadBuf::new(space);
-        ready!(Pin::new(&mut self.io).poll_read(cx, &mut read))?;
-        Poll::Ready(Ok(read.filled().len()))
-    }
-
-    /// Ready when nothing waits any more.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            if self.front.is_empty() {
-                let Some(next) = self.pong.take().or_else(|| self.queue.pop_front()) else { break };
-                self.front = next;
-            }
-            let written = ready!(Pin::new(&mut self.io).poll_write(cx, &self.front))?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.written += written as u64;
-            self.is_flushed = false;
-            self.front.advance(written);
-        }
-        // With nothing left of it, it would still keep its text.
-        self.front = Bytes::new();
-        if !self.is_flushed {
-            // TLS keeps what it sealed until it is told to let go.
-            ready!(Pin::new(&mut self.io).poll_flush(cx))?;
-            self.is_flushed = true;
-        }
-        Poll::Ready(Ok(()))
+    fn wire(&self) -> MutexGuard<'_, Wire> {
+        self.wire.lock().expect("no panic happens while the lock is held: reading and writing report their errors")
     }
 }
 

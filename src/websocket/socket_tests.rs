@@ -11,8 +11,8 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::*;
-use crate::websocket::Upgrade;
 use crate::websocket::decoder::masked;
+use crate::websocket::{Passed, Upgrade};
 
 const MESSAGE_MAX: usize = 1000;
 const QUEUE_MAX: usize = 4;
@@ -147,6 +147,33 @@ async fn pings_of_a_client_that_reads_nothing_take_no_room() {
     assert_eq!(next(&mut client, 4).await, [0x88, 2, 0x0f, 0xa8]);
     drop(client);
     finish.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_line_writes_past_the_task_and_never_before_what_waits() {
+    let (mut socket, mut client) = opened().await;
+    let line = socket.line();
+    assert_eq!(line.write(&Frame::text("first")), Passed::Written);
+    socket.queue(&Frame::text("queued")).unwrap();
+    assert_eq!(line.write(&Frame::text("early")), Passed::Refused);
+    socket.write_now().await.unwrap();
+    assert_eq!(line.write(&Frame::text("last")), Passed::Written);
+    assert_eq!(next(&mut client, 7 + 8 + 6).await, b"\x81\x05first\x81\x06queued\x81\x04last");
+}
+
+#[tokio::test]
+async fn what_a_line_cannot_finish_the_task_finishes() {
+    let (mut socket, mut client) = opened().await;
+    let line = socket.line();
+    let long = "x".repeat(PIPE);
+    assert_eq!(line.write(&Frame::text(&long)), Passed::Unfinished, "the header has no room any more");
+    assert_eq!((line.write(&Frame::text("next")), socket.waiting()), (Passed::Refused, 1));
+    client.write_all(&masked(0x81, b"hello")).await.unwrap();
+    assert_eq!(socket.receive(0).await.unwrap(), text("hello"), "who does not read is heard");
+    let reader = tokio::spawn(async move { next(&mut client, PIPE + 4).await });
+    assert_eq!(timeout(PATIENCE, socket.receive(0)).await.expect("there is room").unwrap(), None);
+    assert_eq!(reader.await.unwrap()[4..], *long.as_bytes());
+    assert_eq!(line.write(&Frame::text("next")), Passed::Refused, "the client has hung up");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Seat (one connection) ──▶ room.rs: edge task ◀──▶ bus ◀──▶ home.rs: home task, where this node holds the lease ──▶ archiver.rs
+//!      lines of 256 seats ◀── row.rs: a task
 //! Link (one connection) ──▶ people.rs: one task ◀──▶ bus
 //! ```
 //! Shell: reads the clock, calls the bus, encodes. Whatever is decided is decided in [`super::room`].
@@ -10,6 +11,7 @@ mod archiver;
 mod home;
 mod people;
 mod room;
+mod row;
 mod seat;
 
 #[cfg(test)]
@@ -27,7 +29,7 @@ use tokio_util::task::TaskTracker;
 use self::archiver::Archiver;
 pub use self::people::Link;
 use self::people::People;
-use self::room::Room;
+use self::room::{Entering, Room};
 pub use self::seat::{Seat, SeatNews};
 use super::Text;
 use super::archive::{Archive, Relations, RelationsError};
@@ -40,6 +42,7 @@ use crate::ids::{BroadcastId, NodeId, UserId};
 use crate::limits::NODE_HEARTBEAT;
 use crate::store::Ties;
 use crate::telemetry::SOCIAL_BUS_ERRORS;
+use crate::websocket::Line;
 
 /// What the plane is made of.
 #[derive(Debug)]
@@ -50,6 +53,17 @@ pub struct SocialParts {
     pub relations: Arc<dyn Relations>,
     /// Writes a frame as clients read it; called once for everybody who is shown it.
     pub encode: fn(&ChatFrame) -> Text,
+}
+
+/// Somebody who comes into a chat.
+#[derive(Debug)]
+pub struct Newcomer {
+    pub user: UserId,
+    pub role: Option<ChatRole>,
+    /// They have seen everything up to this; only what came after it is told.
+    pub since: Option<MessageId>,
+    /// Frames are written to it while the client takes them at once, and need not be read from the seat.
+    pub line: Option<Line>,
 }
 
 /// See the file's head. Cheap to clone.
@@ -103,18 +117,13 @@ impl Social {
         social
     }
 
-    /// A seat in the chat of a broadcast, and what somebody who has seen everything up to `since` has missed of it. Frames from then on are
-    /// read from the seat. Who moderates sees everybody, blocked or not.
+    /// A seat in the chat of a broadcast, and what was said before. Frames from then on are read from the seat, or written to the newcomer's line.
+    /// Who moderates sees everybody, blocked or not.
     ///
     /// # Errors
     /// [`BusError`] when the chat was not open on this node and cannot be read, or nobody can say who knows whom.
-    pub async fn enter(
-        &self,
-        broadcast: BroadcastId,
-        user: UserId,
-        role: Option<ChatRole>,
-        since: Option<MessageId>,
-    ) -> Result<(Seat, ChatHistory), BusError> {
+    pub async fn enter(&self, broadcast: BroadcastId, newcomer: Newcomer) -> Result<(Seat, ChatHistory), BusError> {
+        let Newcomer { user, role, since, line } = newcomer;
         let sees_everybody = role.is_some_and(|role| role > ChatRole::Viewer);
         let changes = self.changes();
         let sight = self.shared.sight(user).await.map_err(|error| BusError::Unavailable(error.to_string()))?;
@@ -123,7 +132,8 @@ impl Social {
         while !self.shared.stopping.is_cancelled() {
             // A room that is just being closed lets nobody in; then there is a new one.
             let room = self.room(broadcast).await?;
-            if let Some(seated) = Seat::take(Arc::clone(&self.shared), room, id, user, sight.clone(), since) {
+            let entering = Entering { user, sight: sight.clone(), since, line: line.clone() };
+            if let Some(seated) = Seat::take(Arc::clone(&self.shared), room, id, entering) {
                 // A block that came before the seat was there has not found it.
                 if self.changes() != changes {
                     self.shared.people.renew_ties(user);

@@ -9,6 +9,7 @@ use metrics::{counter, gauge};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::row::{self, Place, Row};
 use super::seat::{Mail, SeatNews};
 use super::{Shared, failed, home};
 use crate::ids::{BroadcastId, UserId};
@@ -21,6 +22,7 @@ use crate::social::room::edge::{ChatFrame, ChatView, Edge, EdgeOutput, Frames, S
 use crate::social::room::ring::{Cursor, Read, Ring};
 use crate::social::room::sight::{Hidden, Sight, without};
 use crate::telemetry::{SOCIAL_FRAMES, SOCIAL_GAPS, SOCIAL_PERSONAL, SOCIAL_REQUESTS, SOCIAL_SEATS};
+use crate::websocket::Line;
 
 /// One frame as each kind of viewer is sent it; the texts are shared.
 #[derive(Debug, Clone)]
@@ -56,7 +58,19 @@ pub(super) enum Reading {
 struct State {
     edge: Edge,
     mailboxes: HashMap<SeatId, mpsc::Sender<Mail>>,
+    places: HashMap<SeatId, Arc<Place>>,
+    rows: Vec<Arc<Row>>,
     empty_since: Option<UnixMs>,
+}
+
+impl State {
+    /// What one seat is told alone. It comes before the frames that follow, so the seat reads those by itself until it has read this.
+    fn post(&mut self, seat: SeatId, mail: Mail) {
+        if let Some(place) = self.places.get(&seat) {
+            place.fall_behind();
+        }
+        post(&mut self.mailboxes, seat, mail);
+    }
 }
 
 /// See the file's head.
@@ -65,11 +79,27 @@ pub(super) struct Room {
     broadcast: BroadcastId,
     state: Mutex<State>,
     ring: RwLock<Ring<Encoded>>,
-    /// Counts the frames, so that readers wake up.
+    /// Counts the frames, so that rows wake up.
     news: watch::Sender<u64>,
     /// Somebody did something: the task has to look again.
     stirred: Notify,
     closing: CancellationToken,
+}
+
+/// Who takes a seat.
+pub(super) struct Entering {
+    pub(super) user: UserId,
+    pub(super) sight: Sight,
+    /// They have seen everything up to this.
+    pub(super) since: Option<MessageId>,
+    pub(super) line: Option<Line>,
+}
+
+/// What a seat is made of, and what was said before.
+pub(super) struct Entered {
+    pub(super) place: Arc<Place>,
+    pub(super) mail: mpsc::Receiver<Mail>,
+    pub(super) history: ChatHistory,
 }
 
 /// A room that has been read and not begun.
@@ -88,7 +118,7 @@ impl Room {
         }
         let kept = home::kept_snapshot(&shared, broadcast).await?;
         let edge = Edge::open(shared.node, kept.as_ref(), &log);
-        let state = State { edge, mailboxes: HashMap::new(), empty_since: Some(wall_clock()) };
+        let state = State { edge, mailboxes: HashMap::new(), places: HashMap::new(), rows: Vec::new(), empty_since: Some(wall_clock()) };
         let room = Self {
             broadcast,
             state: Mutex::new(state),
@@ -104,18 +134,18 @@ impl Room {
         self.broadcast
     }
 
+    pub(super) const fn closing(&self) -> &CancellationToken {
+        &self.closing
+    }
+
     fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
         look(&mut self.state.lock().expect("no panic happens while the lock is held: its sections only move values"))
     }
 
-    /// Lets somebody in, unless the room is just being closed: where they read from, what they hear alone, and what was said before.
-    pub(super) fn take_seat(
-        &self,
-        seat: SeatId,
-        user: UserId,
-        sight: Sight,
-        since: Option<MessageId>,
-    ) -> Option<(Cursor, watch::Receiver<u64>, mpsc::Receiver<Mail>, ChatHistory)> {
+    /// Lets somebody in, unless the room is just being closed: where they read, what they hear alone, and what was said before. What is said from
+    /// now on is written to the `line`, once the seat has read what there was.
+    pub(super) fn take_seat(self: &Arc<Self>, shared: &Arc<Shared>, seat: SeatId, entering: Entering) -> Option<Entered> {
+        let Entering { user, sight, since, line } = entering;
         let (mailbox, mail) = mpsc::channel(CHAT_MAILBOX);
         let entered = self.with(|state| {
             if self.closing.is_cancelled() {
@@ -126,7 +156,16 @@ impl Room {
             state.mailboxes.insert(seat, mailbox);
             state.empty_since = None;
             // Under the same lock: what is not in the history comes in a frame.
-            Some((self.end(), self.news.subscribe(), mail, state.edge.history(user, &hidden, since)))
+            let place = Arc::new(Place::new(seat, self.end(), Arc::clone(&hidden), line));
+            state.places.insert(seat, Arc::clone(&place));
+            if !state.rows.iter().any(|row| row.take(&place)) {
+                let row = Arc::new(Row::default());
+                row.take(&place);
+                state.rows.push(Arc::clone(&row));
+                // Subscribed here: the task begins when there may be a frame already.
+                shared.tasks.spawn(row::serve(Arc::clone(shared), Arc::clone(self), row, self.news.subscribe()));
+            }
+            Some(Entered { place, mail, history: state.edge.history(user, &hidden, since) })
         })?;
         gauge!(SOCIAL_SEATS).increment(1.0);
         self.stirred.notify_one();
@@ -137,6 +176,10 @@ impl Room {
         self.with(|state| {
             state.edge.leave(seat);
             state.mailboxes.remove(&seat);
+            if let Some(place) = state.places.remove(&seat) {
+                place.leave();
+            }
+            state.rows.iter().any(|row| row.leave(seat));
             if state.edge.seats() == 0 {
                 state.empty_since = Some(wall_clock());
             }
@@ -164,7 +207,10 @@ impl Room {
     pub(super) fn relate(&self, user: UserId, sight: &Sight) {
         self.with(|state| {
             for (seat, hidden) in state.edge.relate(user, sight) {
-                post(&mut state.mailboxes, seat, Mail::Hidden(hidden));
+                if let Some(place) = state.places.get(&seat) {
+                    place.hide(hidden);
+                }
+                state.post(seat, Mail::Related);
             }
         });
         self.stirred.notify_one();
@@ -265,11 +311,11 @@ async fn carry_out(shared: &Shared, room: &Room) -> bool {
                 }
                 EdgeOutput::Personal { seat, frame } => {
                     counter!(SOCIAL_PERSONAL).increment(1);
-                    post(&mut state.mailboxes, seat, Mail::of(SeatNews::Text((shared.encode)(&frame))));
+                    state.post(seat, Mail::of(SeatNews::Text((shared.encode)(&frame))));
                 }
                 EdgeOutput::Answered { seat, id, answer } => {
                     counter!(SOCIAL_REQUESTS, "result" => result_word(&answer)).increment(1);
-                    post(&mut state.mailboxes, seat, Mail::of(SeatNews::Answered { id, answer }));
+                    state.post(seat, Mail::of(SeatNews::Answered { id, answer }));
                 }
                 EdgeOutput::Publish(_) | EdgeOutput::ReadLog { .. } => later.push(output),
             }

@@ -3,20 +3,19 @@
 use std::sync::Arc;
 
 use metrics::counter;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::Shared;
-use super::room::{Reading, Room};
+use super::room::{Entered, Entering, Room};
+use super::row::{Found, Place};
 use crate::ids::UserId;
 use crate::limits::{CHAT_RESYNC_WINDOW, CHAT_RESYNCS_MAX, REACTION_TAPS_MAX, STANDING_KEPT};
 use crate::social::Text;
-use crate::social::chat::{Answer, Ask, ChatAuthor, ChatHistory, ChatRefusal, ChatRole, MessageId, Standing};
+use crate::social::chat::{Answer, Ask, ChatAuthor, ChatHistory, ChatRefusal, ChatRole, Standing};
 use crate::social::clock::{UnixMs, wall_clock};
 use crate::social::moderation::judge;
 use crate::social::reactions::ReactionKind;
 use crate::social::room::edge::{ChatView, SeatId};
-use crate::social::room::ring::Cursor;
-use crate::social::room::sight::{Hidden, Sight};
 use crate::telemetry::{SOCIAL_REQUESTS, SOCIAL_RESYNCS, SOCIAL_SLOW_SEATS, SOCIAL_TAPS};
 
 /// What a seat hears.
@@ -36,8 +35,8 @@ pub enum SeatNews {
 #[derive(Debug)]
 pub(super) enum Mail {
     News(Box<SeatNews>),
-    /// Others are hidden from this person now, and what they are to the broadcaster may be another thing.
-    Hidden(Arc<Hidden>),
+    /// What this person is to others, and so to the broadcaster, may be another thing now.
+    Related,
 }
 
 impl Mail {
@@ -53,11 +52,8 @@ pub struct Seat {
     room: Arc<Room>,
     id: SeatId,
     user: UserId,
-    view: ChatView,
-    cursor: Cursor,
-    frames: watch::Receiver<u64>,
+    place: Arc<Place>,
     mail: mpsc::Receiver<Mail>,
-    hidden: Arc<Hidden>,
     /// What this person is to the broadcaster, and when that was asked.
     standing: Option<(UnixMs, Standing)>,
     resynced: (UnixMs, u32),
@@ -70,56 +66,38 @@ impl Drop for Seat {
 }
 
 impl Seat {
-    pub(super) fn take(
-        shared: Arc<Shared>,
-        room: Arc<Room>,
-        id: SeatId,
-        user: UserId,
-        sight: Sight,
-        since: Option<MessageId>,
-    ) -> Option<(Self, ChatHistory)> {
-        let hidden = Arc::clone(&sight.hidden);
-        let (cursor, frames, mail, history) = room.take_seat(id, user, sight, since)?;
-        let (view, resynced) = (ChatView::default(), (UnixMs::default(), 0));
-        Some((Self { shared, room, id, user, view, cursor, frames, mail, hidden, standing: None, resynced }, history))
+    pub(super) fn take(shared: Arc<Shared>, room: Arc<Room>, id: SeatId, entering: Entering) -> Option<(Self, ChatHistory)> {
+        let user = entering.user;
+        let Entered { place, mail, history } = room.take_seat(&shared, id, entering)?;
+        Some((Self { shared, room, id, user, place, mail, standing: None, resynced: (UnixMs::default(), 0) }, history))
     }
 
-    /// The next thing; cancelling loses nothing.
+    /// The next thing, but for frames that the room has written to the seat's line itself. Cancelling loses nothing.
     pub async fn next(&mut self) -> SeatNews {
         loop {
             match self.mail.try_recv() {
                 Ok(Mail::News(news)) => return *news,
-                Ok(Mail::Hidden(hidden)) => {
-                    self.see(hidden);
+                Ok(Mail::Related) => {
+                    self.standing = None;
                     continue;
                 }
                 Err(mpsc::error::TryRecvError::Disconnected) => return self.too_slow(),
                 Err(mpsc::error::TryRecvError::Empty) => {}
             }
-            // Before the ring is looked at, so that a frame that comes meanwhile wakes.
-            self.frames.mark_unchanged();
-            match self.room.read(&mut self.cursor, self.id, self.view, &self.hidden) {
-                Some(Reading::Text(text)) => return SeatNews::Text(text),
-                Some(Reading::Own(frame)) => return SeatNews::Text((self.shared.encode)(&frame)),
-                Some(Reading::Nothing) => continue,
-                Some(Reading::Missed) => return self.resync(),
-                None => {}
+            match self.place.read(&self.shared, &self.room) {
+                Found::Text(text) => return SeatNews::Text(text),
+                Found::Missed => return self.resync(),
+                Found::UpToDate => {}
             }
             tokio::select! {
                 mail = self.mail.recv() => match mail {
                     Some(Mail::News(news)) => return *news,
-                    Some(Mail::Hidden(hidden)) => self.see(hidden),
+                    Some(Mail::Related) => self.standing = None,
                     None => return self.too_slow(),
                 },
-                // The room outlives its seats, so the sender is there.
-                _ = self.frames.changed() => {}
+                () = self.place.stirred() => {}
             }
         }
-    }
-
-    fn see(&mut self, hidden: Arc<Hidden>) {
-        self.hidden = hidden;
-        self.standing = None;
     }
 
     fn resync(&mut self) -> SeatNews {
@@ -132,8 +110,8 @@ impl Seat {
             return self.too_slow();
         }
         counter!(SOCIAL_RESYNCS).increment(1);
-        let (cursor, history) = self.room.history(self.user, &self.hidden, None);
-        self.cursor = cursor;
+        let (cursor, history) = self.room.history(self.user, &self.place.hidden(), None);
+        self.place.go_on_from(cursor);
         SeatNews::Resync(Box::new(history))
     }
 
@@ -185,8 +163,8 @@ impl Seat {
     }
 
     /// How much of a busy chat to show.
-    pub fn view(&mut self, view: ChatView) {
-        self.view = view;
+    pub fn view(&self, view: ChatView) {
+        self.place.view(view);
         self.room.act(|_, edge| edge.view(self.id, view));
     }
 }
@@ -198,6 +176,6 @@ impl Seat {
     }
 
     pub(super) fn hides(&self, other: UserId) -> bool {
-        self.hidden.contains(&other)
+        self.place.hidden().contains(&other)
     }
 }

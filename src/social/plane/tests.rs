@@ -87,10 +87,10 @@ async fn people_on_two_nodes_hear_each_other_are_counted_once_and_find_the_histo
     let bus: Arc<dyn Bus> = Arc::new(MemoryBus::default());
     let (a, b) = (node_on(Arc::clone(&bus), 1), node_on(bus, 2));
     let broadcast = broadcast();
-    let (mut ann, history) = a.enter(broadcast, UserId::from_bits(1), Some(ChatRole::Viewer), None).await.unwrap();
+    let (mut ann, history) = a.enter(broadcast, newcomer(UserId::from_bits(1), Some(ChatRole::Viewer), None)).await.unwrap();
     assert_eq!(history, ChatHistory::default());
-    let (mut ben, _) = b.enter(broadcast, UserId::from_bits(2), Some(ChatRole::Viewer), None).await.unwrap();
-    let (_second_tab, _) = b.enter(broadcast, UserId::from_bits(1), Some(ChatRole::Viewer), None).await.unwrap();
+    let (mut ben, _) = b.enter(broadcast, newcomer(UserId::from_bits(2), Some(ChatRole::Viewer), None)).await.unwrap();
+    let (_second_tab, _) = b.enter(broadcast, newcomer(UserId::from_bits(1), Some(ChatRole::Viewer), None)).await.unwrap();
     ann.ask(1, author(1), say(1, "kick-off!")).await.unwrap();
     let id = answer(&mut ann, 1).await.unwrap().unwrap();
     let heard = until(&mut ben, |news| frame(&news).and_then(|frame| said(&frame).next().cloned())).await;
@@ -99,12 +99,12 @@ async fn people_on_two_nodes_hear_each_other_are_counted_once_and_find_the_histo
     ann.react(ReactionKind::Goal, 4, None);
     let goals = ReactionCount { kind: ReactionKind::Goal, count: 7 };
     until(&mut ann, |news| frame(&news).filter(|frame| frame.reactions.contains(&goals))).await;
-    let (mut late, history) = b.enter(broadcast, UserId::from_bits(3), Some(ChatRole::Viewer), None).await.unwrap();
+    let (mut late, history) = b.enter(broadcast, newcomer(UserId::from_bits(3), Some(ChatRole::Viewer), None)).await.unwrap();
     assert_eq!(history.messages, [heard]);
     assert_eq!(history.reactions, [goals]);
     let count = until(&mut late, |news| frame(&news)?.viewers.filter(|viewers| viewers.count == 3)).await;
     assert_eq!(count.peak, 3, "a person with two tabs on two nodes is one");
-    let (_, nothing) = b.enter(broadcast, UserId::from_bits(4), Some(ChatRole::Viewer), Some(id)).await.unwrap();
+    let (_, nothing) = b.enter(broadcast, newcomer(UserId::from_bits(4), Some(ChatRole::Viewer), Some(id))).await.unwrap();
     assert_eq!((nothing.messages.len(), nothing.gap), (0, false));
     a.shutdown().await;
     b.shutdown().await;
@@ -113,7 +113,7 @@ async fn people_on_two_nodes_hear_each_other_are_counted_once_and_find_the_histo
 #[tokio::test]
 async fn what_the_filter_refuses_never_leaves_the_node() {
     let social = node_on(Arc::new(MemoryBus::default()), 1);
-    let (mut seat, _) = social.enter(broadcast(), UserId::from_bits(1), Some(ChatRole::Viewer), None).await.unwrap();
+    let (mut seat, _) = social.enter(broadcast(), newcomer(UserId::from_bits(1), Some(ChatRole::Viewer), None)).await.unwrap();
     assert_eq!(seat.ask(1, author(1), say(1, "what a sh1tty ref")).await, Err(ChatRefusal::Filtered { rule: FilterRule::Language }));
     let moderator = ChatAuthor { role: ChatRole::Moderator, ..author(2) };
     assert_eq!(seat.ask(2, moderator, say(2, "rules: https://club.example/rules")).await, Ok(()));
@@ -124,8 +124,8 @@ async fn what_the_filter_refuses_never_leaves_the_node() {
 async fn a_slow_reader_is_brought_up_to_date_and_then_given_up_and_a_quick_one_loses_nothing() {
     let social = node_on(Arc::new(MemoryBus::default()), 1);
     let broadcast = broadcast();
-    let (mut slow, _) = social.enter(broadcast, UserId::from_bits(1), Some(ChatRole::Viewer), None).await.unwrap();
-    let (mut quick, _) = social.enter(broadcast, UserId::from_bits(2), Some(ChatRole::Viewer), None).await.unwrap();
+    let (mut slow, _) = social.enter(broadcast, newcomer(UserId::from_bits(1), Some(ChatRole::Viewer), None)).await.unwrap();
+    let (mut quick, _) = social.enter(broadcast, newcomer(UserId::from_bits(2), Some(ChatRole::Viewer), None)).await.unwrap();
     let room = social.shared.find(broadcast).unwrap();
     for round in 0..=CHAT_RESYNCS_MAX {
         for number in 0..=CHAT_RING {
@@ -143,6 +143,10 @@ async fn a_slow_reader_is_brought_up_to_date_and_then_given_up_and_a_quick_one_l
     social.shutdown().await;
 }
 
+fn newcomer(user: UserId, role: Option<ChatRole>, since: Option<MessageId>) -> Newcomer {
+    Newcomer { user, role, since, line: None }
+}
+
 /// What one person on a node was shown and told.
 #[derive(Debug)]
 enum Seen {
@@ -153,7 +157,7 @@ enum Seen {
 
 /// A person who says something ten times a second and notes what they see.
 async fn talk(social: Social, broadcast: BroadcastId, who: u64, seen: mpsc::UnboundedSender<(u64, Seen)>) {
-    let (mut seat, _) = social.enter(broadcast, UserId::from_bits(who), Some(ChatRole::Viewer), None).await.unwrap();
+    let (mut seat, _) = social.enter(broadcast, newcomer(UserId::from_bits(who), Some(ChatRole::Viewer), None)).await.unwrap();
     let mut ticks = interval(Duration::from_millis(100));
     for number in 0_u32.. {
         let said_next = ticks.tick();
@@ -262,7 +266,7 @@ fn a_killed_home_is_replaced_within_five_seconds_and_no_id_is_given_twice() {
 async fn the_chat_survives_a_restart_of_redis_that_forgot_everything() {
     let mut server = RedisServer::start().await;
     let social = node_on(Arc::new(RedisBus::connect(&[server.url()]).await.unwrap()), 1);
-    let (mut seat, _) = social.enter(broadcast(), UserId::from_bits(1), Some(ChatRole::Viewer), None).await.unwrap();
+    let (mut seat, _) = social.enter(broadcast(), newcomer(UserId::from_bits(1), Some(ChatRole::Viewer), None)).await.unwrap();
     seat.ask(1, author(1), say(1, "before")).await.unwrap();
     let before = answer(&mut seat, 1).await.unwrap().unwrap();
     server.kill();
@@ -291,7 +295,7 @@ async fn a_chat_its_bans_and_its_log_survive_a_restart_of_everything_without_red
         (social, store)
     };
     let (social, store) = start(1).await;
-    let (mut seat, _) = social.enter(broadcast, UserId::from_bits(1), Some(ChatRole::Viewer), None).await.unwrap();
+    let (mut seat, _) = social.enter(broadcast, newcomer(UserId::from_bits(1), Some(ChatRole::Viewer), None)).await.unwrap();
     seat.ask(1, author(1), say(1, "kick-off!")).await.unwrap();
     let first = answer(&mut seat, 1).await.unwrap().unwrap();
     seat.ask(2, author(2), say(2, "something bad")).await.unwrap();
@@ -315,7 +319,7 @@ async fn a_chat_its_bans_and_its_log_survive_a_restart_of_everything_without_red
     store.close().await;
 
     let (social, store) = start(2).await;
-    let (mut seat, history) = social.enter(broadcast, UserId::from_bits(5), Some(ChatRole::Viewer), None).await.unwrap();
+    let (mut seat, history) = social.enter(broadcast, newcomer(UserId::from_bits(5), Some(ChatRole::Viewer), None)).await.unwrap();
     assert_eq!(history.messages.iter().map(|message| (message.id, message.text.as_str())).collect::<Vec<_>>(), [(first, "kick-off!")]);
     assert_eq!(history.reactions, [goals]);
     seat.ask(1, author(2), say(3, "again")).await.unwrap();
@@ -340,7 +344,7 @@ async fn who_blocks_somebody_no_longer_hears_them_at_once_and_the_other_way_roun
     };
     let (a, b) = (node(1), node(2));
     let broadcast = broadcast();
-    let enter = async |node: &Social, who, role| node.enter(broadcast, UserId::from_bits(who), Some(role), None).await.unwrap().0;
+    let enter = async |node: &Social, who, role| node.enter(broadcast, newcomer(UserId::from_bits(who), Some(role), None)).await.unwrap().0;
     let mut ann = enter(&a, 1, ChatRole::Viewer).await;
     let mut ben = enter(&b, 2, ChatRole::Viewer).await;
     let mut moderator = enter(&b, 1, ChatRole::Moderator).await;
@@ -378,7 +382,7 @@ async fn who_blocks_somebody_no_longer_hears_them_at_once_and_the_other_way_roun
         let more = until(&mut moderator, |news| frame(&news)).await;
         seen.extend(said(&more).map(|message| message.text.clone()));
     }
-    let (_, history) = b.enter(broadcast, UserId::from_bits(2), Some(ChatRole::Viewer), None).await.unwrap();
+    let (_, history) = b.enter(broadcast, newcomer(UserId::from_bits(2), Some(ChatRole::Viewer), None)).await.unwrap();
     let texts: Vec<_> = history.messages.iter().map(|message| message.text.as_str()).collect();
     assert_eq!(texts, ["from Ben", "from Cay"], "nor what was said before");
     a.shutdown().await;
@@ -415,7 +419,7 @@ async fn a_block_that_comes_while_somebody_sits_down_is_in_force() {
     let (ann, ben) = (UserId::from_bits(1), UserId::from_bits(2));
     let entering = tokio::spawn({
         let (social, broadcast) = (social.clone(), broadcast());
-        async move { social.enter(broadcast, ben, Some(ChatRole::Viewer), None).await }
+        async move { social.enter(broadcast, newcomer(ben, Some(ChatRole::Viewer), None)).await }
     });
     slow.asked.notified().await;
     slow.relations.hide(ann, ben);
@@ -426,14 +430,25 @@ async fn a_block_that_comes_while_somebody_sits_down_is_in_force() {
     }
     slow.answers.notify_one();
     let (mut seat, _) = entering.await.expect("it does not panic").expect("the chat is open");
+    let answers = async {
+        loop {
+            slow.asked.notified().await;
+            slow.answers.notify_one();
+        }
+    };
+    tokio::pin!(answers);
     while !seat.hides(ann) {
         tokio::select! {
             news = seat.next() => drop(news),
-            () = slow.asked.notified() => slow.answers.notify_one(),
+            () = &mut answers => {}
             () = tokio::task::yield_now() => {}
         }
     }
-    social.shutdown().await;
+    // The ties may be read once more, and the plane ends when it has read them.
+    tokio::select! {
+        () = social.shutdown() => {}
+        () = &mut answers => {}
+    }
 }
 
 #[tokio::test]
@@ -442,7 +457,7 @@ async fn only_followers_write_where_the_chat_is_theirs_and_a_new_one_may_at_once
     let of_node: Arc<dyn Relations> = Arc::<MemoryRelations>::clone(&relations);
     let social = node_with(Arc::new(MemoryBus::default()), 1, Arc::new(MemoryArchive::default()), of_node);
     let broadcast = broadcast();
-    let (mut seat, _) = social.enter(broadcast, UserId::from_bits(1), Some(ChatRole::Viewer), None).await.unwrap();
+    let (mut seat, _) = social.enter(broadcast, newcomer(UserId::from_bits(1), Some(ChatRole::Viewer), None)).await.unwrap();
     let modes = ChatModes { audience: Audience::Followers, ..ChatModes::default() };
     let moderator = ChatAuthor { role: ChatRole::Moderator, ..author(9) };
     seat.ask(1, moderator, Ask::SetModes { modes }).await.unwrap();
