@@ -8,7 +8,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::home::until;
-use super::room::{post, read, written};
+use super::room::{read, written};
 use super::{Shared, failed};
 use crate::ids::{BroadcastId, NodeId, UserId};
 use crate::limits::{BUS_UPKEEP_INTERVAL, PEOPLE_MAILBOX, TIES_RETRY_INTERVAL};
@@ -23,6 +23,16 @@ struct State {
     roll: Roll,
     mailboxes: HashMap<LinkId, mpsc::Sender<PersonNews>>,
     next_link: u64,
+}
+
+impl State {
+    /// A full mailbox is a reader that does not read: it finds its mailbox closed.
+    fn post(&mut self, link: LinkId, news: PersonNews) {
+        let is_lost = self.mailboxes.get(&link).is_some_and(|mailbox| mailbox.try_send(news).is_err());
+        if is_lost {
+            self.mailboxes.remove(&link);
+        }
+    }
 }
 
 /// See the file's head.
@@ -188,7 +198,7 @@ async fn carry_out(shared: &Shared) {
         let mut later = Vec::new();
         while let Some(output) = state.roll.poll_output() {
             match output {
-                RollOutput::Tell { link, news } => post(&mut state.mailboxes, link, news),
+                RollOutput::Tell { link, news } => state.post(link, news),
                 RollOutput::Publish(_) | RollOutput::TiesChanged(_) => later.push(output),
             }
         }

@@ -1,19 +1,18 @@
 //! One broadcast's room on this node: the edge behind a lock, its task, and the ring that everybody here reads.
 
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::sync::{Arc, Mutex, RwLock};
 
 use bytes::Bytes;
 use metrics::{counter, gauge};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::row::{self, Place, Row};
-use super::seat::{Mail, SeatNews};
+use super::seat::SeatNews;
 use super::{Shared, failed, home};
 use crate::ids::{BroadcastId, UserId};
-use crate::limits::{CHAT_LOG_KEPT, CHAT_MAILBOX, CHAT_RING, CHAT_ROOM_KEPT};
+use crate::limits::{CHAT_LOG_KEPT, CHAT_RING, CHAT_ROOM_KEPT};
 use crate::social::Text;
 use crate::social::bus::{BusError, Delivery, Entry, Lane, LogId, Subscription, Topic};
 use crate::social::chat::{ChatHistory, ChatRefusal, Logged, MessageId, OutBatch};
@@ -57,19 +56,17 @@ pub(super) enum Reading {
 #[derive(Debug)]
 struct State {
     edge: Edge,
-    mailboxes: HashMap<SeatId, mpsc::Sender<Mail>>,
     places: HashMap<SeatId, Arc<Place>>,
     rows: Vec<Arc<Row>>,
     empty_since: Option<UnixMs>,
 }
 
 impl State {
-    /// What one seat is told alone. It comes before the frames that follow, so the seat reads those by itself until it has read this.
-    fn post(&mut self, seat: SeatId, mail: Mail) {
+    /// What one seat is told alone.
+    fn post(&self, seat: SeatId, news: SeatNews) {
         if let Some(place) = self.places.get(&seat) {
-            place.fall_behind();
+            place.post(news);
         }
-        post(&mut self.mailboxes, seat, mail);
     }
 }
 
@@ -95,13 +92,6 @@ pub(super) struct Entering {
     pub(super) line: Option<Line>,
 }
 
-/// What a seat is made of, and what was said before.
-pub(super) struct Entered {
-    pub(super) place: Arc<Place>,
-    pub(super) mail: mpsc::Receiver<Mail>,
-    pub(super) history: ChatHistory,
-}
-
 /// A room that has been read and not begun.
 pub(super) struct Opened {
     room: Room,
@@ -118,7 +108,7 @@ impl Room {
         }
         let kept = home::kept_snapshot(&shared, broadcast).await?;
         let edge = Edge::open(shared.node, kept.as_ref(), &log);
-        let state = State { edge, mailboxes: HashMap::new(), places: HashMap::new(), rows: Vec::new(), empty_since: Some(wall_clock()) };
+        let state = State { edge, places: HashMap::new(), rows: Vec::new(), empty_since: Some(wall_clock()) };
         let room = Self {
             broadcast,
             state: Mutex::new(state),
@@ -142,18 +132,16 @@ impl Room {
         look(&mut self.state.lock().expect("no panic happens while the lock is held: its sections only move values"))
     }
 
-    /// Lets somebody in, unless the room is just being closed: where they read, what they hear alone, and what was said before. What is said from
+    /// Lets somebody in, unless the room is just being closed: where they read, and what was said before. What is said from
     /// now on is written to the `line`, once the seat has read what there was.
-    pub(super) fn take_seat(self: &Arc<Self>, shared: &Arc<Shared>, seat: SeatId, entering: Entering) -> Option<Entered> {
+    pub(super) fn take_seat(self: &Arc<Self>, shared: &Arc<Shared>, seat: SeatId, entering: Entering) -> Option<(Arc<Place>, ChatHistory)> {
         let Entering { user, sight, since, line } = entering;
-        let (mailbox, mail) = mpsc::channel(CHAT_MAILBOX);
         let entered = self.with(|state| {
             if self.closing.is_cancelled() {
                 return None;
             }
             let hidden = Arc::clone(&sight.hidden);
             state.edge.enter(seat, user, sight);
-            state.mailboxes.insert(seat, mailbox);
             state.empty_since = None;
             // Under the same lock: what is not in the history comes in a frame.
             let place = Arc::new(Place::new(seat, self.end(), Arc::clone(&hidden), line));
@@ -165,7 +153,7 @@ impl Room {
                 // Subscribed here: the task begins when there may be a frame already.
                 shared.tasks.spawn(row::serve(Arc::clone(shared), Arc::clone(self), row, self.news.subscribe()));
             }
-            Some(Entered { place, mail, history: state.edge.history(user, &hidden, since) })
+            Some((place, state.edge.history(user, &hidden, since)))
         })?;
         gauge!(SOCIAL_SEATS).increment(1.0);
         self.stirred.notify_one();
@@ -175,7 +163,6 @@ impl Room {
     pub(super) fn leave(&self, seat: SeatId) {
         self.with(|state| {
             state.edge.leave(seat);
-            state.mailboxes.remove(&seat);
             if let Some(place) = state.places.remove(&seat) {
                 place.leave();
             }
@@ -208,9 +195,8 @@ impl Room {
         self.with(|state| {
             for (seat, hidden) in state.edge.relate(user, sight) {
                 if let Some(place) = state.places.get(&seat) {
-                    place.hide(hidden);
+                    place.relate(hidden);
                 }
-                state.post(seat, Mail::Related);
             }
         });
         self.stirred.notify_one();
@@ -311,11 +297,11 @@ async fn carry_out(shared: &Shared, room: &Room) -> bool {
                 }
                 EdgeOutput::Personal { seat, frame } => {
                     counter!(SOCIAL_PERSONAL).increment(1);
-                    state.post(seat, Mail::of(SeatNews::Text((shared.encode)(&frame))));
+                    state.post(seat, SeatNews::Text((shared.encode)(&frame)));
                 }
                 EdgeOutput::Answered { seat, id, answer } => {
                     counter!(SOCIAL_REQUESTS, "result" => result_word(&answer)).increment(1);
-                    state.post(seat, Mail::of(SeatNews::Answered { id, answer }));
+                    state.post(seat, SeatNews::Answered { id, answer });
                 }
                 EdgeOutput::Publish(_) | EdgeOutput::ReadLog { .. } => later.push(output),
             }
@@ -345,14 +331,6 @@ async fn carry_out(shared: &Shared, room: &Room) -> bool {
         }
     }
     has_read
-}
-
-/// A full mailbox is a reader that does not read: it finds its mailbox closed.
-pub(super) fn post<To: Eq + Hash, What>(mailboxes: &mut HashMap<To, mpsc::Sender<What>>, to: To, what: What) {
-    let is_lost = mailboxes.get(&to).is_some_and(|mailbox| mailbox.try_send(what).is_err());
-    if is_lost {
-        mailboxes.remove(&to);
-    }
 }
 
 fn close_if_empty(shared: &Shared, room: &Room) -> bool {

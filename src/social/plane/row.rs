@@ -1,6 +1,7 @@
 //! Seats in rows. What is said to a whole room is written to the sockets of a row by the row's task, one after the other: waking a task for each
 //! of them would cost half as much again as the writing. A seat whose client does not take it at once reads by itself until it has caught up.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use metrics::counter;
@@ -9,8 +10,8 @@ use tokio::task::{unconstrained, yield_now};
 
 use super::Shared;
 use super::room::{Reading, Room};
-use crate::limits::{CHAT_ROW_SEATS, CHAT_ROW_TURN};
-use crate::social::Text;
+use super::seat::SeatNews;
+use crate::limits::{CHAT_MAILBOX, CHAT_ROW_SEATS, CHAT_ROW_TURN};
 use crate::social::room::edge::{ChatView, SeatId};
 use crate::social::room::ring::Cursor;
 use crate::social::room::sight::Hidden;
@@ -31,6 +32,12 @@ struct State {
     cursor: Cursor,
     view: ChatView,
     hidden: Arc<Hidden>,
+    /// Counts the changes of what this person is to others.
+    relations: u32,
+    /// What the seat is told alone.
+    mail: VecDeque<SeatNews>,
+    /// There was more of it than may wait.
+    is_flooded: bool,
     /// The seat reads by itself. It does so from the start, so that its client is told of the room before what is said there.
     is_behind: bool,
     /// `None`: nobody else can write to this client; or the seat is left.
@@ -40,15 +47,18 @@ struct State {
 /// What a seat that reads by itself finds.
 #[derive(Debug)]
 pub(super) enum Found {
-    Text(Text),
+    News(SeatNews),
     Missed,
+    /// Too much waited for this seat alone.
+    Flooded,
     /// Nothing that is not passed on.
     UpToDate,
 }
 
 impl Place {
     pub(super) fn new(seat: SeatId, cursor: Cursor, hidden: Arc<Hidden>, line: Option<Line>) -> Self {
-        let state = State { cursor, view: ChatView::default(), hidden, is_behind: true, line };
+        let (view, mail) = (ChatView::default(), VecDeque::new());
+        let state = State { cursor, view, hidden, relations: 0, mail, is_flooded: false, is_behind: true, line };
         Self { seat, state: Mutex::new(state), stirred: Notify::new() }
     }
 
@@ -64,8 +74,13 @@ impl Place {
         self.with(|state| state.view = view);
     }
 
-    pub(super) fn hide(&self, hidden: Arc<Hidden>) {
-        self.with(|state| state.hidden = hidden);
+    /// Others are hidden from this person now, and what they are to the broadcaster may be another thing.
+    pub(super) fn relate(&self, hidden: Arc<Hidden>) {
+        self.with(|state| (state.hidden, state.relations) = (hidden, state.relations.wrapping_add(1)));
+    }
+
+    pub(super) fn relations(&self) -> u32 {
+        self.with(|state| state.relations)
     }
 
     pub(super) fn hidden(&self) -> Arc<Hidden> {
@@ -76,9 +91,17 @@ impl Place {
         self.with(|state| state.cursor = cursor);
     }
 
-    /// From now on the seat reads by itself, until it has caught up.
-    pub(super) fn fall_behind(&self) {
-        self.with(|state| state.is_behind = true);
+    /// What the seat is told alone. It comes before the frames that follow, so the seat reads those by itself until it has caught up.
+    pub(super) fn post(&self, news: SeatNews) {
+        self.with(|state| {
+            state.is_behind = true;
+            if state.mail.len() < CHAT_MAILBOX {
+                state.mail.push_back(news);
+            } else {
+                state.is_flooded = true;
+            }
+        });
+        self.stirred.notify_one();
     }
 
     /// After this the row writes nothing more to the client.
@@ -89,10 +112,18 @@ impl Place {
     /// What the seat reads next by itself; once it has read everything the row goes on for it.
     pub(super) fn read(&self, shared: &Shared, room: &Room) -> Found {
         self.with(|state| {
+            if state.is_flooded {
+                return Found::Flooded;
+            }
+            if let Some(news) = state.mail.pop_front() {
+                return Found::News(news);
+            }
+            // With nothing in it, it would still keep its place.
+            state.mail = VecDeque::new();
             while state.is_behind {
                 match room.read(&mut state.cursor, self.seat, state.view, &state.hidden) {
-                    Some(Reading::Text(text)) => return Found::Text(text),
-                    Some(Reading::Own(frame)) => return Found::Text((shared.encode)(&frame)),
+                    Some(Reading::Text(text)) => return Found::News(SeatNews::Text(text)),
+                    Some(Reading::Own(frame)) => return Found::News(SeatNews::Text((shared.encode)(&frame))),
                     Some(Reading::Nothing) => {}
                     Some(Reading::Missed) => return Found::Missed,
                     None if state.line.is_some() => state.is_behind = false,
@@ -107,7 +138,7 @@ impl Place {
     fn pass_on(&self, shared: &Shared, room: &Room) -> u64 {
         self.with(|state| {
             let mut passed = 0;
-            let State { cursor, view, hidden, is_behind, line: Some(line) } = state else {
+            let State { cursor, view, hidden, is_behind, line: Some(line), .. } = state else {
                 self.stirred.notify_one();
                 return passed;
             };
@@ -190,4 +221,21 @@ pub(super) async fn serve(shared: Arc<Shared>, room: Arc<Room>, row: Arc<Row>, m
         }
     });
     closing.run_until_cancelled(serving).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::social::chat::ChatRefusal;
+    use crate::social::room::ring::Ring;
+
+    #[test]
+    fn what_waits_for_one_seat_is_bounded_and_that_there_was_more_is_remembered() {
+        let place = Place::new(SeatId(1), Ring::<()>::new(1).end(), Arc::default(), None);
+        for id in 0..=CHAT_MAILBOX as u32 {
+            assert!(!place.with(|state| state.is_flooded), "{id}");
+            place.post(SeatNews::Answered { id, answer: Err(ChatRefusal::Unavailable) });
+        }
+        assert_eq!(place.with(|state| (state.mail.len(), state.is_flooded)), (CHAT_MAILBOX, true));
+    }
 }

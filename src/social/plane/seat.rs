@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use metrics::counter;
-use tokio::sync::mpsc;
 
 use super::Shared;
-use super::room::{Entered, Entering, Room};
+use super::room::{Entering, Room};
 use super::row::{Found, Place};
 use crate::ids::UserId;
 use crate::limits::{CHAT_RESYNC_WINDOW, CHAT_RESYNCS_MAX, REACTION_TAPS_MAX, STANDING_KEPT};
@@ -31,20 +30,6 @@ pub enum SeatNews {
     TooSlow,
 }
 
-/// What is in a seat's mailbox. Small, because a channel keeps room for many from the start.
-#[derive(Debug)]
-pub(super) enum Mail {
-    News(Box<SeatNews>),
-    /// What this person is to others, and so to the broadcaster, may be another thing now.
-    Related,
-}
-
-impl Mail {
-    pub(super) fn of(news: SeatNews) -> Self {
-        Self::News(Box::new(news))
-    }
-}
-
 /// See the file's head.
 #[derive(Debug)]
 pub struct Seat {
@@ -53,9 +38,8 @@ pub struct Seat {
     id: SeatId,
     user: UserId,
     place: Arc<Place>,
-    mail: mpsc::Receiver<Mail>,
-    /// What this person is to the broadcaster, and when that was asked.
-    standing: Option<(UnixMs, Standing)>,
+    /// What this person is to the broadcaster, when that was asked, and after how many changes.
+    standing: Option<(UnixMs, u32, Standing)>,
     resynced: (UnixMs, u32),
 }
 
@@ -68,34 +52,18 @@ impl Drop for Seat {
 impl Seat {
     pub(super) fn take(shared: Arc<Shared>, room: Arc<Room>, id: SeatId, entering: Entering) -> Option<(Self, ChatHistory)> {
         let user = entering.user;
-        let Entered { place, mail, history } = room.take_seat(&shared, id, entering)?;
-        Some((Self { shared, room, id, user, place, mail, standing: None, resynced: (UnixMs::default(), 0) }, history))
+        let (place, history) = room.take_seat(&shared, id, entering)?;
+        Some((Self { shared, room, id, user, place, standing: None, resynced: (UnixMs::default(), 0) }, history))
     }
 
     /// The next thing, but for frames that the room has written to the seat's line itself. Cancelling loses nothing.
     pub async fn next(&mut self) -> SeatNews {
         loop {
-            match self.mail.try_recv() {
-                Ok(Mail::News(news)) => return *news,
-                Ok(Mail::Related) => {
-                    self.standing = None;
-                    continue;
-                }
-                Err(mpsc::error::TryRecvError::Disconnected) => return self.too_slow(),
-                Err(mpsc::error::TryRecvError::Empty) => {}
-            }
             match self.place.read(&self.shared, &self.room) {
-                Found::Text(text) => return SeatNews::Text(text),
+                Found::News(news) => return news,
                 Found::Missed => return self.resync(),
-                Found::UpToDate => {}
-            }
-            tokio::select! {
-                mail = self.mail.recv() => match mail {
-                    Some(Mail::News(news)) => return *news,
-                    Some(Mail::Related) => self.standing = None,
-                    None => return self.too_slow(),
-                },
-                () = self.place.stirred() => {}
+                Found::Flooded => return self.too_slow(),
+                Found::UpToDate => self.place.stirred().await,
             }
         }
     }
@@ -141,9 +109,10 @@ impl Seat {
     }
 
     async fn current_standing(&mut self, user: UserId) -> Result<Standing, ChatRefusal> {
-        let now = wall_clock();
-        if let Some((asked_at, standing)) = self.standing
+        let (now, relations) = (wall_clock(), self.place.relations());
+        if let Some((asked_at, of, standing)) = self.standing
             && now.since(asked_at) < STANDING_KEPT
+            && of == relations
         {
             return Ok(standing);
         }
@@ -151,7 +120,7 @@ impl Seat {
             tracing::warn!(%user, %error, "nobody knows who may write");
             ChatRefusal::Unavailable
         })?;
-        self.standing = Some((now, standing));
+        self.standing = Some((now, relations, standing));
         Ok(standing)
     }
 
