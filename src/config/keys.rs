@@ -61,6 +61,8 @@ keys! {
         "Media threads, each with its own port. Default: one per core.";
     max_viewers "max-viewers" "COURTSIDE_MAX_VIEWERS" "N" One Some("5000"),
         "Media peers of this node; further ones are told that it is full.";
+    max_egress_mbps "max-egress-mbps" "COURTSIDE_MAX_EGRESS_MBPS" "N" One None,
+        "Megabits per second that viewers' media may take. From 85 % of it on, the newest viewers watch by HLS. Default: no bound but the cores'.";
     connections_per_address "connections-per-address" "COURTSIDE_CONNECTIONS_PER_ADDRESS" "N" One None,
         "HTTP connections from one address (IPv6: one /64). Default: 512, and no limit for loopback addresses.";
     data_dir "data-dir" "COURTSIDE_DATA_DIR" "DIR" One Some(".data"),

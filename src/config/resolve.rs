@@ -29,6 +29,8 @@ pub struct Config {
     pub public_url: Option<String>,
     pub workers: u8,
     pub max_viewers: u32,
+    /// Mbit/s.
+    pub max_egress_mbps: Option<u32>,
     /// `None`: the default bound, and none for loopback.
     pub connections_per_address: Option<u32>,
     pub data_dir: PathBuf,
@@ -161,6 +163,7 @@ impl Config {
         let public_url = read.optional("public_url", parse::origin);
         let workers = read.optional("workers", parse::workers).unwrap_or_else(cores);
         let max_viewers = read.one("max_viewers", parse::count);
+        let max_egress_mbps = read.optional("max_egress_mbps", parse::count);
         let connections_per_address = read.optional("connections_per_address", parse::count);
         let data_dir = read.one("data_dir", parse::path);
         let database_url = read.optional("database_url", parse::database_url).map(Secret);
@@ -238,6 +241,7 @@ impl Config {
             public_url,
             workers,
             max_viewers,
+            max_egress_mbps,
             connections_per_address,
             data_dir,
             database_url,

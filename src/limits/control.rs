@@ -99,6 +99,8 @@ pub const PUBLISH_TOKEN_TTL: Duration = Duration::from_secs(14 * 24 * 3600);
 pub const IDENTITY_RENEWED_BEFORE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Events of peers whose answer is still on its way to the control plane. Full: the oldest is dropped.
 pub const EARLY_EVENTS: usize = 256;
+/// How often it is looked at how much of the node is in use: workers show their counters once a second.
+pub const USAGE_INTERVAL: Duration = Duration::from_secs(1);
 /// Broadcasts changed but not yet written: a set, so at most `BROADCASTS_MAX`. Retry of a failed write after this long.
 pub const STORE_RETRY: Duration = Duration::from_secs(5);
 /// The media plane answers an offer within this, or the client is told `unavailable`.

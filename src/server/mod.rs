@@ -287,6 +287,8 @@ fn settings(config: &Config, address: SocketAddr, is_tls: bool) -> Settings {
         open_publish: config.open_publish,
         open_view: config.open_view,
         max_viewers: Some(config.max_viewers as usize),
+        egress_max_bps: config.max_egress_mbps.map(|max| u64::from(max) * 1_000_000),
+        has_hls: config.hls.is_some(),
         ice_servers: IceServers { fixed, turn: secret.filter(|_| !turn.is_empty()).map(|secret| TurnRest { urls: turn, secret }) },
         public_base_url: config.public_url.clone().unwrap_or_else(|| base_url(address, is_tls)),
     }

@@ -1,5 +1,7 @@
 //! Plain counters of one worker. The core adds; the shell shows a copy to the rest of the program once a second.
 
+use std::time::Duration;
+
 use crate::sfu::group_cache::Unfit;
 use crate::sfu::resend::NotResent;
 
@@ -171,6 +173,11 @@ impl ReplayCause {
 #[derive(Debug, Clone, Default)]
 pub struct WorkerSnapshot {
     pub counters: Counters,
+    /// When it was so, since the worker started, and what its thread has used of its core until then.
+    pub up: Duration,
+    pub cpu: Duration,
+    /// The longest turn of the last second: from the arrival of a batch until every viewer had it.
+    pub slowest_turn: Duration,
     pub peers: usize,
     /// With a publisher on this worker.
     pub broadcasts: usize,

@@ -53,10 +53,12 @@ const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(1);
 #[expect(clippy::disallowed_methods, reason = "the shell stamps what it hands to the core")]
 pub(super) async fn run(mut engine: Engine, mut sockets: Sockets, mut links: Links) {
     let mut batch = Batch::default();
-    let mut snapshot_due = Instant::now() + SNAPSHOT_INTERVAL;
+    let started = Instant::now();
+    let mut snapshot_due = started + SNAPSHOT_INTERVAL;
+    let mut slowest_turn = Duration::ZERO;
     loop {
         let wake = engine.wake_at().map_or(snapshot_due, |wake| wake.min(snapshot_due));
-        tokio::select! {
+        let woken = tokio::select! {
             biased;
             () = links.stop.cancelled() => break,
             _ = sockets.udp.readable() => {
@@ -65,6 +67,7 @@ pub(super) async fn run(mut engine: Engine, mut sockets: Sockets, mut links: Lin
                     engine.handle_datagram(now, datagram.source.into(), datagram.local, datagram.bytes, &mut &sockets);
                 });
                 engine.handle_batch_end(now, &mut &sockets);
+                now
             }
             event = sockets.tcp.next() => {
                 let now = Instant::now();
@@ -78,6 +81,7 @@ pub(super) async fn run(mut engine: Engine, mut sockets: Sockets, mut links: Lin
                     handle_tcp(now, event, &mut engine, &sockets);
                 }
                 engine.handle_batch_end(now, &mut &sockets);
+                now
             }
             handover = links.handovers_in.recv() => {
                 let now = Instant::now();
@@ -90,22 +94,28 @@ pub(super) async fn run(mut engine: Engine, mut sockets: Sockets, mut links: Lin
                 if let Some(handover) = next {
                     engine.handle_handover(now, handover, &mut &sockets);
                 }
+                now
             }
-            Some(command) = links.commands.recv() => engine.handle_command(Instant::now(), command, &mut &sockets),
-            () = sleep_until(TokioInstant::from_std(wake)) => {}
-        }
+            Some(command) = links.commands.recv() => {
+                let now = Instant::now();
+                engine.handle_command(now, command, &mut &sockets);
+                now
+            }
+            () = sleep_until(TokioInstant::from_std(wake)) => Instant::now(),
+        };
         let now = Instant::now();
+        slowest_turn = slowest_turn.max(now.saturating_duration_since(woken));
         engine.handle_timeout(now, &mut &sockets);
         drain(&mut engine, &links);
         if now >= snapshot_due {
             snapshot_due = now + SNAPSHOT_INTERVAL;
             sockets.tcp.sweep(now, |remote| engine.knows(remote));
-            publish(&engine, &sockets.tcp, &links);
+            publish(&engine, &sockets.tcp, &links, now - started, std::mem::take(&mut slowest_turn));
         }
     }
     engine.handle_shutdown(Instant::now(), &mut &sockets);
     drain(&mut engine, &links);
-    publish(&engine, &sockets.tcp, &links);
+    publish(&engine, &sockets.tcp, &links, started.elapsed(), slowest_turn);
     sockets.tcp.close().await;
 }
 
@@ -120,9 +130,13 @@ fn handle_tcp(now: Instant, event: TcpEvent, engine: &mut Engine, sockets: &Sock
     }
 }
 
-fn publish(engine: &Engine, tcp: &TcpConnections, links: &Links) {
+fn publish(engine: &Engine, tcp: &TcpConnections, links: &Links, up: Duration, slowest_turn: Duration) {
+    let cpu = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     let snapshot = WorkerSnapshot {
         counters: engine.counters.clone(),
+        up,
+        cpu: Duration::new(cpu.tv_sec as u64, cpu.tv_nsec as u32),
+        slowest_turn,
         peers: engine.peers(),
         broadcasts: engine.live_broadcasts(),
         tcp_connections: tcp.len(),

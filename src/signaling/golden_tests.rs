@@ -201,6 +201,7 @@ fn server_messages() -> Vec<ServerMessage> {
         ServerMessage::PeerState { peer: PEER, state: PeerState::Gone { reason: text("consent_expired") } },
         ServerMessage::Playing { peer: PEER },
         ServerMessage::TrackClock { peer: PEER, mid: text("0"), kind: MediaKind::Video, rtp0: 90_000, ntp0_ms: MEDIA_MS, rate: 90_000 },
+        ServerMessage::Transport { to: Transport::Hls, reason: TransportReason::NodeFull },
         ServerMessage::Layers { layers: vec![layer()] },
         ServerMessage::Layer { peer: PEER, mid: text("0"), current: Some(1), target: Some(2) },
         ServerMessage::CannotDecode { peer: PEER, codec: Codec::Av1 },

@@ -244,6 +244,24 @@ pub struct Tap {
     pub count: u32,
 }
 
+/// What carries the picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    Webrtc,
+    Hls,
+}
+
+/// Why a node asks a viewer to change over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum TransportReason {
+    /// It sends nearly as much as it can.
+    NodeFull,
+    /// It has room again.
+    RoomAgain,
+}
+
 /// From server to client.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -329,6 +347,11 @@ pub enum ServerMessage {
         rtp0: u32,
         ntp0_ms: f64,
         rate: u32,
+    },
+    /// How this viewer is to watch from now on: the node makes room, or has it again. Close the peer and play the broadcast's HLS, or offer anew.
+    Transport {
+        to: Transport,
+        reason: TransportReason,
     },
     /// The layers the broadcast has now, smallest first (for the quality menu), and for a publisher's own peer what arrives.
     Layers {

@@ -312,6 +312,7 @@ impl Session {
     pub(crate) fn handle_told(&mut self, told: Told) -> Vec<Action> {
         let event = match told {
             Told::PublishedLayers(layers) => return vec![Action::Send(ServerMessage::Layers { layers })],
+            Told::Transport(to, reason) => return vec![Action::Send(ServerMessage::Transport { to, reason })],
             Told::Media(event) => event,
         };
         let message = match event {

@@ -11,6 +11,10 @@ pub struct Settings {
     pub open_view: bool,
     /// Viewers' media peers of this node; none: as many as the workers take.
     pub max_viewers: Option<usize>,
+    /// Bits per second that viewers' media may take; none: as much as the network takes.
+    pub egress_max_bps: Option<u64>,
+    /// Viewers for whom there is no room can watch by HLS.
+    pub has_hls: bool,
     /// What clients are told to gather candidates with.
     pub ice_servers: IceServers,
     /// `https://host[:port]` under which people reach this server, without a slash at the end.

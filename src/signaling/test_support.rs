@@ -72,6 +72,8 @@ impl Node {
             open_publish,
             open_view,
             max_viewers: Some(4),
+            egress_max_bps: None,
+            has_hls: true,
             ice_servers: Default::default(),
             public_base_url: "http://test".to_owned(),
         };

@@ -97,6 +97,8 @@ metric_names! {
     SIGNALING_MESSAGES_SENT "courtside_signaling_messages_sent_total" Counter, Count [] "Messages to clients.";
     SIGNALING_ERRORS "courtside_signaling_errors_total" Counter, Count ["code"] "Errors told to clients over WebSocket and HTTP, by stable code.";
     SIGNALING_BYES "courtside_signaling_byes_total" Counter, Count ["reason"] "Connections closed by the server, by reason.";
+    NODE_IN_USE "courtside_node_in_use" Gauge, Count [] "How much of the node is in use: the largest of bytes sent against `max_egress_mbps`, the busiest worker's core, and how long its viewers wait. From 0.85 on viewers are asked to watch by HLS.";
+    VIEWERS_ASKED_TO_MOVE "courtside_viewers_asked_to_move_total" Counter, Count ["to"] "Viewers asked to change their transport: hls (to make room), webrtc (there is room again).";
     SIGNALING_BROADCASTS "courtside_signaling_broadcasts" Gauge, Count [] "Broadcasts in memory, those that ended recently included.";
     SIGNALING_ON_AIR "courtside_signaling_broadcasts_on_air" Gauge, Count [] "Broadcasts that are live or wait for their publisher's return.";
     SIGNALING_VIEWERS "courtside_signaling_viewers" Gauge, Count [] "People watching now, over all broadcasts.";

@@ -132,6 +132,7 @@ grants: Array<Grant> }
   | { "type": "peer_state", peer: string, state: PeerState }
   | { "type": "playing", peer: string }
   | { "type": "track_clock", peer: string, mid: string, kind: MediaKind, rtp0: number, ntp0_ms: number, rate: number }
+  | { "type": "transport", to: Transport, reason: TransportReason }
   | { "type": "layers", layers: Array<LayerView> }
   | { "type": "layer", peer: string, mid: string, current?: number, target?: number }
   | { "type": "cannot_decode", peer: string, codec: Codec }

@@ -6,6 +6,7 @@
 
 mod admission;
 mod moderators;
+mod moving;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -14,14 +15,18 @@ use std::time::Instant;
 use super::access::{self, Policy};
 use super::broadcast::{Broadcast, Changed, Credential, Expiry, Poster, Ticket, ViewerKey};
 use super::details::{checked_slug, checked_title, slug_of};
+use super::headroom::Headroom;
 use crate::accounts::{Claims, Grant};
 use crate::ids::{BroadcastId, MarkerId, PeerId, SessionId, UserId};
 use crate::limits::{BROADCASTS_MAX, BROADCASTS_PER_OWNER_MAX, EARLY_EVENTS, LIST_MAX, POSTERS_MAX};
 use crate::sfu::handle::{PeerGone, SfuEvent};
 use crate::signaling::now::Now;
-use crate::signaling::protocol::{BroadcastChanges, BroadcastState, BroadcastView, LayerView, Marker, ServerMessage, Visibility};
+use crate::signaling::protocol::{
+    BroadcastChanges, BroadcastState, BroadcastView, LayerView, Marker, ServerMessage, Transport, TransportReason, Visibility,
+};
 use crate::signaling::refusal::Refusal;
 use crate::signaling::rest::{NewBroadcast, NewMarker};
+use crate::signaling::settings::Settings;
 use crate::store::BroadcastRecord;
 
 /// What must happen outside, in this order.
@@ -52,6 +57,8 @@ pub(crate) enum Told {
     Media(SfuEvent),
     /// What arrives from the session's own publisher, once a second.
     PublishedLayers(Vec<LayerView>),
+    /// How it is to watch.
+    Transport(Transport, TransportReason),
 }
 
 /// Whose peer it is and how its client proves it.
@@ -78,6 +85,11 @@ struct Member {
     /// Publishers and previews do not count as viewers.
     is_counted: bool,
     peers: Vec<PeerId>,
+    joined_at: Instant,
+    /// It draws no picture just now.
+    is_idle: bool,
+    /// It was asked to watch by HLS, then.
+    away_since: Option<Instant>,
 }
 
 /// What a session joins for.
@@ -114,6 +126,9 @@ pub(crate) struct Admission {
 pub(crate) struct Directory {
     policy: Policy,
     viewers_max: Option<usize>,
+    headroom: Headroom,
+    /// Viewers for whom there is no room have another transport.
+    has_hls: bool,
     broadcasts: HashMap<BroadcastId, Broadcast>,
     slugs: HashMap<String, BroadcastId>,
     peers: HashMap<PeerId, PeerEntry>,
@@ -131,10 +146,12 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    pub(crate) fn new(policy: Policy, viewers_max: Option<usize>) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
         Self {
-            policy,
-            viewers_max,
+            policy: Policy { open_publish: settings.open_publish, open_view: settings.open_view },
+            viewers_max: settings.max_viewers,
+            headroom: Headroom::new(settings.egress_max_bps),
+            has_hls: settings.has_hls,
             broadcasts: HashMap::new(),
             slugs: HashMap::new(),
             peers: HashMap::new(),
@@ -306,7 +323,8 @@ impl Directory {
         self.leave(now, session);
         let key = ViewerKey::Person(who.sub);
         let is_counted = join_as == JoinAs::Viewer;
-        self.members.insert(session, Member { broadcast: id, key, is_counted, peers: Vec::new() });
+        let member = Member { broadcast: id, key, is_counted, peers: Vec::new(), joined_at: now.instant, is_idle: false, away_since: None };
+        self.members.insert(session, member);
         let view = self.edit(now, id, |broadcast| {
             if is_counted {
                 broadcast.add_viewer(key);

@@ -6,9 +6,10 @@ use super::*;
 use crate::limits::{ENDED_KEPT, PUBLISHER_RETURN_WINDOW};
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::handle::TrackInfo;
+use crate::signaling::ice_servers::IceServers;
+use crate::signaling::live::headroom::Usage;
 use crate::signaling::protocol::{ClockChange, MarkerKind, ScoreChange};
 
-const OPEN: Policy = Policy { open_publish: true, open_view: true };
 const PEER: PeerId = PeerId::from_bits(1);
 const OTHER: PeerId = PeerId::from_bits(2);
 const SESSION: SessionId = SessionId::from_bits(1);
@@ -26,6 +27,18 @@ fn claims(sub: u64) -> Claims {
     }
 }
 
+fn settings() -> Settings {
+    Settings {
+        open_publish: true,
+        open_view: true,
+        max_viewers: None,
+        egress_max_bps: None,
+        has_hls: true,
+        ice_servers: IceServers { fixed: Vec::new(), turn: None },
+        public_base_url: String::new(),
+    }
+}
+
 struct World {
     now: Now,
     directory: Directory,
@@ -34,7 +47,11 @@ struct World {
 
 impl World {
     fn new(viewers_max: Option<usize>) -> Self {
-        Self { now: Now::read(), directory: Directory::new(OPEN, viewers_max), ids: 100 }
+        Self::of(&Settings { max_viewers: viewers_max, ..settings() })
+    }
+
+    fn of(settings: &Settings) -> Self {
+        Self { now: Now::read(), directory: Directory::new(settings), ids: 100 }
     }
 
     fn create(&mut self, slug: &str, owner: u64) -> Result<BroadcastId, Refusal> {
@@ -123,7 +140,7 @@ fn a_preview_is_nobodys_viewer_and_takes_a_place_on_the_node_like_any_other() {
     let mut world = World::new(Some(1));
     let id = world.create("derby", 1).unwrap();
     world.directory.join(world.now, SESSION, "derby", &claims(1), JoinAs::Preview).unwrap();
-    assert_eq!(world.directory.admit_viewer("derby", Some(&claims(1)), false), Ok(id));
+    assert_eq!(world.directory.admit_viewer(world.now, "derby", Some(&claims(1)), None, false), Ok(id));
     let entry = PeerEntry {
         broadcast: id,
         is_publisher: false,
@@ -134,7 +151,7 @@ fn a_preview_is_nobodys_viewer_and_takes_a_place_on_the_node_like_any_other() {
     world.directory.viewer_joined(world.now, PEER, entry).unwrap();
     let count = |world: &World| world.directory.find("derby").map(|broadcast| (broadcast.viewers(), broadcast.viewers_peak()));
     assert_eq!(count(&world), Ok((0, 0)));
-    assert_eq!(world.directory.admit_viewer("derby", None, false), Err(Refusal::Full("viewers of this node")));
+    assert_eq!(world.directory.admit_viewer(world.now, "derby", None, None, false), Err(Refusal::Full("viewers of this node")));
     // The same person watching in another tab is one viewer, whatever the preview does.
     world.directory.join(world.now, SessionId::from_bits(2), "derby", &claims(1), JoinAs::Viewer).unwrap();
     world.directory.leave(world.now, SESSION);
@@ -170,7 +187,7 @@ fn news_that_overtake_the_answer_reach_the_session_all_the_same() {
     let mut world = World::new(None);
     let id = world.create("derby", 1).unwrap();
     world.directory.join(world.now, SESSION, "derby", &claims(2), JoinAs::Viewer).unwrap();
-    world.directory.admit_viewer("derby", Some(&claims(2)), false).unwrap();
+    world.directory.admit_viewer(world.now, "derby", Some(&claims(2)), None, false).unwrap();
     world.directory.poll_effects();
     world.directory.handle_sfu_event(world.now, SfuEvent::CannotDecode { peer: PEER, broadcast: id, codec: Codec::Av1 });
     assert!(world.directory.poll_effects().is_empty());
@@ -189,12 +206,12 @@ fn news_that_overtake_the_answer_reach_the_session_all_the_same() {
 fn viewers_have_a_bound_and_whep_needs_somebody_on_air() {
     let mut world = World::new(Some(1));
     let id = world.create("derby", 1).unwrap();
-    assert_eq!(world.directory.admit_viewer("derby", None, true), Err(Refusal::NotLive));
-    assert_eq!(world.directory.admit_viewer("derby", None, false), Ok(id));
-    assert_eq!(world.directory.admit_viewer("derby", None, false), Err(Refusal::Full("viewers of this node")));
+    assert_eq!(world.directory.admit_viewer(world.now, "derby", None, None, true), Err(Refusal::NotLive));
+    assert_eq!(world.directory.admit_viewer(world.now, "derby", None, None, false), Ok(id));
+    assert_eq!(world.directory.admit_viewer(world.now, "derby", None, None, false), Err(Refusal::Full("viewers of this node")));
     world.directory.viewer_failed();
-    assert_eq!(world.directory.admit_viewer("derby", None, false), Ok(id));
-    assert_eq!(world.directory.admit_viewer("nowhere", None, false), Err(Refusal::NotFound("broadcast")));
+    assert_eq!(world.directory.admit_viewer(world.now, "derby", None, None, false), Ok(id));
+    assert_eq!(world.directory.admit_viewer(world.now, "nowhere", None, None, false), Err(Refusal::NotFound("broadcast")));
 }
 
 #[test]
@@ -235,7 +252,7 @@ fn everything_is_empty_when_everybody_has_left() {
     for (bits, session) in [(10, 1), (11, 2)] {
         let session = SessionId::from_bits(session);
         world.directory.join(world.now, session, "derby", &claims(bits), JoinAs::Viewer).unwrap();
-        world.directory.admit_viewer("derby", Some(&claims(bits)), false).unwrap();
+        world.directory.admit_viewer(world.now, "derby", Some(&claims(bits)), None, false).unwrap();
         let entry = PeerEntry {
             broadcast: admission.broadcast,
             is_publisher: false,
@@ -254,4 +271,88 @@ fn everything_is_empty_when_everybody_has_left() {
     assert!(broadcasts.is_empty() && slugs.is_empty() && peers.is_empty() && members.is_empty() && timers.is_empty());
     assert!(deadlines.is_empty() && early.is_empty());
     assert_eq!((offers_open, view_peers, posters), (0, 0, 0));
+}
+
+/// What the media plane has done in the last second, of which each of `viewers` was sent 2 Mbit/s.
+fn usage(viewers: usize) -> Usage {
+    Usage { sent_bps: 2e6 * viewers as f64, busiest: 0.1, slowest_turn: Duration::from_millis(1) }
+}
+
+/// Sessions that were asked to change over since the last time, in order.
+fn moved(world: &mut World) -> Vec<(u64, Transport)> {
+    let effects = world.directory.poll_effects();
+    let told = effects.into_iter().filter_map(|effect| match effect {
+        Effect::Tell { session, told: Told::Transport(to, _) } => Some((session.to_bits(), to)),
+        _ => None,
+    });
+    told.collect()
+}
+
+#[test]
+fn when_the_node_is_full_the_newest_and_the_idle_make_room_and_come_back_in_order() {
+    let mut world = World::of(&Settings { egress_max_bps: Some(20_000_000), ..settings() });
+    let id = world.create("derby", 1).unwrap();
+    world.whip("derby", Some(1), PeerId::from_bits(99)).unwrap();
+    world.media(PeerId::from_bits(99), id);
+    world.directory.handle_usage(world.now, usage(0));
+    for number in 1..=10 {
+        world.now = world.now.after(Duration::from_secs(10));
+        let session = SessionId::from_bits(number);
+        world.directory.join(world.now, session, "derby", &claims(number), JoinAs::Viewer).unwrap();
+        let credential = Credential::Anonymous;
+        let entry = PeerEntry { broadcast: id, is_publisher: false, session: Some(session), credential, ice: IceTags::default() };
+        // The measure still says that nobody is sent anything.
+        world.directory.admit_viewer(world.now, "derby", Some(&claims(number)), Some(session), true).unwrap();
+        world.directory.viewer_joined(world.now, PeerId::from_bits(number), entry).unwrap();
+    }
+    world.directory.drawn(PeerId::from_bits(2), 0);
+    assert_eq!(moved(&mut world), []);
+    for _ in 0..=2 {
+        world.now = world.now.after(Duration::from_secs(1));
+        world.directory.handle_usage(world.now, usage(10));
+    }
+    assert_eq!(moved(&mut world), [(2, Transport::Hls), (10, Transport::Hls), (9, Transport::Hls)], "nobody looks at the second");
+
+    let refused = world.directory.admit_viewer(world.now, "derby", Some(&claims(9)), Some(SessionId::from_bits(9)), true);
+    assert_eq!(refused, Err(Refusal::Full("viewers of this node")));
+    assert_eq!(moved(&mut world), [(9, Transport::Hls)], "once more, because it asked");
+    assert!(world.directory.admit_viewer(world.now, "derby", None, None, true).is_err(), "players too");
+
+    for bits in [2, 9, 10].map(PeerId::from_bits) {
+        world.directory.remove_peer(world.now, bits);
+    }
+    let mut back = Vec::new();
+    for second in 0..30 {
+        world.now = world.now.after(Duration::from_secs(1));
+        world.directory.handle_usage(world.now, usage(3));
+        back.extend(moved(&mut world).into_iter().map(|(session, to)| (second, session, to)));
+    }
+    assert_eq!(
+        back.iter().map(|(_, session, to)| (*session, *to)).collect::<Vec<_>>(),
+        [2, 9, 10].map(|session| (session, Transport::Webrtc))
+    );
+    assert!(back.windows(2).all(|pair| pair[1].0 > pair[0].0), "one at a time: {back:?}");
+}
+
+#[test]
+fn without_another_transport_nobody_is_asked_to_go_and_publishers_never_are() {
+    for (has_hls, publishes) in [(false, false), (true, true)] {
+        let mut world = World::of(&Settings { egress_max_bps: Some(1_000_000), has_hls, ..settings() });
+        let id = world.create("derby", 1).unwrap();
+        world.directory.join(world.now, SESSION, "derby", &claims(1), JoinAs::Viewer).unwrap();
+        if publishes {
+            let admission = world.directory.admit_publisher(world.now, "derby", Some(&claims(1)), None).unwrap();
+            world.directory.publisher_joined(world.now, &admission, PEER, Some(SESSION), IceTags::default()).unwrap();
+        } else {
+            let credential = Credential::Anonymous;
+            let entry = PeerEntry { broadcast: id, is_publisher: false, session: Some(SESSION), credential, ice: IceTags::default() };
+            world.directory.offers_open += 1;
+            world.directory.viewer_joined(world.now, PEER, entry).unwrap();
+        }
+        for _ in 0..=5 {
+            world.now = world.now.after(Duration::from_secs(1));
+            world.directory.handle_usage(world.now, usage(10));
+        }
+        assert_eq!(moved(&mut world), []);
+    }
 }

@@ -78,6 +78,7 @@ impl Live {
     }
 
     pub(crate) async fn drawn_at(&self, peer: PeerId, mid: &str, height: u16) {
+        self.with_state(|state| state.directory.drawn(peer, height));
         self.shared.sfu.drawn_at(peer, mid, height).await;
     }
 
@@ -132,7 +133,7 @@ impl Live {
     }
 
     async fn view_now(&self, who: Who, name: &str, offer: String, needs_live: bool) -> Result<Answered, Refusal> {
-        let broadcast = self.decide(|_, state| state.directory.admit_viewer(name, who.claims.as_ref(), needs_live))?;
+        let broadcast = self.decide(|now, state| state.directory.admit_viewer(now, name, who.claims.as_ref(), who.session, needs_live))?;
         let ufrag = offered_ufrag(&offer);
         let permissions = Permissions { publish: false, view: true };
         let request = AddPeer { broadcast, permissions, offer, choice: LayerChoice::Auto };

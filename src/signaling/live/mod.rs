@@ -14,6 +14,7 @@ mod access;
 mod broadcast;
 mod details;
 mod directory;
+mod headroom;
 mod media;
 mod moderation;
 mod people;
@@ -28,7 +29,6 @@ use tokio::sync::{Notify, broadcast as fanout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::access::Policy;
 use self::directory::{Directory, Effect};
 use self::sessions::SessionBook;
 use super::now::Now;
@@ -120,8 +120,7 @@ impl Live {
         let LiveParts { sfu, events, tokens, accounts, store, social, settings } = parts;
         let now = Now::read();
         let records = store.load_broadcasts(now.unix_ms as u64).await?;
-        let mut directory =
-            Directory::new(Policy { open_publish: settings.open_publish, open_view: settings.open_view }, settings.max_viewers);
+        let mut directory = Directory::new(&settings);
         directory.restore(now, records);
         let state = State {
             directory,

@@ -1,9 +1,10 @@
-//! The registry's four loops: events of the media plane, deadlines, chores for the media plane, and records for the store.
+//! The registry's loops: events of the media plane, deadlines, chores for the media plane, records for the store, and how much is in use.
 
 use std::time::Instant;
 
+use super::headroom::Usage;
 use super::{Chore, Live};
-use crate::limits::STORE_RETRY;
+use crate::limits::{STORE_RETRY, USAGE_INTERVAL};
 use crate::sfu::handle::{SfuEvent, SfuEvents};
 use crate::signaling::session::publisher_problem;
 use crate::store::StoreError;
@@ -15,6 +16,7 @@ impl Live {
         tasks.spawn(self.clone().handle_deadlines());
         tasks.spawn(self.clone().do_chores());
         tasks.spawn(self.clone().write_records());
+        tasks.spawn(self.clone().watch_usage());
     }
 
     async fn handle_events(self, mut events: SfuEvents) {
@@ -87,6 +89,23 @@ impl Live {
                         return;
                     }
                 }
+            }
+        }
+    }
+
+    async fn watch_usage(self) {
+        let mut ticks = tokio::time::interval(USAGE_INTERVAL);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut before = self.shared.sfu.snapshots();
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.shared.stopping.cancelled() => return,
+            }
+            let after = self.shared.sfu.snapshots();
+            if let Some(usage) = Usage::between(&before, &after) {
+                self.decide(|now, state| state.directory.handle_usage(now, usage));
+                before = after;
             }
         }
     }

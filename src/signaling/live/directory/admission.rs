@@ -97,16 +97,21 @@ impl Directory {
     }
 
     /// Room for one more viewer's peer on a broadcast.
-    pub(crate) fn admit_viewer(&mut self, name: &str, who: Option<&Claims>, needs_live: bool) -> Result<BroadcastId, Refusal> {
+    pub(crate) fn admit_viewer(
+        &mut self,
+        now: Now,
+        name: &str,
+        who: Option<&Claims>,
+        session: Option<SessionId>,
+        needs_live: bool,
+    ) -> Result<BroadcastId, Refusal> {
         let id = self.find_for(name, who, Grant::View)?;
         match self.broadcasts[&id].state() {
             BroadcastState::Ended => return Err(Refusal::Ended),
             BroadcastState::Idle if needs_live => return Err(Refusal::NotLive),
             BroadcastState::Idle | BroadcastState::Live | BroadcastState::Reconnecting => {}
         }
-        if self.viewers_max.is_some_and(|max| self.view_peers + self.offers_open >= max) {
-            return Err(Refusal::Full("viewers of this node"));
-        }
+        self.demand_headroom(now, id, session)?;
         self.offers_open += 1;
         Ok(id)
     }
