@@ -18,6 +18,8 @@ class World {
   /** The network lets WebRTC through, from `connects` ms after it does. */
   through = true;
   connectsMs = 100;
+  /** From being sent a picture to its moving, ms. */
+  framesMs = 2 * FRAME_MS;
   hlsStartsMs = START_MS;
   hlsWorks = true;
   /** How far WebRTC's picture is behind, ms: its buffer is grown to HLS's moment at once where the plan says so. */
@@ -78,7 +80,7 @@ class World {
       air: this.air,
       paused: this.paused,
       webrtc: {
-        moving: (drawn && this.now - this.#webrtcSince! > 2 * FRAME_MS) || buffered,
+        moving: (drawn && this.now - this.#webrtcSince! > this.framesMs) || buffered,
         frozen: !drawn && !buffered,
         mediaMs: drawn || buffered ? this.now - this.bufferMs : frozenAt - this.bufferMs,
         connected: isUp || this.now - this.#cutAt < 3_000,
@@ -113,6 +115,15 @@ describe('beginning', () => {
     const took = HLS_BESIDE_MS + world.until('hls');
     expect(took).toBeLessThan(HLS_BESIDE_MS + START_MS + 100);
     expect(world.plan.why).toBe('blocked');
+  });
+
+  it('leaves HLS that was merely sooner as soon as WebRTC has proved itself', () => {
+    const world = new World();
+    world.connectsMs = HLS_BESIDE_MS + BEAT_MS;
+    world.framesMs = 2 * START_MS;
+    world.until('hls');
+    expect(world.plan.why).toBe('sooner');
+    expect(world.until('webrtc')).toBeLessThan(STAY_MS);
   });
 
   it('does not begin before there is a broadcast, and counts from then', () => {

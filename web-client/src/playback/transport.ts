@@ -302,7 +302,9 @@ export class Transport {
   #toHls(why: DownReason, aligned: boolean): void {
     this.#show('hls', 'h_live', why);
     this.#aligned = aligned;
-    this.#wait(this.#now);
+    // WebRTC that was merely slower has failed at nothing.
+    if (why === 'sooner') this.#joinAt = this.#now;
+    else this.#wait(this.#now);
   }
 
   #watchHls(now: number, { webrtc }: TransportReading): void {
