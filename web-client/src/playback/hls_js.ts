@@ -8,6 +8,15 @@ const AHEAD_S = 12;
 const BEHIND_S = 20;
 /** How fast it may play to come back to its distance from the live edge. */
 const CATCH_UP_RATE = 1.05;
+/** This much behind its distance from the live edge it skips, s; and not again before so long, ms: a slow device must not skip all the time. */
+const LATE_S = 2;
+const SKIP_EVERY_MS = 8_000;
+
+/** Apple's browsers say that they take Opus in MP4 and do not all play it. */
+const takesOpus = (): boolean => {
+  const source = globalThis.MediaSource ?? (globalThis as { ManagedMediaSource?: typeof MediaSource }).ManagedMediaSource;
+  return !navigator.vendor.includes('Apple') && (source?.isTypeSupported('audio/mp4; codecs="opus"') ?? false);
+};
 
 export const canUseMediaSource = (): boolean => Hls.isSupported();
 
@@ -19,6 +28,7 @@ export class HlsJsPlayer implements HlsPlayer {
   #wantsMedia = false;
   #loading = false;
   #mended = false;
+  #skipAt = 0;
 
   constructor({ video, url, token, carriesBps, failed }: HlsPlayerOptions) {
     this.#video = video;
@@ -35,6 +45,7 @@ export class HlsJsPlayer implements HlsPlayer {
       ...(token === null ? {} : { xhrSetup: (xhr: XMLHttpRequest) => xhr.setRequestHeader('authorization', `Bearer ${token}`) }),
     });
     this.#hls.on(Hls.Events.MANIFEST_PARSED, () => {
+      this.#preferOpus();
       this.#levels = this.#hls.levels;
       if (!this.#levels.some(({ height, videoCodec }) => height > 0 || videoCodec)) {
         failed('impossible', 'there is no picture in it');
@@ -71,6 +82,7 @@ export class HlsJsPlayer implements HlsPlayer {
   play(): void {
     this.#wantsMedia = true;
     this.#startLoading();
+    this.#keepUp();
   }
 
   choose(rung: number | 'lowest' | null): void {
@@ -101,6 +113,25 @@ export class HlsJsPlayer implements HlsPlayer {
 
   close(): void {
     this.#hls.destroy();
+  }
+
+  /** The sound as it was published rather than the one that a child of the server makes of it, a moment later and not always. */
+  #preferOpus(): void {
+    const isOpus = (level: Level) => level.audioCodec?.toLowerCase() === 'opus';
+    if (!takesOpus() || !this.#hls.levels.some(isOpus)) return;
+    for (let index = this.#hls.levels.length - 1; index >= 0; index--) {
+      const level = this.#hls.levels[index];
+      if (level && !isOpus(level)) this.#hls.removeLevel(index);
+    }
+  }
+
+  /** Stalls add up, and a little speed takes long to make them good: from some point on it is better to skip. */
+  #keepUp(): void {
+    const now = performance.now();
+    if (this.#video.paused || now < this.#skipAt || this.#hls.liveSyncPosition === null) return;
+    if (this.#hls.latency - (this.#hls.targetLatency ?? 0) < LATE_S) return;
+    this.#skipAt = now + SKIP_EVERY_MS;
+    this.toLiveEdge();
   }
 
   #startLoading(): void {
