@@ -119,7 +119,7 @@ export const words = {
   transport: {
     title: 'Transport',
     names: { auto: 'Automatic', webrtc: 'Real time (WebRTC)', hls: 'Buffered (HLS)' },
-    details: { auto: 'whatever is best', webrtc: 'under a second', hls: 'a few seconds, steadier' },
+    details: { auto: 'best for now', webrtc: 'least delay', hls: 'steadiest' },
     back: 'Back to quality',
   },
 

@@ -24,9 +24,12 @@ export class WatchPage {
     return this.page.getByRole('region', { name: 'Match player' });
   }
 
-  /** Which engine's picture is in front: `webrtc` or `hls`. */
+  /** Which engine's picture is in front: `webrtc` or `hls`; `null` before there is a player. */
   async engine() {
-    return this.page.evaluate(() => (globalThis.pictureInFront()?.srcObject ? 'webrtc' : 'hls'));
+    return this.page.evaluate(() => {
+      const video = globalThis.pictureInFront();
+      return video && (video.srcObject ? 'webrtc' : 'hls');
+    });
   }
 
   /** Waits until the picture of `engine` is in front. */
