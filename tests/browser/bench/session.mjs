@@ -109,7 +109,7 @@ try {
     return cut(seat);
   }));
   const cold = await often(cuts, 'cold', () => viewing(slug, async (seat) => {
-    await until('a frame', () => seat.viewer.page.evaluate(() => globalThis.shownFrames?.length > 0));
+    await until('a frame', () => seat.viewer.page.evaluate(() => globalThis.shownFrames?.some(({ counter, engine }) => counter !== null && engine === 'webrtc')));
     await seat.narrow();
     if (await hasWarmPlaylist(seat.viewer)) throw new Error('the playlist was warm already');
     return cut(seat);

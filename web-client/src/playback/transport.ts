@@ -175,6 +175,8 @@ export class Transport {
   #connectedSince: number | null = null;
   #movingSince: number | null = null;
   #hlsMovedAt = 0;
+  /** HLS was started beside WebRTC's beginning. */
+  #beside = false;
   /** What has been loaded is kept. */
   #wasWarm = false;
 
@@ -419,7 +421,9 @@ export class Transport {
         if (onlyWebrtc) return 'off';
         const waited = now - this.#beganAt;
         if (air === 'unknown' && !this.#mustStay) return now - this.#since >= UNKNOWN_MS ? 'playing' : 'off';
-        if (this.#mustStay || webrtc.undecodable || waited >= (webrtc.connected ? NO_FRAME_MS : HLS_BESIDE_MS)) return 'playing';
+        // Once begun it runs on until one of them has a frame: WebRTC that connects has none yet.
+        this.#beside ||= this.#mustStay || webrtc.undecodable || waited >= (webrtc.connected ? NO_FRAME_MS : HLS_BESIDE_MS);
+        if (this.#beside) return 'playing';
         return webrtc.connected || waited < HLS_FETCHED_MS ? 'off' : 'playlist';
       }
       case 'w_live':
