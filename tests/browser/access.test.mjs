@@ -17,7 +17,7 @@ before(async () => {
   [open, closed, unreachable, browser] = await Promise.all([
     Server.start('open-publish-closed-view', ['--open-publish', '--closed-view']),
     Server.start('closed-publish', []),
-    Server.start('unreachable-media', ['--open-publish', '--public-ip', BLACK_HOLE]),
+    Server.start('unreachable-media', ['--open-publish', '--public-ip', BLACK_HOLE, '--hls=false']),
     launchChromium(),
   ]);
 });

@@ -9,7 +9,8 @@ import { until } from './support/until.mjs';
 let server;
 let browser;
 before(async () => {
-  [server, browser] = await Promise.all([Server.start('drawn'), launchChromium()]);
+  // The packager wants every layer, and a page that keeps HLS warm keeps the packager awake.
+  [server, browser] = await Promise.all([Server.start('drawn', ['--open-publish', '--hls=false']), launchChromium()]);
 });
 after(async () => {
   await browser?.close();

@@ -116,6 +116,36 @@ export const words = {
     shortcuts: 'Keyboard shortcuts',
   },
 
+  transport: {
+    title: 'Transport',
+    names: { auto: 'Automatic', webrtc: 'Real time (WebRTC)', hls: 'Buffered (HLS)' },
+    details: { auto: 'best for now', webrtc: 'least delay', hls: 'steadiest' },
+    back: 'Back to quality',
+  },
+
+  behind: {
+    label: 'About the delay',
+    title: {
+      blocked: 'You’re on the delayed stream',
+      cut: 'You’re on the delayed stream',
+      loss: 'You’re on the delayed stream',
+      device: 'You’re on the delayed stream',
+      codec: 'You’re on the delayed stream',
+      node: 'The fast lane is full',
+    },
+    line: {
+      blocked: 'This network blocks live video, so you watch a few seconds behind. Back in real time as soon as it can be.',
+      cut: 'The fast one stopped getting through, so you watch a few seconds behind. Back in real time as soon as it can be.',
+      loss: 'Your network can’t hold the fast one right now, so you watch a few seconds behind. Back in real time once it’s steady.',
+      device: 'This device can’t keep up with the fast one right now, so you watch a few seconds behind, and smoothly.',
+      codec: 'Your browser plays this match’s video only a few seconds behind.',
+      node: 'You’re watching the delayed stream. We’ll bring you back when there’s room.',
+    },
+    delay: (delay: string) => `Now ${delay} behind.`,
+    tryNow: 'Try now',
+    stay: 'Stay here',
+  },
+
   stats: {
     title: 'Stream stats',
     total: 'Behind the action',
@@ -124,7 +154,7 @@ export const words = {
     decode: 'Decode',
     rest: 'Camera and server',
     transport: 'Transport',
-    transports: { udp: 'WebRTC, UDP', tcp: 'WebRTC, TCP' } as Record<string, string>,
+    transports: { udp: 'WebRTC, UDP', tcp: 'WebRTC, TCP', hls: 'HLS' } as Record<string, string>,
     picture: 'Picture',
     pictureValue: (width: number, height: number, rate: number) => `${width} × ${height} at ${rate}`,
     bitrate: 'Bitrate',

@@ -86,3 +86,6 @@ globalThis.barcode = (() => {
 
   return { checksum, cells, clock, age, draw, read };
 })();
+
+/** Of the player's two pictures, the one that covers the other; elsewhere the only one. */
+globalThis.pictureInFront = () => document.querySelector('.player > video[data-front]') ?? document.querySelector('video');

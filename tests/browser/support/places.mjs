@@ -24,10 +24,23 @@ export class WatchPage {
     return this.page.getByRole('region', { name: 'Match player' });
   }
 
+  /** Which engine's picture is in front: `webrtc` or `hls`; `null` before there is a player. */
+  async engine() {
+    return this.page.evaluate(() => {
+      const video = globalThis.pictureInFront();
+      return video && (video.srcObject ? 'webrtc' : 'hls');
+    });
+  }
+
+  /** Waits until the picture of `engine` is in front. */
+  async isBy(engine, { within = 15_000 } = {}) {
+    await until(`the picture to come by ${engine}`, async () => (await this.engine()) === engine, { within });
+  }
+
   /** What the counter in the picture says now, and how large the frame is. */
   async look() {
     return this.page.evaluate(() => {
-      const video = document.querySelector('video');
+      const video = globalThis.pictureInFront();
       return video && { counter: globalThis.barcode.read(video), width: video.videoWidth, height: video.videoHeight };
     });
   }
@@ -45,7 +58,7 @@ export class WatchPage {
   /** Milliseconds between drawing and reading of the picture now on screen; only a picture of this machine's clock. */
   async age() {
     return this.page.evaluate(() => {
-      const counter = globalThis.barcode.read(document.querySelector('video'));
+      const counter = globalThis.barcode.read(globalThis.pictureInFront());
       return counter === null ? null : globalThis.barcode.age(counter);
     });
   }
@@ -80,6 +93,14 @@ export class WatchPage {
     await this.player.getByRole('button', { name: 'Quality and settings' }).click();
     // From its beginning: "Auto" names the size it has chosen, too.
     await this.page.getByRole('menuitemradio', { name: new RegExp(`^${name}`) }).click({ timeout: 30_000 });
+  }
+
+  /** How the picture is to get here, chosen in the menu. */
+  async chooseTransport(name) {
+    await this.page.mouse.move(640, 300);
+    await this.player.getByRole('button', { name: 'Quality and settings' }).click();
+    await this.page.getByRole('menuitem', { name: /^Transport/ }).click();
+    await this.page.getByRole('menuitemradio', { name: new RegExp(`^${name}`) }).click();
   }
 
   async qualities() {

@@ -23,6 +23,8 @@ export class Relay {
   /** Packets that pages have sent here by UDP, whether they passed or not. */
   heard = 0;
   #passes = { udp: true, tcp: true };
+  /** How much later the server's packets get to pages, ms. */
+  #lagMs = 0;
   #front = createSocket('udp4');
   #listener = createServer();
   #connections = new Set();
@@ -50,6 +52,11 @@ export class Relay {
   let({ udp = this.#passes.udp, tcp = this.#passes.tcp }) {
     this.#passes = { udp, tcp };
     if (!tcp) for (const connection of this.#connections) connection.destroy();
+  }
+
+  /** From now on the server's packets take so much longer, ms. */
+  lag(ms) {
+    this.#lagMs = ms;
   }
 
   /** The server's message as the page must hear it: the candidates of an answer lead here. For `betweenPageAndServer`. */
@@ -88,7 +95,9 @@ export class Relay {
     if (known) return known;
     const back = createSocket('udp4');
     back.on('message', (packet) => {
-      if (this.#passes.udp) this.#front.send(packet, port, address);
+      const send = () => { if (this.#passes.udp) this.#front.send(packet, port, address); };
+      if (this.#lagMs > 0) setTimeout(send, this.#lagMs);
+      else send();
     });
     this.#backs.set(name, back);
     return back;

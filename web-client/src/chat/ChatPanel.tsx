@@ -8,19 +8,24 @@ import { formatCount } from '../ui/format';
 import { useScope, useTick } from '../ui/hooks';
 import { Icon } from '../ui/Icon';
 import { arrowSquareOut, dotsThree, pushPin, pushPinSlash, sidebar, sliders } from '../ui/icons';
-import { Menu, MenuItem, MenuRule, useMenu } from '../ui/Menu';
+import { Menu, MenuItem, MenuRule } from '../ui/Menu';
+import { useMenu } from '../ui/use_menu';
 import { remember } from '../ui/remember';
 import { words } from '../words';
 import { Announcer } from './Announcer';
 import { Composer, type Draft } from './Composer';
 import { Words, type Wish } from './LineView';
 import { MessageList } from './MessageList';
-import { MessageMenu, act } from './MessageMenu';
-import { ModesDialog } from './ModesDialog';
+import { act } from './act';
+import type { MessageMenuProps } from './MessageMenu';
+import { Over } from '../ui/Over';
 import type { Someone } from './address';
 import type { ChatRoom } from './room';
 
 const say = words.chat;
+
+const loadMenu = () => import('./MessageMenu').then((module) => module.MessageMenu);
+const loadModes = () => import('./ModesDialog').then((module) => module.ModesDialog);
 /** Room that a menu beside a message wants, pixels, for viewers and for moderators: where there is less below it opens upwards. */
 const MENU_HEIGHTS = [220, 500] as const;
 
@@ -127,17 +132,21 @@ export function ChatPanel({ room, broadcast, input, others = [], onHide, onPopOu
       <Announcer room={room} />
       {wish && (
         <div class="beside" style={placeOf(wish.at, panel.current, MENU_HEIGHTS[room.isModerator() ? 1 : 0])}>
-          <MessageMenu
-            room={room}
-            wish={wish}
-            onReply={reply}
-            onMention={({ author }) => setAddress({ person: author })}
-            onEdit={(message) => setDraft({ kind: 'edit', message })}
-            onClose={closeMenu}
+          <Over<MessageMenuProps>
+            load={loadMenu}
+            properties={{
+              room,
+              wish,
+              onReply: reply,
+              onMention: ({ author }) => setAddress({ person: author }),
+              onEdit: (message) => setDraft({ kind: 'edit', message }),
+              onClose: closeMenu,
+            }}
+            onFailed={closeMenu}
           />
         </div>
       )}
-      {managing && <ModesDialog room={room} onClose={() => setManaging(false)} />}
+      {managing && <Over load={loadModes} properties={{ room, onClose: () => setManaging(false) }} onFailed={() => setManaging(false)} />}
     </section>
   );
 }

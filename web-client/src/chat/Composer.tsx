@@ -10,12 +10,13 @@ import { Icon } from '../ui/Icon';
 import { paperPlane, smiley, x } from '../ui/icons';
 import { showToast } from '../ui/Toast';
 import { words } from '../words';
-import { EmojiPicker } from './EmojiPicker';
+import { Over } from '../ui/Over';
 import { RoleMark } from './LineView';
 import { type Someone, addressedIn, addressingAt, offersFor } from './address';
 import { isEmojiOnly, piecesOf } from './pieces';
 import type { ChatRoom } from './room';
 
+const loadPicker = () => import('./EmojiPicker').then((module) => module.EmojiPicker);
 const say = words.chat;
 /** Characters (code points) of a message: the server's limit. */
 const TEXT_MAX = 500;
@@ -202,9 +203,13 @@ export function Composer({ room, draft, input, address, onDraft }: ComposerProps
         </ul>
       )}
       {picking && (
-        <EmojiPicker
-          onPick={(emoji) => insert(emoji, input.current?.selectionStart ?? text.length, input.current?.selectionEnd ?? text.length)}
-          onClose={() => { setPicking(false); emojiButton.current?.focus(); }}
+        <Over
+          load={loadPicker}
+          properties={{
+            onPick: (emoji: string) => insert(emoji, input.current?.selectionStart ?? text.length, input.current?.selectionEnd ?? text.length),
+            onClose: () => { setPicking(false); emojiButton.current?.focus(); },
+          }}
+          onFailed={() => setPicking(false)}
         />
       )}
       <div class="write">

@@ -1,13 +1,13 @@
 // A message and who said it: their card, and what can be done. What only moderators may do is shown to moderators.
 import { useState } from 'preact/hooks';
-import { type RequestError, asRequestError } from '../lib/errors';
-import type { ChatChange, ChatMessage } from '../protocol';
+import type { ChatMessage } from '../protocol';
 import { Ask } from '../ui/Ask';
 import { formatLength } from '../ui/format';
 import { arrowBendUpLeft, at, clockCountdown, pencil, prohibit, pushPin, pushPinSlash, trash, userCheck } from '../ui/icons';
 import { Menu, MenuItem, MenuRule } from '../ui/Menu';
 import { showToast } from '../ui/Toast';
 import { words } from '../words';
+import { act } from './act';
 import { mayEdit } from './Composer';
 import { RoleMark, type Wish } from './LineView';
 import type { ChatRoom } from './room';
@@ -67,14 +67,6 @@ export function MessageMenu({ room, wish, onReply, onMention, onEdit, onClose }:
       )}
     </Menu>
   );
-}
-
-/** Carries a change out, or says why not. */
-export function act(room: ChatRoom, change: ChatChange, done?: () => void): void {
-  room.change(change).then(done, (thrown: unknown) => {
-    const error: RequestError = asRequestError(thrown);
-    showToast({ kind: 'trouble', title: say.notDone, line: say.refusal(error.code, room.modes.peek(), error.message) });
-  });
 }
 
 /** `seconds` of silence; `null`: for good. */

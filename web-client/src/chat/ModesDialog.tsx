@@ -5,7 +5,7 @@ import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { Select, Switch } from '../ui/Field';
 import { words } from '../words';
-import { act } from './MessageMenu';
+import { act } from './act';
 import type { ChatRoom } from './room';
 
 const say = words.chat;

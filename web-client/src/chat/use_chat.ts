@@ -1,14 +1,13 @@
 // The chat of a watch page: its room, whether it is shown, and whether it has moved into a window of its own.
 import { useCallback, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { RefObject } from 'preact';
-import type { ViewerSession } from '../lib/viewer';
 import { useScope } from '../ui/hooks';
 import { recall, remember } from '../ui/remember';
 import { pathOf } from '../ui/router';
 import { showToast } from '../ui/Toast';
 import { words } from '../words';
 import { tellMoment } from './moment_link';
-import { ChatRoom } from './room';
+import { ChatRoom, type ChatSession } from './room';
 
 /** How often it is looked whether the other window is still there, ms; nobody tells. */
 const LOOK_EVERY_MS = 500;
@@ -26,7 +25,7 @@ export type Chat = {
   write: () => void;
 };
 
-export function useChat(session: ViewerSession, slug: string, life: AbortSignal): Chat {
+export function useChat(session: ChatSession, slug: string, life: AbortSignal): Chat {
   const room = useMemo(() => new ChatRoom({ session, lifetime: life, follows: recall('chatFollows', true) }), [session, life]);
   const [shown, setShown] = useState(() => recall('chat', true));
   const [poppedOut, setPoppedOut] = useState(false);

@@ -69,6 +69,7 @@ export class ViewerSession {
   readonly #user: ReadonlySignal<UserView | null>;
 
   #seats = 0;
+  #mediaWanted = true;
   #joining = false;
   #joinAttempt = 0;
   #joinTimer: ReturnType<typeof setTimeout> | undefined;
@@ -144,6 +145,35 @@ export class ViewerSession {
   /** For `video.srcObject`, once. Its tracks change, it does not. */
   get stream(): MediaStream {
     return this.#picture.stream;
+  }
+
+  /** Receives the main picture or sound; `null` while there is no transport. Another transport has other ones. */
+  receiver(kind: 'audio' | 'video'): RTCRtpReceiver | null {
+    return this.#picture.receiver(kind);
+  }
+
+  /** ICE and DTLS are up. */
+  get linkUp(): boolean {
+    return this.#picture.connected;
+  }
+
+  /** The server sends nothing, because this browser cannot decode what there is. */
+  get undecodable(): boolean {
+    return this.#facts.value.cannotDecode !== null;
+  }
+
+  /** Whether packets should be coming now, if the network lets them. */
+  expectsMedia(now: number = performance.now()): boolean {
+    const silent = this.#pausedUnseen(now) && this.#broadcast.value?.has_audio === false;
+    return this.#facts.value.state === 'live' && this.#picture.hasPeer && !this.undecodable && !silent;
+  }
+
+  /** Whether there is to be a media transport. Without one the session goes on: seat, chat, everything but the picture. */
+  setMedia(wanted: boolean): void {
+    if (wanted === this.#mediaWanted) return;
+    this.#mediaWanted = wanted;
+    if (!wanted) this.#picture.leave();
+    else if (!this.#picture.hasPeer) void this.#newPeer();
   }
 
   /** The media time on screen, ms since the Unix epoch. `localMs` is `performance.now()`. */
@@ -342,7 +372,7 @@ export class ViewerSession {
   }
 
   async #newPeer(): Promise<void> {
-    if (!this.#client.isOpen || this.#facts.value.state === null || this.#facts.value.state === 'ended') return;
+    if (!this.#mediaWanted || !this.#client.isOpen || this.#facts.value.state === null || this.#facts.value.state === 'ended') return;
     this.#watch.peerStarted(performance.now());
     this.#snapshot = null;
     this.#unseen = { freezes: 0, frozenSeconds: 0 };

@@ -45,6 +45,10 @@ export class ViewerPicture {
     return this.#main('audio')?.mid ?? null;
   }
 
+  receiver(kind: 'audio' | 'video'): RTCRtpReceiver | null {
+    return this.#main(kind)?.receiver ?? null;
+  }
+
   isCurrent(peer: string): boolean {
     return peer === this.peerId;
   }
@@ -103,6 +107,13 @@ export class ViewerPicture {
     });
     // A picture that nobody sees is not sent; the sound goes on.
     return delivered.sort((a, b) => b.atMs - a.atMs)[0] ?? null;
+  }
+
+  /** Gives the transport up, and says so: the server need not find out. */
+  leave(): void {
+    const id = this.peerId;
+    this.close();
+    if (id) this.#client.request('close_peer', { peer: id }).catch(() => undefined);
   }
 
   close(): void {

@@ -10,6 +10,7 @@ import { Button } from './Button';
 import { Header, TabBar } from './Header';
 import { compass } from './icons';
 import { EmptyState, ErrorState } from './Notice';
+import { Over } from './Over';
 import { place } from './router';
 import { Toasts, showToast } from './Toast';
 
@@ -46,22 +47,6 @@ const loadFriends = () => import('../friends/FriendsPage').then((module) => modu
 const loadDoor = () => import('../account/DoorDialog').then((module) => module.DoorDialog);
 
 const loadPanel = () => import('../friends/FriendsPanel').then((module) => module.FriendsPanel);
-
-type OverProps<P> = { load: () => Promise<ComponentType<P>>; properties: P; onFailed: () => void };
-
-/** Over the place, which goes on behind it; its code comes when it is first opened. */
-function Over<P>({ load, properties, onFailed }: OverProps<P>) {
-  const [loaded, setLoaded] = useState<{ component: ComponentType<P> } | null>(null);
-  useEffect(() => {
-    load().then((component) => setLoaded({ component }), () => {
-      onFailed();
-      showToast({ kind: 'trouble', title: words.common.didNotOpen, line: words.common.pageFailedLine });
-    });
-  }, [load]);
-  if (!loaded) return null;
-  const Component = loaded.component;
-  return <Component {...(properties as P & object)} />;
-}
 
 /** Says it when the server has signed this device out. */
 function useFarewell(): void {

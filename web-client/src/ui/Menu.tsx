@@ -1,6 +1,6 @@
 // A menu: rows with a tick on the left and a detail on the right. Arrows move, Esc closes. On phones it comes up as a sheet.
 import type { ComponentChildren } from 'preact';
-import { useCallback, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { Sheet } from './Dialog';
 import { useMedia, useScope } from './hooks';
 import { Icon } from './Icon';
@@ -56,18 +56,6 @@ export function Menu({ label, dark, class: extra, children, onClose }: MenuProps
     </div>
   );
   return phone ? <Sheet label={label} dark={dark ?? false} onClose={onClose}>{menu}</Sheet> : menu;
-}
-
-/** Whether a menu is open, and the button that opens it: it has the focus again once the menu is closed. */
-export function useMenu() {
-  const [open, setOpen] = useState(false);
-  const button = useRef<HTMLButtonElement>(null);
-  const toggle = useCallback(() => setOpen((before) => !before), []);
-  const close = useCallback(() => {
-    setOpen(false);
-    button.current?.focus({ preventScroll: true });
-  }, []);
-  return { open, button, toggle, close };
 }
 
 export type MenuItemProps = {

@@ -23,11 +23,12 @@ export type ControlsProps = {
   chat: Chat;
   settingsButton: Ref<HTMLButtonElement>;
   onSettings: () => void;
+  onLive: () => void;
   onTheatre: () => void;
   onFullScreen: () => void;
 };
 
-export function Controls({ playback, tally, ready, settingsOpen, theatre, fullScreen, keys, chat, settingsButton, onSettings, onTheatre, onFullScreen }: ControlsProps) {
+export function Controls({ playback, tally, ready, settingsOpen, theatre, fullScreen, keys, chat, settingsButton, onSettings, onLive, onTheatre, onFullScreen }: ControlsProps) {
   const say = words.watch;
   const paused = playback.paused.value;
   const silent = playback.muted.value || playback.silenced.value;
@@ -55,7 +56,7 @@ export function Controls({ playback, tally, ready, settingsOpen, theatre, fullSc
         style={{ '--at': `${silent ? 0 : volume * 100}%` }}
         onInput={(event) => playback.setVolume(event.currentTarget.valueAsNumber / 100)}
       />
-      {tally && <TallyButton state={tally} hint={paused ? say.goLiveButton : say.liveButton} onClick={() => void playback.play()} />}
+      {tally && <TallyButton state={tally} hint={tally.kind === 'behind' ? say.goLiveButton : say.liveButton} onClick={onLive} />}
       <span class="grow" />
       {/* Only where the panel's own button, or the one that brings it back, is out of sight. */}
       {!fullScreen && (

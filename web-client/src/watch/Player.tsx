@@ -2,26 +2,24 @@
 import type { ReadonlySignal } from '@preact/signals';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { posterUrl } from '../lib/api';
-import type { ViewerSession } from '../lib/viewer';
 import type { Chat } from '../chat/use_chat';
 import { titleOf } from '../home/Card';
-import { Rising } from '../reactions/Rising';
+import type { WatchSession } from '../playback/session';
 import { OFFERED } from '../reactions/kinds';
 import { Button } from '../ui/Button';
 import { formatDelay } from '../ui/format';
-import { useEverySecond, useScope, useTick } from '../ui/hooks';
+import { useEverySecond, useMedia, useScope, useTick } from '../ui/hooks';
 import { Icon } from '../ui/Icon';
 import { caretLeft, play as playIcon, speakerHigh, speakerSlash } from '../ui/icons';
-import { useMenu } from '../ui/Menu';
+import { useMenu } from '../ui/use_menu';
+import { Later, Over } from '../ui/Over';
 import { recall, remember } from '../ui/remember';
 import type { TallyState } from '../ui/Tally';
 import { words } from '../words';
 import { Controls } from './Controls';
 import { CurtainView } from './CurtainView';
-import { AskItDialog, ShortcutsDialog } from './Dialogs';
-import { QualityMenu } from './QualityMenu';
+import type { QualityMenuProps } from './QualityMenu';
 import { ScoreBug } from './ScoreBug';
-import { StatsOverlay } from './StatsOverlay';
 import { curtainOf } from './curtain';
 import { useDrawn } from './drawn';
 import { toggleFullScreen, useFullScreen } from './full_screen';
@@ -30,16 +28,27 @@ import type { MatchNow } from './match';
 import { Playback } from './playback';
 import { useChrome } from './use_chrome';
 
+const loadBehind = () => import('./BehindNote').then((module) => module.BehindNote);
+const loadRising = () => import('../reactions/Rising').then((module) => module.Rising);
+// What opens on a press is not part of the first page.
+const loadMenu = () => import('./QualityMenu').then((module) => module.QualityMenu);
+const loadStats = () => import('./StatsOverlay').then((module) => module.StatsOverlay);
+const loadShortcuts = () => import('./Dialogs').then((module) => module.ShortcutsDialog);
+const loadAskIt = () => import('./Dialogs').then((module) => module.AskItDialog);
+
 /** From here on the tally turns amber: the picture is no longer what this product promises. */
 const BEHIND_MS = 3_000;
 
-export type PlayerProps = { session: ViewerSession; match: ReadonlySignal<MatchNow>; chat: Chat; theatre: boolean; onTheatre: (on: boolean) => void };
+export type PlayerProps = { session: WatchSession; match: ReadonlySignal<MatchNow>; chat: Chat; theatre: boolean; onTheatre: (on: boolean) => void };
 
 export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps) {
   const frame = useRef<HTMLElement>(null);
+  // Two elements, one over the other, for as long as the player is there: which one is in front is `playback`'s business.
   const video = useRef<HTMLVideoElement>(null);
+  const hlsVideo = useRef<HTMLVideoElement>(null);
   const playback = useMemo(() => new Playback(), [session]);
   const menu = useMenu();
+  const phone = useMedia('(max-width: 767px)');
   const [stats, setStats] = useState(false);
   const [dialog, setDialog] = useState<'shortcuts' | 'ask_it' | null>(null);
   const [keysOn, setKeysOn] = useState(() => recall('shortcuts', true));
@@ -52,23 +61,29 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
   const droppedAt = useDroppedAt(phase.kind === 'reconnecting', match);
   const curtain = curtainOf(phase, broadcast, droppedAt);
   const delay = useDelay(session, paused);
-  const tally = tallyOf(phase.kind, paused, delay, droppedAt);
+  const onHls = session.carrier.value.shown === 'hls';
+  const tally = tallyOf(phase.kind, paused, onHls, delay, droppedAt);
   const chrome = useChrome(menu.open || stats || paused || curtain !== null);
   // Nothing to play, pause or make louder: no dead buttons.
   const controllable = phase.kind === 'playing' || phase.kind === 'reconnecting' || phase.kind === 'connecting' || phase.kind === 'waiting';
   const poster = broadcast && posterUrl(broadcast);
 
   useScope((until) => {
-    const element = video.current;
-    if (!element) return;
-    playback.attach(element, session.stream, until);
-    session.watchFrames(element, until);
+    const [webrtc, hls] = [video.current, hlsVideo.current];
+    if (!webrtc || !hls) return;
+    // The stream first: an element with nothing to play is not asked to.
+    session.attach({ webrtc, hls }, playback, until);
+    playback.attach({ webrtc, hls }, until);
   }, [session, playback]);
 
   useDrawn(video, 'contain', session);
   useMediaSession(broadcast ? titleOf(broadcast) : null, playback);
 
-  const goFullScreen = () => void toggleFullScreen(frame.current, video.current);
+  const goFullScreen = () => void toggleFullScreen(frame.current, playback.video);
+  const goLive = () => {
+    session.goLive();
+    void playback.play();
+  };
 
   const act = (action: KeyAction, key: string): void => {
     switch (action) {
@@ -76,7 +91,7 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
       case 'mute': playback.toggleMuted(); break;
       case 'louder': playback.louder(); break;
       case 'quieter': playback.quieter(); break;
-      case 'live': void playback.play(); break;
+      case 'live': goLive(); break;
       case 'full_screen': goFullScreen(); break;
       case 'theatre': if (!fullScreen) onTheatre(!theatre); break;
       case 'picture_in_picture': playback.togglePictureInPicture(); break;
@@ -114,14 +129,17 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
       aria-label={words.watch.player}
       {...chrome.listeners}
     >
-      <video
-        ref={video}
-        playsInline
-        disableRemotePlayback
-        aria-label={words.watch.video(broadcast ? titleOf(broadcast) : words.product)}
-        onClick={(event) => chrome.pressed(event, () => playback.toggle())}
-        onDblClick={goFullScreen}
-      />
+      {[video, hlsVideo].map((element, index) => (
+        <video
+          key={index}
+          ref={element}
+          playsInline
+          disableRemotePlayback
+          aria-label={words.watch.video(broadcast ? titleOf(broadcast) : words.product)}
+          onClick={(event) => chrome.pressed(event, () => playback.toggle())}
+          onDblClick={goFullScreen}
+        />
+      ))}
       {poster && curtain && curtain.behind === 'poster' && <img class="backdrop" src={poster} alt="" />}
       {listening && !curtain && <div class="curtain over none"><Icon svg={speakerHigh} /><h2>{words.watch.soundOnly}</h2><p>{words.watch.soundOnlyLine}</p></div>}
       <CurtainView
@@ -132,16 +150,17 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
           else setDialog('ask_it');
         }}
       />
-      <Rising room={chat.room} />
+      <Later load={loadRising} properties={{ room: chat.room }} />
       {broadcast?.teams && <ScoreBug teams={broadcast.teams} match={match.value} />}
       <div class="layer back over"><a class="ib" href="/" aria-label={words.watch.back}><Icon svg={caretLeft} size="l" /></a></div>
-      {stats && controllable && <StatsOverlay stats={session.stats.value} onClose={() => setStats(false)} />}
+      {stats && controllable && <Over load={loadStats} properties={{ stats: session.stats.value, onClose: () => setStats(false) }} onFailed={() => setStats(false)} />}
       {curtain === null && playback.held.value && (
         <div class="layer middle over"><Button look="primary" size="lg" icon={playIcon} onClick={() => void playback.play()}>{words.watch.tapToPlay}</Button></div>
       )}
       {curtain === null && !paused && playback.silenced.value && broadcast?.has_audio !== false && (
         <div class="layer sound over"><Button look="primary" size="lg" icon={speakerSlash} onClick={() => playback.bringSound()}>{words.watch.tapForSound}</Button></div>
       )}
+      {!phone && onHls && <Later load={loadBehind} properties={{ session }} />}
       {controllable && (
         <div class="layer controls over">
           <Controls
@@ -155,34 +174,45 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
             chat={chat}
             settingsButton={menu.button}
             onSettings={menu.toggle}
+            onLive={goLive}
             onTheatre={() => onTheatre(!theatre)}
             onFullScreen={goFullScreen}
           />
         </div>
       )}
       {menu.open && (
-        <QualityMenu
-          layers={session.layers.value}
-          layer={session.layer.value}
-          choice={session.quality.value}
-          hasAudio={broadcast?.has_audio ?? false}
-          statsOn={stats}
-          onChoice={(choice) => session.setQuality(choice)}
-          onStats={() => setStats((on) => !on)}
-          onShortcuts={() => setDialog('shortcuts')}
-          onClose={menu.close}
+        <Over<QualityMenuProps>
+          load={loadMenu}
+          properties={{
+            layers: session.layers.value,
+            layer: session.layer.value,
+            choice: session.quality.value,
+            hasAudio: broadcast?.has_audio ?? false,
+            statsOn: stats,
+            pin: session.pin.value,
+            onPin: (pin) => session.setPin(pin),
+            onChoice: (choice) => session.setQuality(choice),
+            onStats: () => setStats((on) => !on),
+            onShortcuts: () => setDialog('shortcuts'),
+            onClose: menu.close,
+          }}
+          onFailed={menu.close}
         />
       )}
       {dialog === 'shortcuts' && (
-        <ShortcutsDialog on={keysOn} onChange={(on) => { setKeysOn(on); remember('shortcuts', on); }} onClose={() => setDialog(null)} />
+        <Over
+          load={loadShortcuts}
+          properties={{ on: keysOn, onChange: (on: boolean) => { setKeysOn(on); remember('shortcuts', on); }, onClose: () => setDialog(null) }}
+          onFailed={() => setDialog(null)}
+        />
       )}
-      {dialog === 'ask_it' && <AskItDialog onClose={() => setDialog(null)} />}
+      {dialog === 'ask_it' && <Over load={loadAskIt} properties={{ onClose: () => setDialog(null) }} onFailed={() => setDialog(null)} />}
     </section>
   );
 }
 
 /** How far behind the action the picture on screen is, ms, at most once a second. A frozen picture falls behind as time goes on. */
-function useDelay(session: ViewerSession, paused: boolean): number | null {
+function useDelay(session: WatchSession, paused: boolean): number | null {
   const live = useEverySecond(session.latencyMs.value);
   useTick(1000, paused);
   if (!paused) return live;
@@ -191,11 +221,12 @@ function useDelay(session: ViewerSession, paused: boolean): number | null {
   return media === null || server === null ? null : server - media;
 }
 
-function tallyOf(phase: string, paused: boolean, delayMs: number | null, droppedAt: string | null): TallyState | null {
+function tallyOf(phase: string, paused: boolean, onHls: boolean, delayMs: number | null, droppedAt: string | null): TallyState | null {
   if (phase === 'reconnecting') return { kind: 'behind', label: words.tally.holding, ...(droppedAt ? { action: droppedAt } : {}) };
   if (phase !== 'playing') return null;
   if (paused) return { kind: 'behind', label: delayMs === null ? words.tally.paused : words.tally.behind(formatDelay(delayMs)), action: words.tally.goLive };
-  if (delayMs !== null && delayMs >= BEHIND_MS) return { kind: 'behind', label: words.tally.behind(formatDelay(delayMs)), action: words.tally.goLive };
+  // The delayed stream is called so however short its delay is.
+  if (delayMs !== null && (onHls || delayMs >= BEHIND_MS)) return { kind: 'behind', label: words.tally.behind(formatDelay(delayMs)), action: words.tally.goLive };
   return { kind: 'live', delayMs };
 }
 

@@ -2,10 +2,13 @@
 import type { LayerView, QualityChoice } from '../protocol';
 import type { LayerPosition } from '../lib/viewer_state';
 import { formatBitrate, formatLayer } from '../ui/format';
+import { useState } from 'preact/hooks';
+import type { Pin } from '../playback/transport';
 import { useMedia } from '../ui/hooks';
-import { chartLine, keyboard } from '../ui/icons';
+import { broadcast as broadcastIcon, chartLine, keyboard } from '../ui/icons';
 import { Menu, MenuItem, MenuRule } from '../ui/Menu';
 import { words } from '../words';
+import { TransportMenu } from './TransportMenu';
 
 export type QualityMenuProps = {
   layers: readonly LayerView[];
@@ -14,14 +17,17 @@ export type QualityMenuProps = {
   hasAudio: boolean;
   statsOn: boolean;
   onChoice: (choice: QualityChoice) => void;
+  pin: Pin;
+  onPin: (pin: Pin) => void;
   onStats: () => void;
   onShortcuts: () => void;
   onClose: () => void;
 };
 
-export function QualityMenu({ layers, layer, choice, hasAudio, statsOn, onChoice, onStats, onShortcuts, onClose }: QualityMenuProps) {
+export function QualityMenu({ layers, layer, choice, hasAudio, statsOn, pin, onPin, onChoice, onStats, onShortcuts, onClose }: QualityMenuProps) {
   // A finger has no keys to be reminded of.
   const keys = useMedia('(hover: hover)');
+  const [page, setPage] = useState<'quality' | 'transport'>('quality');
   const nameOf = (spatial: number | null) => {
     const found = layers.find((candidate) => candidate.spatial === spatial);
     return found ? formatLayer(found) : null;
@@ -31,6 +37,7 @@ export function QualityMenu({ layers, layer, choice, hasAudio, statsOn, onChoice
   const going = target ? words.quality.moving(target) : now ? words.quality.now(now) : undefined;
   const pick = (next: QualityChoice) => () => { onChoice(next); onClose(); };
   const chosen = (spatial: number) => choice.mode === 'layer' && choice.spatial === spatial;
+  if (page === 'transport') return <TransportMenu pin={pin} onPin={onPin} onBack={() => setPage('quality')} onClose={onClose} />;
   return (
     <Menu label={words.quality.title} dark class="layer quality" onClose={onClose}>
       <MenuItem checked={choice.mode === 'auto'} detail={choice.mode === 'auto' ? going : undefined} onSelect={pick({ mode: 'auto' })}>{words.quality.auto}</MenuItem>
@@ -47,6 +54,7 @@ export function QualityMenu({ layers, layer, choice, hasAudio, statsOn, onChoice
       ))}
       {hasAudio && <MenuItem checked={choice.mode === 'audio_only'} onSelect={pick({ mode: 'audio_only' })}>{words.quality.soundOnly}</MenuItem>}
       <MenuRule />
+      <MenuItem icon={broadcastIcon} detail={words.transport.names[pin]} onSelect={() => setPage('transport')}>{words.transport.title}</MenuItem>
       <MenuItem toggled={statsOn} icon={chartLine} detail={keys ? <kbd>I</kbd> : undefined} onSelect={() => { onStats(); onClose(); }}>{words.quality.stats}</MenuItem>
       {keys && <MenuItem icon={keyboard} detail={<kbd>?</kbd>} onSelect={() => { onClose(); onShortcuts(); }}>{words.quality.shortcuts}</MenuItem>}
     </Menu>

@@ -8,17 +8,20 @@ import { titleOf } from '../home/Card';
 import { Button } from '../ui/Button';
 import { Header } from '../ui/Header';
 import { useMedia } from '../ui/hooks';
+import { Later } from '../ui/Over';
 import { arrived } from '../ui/router';
 import { words } from '../words';
 import { Player } from './Player';
 import { Moments, Under } from './Under';
 import { type MatchNow, followMatch } from './match';
-import { useViewer } from './use_viewer';
+import { useWatch } from './use_watch';
+
+const loadBehind = () => import('./BehindNote').then((module) => module.BehindNote);
 
 export function Watch({ slug }: { slug: string }) {
   // A private link carries its token in the address.
   const token = useMemo(() => new URLSearchParams(location.search).get('token') ?? undefined, [slug]);
-  const session = useViewer(slug, { token });
+  const session = useWatch(slug, token);
   const life = useMemo(() => new AbortController(), [session]);
   const match = useMemo(() => followMatch(session, life.signal), [session, life]);
   const chat = useChat(session, slug, life.signal);
@@ -42,6 +45,7 @@ export function Watch({ slug }: { slug: string }) {
       <main id="main" tabIndex={-1}>
         <div class="stage">
           <Player session={session} match={match} chat={chat} theatre={theatre} onTheatre={setTheatre} />
+          {phone && session.carrier.value.shown === 'hls' && <Later load={loadBehind} properties={{ session, strip: true }} />}
           {broadcast
             ? <Under broadcast={broadcast} viewers={session.viewers.value.count} match={match} onChat={chat.shown ? null : () => chat.show(true)} />
             : <h1 class="sr">{words.watch.player}</h1>}

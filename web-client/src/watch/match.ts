@@ -1,6 +1,6 @@
 // The match as it stands on the viewer's own screen: score, clock and moments up to the media time shown, and nothing after it.
 import { type ReadonlySignal, signal } from '@preact/signals';
-import type { ViewerSession } from '../lib/viewer';
+import type { WatchSession } from '../playback/session';
 import type { BroadcastView, MarkerKind, MatchClock, Score } from '../protocol';
 import { formatClock, formatLength } from '../ui/format';
 import { HeldBack, clockAt, momentAt } from '../ui/score';
@@ -24,7 +24,7 @@ const MOMENTS_SHOWN = 8;
 const NOTHING: MatchNow = { score: null, clock: null, elapsed: null, moments: [] };
 
 /** Reads the match a few times a second until `until` aborts. The signal changes only when something to draw did. */
-export function followMatch(session: ViewerSession, until: AbortSignal): ReadonlySignal<MatchNow> {
+export function followMatch(session: Pick<WatchSession, 'broadcast' | 'mediaNow' | 'serverNow'>, until: AbortSignal): ReadonlySignal<MatchNow> {
   const now = signal<MatchNow>(NOTHING);
   const scores = new HeldBack<Score>();
   const clocks = new HeldBack<MatchClock>();

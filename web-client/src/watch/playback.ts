@@ -1,13 +1,21 @@
-// The <video> element as the player uses it: playing or frozen, how loud, and what the browser forbade. Owns no session.
+// The two <video> elements as the player uses them, as if they were one: playing or frozen, how loud, which is in front, and what the browser
+// forbade. Owns no session.
 //
-// A live picture is paused by freezing it; playing again always shows the live edge, because the stream went on meanwhile.
+// A live picture is paused by freezing it; playing again shows the live edge where the picture comes by WebRTC, because that stream went on
+// meanwhile, and the place where it stopped where it comes by HLS.
 import { signal } from '@preact/signals';
+import type { Elements, Screen } from '../playback/session';
+import type { EngineName } from '../playback/transport';
 import { recall, remember } from '../ui/remember';
 
 /** Volume steps of the keyboard. */
 const VOLUME_STEP = 0.05;
+/** From one engine's sound to the other's, ms: short enough to be no overlap, long enough to be no click. */
+const FADE_MS = 120;
+const FADE_STEP_MS = 20;
+const ENGINES: readonly EngineName[] = ['webrtc', 'hls'];
 
-export class Playback {
+export class Playback implements Screen {
   readonly paused = signal(false);
   readonly muted = signal(recall('muted', false));
   /** 0..1. */
@@ -17,51 +25,83 @@ export class Playback {
   /** The browser did not let the picture start at all: one tap starts it. */
   readonly held = signal(false);
   readonly inPictureInPicture = signal(false);
-  #video: HTMLVideoElement | null = null;
+  #elements: Elements | null = null;
+  #front: EngineName = 'webrtc';
+  /** Of the volume that is wanted, 0..1: what the fade has left of each. */
+  #shares: Record<EngineName, number> = { webrtc: 1, hls: 0 };
+  #fade: ReturnType<typeof setInterval> | undefined;
 
-  attach(video: HTMLVideoElement, stream: MediaStream, until: AbortSignal): void {
-    this.#video = video;
-    video.volume = this.volume.value;
-    video.muted = this.muted.value;
-    video.srcObject = stream;
-    const listen = (name: string, heard: () => void) => video.addEventListener(name, heard, { signal: until });
-    // Media keys and the picture-in-picture window press the same buttons as we do.
-    listen('pause', () => { this.paused.value = true; });
-    listen('play', () => { this.paused.value = false; });
-    listen('playing', () => { this.held.value = false; });
-    listen('enterpictureinpicture', () => { this.inPictureInPicture.value = true; });
-    listen('leavepictureinpicture', () => { this.inPictureInPicture.value = false; });
+  attach(elements: Elements, until: AbortSignal): void {
+    this.#elements = elements;
+    this.#arrange();
+    this.#sound();
+    for (const engine of ENGINES) {
+      const video = elements[engine];
+      const listen = (name: string, heard: () => void) => video.addEventListener(name, () => { if (engine === this.#front) heard(); }, { signal: until });
+      // Media keys and the picture-in-picture window press the same buttons as we do.
+      listen('pause', () => { this.paused.value = video.paused; });
+      listen('play', () => { this.paused.value = video.paused; });
+      listen('playing', () => { this.held.value = false; });
+      listen('enterpictureinpicture', () => { this.inPictureInPicture.value = true; });
+      listen('leavepictureinpicture', () => { this.inPictureInPicture.value = false; });
+    }
     until.addEventListener('abort', () => {
-      video.srcObject = null;
-      this.#video = null;
+      clearInterval(this.#fade);
+      this.#elements = null;
     }, { once: true });
     void this.play();
   }
 
+  /** The element in front. */
+  get video(): HTMLVideoElement | null {
+    return this.#elements?.[this.#front] ?? null;
+  }
+
+  bring(engine: EngineName, aligned: boolean): void {
+    const elements = this.#elements;
+    if (!elements || engine === this.#front) return;
+    const before = this.video;
+    this.#front = engine;
+    this.#arrange();
+    void this.play();
+    this.#crossFade(aligned);
+    if (before && document.pictureInPictureElement === before) {
+      // A window that is open may be given another picture; where a browser refuses, it shows the last frame until it is closed.
+      elements[engine].requestPictureInPicture().catch(() => { this.inPictureInPicture.value = false; });
+    }
+  }
+
+  runHidden(engine: EngineName): void {
+    if (engine === this.#front) return;
+    this.#sound();
+    // Without sound every browser allows it; one that does not shows nothing, and then this engine is not shown.
+    this.#elements?.[engine].play().catch(() => undefined);
+  }
+
   /** To the live edge, with sound if the browser allows it. */
   async play(): Promise<void> {
-    const video = this.#video;
+    const { video } = this;
     if (!video) return;
     try {
       await video.play();
       this.held.value = false;
     } catch (thrown) {
-      if (!(thrown instanceof DOMException) || thrown.name !== 'NotAllowedError') return;
+      if (!(thrown instanceof DOMException) || thrown.name !== 'NotAllowedError' || video !== this.video) return;
       if (video.muted) {
         this.held.value = true;
         this.paused.value = true;
         return;
       }
       // Autoplay with sound needs a press first (browsers' autoplay rules): start silent and offer it.
-      video.muted = true;
       this.silenced.value = true;
+      this.#sound();
       await this.play();
     }
   }
 
   toggle(): void {
     if (this.paused.value) void this.play();
-    else this.#video?.pause();
+    else this.video?.pause();
   }
 
   /** The tap that the browser asked for. */
@@ -75,7 +115,7 @@ export class Playback {
     this.silenced.value = false;
     this.muted.value = muted;
     remember('muted', muted);
-    if (this.#video) this.#video.muted = muted;
+    this.#sound();
     if (!muted && this.volume.value === 0) this.setVolume(0.5);
   }
 
@@ -88,7 +128,7 @@ export class Playback {
     const clamped = Math.min(1, Math.max(0, Math.round(volume * 100) / 100));
     this.volume.value = clamped;
     remember('volume', clamped);
-    if (this.#video) this.#video.volume = clamped;
+    this.#sound();
     if (clamped > 0 && (this.muted.value || this.silenced.value)) this.setMuted(false);
   }
 
@@ -105,10 +145,48 @@ export class Playback {
   }
 
   togglePictureInPicture(): void {
-    const video = this.#video;
+    const { video } = this;
     if (!video || !this.canPictureInPicture) return;
     const done = document.pictureInPictureElement ? document.exitPictureInPicture() : video.requestPictureInPicture();
     // Refused before the first frame; the button simply stays off.
     done.catch(() => undefined);
+  }
+
+  #arrange(): void {
+    if (!this.#elements) return;
+    for (const engine of ENGINES) {
+      const video = this.#elements[engine];
+      const isFront = engine === this.#front;
+      video.toggleAttribute('data-front', isFront);
+      video.setAttribute('aria-hidden', String(!isFront));
+    }
+  }
+
+  #sound(): void {
+    if (!this.#elements) return;
+    for (const engine of ENGINES) {
+      const video = this.#elements[engine];
+      // What is not heard is muted as well: some browsers leave the volume to their buttons.
+      video.muted = this.muted.value || this.silenced.value || this.#shares[engine] === 0;
+      video.volume = this.volume.value * this.#shares[engine];
+    }
+  }
+
+  /** Sounds of one moment overlap; of two, the one goes before the other comes. */
+  #crossFade(aligned: boolean): void {
+    clearInterval(this.#fade);
+    const into = this.#front;
+    const from: EngineName = into === 'hls' ? 'webrtc' : 'hls';
+    const began = performance.now();
+    const step = (): void => {
+      // Timers of hidden tabs come once a second: nobody hears a difference there.
+      const done = document.hidden ? 1 : Math.min(1, (performance.now() - began) / FADE_MS);
+      this.#shares[into] = aligned ? Math.sin((done * Math.PI) / 2) : Math.max(0, 2 * done - 1);
+      this.#shares[from] = done === 1 ? 0 : aligned ? Math.cos((done * Math.PI) / 2) : Math.max(0, 1 - 2 * done);
+      this.#sound();
+      if (done === 1) clearInterval(this.#fade);
+    };
+    this.#fade = setInterval(step, FADE_STEP_MS);
+    step();
   }
 }

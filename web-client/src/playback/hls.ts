@@ -1,0 +1,221 @@
+// The HLS engine: one element for life, and a player behind it that is made, warmed, played and closed as the plan says.
+import { type ReadonlySignal, signal } from '@preact/signals';
+import { BACKOFF_CAP_MS, backoffMs } from '../lib/backoff';
+import { MediaClock } from '../lib/media_time';
+import type { ViewerStats } from '../lib/viewer_state';
+import { FrameTrail } from './frames';
+import type { HlsFailure, HlsPlayer, MakeHlsPlayer } from './hls_player';
+import type { Rung } from './hls_time';
+import type { EngineReading, Warmth } from './transport';
+
+/** A packager that nobody asks stops after 30 s: a warm playlist asks this often, ms, with as much again at random spread over a crowd. */
+const ASK_EVERY_MS = 15_000;
+const ASK_SPREAD_MS = 7_000;
+/** What cannot be had while nobody needs it is asked for no more often than this, ms. */
+const IDLE_RETRY_MS = 30_000;
+/** Frame callbacks count time in seconds; a clock that counts in ticks keeps whole numbers. */
+const TICKS_PER_S = 90_000;
+/** The element's time must have gone on within this long to count as moving where no frame is shown, ms. */
+const RUNS_MS = 1_000;
+const STATS_EVERY_MS = 1_000;
+
+export type HlsOptions = {
+  url: string;
+  token: string | null;
+  /** `null`: this browser plays no HLS in any way. */
+  make: MakeHlsPlayer | null;
+  lifetime: AbortSignal;
+};
+export type HlsWish = { warmth: Warmth; rung: number | null; lowest: boolean; carriesBps: number };
+
+export class HlsEngine {
+  readonly #options: HlsOptions;
+  readonly #clock = new MediaClock();
+  readonly #trail = new FrameTrail();
+  readonly #rungs = signal<readonly Rung[]>([]);
+  readonly #rung = signal<number | null>(null);
+  readonly #stats = signal<ViewerStats | null>(null);
+  #video: HTMLVideoElement | null = null;
+  #player: HlsPlayer | null = null;
+  #wish: HlsWish = { warmth: 'off', rung: null, lowest: false, carriesBps: 0 };
+  #impossible: boolean;
+  #attempt = 0;
+  #retryAt = 0;
+  #askAt = 0;
+  /** For tabs in which no frame is shown. */
+  #ran = { seconds: -1, atMs: -Infinity };
+  #counted = { atMs: 0, frames: 0, dropped: 0 };
+
+  constructor(options: HlsOptions) {
+    this.#options = options;
+    this.#impossible = options.make === null;
+    options.lifetime.addEventListener('abort', () => this.#close(), { once: true });
+  }
+
+  /** What there is to choose from, smallest first. */
+  get rungs(): ReadonlySignal<readonly Rung[]> {
+    return this.#rungs;
+  }
+  get rung(): ReadonlySignal<number | null> {
+    return this.#rung;
+  }
+  get stats(): ReadonlySignal<ViewerStats | null> {
+    return this.#stats;
+  }
+  get impossible(): boolean {
+    return this.#impossible;
+  }
+
+  attach(video: HTMLVideoElement, until: AbortSignal): void {
+    this.#video = video;
+    let handle = 0;
+    const next = (): void => {
+      handle = video.requestVideoFrameCallback((nowMs, frame) => {
+        this.#frameShown(frame.mediaTime, frame.expectedDisplayTime ?? nowMs);
+        next();
+      });
+    };
+    if ('requestVideoFrameCallback' in video) next();
+    until.addEventListener('abort', () => {
+      if (handle) video.cancelVideoFrameCallback(handle);
+      this.#close();
+      this.#video = null;
+    }, { once: true });
+  }
+
+  /** The plan's wish of this moment; called with every beat. */
+  want(now: number, wish: HlsWish): void {
+    const before = this.#wish.warmth;
+    this.#wish = wish;
+    if (wish.warmth === 'off' || (wish.warmth === 'playlist' && (before === 'lowest' || before === 'playing'))) this.#close();
+    if (wish.warmth === 'off' || this.#impossible || !this.#video) return;
+    // In need the patience of idle times is over.
+    if (wish.warmth !== 'playlist' && before === 'playlist') this.#retryAt = Math.min(this.#retryAt, now);
+    if (!this.#player) {
+      if (now >= this.#retryAt) this.#make(now, this.#video);
+      return;
+    }
+    this.#rungs.value = sameRungs(this.#rungs.peek(), this.#player.rungs) ? this.#rungs.peek() : this.#player.rungs;
+    this.#rung.value = this.#player.rung;
+    this.#player.choose(wish.warmth === 'lowest' || wish.lowest ? 'lowest' : wish.rung);
+    if (wish.warmth === 'playlist') this.#ask(now);
+    else this.#playOn(now, this.#player, this.#video);
+  }
+
+  read(now: number): EngineReading {
+    return { moving: this.#moves(now), frozen: this.#trail.frozen(now), mediaMs: this.mediaNow(now) };
+  }
+
+  mediaNow(now: number): number | null {
+    if (document.hidden && this.#player && this.#video) return this.#player.mediaTimeAt(this.#video.currentTime);
+    return this.#clock.mediaNow(now);
+  }
+
+  /** Of the frame on screen; see `MediaClock.seen`. */
+  seen(now: number): number | null {
+    return document.hidden ? this.mediaNow(now) : this.#clock.seen(now);
+  }
+
+  toLiveEdge(): void {
+    this.#player?.toLiveEdge();
+  }
+
+  /** What made it impossible may be otherwise now. */
+  tryAfresh(): void {
+    this.#impossible = this.#options.make === null;
+    this.#attempt = 0;
+    this.#retryAt = 0;
+  }
+
+  #frameShown(seconds: number, shownAtMs: number): void {
+    const mediaMs = this.#player?.mediaTimeAt(seconds) ?? null;
+    if (mediaMs === null) return;
+    const ticks = Math.round(seconds * TICKS_PER_S) | 0;
+    this.#clock.setMap({ rtp0: ticks, ntp0Ms: mediaMs, rateHz: TICKS_PER_S });
+    this.#clock.frameShown(ticks, shownAtMs);
+    this.#trail.shown(shownAtMs);
+    this.#attempt = 0;
+  }
+
+  #moves(now: number): boolean {
+    if (!this.#player || !this.#video || this.#wish.warmth === 'playlist') return false;
+    if (!document.hidden && 'requestVideoFrameCallback' in this.#video) return this.#trail.moving(now);
+    return now - this.#ran.atMs < RUNS_MS;
+  }
+
+  #make(now: number, video: HTMLVideoElement): void {
+    const { url, token, make } = this.#options;
+    if (!make) return;
+    this.#trail.reset();
+    this.#clock.reset();
+    const player: HlsPlayer = make({
+      video, url, token, carriesBps: this.#wish.carriesBps,
+      failed: (failure, what) => { if (this.#player === player) this.#failed(failure, what); },
+    });
+    this.#player = player;
+    this.#askAt = now + ASK_EVERY_MS;
+  }
+
+  #failed(failure: HlsFailure, what: string): void {
+    console.info(`HLS: ${what} (${failure})`);
+    this.#close();
+    this.#impossible = failure === 'impossible';
+    const idle = this.#wish.warmth === 'playlist' ? IDLE_RETRY_MS : 0;
+    this.#retryAt = performance.now() + Math.max(idle, backoffMs(this.#attempt++, Math.random()));
+  }
+
+  #playOn(now: number, player: HlsPlayer, video: HTMLVideoElement): void {
+    player.play();
+    if (video.currentTime !== this.#ran.seconds) this.#ran = { seconds: video.currentTime, atMs: now };
+    if (now - this.#counted.atMs >= STATS_EVERY_MS) this.#count(now, player, video);
+  }
+
+  /** Keeps the packager awake and the connection open. */
+  #ask(now: number): void {
+    if (now < this.#askAt) return;
+    this.#askAt = now + ASK_EVERY_MS + Math.random() * ASK_SPREAD_MS;
+    const { url, token, lifetime } = this.#options;
+    fetch(url, { signal: AbortSignal.any([lifetime, AbortSignal.timeout(BACKOFF_CAP_MS)]), ...(token === null ? {} : { headers: { authorization: `Bearer ${token}` } }) })
+      // Whether it is well is seen when it is needed.
+      .then((response) => response.body?.cancel(), () => undefined);
+  }
+
+  #count(now: number, player: HlsPlayer, video: HTMLVideoElement): void {
+    const { totalVideoFrames: frames, droppedVideoFrames: dropped } = video.getVideoPlaybackQuality();
+    const seconds = (now - this.#counted.atMs) / 1000;
+    const shown = Math.max(0, frames - this.#counted.frames);
+    const lasts = video.buffered.length > 0 ? Math.max(0, video.buffered.end(video.buffered.length - 1) - video.currentTime) : 0;
+    this.#counted = { atMs: now, frames, dropped };
+    this.#stats.value = {
+      transport: 'hls',
+      codec: player.codec(),
+      width: video.videoWidth,
+      height: video.videoHeight,
+      framesPerSecond: Math.round(shown / seconds),
+      videoBps: player.rungs[player.rung ?? -1]?.bitrateBps ?? 0,
+      audioBps: 0,
+      roundTripMs: null,
+      loss: 0,
+      jitterBufferMs: lasts * 1000,
+      decodeMs: null,
+      freezes: 0,
+      frozenMs: 0,
+      framesDropped: dropped,
+      totalDelayMs: null,
+    };
+  }
+
+  #close(): void {
+    this.#player?.close();
+    this.#player = null;
+    this.#rungs.value = [];
+    this.#rung.value = null;
+    this.#stats.value = null;
+    this.#trail.reset();
+    this.#clock.reset();
+  }
+}
+
+function sameRungs(a: readonly Rung[], b: readonly Rung[]): boolean {
+  return a.length === b.length && a.every(({ height, bitrateBps }, index) => height === b[index]?.height && bitrateBps === b[index]?.bitrateBps);
+}

@@ -1,0 +1,333 @@
+// Watching one broadcast, whichever engine carries the picture: drives both engines as the plan says, and answers for the one that is shown.
+//
+// Conversation, seat, chat and count are the viewer's session, which goes on under either engine.
+import { type ReadonlySignal, batch, computed, signal } from '@preact/signals';
+import { backoffMs } from '../lib/backoff';
+import { median } from '../lib/media_time';
+import { signalingUrl } from '../lib/signaling';
+import { ViewerSession } from '../lib/viewer';
+import type { LayerPosition, ViewerPhase, ViewerStats } from '../lib/viewer_state';
+import { every } from '../lib/worker_timer';
+import type { LayerView, QualityChoice } from '../protocol';
+import type { HlsEngine } from './hls';
+import { loadHls } from './load_hls';
+import { BufferRamp } from './ramp';
+import { type Air, type DownReason, type EngineName, type Pin, type Plan, Transport, type TransportReading } from './transport';
+import { WebRtcEngine } from './webrtc';
+
+/** How often it is decided, ms: two frames, so that a flip is late by one at most. */
+const BEAT_MS = 30;
+/** Packets are counted with every second beat: browsers renew the figure no more often. */
+const BEATS_PER_COUNT = 2;
+/** Figures for people change this often, ms. */
+const READING_MS = 1_000;
+/** Differences between the two pictures over which the middle is taken: about half a second. */
+const DIFFERENCES = 16;
+/** What a way is taken to carry before it has carried anything, bits per second. */
+const ASSUMED_BPS = 1_500_000;
+
+export type Elements = Record<EngineName, HTMLVideoElement>;
+
+/** Where the pictures are shown, one over the other. */
+export type Screen = {
+  readonly paused: ReadonlySignal<boolean>;
+  /** `engine` comes to the front and is heard; `aligned`: both pictures are at the same moment, so that their sounds may overlap. */
+  bring(engine: EngineName, aligned: boolean): void;
+  /** An element that nobody sees plays along. */
+  runHidden(engine: EngineName): void;
+};
+
+/** Which engine is shown, for words about it. */
+export type Carrier = { shown: EngineName | null; why: DownReason | null; /** When WebRTC is tried again, `performance.now()` ms. */ retryAtMs: number | null };
+
+export type WatchOptions = { /** Slug or id. */ broadcast: string; token?: string | undefined; lifetime: AbortSignal };
+
+export class WatchSession {
+  readonly viewer: ViewerSession;
+  readonly #webrtc: WebRtcEngine;
+  /** Its program comes when it is first wanted. */
+  readonly #hls = signal<HlsEngine | null>(null);
+  readonly #options: WatchOptions;
+  readonly #transport = new Transport(performance.now());
+  readonly #ramp = new BufferRamp();
+  readonly #carrier = signal<Carrier>({ shown: null, why: null, retryAtMs: null });
+  readonly #pin = signal<Pin>('auto');
+  /** HLS's picture moves, as of the last beat. */
+  readonly #hlsMoves = signal(false);
+  readonly #hlsLatencyMs = signal<number | null>(null);
+  readonly #phase: ReadonlySignal<ViewerPhase>;
+  readonly #latencyMs: ReadonlySignal<number | null>;
+  readonly #stats: ReadonlySignal<ViewerStats | null>;
+  readonly #layers: ReadonlySignal<readonly LayerView[]>;
+  readonly #layer: ReadonlySignal<LayerPosition>;
+  #screen: Screen | null = null;
+  #beats = 0;
+  #readAtMs = 0;
+  #air: Air = 'unknown';
+  #lines: number | null = null;
+  #toldLines: number | null = null;
+  #warmBefore = false;
+  #differences: number[] = [];
+  #heldMs: number | null = null;
+  #stage: { video: HTMLVideoElement; until: AbortSignal } | null = null;
+  #loadRetryAt = 0;
+  #loadAttempt = 0;
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+    const { broadcast, token, lifetime } = options;
+    this.viewer = new ViewerSession({ broadcast, token, url: signalingUrl(location.href), lifetime });
+    this.#webrtc = new WebRtcEngine(this.viewer);
+    const { viewer } = this;
+    const onHls = computed(() => this.#carrier.value.shown === 'hls');
+    this.#phase = computed(() => (onHls.value && this.#hlsMoves.value && isMended(viewer.phase.value) ? PLAYING : viewer.phase.value));
+    this.#latencyMs = computed(() => (onHls.value ? this.#hlsLatencyMs.value : viewer.latencyMs.value));
+    this.#layers = computed(() => (onHls.value ? this.#rungsAsLayers() : viewer.layers.value));
+    this.#layer = computed(() => {
+      if (!onHls.value) return viewer.layer.value;
+      const current = this.#layers.value[this.#hls.value?.rung.value ?? -1]?.spatial ?? null;
+      return { current, target: current };
+    });
+    this.#stats = computed(() => {
+      if (!onHls.value) return viewer.stats.value;
+      const stats = this.#hls.value?.stats.value ?? null;
+      return stats && { ...stats, totalDelayMs: this.#hlsLatencyMs.value };
+    });
+    every(BEAT_MS, () => batch(() => this.#beat()), lifetime);
+    // A new network is the best hint there is that WebRTC may get through now.
+    globalThis.addEventListener?.('online', () => this.#networkChanged(), { signal: lifetime });
+    (navigator as { connection?: EventTarget }).connection?.addEventListener('change', () => this.#networkChanged(), { signal: lifetime });
+  }
+
+  get phase(): ReadonlySignal<ViewerPhase> {
+    return this.#phase;
+  }
+  get latencyMs(): ReadonlySignal<number | null> {
+    return this.#latencyMs;
+  }
+  get stats(): ReadonlySignal<ViewerStats | null> {
+    return this.#stats;
+  }
+  /** What can be chosen now, smallest first. */
+  get layers(): ReadonlySignal<readonly LayerView[]> {
+    return this.#layers;
+  }
+  get layer(): ReadonlySignal<LayerPosition> {
+    return this.#layer;
+  }
+  get quality(): ReadonlySignal<QualityChoice> {
+    return this.viewer.quality;
+  }
+  get carrier(): ReadonlySignal<Carrier> {
+    return this.#carrier;
+  }
+  get pin(): ReadonlySignal<Pin> {
+    return this.#pin;
+  }
+  get broadcast(): ViewerSession['broadcast'] {
+    return this.viewer.broadcast;
+  }
+  get viewers(): ViewerSession['viewers'] {
+    return this.viewer.viewers;
+  }
+  get user(): ViewerSession['user'] {
+    return this.viewer.user;
+  }
+  get client(): ViewerSession['client'] {
+    return this.viewer.client;
+  }
+  get seat(): ViewerSession['seat'] {
+    return this.viewer.seat;
+  }
+
+  /** The two elements, for as long as they are there. They are never exchanged: the last frame of one stays until the other moves. */
+  attach(elements: Elements, screen: Screen, until: AbortSignal): void {
+    this.#screen = screen;
+    this.#webrtc.attach(elements.webrtc, until);
+    this.#stage = { video: elements.hls, until };
+    this.#hls.peek()?.attach(elements.hls, until);
+    until.addEventListener('abort', () => { this.#screen = this.#stage = null; }, { once: true });
+  }
+
+  /** The media time on screen, ms since the Unix epoch. */
+  mediaNow(localMs: number = performance.now()): number | null {
+    return this.#onHls ? (this.#hls.peek()?.mediaNow(localMs) ?? null) : this.viewer.mediaNow(localMs);
+  }
+
+  /** See `ViewerSession.moment`. */
+  moment(localMs: number = performance.now()): number | null | undefined {
+    if (this.#onHls && this.#phase.peek().kind === 'playing') return this.#hls.peek()?.seen(localMs) ?? undefined;
+    return this.viewer.moment(localMs);
+  }
+
+  serverNow(localMs: number = performance.now()): number | null {
+    return this.viewer.serverNow(localMs);
+  }
+
+  /** See `ViewerSession.drawn`. */
+  drawn(lines: number): void {
+    this.#lines = lines;
+  }
+
+  setQuality(choice: QualityChoice): void {
+    this.viewer.setQuality(choice);
+  }
+
+  /** The person's choice of transport; until the page is left. */
+  setPin(pin: Pin): void {
+    this.#pin.value = pin;
+    this.#transport.setPin(performance.now(), pin);
+    if (pin === 'webrtc' && !this.viewer.linkUp) this.viewer.retry();
+  }
+
+  /** The node wants this viewer elsewhere: `hls` when it has no room, `webrtc` when it has again. `why` in its words. */
+  nodeAsks(to: EngineName, why: string): void {
+    this.#transport.nodeAsks(performance.now(), to, why);
+  }
+
+  /** To the live edge of whatever can play it, skipping what lies between. */
+  goLive(): void {
+    this.#ramp.drop();
+    this.#transport.goLive(performance.now());
+    if (!this.#onHls) return;
+    this.#hls.peek()?.toLiveEdge();
+    if (this.#pin.peek() !== 'hls' && !this.viewer.linkUp) this.viewer.retry();
+  }
+
+  /** Tries whatever is broken again, now. */
+  retry(): void {
+    this.#hls.peek()?.tryAfresh();
+    this.#loadRetryAt = 0;
+    this.viewer.retry();
+  }
+
+  get #onHls(): boolean {
+    return this.#carrier.peek().shown === 'hls';
+  }
+
+  #networkChanged(): void {
+    if (this.#onHls && !this.viewer.linkUp && this.#pin.peek() !== 'hls') this.viewer.retry();
+  }
+
+  #beat(): void {
+    if (this.#options.lifetime.aborted || !this.#screen) return;
+    const now = performance.now();
+    if (++this.#beats % BEATS_PER_COUNT === 0) void this.#webrtc.count();
+    const hls = this.#hls.peek();
+    const air = this.#airNow();
+    if (air === 'on' && this.#air !== 'on') this.#hls.peek()?.tryAfresh();
+    this.#air = air;
+    const reading: TransportReading = {
+      air,
+      paused: this.#screen.paused.peek(),
+      webrtc: this.#webrtc.read(now),
+      hls: hls ? { ...hls.read(now), impossible: hls.impossible } : NOT_THERE,
+    };
+    const plan = this.#transport.handle(now, reading);
+    this.#carryOut(now, plan, this.#screen);
+    this.#hold(now, plan, reading);
+    this.#say(now, plan, reading);
+  }
+
+  #airNow(): Air {
+    const { kind } = this.viewer.phase.peek();
+    if (kind === 'ended' || kind === 'refused' || kind === 'not_found' || kind === 'full') return 'off';
+    switch (this.viewer.broadcast.peek()?.state) {
+      case undefined: return 'unknown';
+      case 'live': return 'on';
+      case 'reconnecting': return 'away';
+      case 'idle': case 'ended': return 'off';
+    }
+  }
+
+  #carryOut(now: number, plan: Plan, screen: Screen): void {
+    const stats = this.viewer.stats.peek();
+    const carriesBps = stats && stats.videoBps > 0 ? (stats.videoBps + stats.audioBps) * 1.5 : ASSUMED_BPS;
+    const choice = this.quality.peek();
+    if (plan.hls !== 'off' && !this.#hls.peek() && now >= this.#loadRetryAt) void this.#load(now);
+    this.#hls.peek()?.want(now, {
+      warmth: plan.hls,
+      lowest: choice.mode === 'audio_only',
+      rung: choice.mode === 'layer' ? this.#rungOf(choice.spatial) : null,
+      carriesBps,
+    });
+    const runs = plan.hls === 'lowest' || plan.hls === 'playing';
+    if (runs && !this.#warmBefore) screen.runHidden('hls');
+    this.#warmBefore = runs;
+    this.viewer.setMedia(plan.webrtc !== 'off');
+    const lines = plan.webrtc === 'drawn' ? this.#lines : 0;
+    if (lines !== null && lines !== this.#toldLines && (this.#lines !== null || this.#toldLines !== null)) {
+      this.#toldLines = lines;
+      this.viewer.drawn(lines);
+    }
+    if (plan.shown && plan.shown !== this.#carrier.peek().shown) screen.bring(plan.shown, plan.aligned);
+  }
+
+  #hold(now: number, plan: Plan, { webrtc, hls }: TransportReading): void {
+    const server = this.serverNow(now);
+    const wants = plan.align && hls.mediaMs !== null && server !== null && hls.moving;
+    if (wants && webrtc.mediaMs !== null && webrtc.moving) this.#differences = [...this.#differences, webrtc.mediaMs - hls.mediaMs!].slice(-DIFFERENCES);
+    else this.#differences = [];
+    const ahead = median(this.#differences);
+    const wantedMs = wants ? server - hls.mediaMs! : null;
+    const latencyMs = wantedMs === null || ahead === null || this.#differences.length < DIFFERENCES ? null : wantedMs - ahead;
+    const onScreen = plan.shown === 'webrtc';
+    const targets = this.#ramp.handle(now, { wantedMs, latencyMs, onScreen });
+    // What was measured before a step says nothing about what comes after it.
+    if (!onScreen && targets.video !== this.#heldMs) this.#differences = [];
+    this.#heldMs = targets.video;
+    this.#webrtc.hold(targets);
+  }
+
+  #say(now: number, plan: Plan, { hls }: TransportReading): void {
+    const { shown, why, retryAtMs } = plan;
+    const before = this.#carrier.peek();
+    const said: Carrier = { shown, why: shown === 'hls' ? why : null, retryAtMs };
+    if (before.shown !== said.shown || before.why !== said.why || before.retryAtMs !== said.retryAtMs) this.#carrier.value = said;
+    this.#hlsMoves.value = hls.moving || (shown === 'hls' && (this.#screen?.paused.peek() ?? false));
+    if (now - this.#readAtMs < READING_MS && before.shown === shown) return;
+    this.#readAtMs = now;
+    const server = this.serverNow(now);
+    this.#hlsLatencyMs.value = shown === 'hls' && hls.mediaMs !== null && server !== null ? Math.max(0, server - hls.mediaMs) : null;
+  }
+
+  async #load(now: number): Promise<void> {
+    this.#loadRetryAt = Infinity;
+    const { broadcast, token, lifetime } = this.#options;
+    try {
+      const engine = await loadHls({ url: `/hls/${encodeURIComponent(broadcast)}/master.m3u8`, token: token ?? null, lifetime });
+      if (this.#stage) engine.attach(this.#stage.video, this.#stage.until);
+      this.#hls.value = engine;
+      this.#warmBefore = false;
+    } catch {
+      // The network is what it is; a page that is older than its server finds nothing, and is told by whatever it asks next.
+      this.#loadRetryAt = now + backoffMs(this.#loadAttempt++, Math.random());
+    }
+  }
+
+  /** The rungs under the names that the broadcast's layers have: they are the same pictures. */
+  #rungsAsLayers(): readonly LayerView[] {
+    return (this.#hls.value?.rungs.value ?? []).map(({ height, bitrateBps }, index) => {
+      const layer = this.viewer.layers.value.find((candidate) => candidate.height === height);
+      return layer ? { ...layer, active: true } : { spatial: index, width: 0, height, bitrate_bps: bitrateBps, frames_per_second: 0, active: true };
+    });
+  }
+
+  #rungOf(spatial: number): number | null {
+    const height = this.viewer.layers.peek().find((candidate) => candidate.spatial === spatial)?.height;
+    const found = this.#hls.peek()?.rungs.peek().findIndex((rung) => rung.height === height) ?? -1;
+    return found < 0 ? null : found;
+  }
+}
+
+/** HLS whose program has not come yet. */
+const NOT_THERE: TransportReading['hls'] = { moving: false, frozen: true, mediaMs: null, impossible: false };
+const PLAYING: ViewerPhase = { kind: 'playing' };
+
+/** Whether a picture by HLS makes good what this phase says of WebRTC. */
+function isMended(phase: ViewerPhase): boolean {
+  switch (phase.kind) {
+    case 'connecting': case 'reconnecting': case 'blocked': return true;
+    case 'playing': case 'waiting': case 'ended': case 'refused': case 'full': case 'not_found': return false;
+  }
+}

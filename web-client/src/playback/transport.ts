@@ -1,0 +1,549 @@
+// Which of the two engines carries the picture: the one place that decides. Pure: readings and wishes come in, a plan goes out; `session.ts`
+// makes the plan true.
+//
+//   start ──first frame──▶ w_live ──trouble hinted at──▶ w_risk            w: WebRTC on screen
+//     │                      │  ▲                          │               h: HLS on screen
+//     │                      │  └──────────calm────────────┤
+//     │          packets still  wished, lossy, slow, undecodable
+//     │                      ▼  ▼                          ▼
+//     │                    w_cut, w_leave ──HLS moves──▶ h_live ◀──no good──┐
+//     └──HLS was sooner────────────────────────────────▶  │                 │
+//                         w_live ◀──same moment── w_join ◀┘ works again ────┘
+//
+// The last frame of an engine stays on screen until the other one moves, so a flip never shows black. WebRTC is left at once and come back to
+// slowly: each return that does not last doubles the wait before the next.
+
+export type EngineName = 'webrtc' | 'hls';
+/** What the person has chosen. */
+export type Pin = 'auto' | EngineName;
+/** Why HLS carries the picture. `sooner`: it had a frame first. `blocked`: WebRTC does not connect. `cut`: its packets stopped. */
+export type DownReason = 'sooner' | 'blocked' | 'cut' | 'loss' | 'device' | 'codec' | 'node' | 'pinned';
+
+export type StateKind = 'start' | 'w_live' | 'w_risk' | 'w_cut' | 'w_leave' | 'h_live' | 'w_join';
+
+/** `playlist`: loaded and connected, no media. `lowest`: plays out of sight, the smallest rendition. */
+export type Warmth = 'off' | 'playlist' | 'lowest' | 'playing';
+
+export type EngineReading = {
+  /** Frames follow one another on its element (or would, if anybody could see them). */
+  moving: boolean;
+  /** The next frame is overdue: what is on its element stands still. */
+  frozen: boolean;
+  /** Media time on its element, ms since the Unix epoch. */
+  mediaMs: number | null;
+};
+
+/** What a second of playing by WebRTC was like. */
+export type SecondOfLink = {
+  /** Another second has another number. */
+  atMs: number;
+  /** 0..1 of the packets. */
+  loss: number;
+  roundTripMs: number | null;
+  /** 0..1 of the decoded frames that never reached the screen; 0 while nobody looks. */
+  dropped: number;
+  frozen: boolean;
+};
+
+/** `unknown`: the server has not said yet. `away`: its publisher has gone and may come back. `off`: it has not begun, or is over. */
+export type Air = 'unknown' | 'on' | 'away' | 'off';
+
+export type TransportReading = {
+  air: Air;
+  /** The person has stopped the picture: nothing may move under it. */
+  paused: boolean;
+  webrtc: EngineReading & {
+    /** ICE and DTLS are up. */
+    connected: boolean;
+    /** Received so far; another connection may begin anew. */
+    packets: number;
+    /** When that was read, `performance.now()` ms: two readings of one moment count as one. */
+    readAtMs: number;
+    /** Whether packets should be coming now. */
+    expected: boolean;
+    /** Fifty packets of sound a second: silence means something soon. */
+    sound: boolean;
+    undecodable: boolean;
+    second: SecondOfLink | null;
+  };
+  hls: EngineReading & {
+    /** It cannot play this broadcast: turned off, or no picture that this browser decodes. */
+    impossible: boolean;
+  };
+};
+
+export type Plan = {
+  state: StateKind;
+  /** `null`: neither has had a frame yet. */
+  shown: EngineName | null;
+  /** Set while HLS is shown or about to be. */
+  why: DownReason | null;
+  hls: Warmth;
+  /** `off`: no transport at all. `sound`: connected, no picture is sent. */
+  webrtc: 'off' | 'sound' | 'drawn';
+  /** WebRTC's buffer is to bring its picture to HLS's moment. */
+  align: boolean;
+  /** The flip to `shown`, if there just was one, joined two pictures of the same moment. */
+  aligned: boolean;
+  /** Whether WebRTC will be tried again by itself, and not before when (`performance.now()` ms). */
+  retryAtMs: number | null;
+};
+
+/** ICE gets this long before HLS is started beside it, ms. */
+export const HLS_BESIDE_MS = 600;
+/** From here on HLS's program is fetched while ICE still tries, ms. */
+const HLS_FETCHED_MS = 200;
+/** Connected, and yet no frame: HLS is started beside it, ms. */
+const NO_FRAME_MS = 2_500;
+/** A server that says nothing about the broadcast for this long is asked for HLS all the same, ms. */
+const UNKNOWN_MS = 3_000;
+/** A publisher who is back gets this long until packets are expected, ms. */
+const RETURN_MS = 3_000;
+/** A picture that has just begun is left alone with the network for this long, ms. */
+const WARM_AFTER_MS = 2_000;
+/** Packets that stand still for this long have stopped, ms. Undisturbed, 210 ms was the longest in 40 s. */
+export const STILL_MS = 250;
+/** The same where there is no sound: a screen that nobody touches sends a frame a second, ms. */
+const STILL_SILENT_MS = 1_250;
+/** Gaps longer than this teach nothing about what is usual here, ms. */
+const STILL_MAX_MS = 1_500;
+/** Gaps of this many last milliseconds are what is usual. */
+const USUAL_MS = 10_000;
+/** A gap this many times the longest usual one is none of the usual ones. */
+const UNUSUAL = 1.5;
+/** A second with more than this lost, or with twice the shortest round trip and this much more, ms, is a bad one. */
+const BAD_LOSS = 0.03;
+const BAD_ROUND_TRIP_MS = 100;
+/** Bad seconds in a row that hint at trouble. */
+const BAD_SECONDS = 3;
+/** Trouble that has not shown for this long is over, ms. */
+const CALM_MS = 60_000;
+/** Losses that retransmission cannot hide, and how many seconds of them in a row are too many. */
+const HEAVY_LOSS = 0.1;
+const HEAVY_SECONDS = 6;
+/** A device that throws away this share of its frames for so many seconds in a row cannot keep up. */
+const DROPPED_SHARE = 0.25;
+const DROPPED_SECONDS = 5;
+/** Two pictures this far apart are of the same moment, ms: a frame and the grain of a screen. */
+const SAME_MOMENT_MS = 40;
+/** A picture this much behind would repeat a frame, ms. */
+const BEHIND_MS = 8;
+/** So far ahead a frozen picture is waited for rather than repeated, ms. */
+const WAIT_FOR_FROZEN_MS = 100;
+/** A planned way down waits this long for the same moment, ms. */
+const LEAVE_LIMIT_MS = 10_000;
+/** WebRTC must move well for this long before it is shown again, ms. */
+const PROOF_MS = 2_000;
+/** After this long beside HLS it need no longer be at the same moment, only not behind, ms. */
+const ALIGN_LIMIT_MS = 5_000;
+/** After this long it has failed, ms. */
+const JOIN_LIMIT_MS = 10_000;
+/** Packets of a returning transport that stand still for this long were no return, ms. */
+const JOIN_STILL_MS = 700;
+const JOIN_LOSS = 0.01;
+/** A second and what browsers are late with its figures, ms. */
+const WHOLE_SECOND_MS = 1_200;
+/** HLS is shown at least this long, ms, doubled by each return that did not last. */
+export const STAY_MS = 5_000;
+const STAY_MAX_MS = 120_000;
+/** A return that lasted so long was one, ms. */
+const LASTED_MS = 60_000;
+/** HLS that does not move for this long is worse than anything, ms. */
+const HLS_STALLED_MS = 3_000;
+
+export class Transport {
+  /** Of the reading that is being handled. */
+  #now: number;
+  #kind: StateKind = 'start';
+  #since: number;
+  #shown: EngineName | null = null;
+  #why: DownReason | null = null;
+  #aligned = false;
+  #pin: Pin;
+  /** Why the node wants this viewer on HLS, in its own words. */
+  #node: string | null = null;
+  /** The person pressed LIVE: skipping is what they want. */
+  #hurried = false;
+  /** Since when there has been something to play. */
+  #beganAt: number;
+  #graceMs = 0;
+  #packets = new Stillness();
+  #link = new LinkSeconds();
+  #stayMs = STAY_MS;
+  #joinAt = 0;
+  #cameBackAt: number | null = null;
+  #connectedSince: number | null = null;
+  #movingSince: number | null = null;
+  #hlsMovedAt = 0;
+  /** HLS was started beside WebRTC's beginning. */
+  #beside = false;
+  /** What has been loaded is kept. */
+  #wasWarm = false;
+
+  constructor(now: number, pin: Pin = 'auto') {
+    this.#now = this.#since = this.#beganAt = now;
+    this.#pin = pin;
+  }
+
+  get pin(): Pin {
+    return this.#pin;
+  }
+
+  setPin(now: number, pin: Pin): void {
+    this.#pin = pin;
+    if (pin === 'hls') return;
+    this.#joinAt = now;
+    this.#stayMs = STAY_MS;
+    this.#hurried = pin === 'webrtc';
+  }
+
+  /** The node has no room, or has it again. A pin of the person's does not count against a node without room. */
+  nodeAsks(now: number, to: EngineName, why: string): void {
+    this.#node = to === 'hls' ? why : null;
+    if (to === 'webrtc') this.#joinAt = now;
+  }
+
+  /** The person wants the live edge, whatever is skipped. */
+  goLive(now: number): void {
+    if (this.#mustStay) return;
+    this.#joinAt = now;
+    this.#hurried = true;
+  }
+
+  handle(now: number, reading: TransportReading): Plan {
+    const { webrtc, hls } = reading;
+    this.#now = now;
+    this.#packets.observe(now, webrtc.packets, webrtc.readAtMs, webrtc.expected && reading.air === 'on' && now - this.#beganAt >= this.#graceMs, webrtc.sound);
+    this.#link.observe(now, webrtc.second);
+    this.#connectedSince = webrtc.connected ? (this.#connectedSince ?? now) : null;
+    this.#movingSince = webrtc.moving ? (this.#movingSince ?? now) : null;
+    if (hls.moving || reading.paused) this.#hlsMovedAt = now;
+    if (reading.air !== 'on') this.#beganAt = this.#hlsMovedAt = now;
+    this.#graceMs = reading.air === 'away' ? RETURN_MS : this.#graceMs;
+    this.#aligned = false;
+    // A picture that is stopped is nobody's to exchange; a broadcast without a publisher has none.
+    if (!reading.paused && (reading.air === 'on' || reading.air === 'unknown')) this.#decide(now, reading);
+    return this.#plan(now, reading);
+  }
+
+  #decide(now: number, reading: TransportReading): void {
+    switch (this.#kind) {
+      case 'start': this.#start(reading); break;
+      case 'w_live': this.#watchLive(now, reading); break;
+      case 'w_risk': this.#watchRisk(now, reading); break;
+      case 'w_cut': this.#watchCut(reading); break;
+      case 'w_leave': this.#watchLeave(now, reading); break;
+      case 'h_live': this.#watchHls(now, reading); break;
+      case 'w_join': this.#watchJoin(now, reading); break;
+    }
+  }
+
+  #start({ webrtc, hls }: TransportReading): void {
+    if (webrtc.moving && !this.#mustStay) this.#show('webrtc', 'w_live', null);
+    else if (hls.moving) this.#toHls(this.#staysWhy ?? (webrtc.undecodable ? 'codec' : webrtc.connected ? 'sooner' : 'blocked'), false);
+  }
+
+  #watchLive(now: number, reading: TransportReading): void {
+    if (this.#leaves(reading)) return;
+    if (this.#link.hinted) this.#enter('w_risk');
+    else if (this.#cameBackAt !== null && now - this.#cameBackAt > LASTED_MS) this.#stayMs = STAY_MS;
+  }
+
+  #watchRisk(now: number, reading: TransportReading): void {
+    if (this.#leaves(reading)) return;
+    if (this.#link.calmFor(now) > CALM_MS) this.#enter('w_live');
+    else if (this.#link.heavy) this.#leave('loss');
+    else if (this.#link.deviceBehind) this.#leave('device');
+  }
+
+  /** What makes WebRTC be left without further ado. */
+  #leaves({ webrtc, hls }: TransportReading): boolean {
+    if (this.#pin === 'webrtc' && this.#node === null) return false;
+    const wished = this.#staysWhy;
+    if (wished && !hls.impossible) this.#leave(wished);
+    else if (webrtc.undecodable) this.#leave('codec');
+    else if (this.#packets.stopped) this.#enter('w_cut', 'cut');
+    else return false;
+    return true;
+  }
+
+  #leave(why: DownReason): void {
+    this.#enter('w_leave', why);
+  }
+
+  #watchCut({ webrtc, hls }: TransportReading): void {
+    if (!this.#packets.still) {
+      this.#enter('w_live', null);
+      return;
+    }
+    if (!hls.moving) return;
+    const ahead = difference(webrtc, hls);
+    if (!webrtc.frozen) {
+      // Its buffer still plays: there is time until the moment is the same, if it ever is.
+      if (ahead !== null && Math.abs(ahead) <= SAME_MOMENT_MS) this.#down(true);
+    } else if (ahead === null || ahead <= 0 || ahead > WAIT_FOR_FROZEN_MS) {
+      this.#down(ahead !== null && Math.abs(ahead) <= SAME_MOMENT_MS);
+    }
+  }
+
+  #watchLeave(now: number, { webrtc, hls }: TransportReading): void {
+    const wish = this.#staysWhy;
+    const forced = this.#why === 'pinned' || this.#why === 'node' || this.#why === 'codec';
+    if (forced && this.#why !== 'codec' && (wish === null || hls.impossible)) this.#enter('w_live', null);
+    else if (wish !== null) this.#why = wish;
+    if (this.#kind !== 'w_leave' || !hls.moving) return;
+    const ahead = difference(webrtc, hls);
+    const same = ahead !== null && Math.abs(ahead) <= SAME_MOMENT_MS;
+    if (same || forced || this.#packets.stopped || now - this.#since > LEAVE_LIMIT_MS) this.#down(same);
+  }
+
+  #down(aligned: boolean): void {
+    this.#toHls(this.#why ?? 'cut', aligned);
+  }
+
+  #toHls(why: DownReason, aligned: boolean): void {
+    this.#show('hls', 'h_live', why);
+    this.#aligned = aligned;
+    // WebRTC that was merely slower has failed at nothing.
+    if (why === 'sooner') this.#joinAt = this.#now;
+    else this.#wait(this.#now);
+  }
+
+  #watchHls(now: number, { webrtc }: TransportReading): void {
+    const wish = this.#staysWhy;
+    if (wish) {
+      this.#why = wish;
+      return;
+    }
+    if (this.#why === 'pinned' || this.#why === 'node') {
+      // What held it there holds it no longer; the transport has yet to be made.
+      this.#why = 'sooner';
+      this.#joinAt = now;
+    }
+    if (this.#why === 'codec' && !this.#hurried) return;
+    const stalled = now - this.#hlsMovedAt > HLS_STALLED_MS;
+    if (this.#works(now, webrtc) && (now >= this.#joinAt || stalled)) {
+      this.#hurried ||= stalled;
+      this.#enter('w_join');
+    }
+  }
+
+  #works(now: number, webrtc: TransportReading['webrtc']): boolean {
+    if (this.#connectedSince === null) return false;
+    return webrtc.expected ? this.#packets.flowsFor(now) > 0 : now - this.#connectedSince > JOIN_STILL_MS;
+  }
+
+  #watchJoin(now: number, reading: TransportReading): void {
+    const { webrtc, hls } = reading;
+    const wish = this.#staysWhy;
+    if (wish) {
+      this.#enter('h_live', wish);
+      return;
+    }
+    if (this.#hurried) {
+      if (webrtc.moving) this.#up(now, false);
+      else if (now - this.#since > JOIN_LIMIT_MS) this.#joinFailed(now);
+      return;
+    }
+    // A second that lies wholly within its movement; the ones before tell of what was lost while it was away.
+    const loss = this.#movingSince !== null && webrtc.second !== null && webrtc.second.atMs - this.#movingSince > WHOLE_SECOND_MS ? webrtc.second.loss : null;
+    if (!webrtc.connected || this.#packets.stillFor(now) > JOIN_STILL_MS || (loss ?? 0) > BAD_LOSS || now - this.#since > JOIN_LIMIT_MS) {
+      this.#joinFailed(now);
+      return;
+    }
+    const proven = this.#movingSince !== null && now - this.#movingSince >= PROOF_MS && loss !== null && loss <= JOIN_LOSS;
+    if (!proven) return;
+    const ahead = difference(webrtc, hls);
+    const same = ahead !== null && ahead > -BEHIND_MS && ahead <= SAME_MOMENT_MS;
+    const overdue = now - this.#since > ALIGN_LIMIT_MS && (ahead === null || ahead > -SAME_MOMENT_MS);
+    if (same || overdue) this.#up(now, same);
+  }
+
+  #up(now: number, aligned: boolean): void {
+    this.#show('webrtc', 'w_live', null);
+    this.#aligned = aligned;
+    this.#cameBackAt = now;
+    this.#hurried = false;
+    this.#packets.forget(now);
+    this.#link.forget();
+  }
+
+  #joinFailed(now: number): void {
+    this.#hurried = false;
+    this.#enter('h_live', this.#why ?? 'cut');
+    this.#wait(now);
+  }
+
+  #wait(now: number): void {
+    this.#joinAt = now + this.#stayMs;
+    this.#stayMs = Math.min(STAY_MAX_MS, this.#stayMs * 2);
+  }
+
+  #show(engine: EngineName, kind: StateKind, why: DownReason | null): void {
+    this.#shown = engine;
+    this.#enter(kind, why);
+  }
+
+  #enter(kind: StateKind, why: DownReason | null = this.#why): void {
+    this.#kind = kind;
+    this.#why = why;
+    this.#since = this.#now;
+  }
+
+  /** What holds the picture on HLS whatever the network does. */
+  get #staysWhy(): DownReason | null {
+    if (this.#node !== null) return 'node';
+    return this.#pin === 'hls' ? 'pinned' : null;
+  }
+  get #mustStay(): boolean {
+    return this.#staysWhy !== null;
+  }
+
+  #plan(now: number, reading: TransportReading): Plan {
+    const hls = reading.hls.impossible || reading.air === 'off' ? 'off' : this.#warmth(now, reading);
+    this.#wasWarm ||= hls !== 'off';
+    return {
+      state: this.#kind,
+      shown: this.#shown,
+      why: this.#why,
+      hls,
+      webrtc: this.#mustStay && (this.#kind === 'h_live' || this.#kind === 'start') && !reading.hls.impossible ? 'off' : this.#kind === 'h_live' ? 'sound' : 'drawn',
+      align: this.#kind === 'w_risk' || (this.#kind === 'w_leave' && (this.#why === 'loss' || this.#why === 'device')) || this.#kind === 'h_live' || (this.#kind === 'w_join' && !this.#hurried),
+      aligned: this.#aligned,
+      retryAtMs: this.#kind === 'h_live' && !this.#mustStay && this.#why !== 'codec' ? this.#joinAt : null,
+    };
+  }
+
+  #warmth(now: number, { air, webrtc }: TransportReading): Warmth {
+    const onlyWebrtc = this.#pin === 'webrtc' && this.#node === null;
+    switch (this.#kind) {
+      case 'start': {
+        if (onlyWebrtc) return 'off';
+        const waited = now - this.#beganAt;
+        if (air === 'unknown' && !this.#mustStay) return now - this.#since >= UNKNOWN_MS ? 'playing' : 'off';
+        // Once begun it runs on until one of them has a frame: WebRTC that connects has none yet.
+        this.#beside ||= this.#mustStay || webrtc.undecodable || waited >= (webrtc.connected ? NO_FRAME_MS : HLS_BESIDE_MS);
+        if (this.#beside) return 'playing';
+        return webrtc.connected || waited < HLS_FETCHED_MS ? 'off' : 'playlist';
+      }
+      case 'w_live':
+        if (onlyWebrtc) return 'off';
+        if (this.#packets.still) return 'playing';
+        return this.#wasWarm || now - this.#since >= WARM_AFTER_MS ? 'playlist' : 'off';
+      case 'w_risk': return onlyWebrtc ? 'off' : this.#packets.still ? 'playing' : 'lowest';
+      case 'w_cut': case 'w_leave': case 'h_live': case 'w_join': return 'playing';
+    }
+  }
+}
+
+/** How far WebRTC's picture is ahead of HLS's, ms. */
+function difference(webrtc: EngineReading, hls: EngineReading): number | null {
+  return webrtc.mediaMs === null || hls.mediaMs === null ? null : webrtc.mediaMs - hls.mediaMs;
+}
+
+/** Whether packets have stopped, measured by what is usual on this way: a sparse stream is no dead one. */
+class Stillness {
+  #packets = -1;
+  #grewAt: number | null = null;
+  #readAt = -1;
+  /** Readings in a row beyond the limit: one makes the packets still, a second one proves it. */
+  #beyond = 0;
+  #flowsSince: number | null = null;
+  #gaps: { atMs: number; ms: number }[] = [];
+
+  observe(now: number, packets: number, readAt: number, expected: boolean, sound: boolean): void {
+    if (readAt === this.#readAt) return;
+    this.#readAt = readAt;
+    if (!expected || this.#grewAt === null) {
+      this.#grewAt = expected ? readAt : null;
+      this.#packets = packets;
+      this.#beyond = 0;
+      this.#flowsSince = null;
+      return;
+    }
+    const gap = readAt - this.#grewAt;
+    // Another connection begins to count anew, and has received nothing by that.
+    if (packets < this.#packets) this.#packets = packets;
+    if (packets > this.#packets) {
+      if (gap <= STILL_MAX_MS) this.#gaps.push({ atMs: now, ms: gap });
+      this.#gaps = this.#gaps.filter(({ atMs }) => now - atMs < USUAL_MS);
+      this.#flowsSince = gap > this.#limit(sound) ? readAt : (this.#flowsSince ?? readAt);
+      this.#packets = packets;
+      this.#grewAt = readAt;
+      this.#beyond = 0;
+    } else if (gap >= this.#limit(sound)) {
+      this.#beyond += 1;
+      this.#flowsSince = null;
+    }
+  }
+
+  #limit(sound: boolean): number {
+    const usual = this.#gaps.reduce((longest, { ms }) => Math.max(longest, ms), 0);
+    // Gaps below the common limit teach nothing: they are what it was chosen by.
+    const least = sound ? STILL_MS : STILL_SILENT_MS;
+    return usual < least ? least : Math.min(STILL_MAX_MS, usual * UNUSUAL);
+  }
+
+  get still(): boolean {
+    return this.#beyond > 0;
+  }
+  get stopped(): boolean {
+    return this.#beyond > 1;
+  }
+
+  stillFor(now: number): number {
+    return this.#grewAt === null ? 0 : now - this.#grewAt;
+  }
+
+  /** How long packets have been coming, ms. */
+  flowsFor(now: number): number {
+    return this.#flowsSince === null ? 0 : now - this.#flowsSince;
+  }
+
+  forget(now: number): void {
+    if (this.#grewAt !== null) this.#grewAt = now;
+    this.#beyond = 0;
+  }
+}
+
+/** What the seconds of a link say about the next ones. */
+class LinkSeconds {
+  #lastAt = -1;
+  #bad = 0;
+  #lossy = 0;
+  #dropping = 0;
+  #badAt: number | null = null;
+  #shortestMs = Infinity;
+
+  observe(now: number, second: SecondOfLink | null): void {
+    if (second === null || second.atMs === this.#lastAt) return;
+    this.#lastAt = second.atMs;
+    const { loss, roundTripMs, dropped, frozen } = second;
+    if (roundTripMs !== null) this.#shortestMs = Math.min(this.#shortestMs, roundTripMs);
+    const slow = roundTripMs !== null && roundTripMs > 2 * this.#shortestMs && roundTripMs > this.#shortestMs + BAD_ROUND_TRIP_MS;
+    const isBad = loss > BAD_LOSS || slow || frozen || dropped >= DROPPED_SHARE;
+    if (isBad) this.#badAt = now;
+    this.#bad = isBad ? this.#bad + 1 : 0;
+    this.#lossy = loss >= HEAVY_LOSS || (frozen && loss > BAD_LOSS) ? this.#lossy + 1 : 0;
+    this.#dropping = dropped >= DROPPED_SHARE ? this.#dropping + 1 : 0;
+  }
+
+  get hinted(): boolean {
+    return this.#bad >= BAD_SECONDS;
+  }
+  get heavy(): boolean {
+    return this.#lossy >= HEAVY_SECONDS;
+  }
+  get deviceBehind(): boolean {
+    return this.#dropping >= DROPPED_SECONDS;
+  }
+
+  calmFor(now: number): number {
+    return this.#badAt === null ? Infinity : now - this.#badAt;
+  }
+
+  forget(): void {
+    this.#bad = this.#lossy = this.#dropping = 0;
+    this.#badAt = null;
+  }
+}

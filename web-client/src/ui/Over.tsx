@@ -1,0 +1,31 @@
+// Parts of a place that its first page does not carry.
+import type { ComponentType } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { words } from '../words';
+import { showToast } from './Toast';
+
+export type LaterProps<P> = { load: () => Promise<ComponentType<P>>; properties: P };
+export type OverProps<P> = LaterProps<P> & { onFailed: () => void };
+
+/** Something that opens over the place, which goes on behind it; its code comes when it is first opened. */
+export function Over<P>({ load, properties, onFailed }: OverProps<P>) {
+  return useLater(load, properties, () => {
+    onFailed();
+    showToast({ kind: 'trouble', title: words.common.didNotOpen, line: words.common.pageFailedLine });
+  });
+}
+
+/** Something that nobody asked for and nobody misses while it is not there. */
+export function Later<P>({ load, properties }: LaterProps<P>) {
+  return useLater(load, properties, () => undefined);
+}
+
+function useLater<P>(load: () => Promise<ComponentType<P>>, properties: P, failed: () => void) {
+  const [loaded, setLoaded] = useState<{ component: ComponentType<P> } | null>(null);
+  useEffect(() => {
+    load().then((component) => setLoaded({ component }), failed);
+  }, [load]);
+  if (!loaded) return null;
+  const Component = loaded.component;
+  return <Component {...(properties as P & object)} />;
+}
