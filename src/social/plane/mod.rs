@@ -8,6 +8,7 @@
 
 mod archiver;
 mod home;
+mod kept;
 mod people;
 mod room;
 mod seat;
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::archiver::Archiver;
+use self::kept::HeatLines;
 pub use self::people::Link;
 use self::people::People;
 use self::room::Room;
@@ -68,6 +70,7 @@ struct Shared {
     archiver: Archiver,
     rooms: Mutex<HashMap<BroadcastId, Arc<Room>>>,
     people: People,
+    heat: HeatLines,
     next_seat: AtomicU64,
     tasks: TaskTracker,
     stopping: CancellationToken,
@@ -89,6 +92,7 @@ impl Social {
             archiver,
             rooms: Mutex::new(HashMap::new()),
             people: People::new(node),
+            heat: HeatLines::default(),
             next_seat: AtomicU64::new(0),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),

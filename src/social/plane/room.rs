@@ -15,7 +15,7 @@ use crate::ids::{BroadcastId, UserId};
 use crate::limits::{CHAT_LOG_KEPT, CHAT_MAILBOX, CHAT_RING, CHAT_ROOM_KEPT};
 use crate::social::Text;
 use crate::social::bus::{BusError, Delivery, Entry, Lane, LogId, Subscription, Topic};
-use crate::social::chat::{ChatHistory, ChatRefusal, Logged, MessageId, OutBatch};
+use crate::social::chat::{ChatHistory, ChatRefusal, DeskBatch, Logged, MessageId, OutBatch};
 use crate::social::clock::{UnixMs, wall_clock};
 use crate::social::room::edge::{ChatFrame, ChatView, Edge, EdgeOutput, Frames, SeatId};
 use crate::social::room::ring::{Cursor, Read, Ring};
@@ -160,6 +160,11 @@ impl Room {
         self.with(|state| state.edge.asks_for_standing())
     }
 
+    /// Whether what the filter finds waits for a moderator.
+    pub(super) fn holds_for_review(&self) -> bool {
+        self.with(|state| state.edge.holds_for_review())
+    }
+
     /// A person's friends are others now, or others are hidden from them.
     pub(super) fn relate(&self, user: UserId, sight: &Sight) {
         self.with(|state| {
@@ -233,7 +238,10 @@ async fn follow(shared: Arc<Shared>, room: Arc<Room>, mut subscription: Subscrip
             delivery = subscription.next() => match delivery {
                 Some(Delivery::Payload(payload)) => match read::<OutBatch>(&payload) {
                     Some(batch) => room.with(|state| state.edge.handle_out(wall_clock(), batch)),
-                    None => failed("malformed", &"a batch of a home cannot be read"),
+                    None => match read::<DeskBatch>(&payload) {
+                        Some(DeskBatch { desk }) => room.with(|state| state.edge.handle_desk(desk)),
+                        None => failed("malformed", &"a batch of a home cannot be read"),
+                    },
                 },
                 Some(Delivery::Missed(_)) => room.with(|state| state.edge.handle_missed()),
                 None => return,

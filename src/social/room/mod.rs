@@ -6,7 +6,9 @@
 //!   └─ ring ◀┘ └──────────────out───────────────┘
 //! ```
 
+mod desk;
 pub(crate) mod edge;
+pub(crate) mod held;
 pub(crate) mod home;
 pub(crate) mod ring;
 mod sampler;
