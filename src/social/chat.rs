@@ -458,6 +458,9 @@ pub struct InBatch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tapped_at_ms: Option<f64>,
     pub people: Option<super::presence::Report>,
+    /// Who watches the broadcast here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watchers: Option<super::presence::Report>,
     /// Users whose messages somebody here must see whatever is sampled: friends of local viewers.
     pub interests: Option<Vec<UserId>>,
 }
@@ -476,6 +479,9 @@ pub struct OutBatch {
     pub safe: Vec<(NodeId, u64)>,
     pub reactions: Vec<ReactionCount>,
     pub viewers: Option<super::presence::ViewerCount>,
+    /// Of the broadcast, whether they sit in its chat or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watchers: Option<super::presence::ViewerCount>,
     /// Nodes that must tell again who watches there.
     pub recount: Vec<NodeId>,
     /// All messages that wait for a moderator, and those that have just been ruled on; absent: as before.

@@ -481,6 +481,10 @@ scenario('reactions are sent by tap, by hold and by key, and rise over everybody
   await one.page.keyboard.press('1');
   await until('the key to be seen', () => rises(two.page), { within: 20_000 });
 
+  // The heat line lies over the controls, for who was there and for who comes later.
+  const late = await stage.watch(new URL(one.page.url()).pathname.split('/').pop());
+  for (const { page } of [two, late]) await page.getByRole('img', { name: 'How much people reacted over the match' }).waitFor({ timeout: 20_000 });
+
   // Where motion is not wanted, the buttons count.
   const still = await stage.watch(new URL(one.page.url()).pathname.split('/').pop(), { context: { reducedMotion: 'reduce' } });
   const count = new Chat(still.page).panel.getByRole('button', { name: 'Fire' });

@@ -1,4 +1,5 @@
-//! The registry's four loops: events of the media plane, deadlines, chores for the media plane, and records for the store.
+//! The registry's loops: events of the media plane, deadlines, chores for the media plane, records for the store, and viewers counted over all
+//! nodes.
 
 use std::time::Instant;
 
@@ -15,6 +16,7 @@ impl Live {
         tasks.spawn(self.clone().handle_deadlines());
         tasks.spawn(self.clone().do_chores());
         tasks.spawn(self.clone().write_records());
+        tasks.spawn(self.clone().handle_counts());
     }
 
     async fn handle_events(self, mut events: SfuEvents) {
@@ -47,6 +49,16 @@ impl Live {
                     state.directory.leave(now, session);
                 }
             });
+        }
+    }
+
+    async fn handle_counts(self) {
+        loop {
+            let (broadcast, counted) = tokio::select! {
+                count = self.social().next_count() => count,
+                () = self.shared.stopping.cancelled() => return,
+            };
+            self.decide(|now, state| state.directory.count_viewers(now, broadcast, counted));
         }
     }
 

@@ -18,7 +18,8 @@ use crate::social::bus::{BusError, Delivery, Entry, Lane, Lease, LogId, Topic};
 use crate::social::chat::{InBatch, Logged, Reported, Ruling};
 use crate::social::clock::{UnixMs, wall_clock};
 use crate::social::room::held::Fate;
-use crate::social::room::home::{Complaint, Deed, Flush, Home, Snapshot};
+use crate::social::room::home::{Complaint, Deed, Flush, Home};
+use crate::social::room::snapshot::Snapshot;
 use crate::store::{ActionRecord, NamedUser, ReportRecord};
 use crate::telemetry::{SOCIAL_HELD, SOCIAL_HOMES, SOCIAL_TAKEOVERS};
 

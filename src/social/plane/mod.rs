@@ -12,6 +12,7 @@ mod kept;
 mod people;
 mod room;
 mod seat;
+mod watchers;
 
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ pub use self::people::Link;
 use self::people::People;
 use self::room::Room;
 pub use self::seat::{Seat, SeatNews};
+use self::watchers::Watchers;
 use super::Text;
 use super::archive::{Archive, Relations, RelationsError};
 use super::bus::{Bus, BusError};
@@ -71,6 +73,7 @@ struct Shared {
     rooms: Mutex<HashMap<BroadcastId, Arc<Room>>>,
     people: People,
     heat: HeatLines,
+    watchers: Watchers,
     next_seat: AtomicU64,
     tasks: TaskTracker,
     stopping: CancellationToken,
@@ -93,6 +96,7 @@ impl Social {
             rooms: Mutex::new(HashMap::new()),
             people: People::new(node),
             heat: HeatLines::default(),
+            watchers: Watchers::default(),
             next_seat: AtomicU64::new(0),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
@@ -102,6 +106,7 @@ impl Social {
         let beating = social.shared.stopping.clone().run_until_cancelled_owned(beat(Arc::clone(&social.shared.bus), node));
         social.shared.tasks.spawn(beating);
         social.shared.tasks.spawn(people::follow(Arc::clone(&social.shared)));
+        social.shared.tasks.spawn(social.shared.stopping.clone().run_until_cancelled_owned(watchers::follow(social.clone())));
         let (archived, all_is_said) = &social.shared.archived;
         archived.spawn(archiver::run(Arc::clone(&social.shared.archive), to_archive, all_is_said.clone()));
         social

@@ -1,6 +1,6 @@
 //! One broadcast's room on this node: the edge behind a lock, its task, and the ring that everybody here reads.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, RwLock};
 
@@ -57,6 +57,15 @@ struct State {
     edge: Edge,
     mailboxes: HashMap<SeatId, mpsc::Sender<Mail>>,
     empty_since: Option<UnixMs>,
+}
+
+impl State {
+    fn note_emptiness(&mut self) {
+        match self.edge.is_empty() {
+            true => drop(self.empty_since.get_or_insert_with(wall_clock)),
+            false => self.empty_since = None,
+        }
+    }
 }
 
 /// See the file's head.
@@ -137,12 +146,24 @@ impl Room {
         self.with(|state| {
             state.edge.leave(seat);
             state.mailboxes.remove(&seat);
-            if state.edge.seats() == 0 {
-                state.empty_since = Some(wall_clock());
-            }
+            state.note_emptiness();
         });
         gauge!(SOCIAL_SEATS).decrement(1.0);
         self.stirred.notify_one();
+    }
+
+    /// Who watches the broadcast on this node; `false`: the room is just being closed.
+    pub(super) fn watch(&self, people: &HashSet<UserId>) -> bool {
+        let is_open = self.with(|state| {
+            if self.closing.is_cancelled() {
+                return false;
+            }
+            state.edge.watch(people);
+            state.note_emptiness();
+            true
+        });
+        self.stirred.notify_one();
+        is_open
     }
 
     /// Lets somebody act on the edge.
@@ -279,6 +300,7 @@ async fn carry_out(shared: &Shared, room: &Room) -> bool {
                     counter!(SOCIAL_REQUESTS, "result" => result_word(&answer)).increment(1);
                     post(&mut state.mailboxes, seat, Mail::of(SeatNews::Answered { id, answer }));
                 }
+                EdgeOutput::Watched(count) => shared.watchers.count(room.broadcast, Some(count)),
                 EdgeOutput::Publish(_) | EdgeOutput::ReadLog { .. } => later.push(output),
             }
         }
@@ -303,7 +325,7 @@ async fn carry_out(shared: &Shared, room: &Room) -> bool {
                 room.with(|state| state.edge.handle_log(parse_log(&log)));
                 has_read = true;
             }
-            EdgeOutput::Frame(_) | EdgeOutput::Personal { .. } | EdgeOutput::Answered { .. } => {}
+            EdgeOutput::Frame(_) | EdgeOutput::Personal { .. } | EdgeOutput::Answered { .. } | EdgeOutput::Watched(_) => {}
         }
     }
     has_read
@@ -329,6 +351,7 @@ fn close_if_empty(shared: &Shared, room: &Room) -> bool {
     });
     if is_over {
         rooms.remove(&room.broadcast);
+        shared.watchers.count(room.broadcast, None);
     }
     is_over
 }
@@ -348,6 +371,7 @@ const fn result_word(answer: &crate::social::chat::Answer) -> &'static str {
     match answer {
         Ok(_) => "done",
         Err(ChatRefusal::Filtered { .. }) => "filtered",
+        Err(ChatRefusal::Held) => "held",
         Err(ChatRefusal::Unavailable) => "unavailable",
         Err(_) => "refused",
     }

@@ -27,7 +27,7 @@ use crate::store::Store;
 
 const SOON: Duration = Duration::from_secs(10);
 
-fn node_on(bus: Arc<dyn Bus>, number: u64) -> Social {
+pub(super) fn node_on(bus: Arc<dyn Bus>, number: u64) -> Social {
     node_with(bus, number, Arc::new(MemoryArchive::default()), Arc::new(MemoryRelations::default()))
 }
 

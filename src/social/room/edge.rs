@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use super::desk::{Desk, DeskNews};
-use super::home::Snapshot;
 use super::sampler::{ALL_COHORTS, COHORTS, SHOWN_AS_ALL};
 use super::sight::{Hidden, Sight, clean_history};
+use super::snapshot::Snapshot;
 use super::transcript::{Transcript, concerns};
 use crate::ids::{NodeId, UserId};
 use crate::limits::{
@@ -117,9 +117,20 @@ impl SeatId {
 pub(crate) enum EdgeOutput {
     Publish(InBatch),
     Frame(Frames),
-    Personal { seat: SeatId, frame: ChatFrame },
-    Answered { seat: SeatId, id: u32, answer: Answer },
-    ReadLog { after: LogId },
+    Personal {
+        seat: SeatId,
+        frame: ChatFrame,
+    },
+    Answered {
+        seat: SeatId,
+        id: u32,
+        answer: Answer,
+    },
+    ReadLog {
+        after: LogId,
+    },
+    /// So many watch the broadcast, over all nodes.
+    Watched(ViewerCount),
 }
 
 #[derive(Debug)]
@@ -149,6 +160,8 @@ pub(crate) struct Edge {
     not_safe: VecDeque<(UnixMs, InBatch)>,
     taps: EdgeTaps,
     people: EdgePeople,
+    watchers: EdgePeople,
+    watched: Option<ViewerCount>,
     reactions: BTreeMap<ReactionKind, u64>,
     viewers: Option<ViewerCount>,
     desk: Desk,
@@ -187,6 +200,8 @@ impl Edge {
             not_safe: VecDeque::new(),
             taps: EdgeTaps::default(),
             people: EdgePeople::default(),
+            watchers: EdgePeople::default(),
+            watched: None,
             reactions,
             viewers: None,
             desk,
@@ -258,8 +273,14 @@ impl Edge {
         self.drop_fan(seat, &sitting.sight.friends);
     }
 
-    pub(crate) fn seats(&self) -> usize {
-        self.seats.len()
+    /// Who watches the broadcast on this node, all of them.
+    pub(crate) fn watch(&mut self, people: &HashSet<UserId>) {
+        self.watchers.set(people);
+    }
+
+    /// Whether nobody sits here and nobody watches.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.seats.is_empty() && self.watchers.is_empty()
     }
 
     pub(crate) fn view(&mut self, seat: SeatId, view: ChatView) {
@@ -306,6 +327,7 @@ impl Edge {
         if batch.epoch > self.epoch {
             self.epoch = batch.epoch;
             self.people.tell_all();
+            self.watchers.tell_all();
             self.interests_changed = true;
             self.send_again(now);
         }
@@ -343,6 +365,7 @@ impl Edge {
             safe: Vec::new(),
             reactions: Vec::new(),
             viewers: None,
+            watchers: None,
             recount: Vec::new(),
             held: None,
             desk: Vec::new(),
@@ -358,7 +381,7 @@ impl Edge {
     }
 
     fn apply(&mut self, batch: OutBatch) {
-        let OutBatch { events, hidden, answers, safe, reactions, viewers, recount, held, desk, reactions_at_ms, .. } = batch;
+        let OutBatch { events, hidden, answers, safe, reactions, viewers, watchers, recount, held, desk, reactions_at_ms, .. } = batch;
         let news: Vec<Logged> = events.into_iter().filter(|logged| self.transcript.apply(logged)).collect();
         let mut rest = ChatFrame { hidden, ..ChatFrame::default() };
         for total in reactions {
@@ -370,6 +393,10 @@ impl Edge {
         if viewers.is_some() && viewers != self.viewers {
             self.viewers = viewers;
             rest.viewers = viewers;
+        }
+        if let Some(count) = watchers.filter(|count| self.watched != Some(*count)) {
+            self.watched = Some(count);
+            self.outputs.push_back(EdgeOutput::Watched(count));
         }
         self.frame(news, rest);
         let mut news = held.map(|held| self.desk.renew(held)).unwrap_or_default();
@@ -389,6 +416,7 @@ impl Edge {
         }
         if recount.contains(&self.node) {
             self.people.tell_all();
+            self.watchers.tell_all();
         }
     }
 
@@ -474,8 +502,12 @@ impl Edge {
         }
     }
 
+    fn has_words(&self) -> bool {
+        !self.requests.is_empty() || self.people.has_news() || self.watchers.has_news() || self.interests_changed
+    }
+
     fn has_news(&self, now: UnixMs) -> bool {
-        !self.requests.is_empty() || self.people.has_news() || self.interests_changed || self.taps.wake_at().is_some_and(|due| due <= now)
+        self.has_words() || self.taps.wake_at().is_some_and(|due| due <= now)
     }
 
     /// Acts on what is due.
@@ -501,6 +533,7 @@ impl Edge {
                 taps,
                 tapped_at_ms,
                 people: self.people.take(),
+                watchers: self.watchers.take(),
                 interests: std::mem::take(&mut self.interests_changed).then(|| self.fans.keys().copied().collect()),
             };
             if self.requests.is_empty() {
@@ -519,7 +552,7 @@ impl Edge {
     pub(crate) fn wake_at(&self) -> Option<UnixMs> {
         let batch = self.batched_at.after(CHAT_BATCH_INTERVAL);
         let has_room = self.not_safe.len() < CHAT_BATCHES_UNSAFE_MAX;
-        let news = (!self.requests.is_empty() || self.people.has_news() || self.interests_changed).then_some(batch);
+        let news = self.has_words().then_some(batch);
         let taps = self.taps.wake_at().map(|due| due.max(batch));
         let again = self.not_safe.front().map(|(sent_at, _)| sent_at.after(CHAT_RESEND_AFTER));
         let answer = self.waiting.first_key_value().map(|(_, (_, _, due))| *due);

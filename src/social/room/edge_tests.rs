@@ -36,6 +36,7 @@ fn out(previous: u64, events: Vec<Logged>) -> OutBatch {
         safe: Vec::new(),
         reactions: Vec::new(),
         viewers: None,
+        watchers: None,
         recount: Vec::new(),
         held: None,
         desk: Vec::new(),

@@ -10,10 +10,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use serde::{Deserialize, Serialize};
-
 use super::held::{Fate, Held};
 use super::sampler::{ALL_COHORTS, Candidate, Sampler, sample};
+use super::snapshot::Snapshot;
 use super::speakers::{Restraints, Speakers};
 use super::transcript::Transcript;
 use crate::ids::{NodeId, UserId};
@@ -24,49 +23,14 @@ use crate::limits::{
 };
 use crate::social::bus::LogId;
 use crate::social::chat::{
-    Answer, Ask, Audience, ChatAuthor, ChatEvent, ChatMessage, ChatRefusal, ChatRole, DeskEvent, FilterRule, HeldEntry, HeldMessage,
-    InBatch, Logged, MessageId, OutBatch, Reach, ReplyTo, Reported, Request, Restrained, Restraint, Ruling, Standing, Verdict,
+    Answer, Ask, Audience, ChatAuthor, ChatEvent, ChatMessage, ChatRefusal, ChatRole, DeskEvent, FilterRule, HeldMessage, InBatch, Logged,
+    MessageId, OutBatch, Reach, ReplyTo, Reported, Request, Restraint, Ruling, Standing, Verdict,
 };
 use crate::social::clock::UnixMs;
 use crate::social::moderation::{WordList, is_emote_only};
 use crate::social::presence::HomePeople;
-use crate::social::reactions::{HeatPoint, Sums};
+use crate::social::reactions::Sums;
 use crate::store::{ModeratorAction, NamedUser};
-
-/// What the next home must know that the log does not say.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Snapshot {
-    /// The last batch of each node that this covers.
-    applied: BTreeMap<NodeId, u64>,
-    restraints: Restraints,
-    words: Vec<String>,
-    pub(super) modes: crate::social::chat::ChatModes,
-    pub(super) pinned: Option<ChatMessage>,
-    pub(super) sums: Sums,
-    peak: u32,
-    #[serde(default)]
-    pub(super) held: Vec<HeldEntry>,
-    /// Moderators have changed something: no crash may undo it.
-    #[serde(skip)]
-    pub(crate) is_urgent: bool,
-}
-
-impl Snapshot {
-    /// Who may not write, the latest first.
-    pub(crate) fn restrained(&self, now: UnixMs) -> Vec<Restrained> {
-        self.restraints.list(now)
-    }
-
-    /// The words that may not be said.
-    pub(crate) fn words(&self) -> &[String] {
-        &self.words
-    }
-
-    /// Reactions over the media time of the broadcast.
-    pub(crate) fn heat(&self) -> Vec<HeatPoint> {
-        self.sums.heat()
-    }
-}
 
 /// What the shell does next, in this order: append `log`, publish `out`, and archive `log`, `deeds` and `complaints`.
 #[derive(Debug)]
@@ -111,7 +75,9 @@ pub(crate) struct Home {
     held: Held,
     sampler: Sampler,
     sums: Sums,
+    /// Who sits in the chat, and who watches the broadcast.
     people: HomePeople,
+    watchers: HomePeople,
     applied: BTreeMap<NodeId, u64>,
     /// Batches that came before the one that they follow.
     early: HashMap<NodeId, BTreeMap<u64, InBatch>>,
@@ -141,7 +107,8 @@ pub(crate) struct Home {
 impl Home {
     /// Takes over with what earlier homes left.
     pub(crate) fn open(now: UnixMs, epoch: u64, kept: Option<Snapshot>, log: &[Logged]) -> Self {
-        let Snapshot { applied, restraints, words, modes, pinned, sums, peak, held, is_urgent: _ } = kept.unwrap_or_default();
+        let Snapshot { applied, restraints, words, modes, pinned, sums, peak, watchers_peak, held, is_urgent: _ } =
+            kept.unwrap_or_default();
         let mut transcript = Transcript::new(CHAT_LOG_KEPT);
         transcript.modes = modes;
         transcript.pinned = pinned;
@@ -164,6 +131,7 @@ impl Home {
             sampler: Sampler::default(),
             sums,
             people: HomePeople::with_peak(peak),
+            watchers: HomePeople::with_peak(watchers_peak),
             safe: applied.clone(),
             newly_safe: applied.clone(),
             applied,
@@ -217,11 +185,12 @@ impl Home {
     }
 
     fn apply_batch(&mut self, now: UnixMs, batch: InBatch) {
-        let InBatch { node, number, requests, taps, tapped_at_ms, people, interests, .. } = batch;
+        let InBatch { node, number, requests, taps, tapped_at_ms, people, watchers, interests, .. } = batch;
         self.applied.insert(node, number);
         self.is_unsaved = true;
         self.sums.apply(&taps, tapped_at_ms);
-        if people.is_some_and(|report| !self.people.apply(node, &report)) {
+        let is_lost = people.is_some_and(|report| !self.people.apply(node, &report));
+        if watchers.is_some_and(|report| !self.watchers.apply(node, &report)) || is_lost {
             self.recount.push(node);
         }
         if let Some(interests) = interests {
@@ -237,6 +206,7 @@ impl Home {
     /// Who is alive. Nodes that are not take their people, and what was expected of them, with them.
     pub(crate) fn handle_nodes(&mut self, alive: &[NodeId]) {
         self.people.keep_nodes(alive);
+        self.watchers.keep_nodes(alive);
         self.interests.retain(|node, _| alive.contains(node));
         self.early.retain(|node, _| alive.contains(node));
         self.applied.retain(|node, _| alive.contains(node));
@@ -480,6 +450,7 @@ impl Home {
             // What was lost on the way is in the next heartbeat.
             reactions: if is_beat && reactions.is_empty() { self.sums.totals() } else { reactions },
             viewers: self.people.poll(now).or(if is_beat { self.people.last_told() } else { None }),
+            watchers: self.watchers.poll(now).or(if is_beat { self.watchers.last_told() } else { None }),
             recount: std::mem::take(&mut self.recount),
             held: self.held.poll(now),
             desk: std::mem::take(&mut self.desk),
@@ -542,6 +513,7 @@ impl Home {
             pinned: self.transcript.pinned.clone(),
             sums: self.sums.clone(),
             peak: self.people.peak(),
+            watchers_peak: self.watchers.peak(),
             held: self.held.entries().to_vec(),
             is_urgent: std::mem::take(&mut self.is_urgent) | std::mem::take(&mut self.owes_urgent),
         })
@@ -569,7 +541,11 @@ impl Home {
         let interval = if is_sampling { CHAT_SAMPLED_FLUSH_INTERVAL } else { CHAT_FLUSH_INTERVAL };
         let events = is_waiting.then(|| self.flushed_at.after(interval));
         let beat = Some(self.flushed_at.after(CHAT_HEARTBEAT));
-        [events, beat, self.sums.wake_at(), self.people.wake_at(), self.held.wake_at()].into_iter().flatten().min().unwrap_or_default()
+        [events, beat, self.sums.wake_at(), self.people.wake_at(), self.watchers.wake_at(), self.held.wake_at()]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or_default()
     }
 }
 

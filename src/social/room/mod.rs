@@ -13,6 +13,7 @@ pub(crate) mod home;
 pub(crate) mod ring;
 mod sampler;
 pub(crate) mod sight;
+pub(crate) mod snapshot;
 mod speakers;
 mod transcript;
 

@@ -64,5 +64,15 @@ pub(crate) fn request(number: u64, author: ChatAuthor, ask: Ask) -> Request {
 
 /// A batch of requests and nothing else.
 pub(crate) fn batch(from: u64, number: u64, requests: Vec<Request>) -> InBatch {
-    InBatch { node: node(from), number, oldest: number, requests, taps: Taps::default(), tapped_at_ms: None, people: None, interests: None }
+    InBatch {
+        node: node(from),
+        number,
+        oldest: number,
+        requests,
+        taps: Taps::default(),
+        tapped_at_ms: None,
+        people: None,
+        watchers: None,
+        interests: None,
+    }
 }

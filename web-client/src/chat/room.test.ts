@@ -197,3 +197,32 @@ test('after its lifetime there are no timers left', async () => {
   life.abort();
   expect(vi.getTimerCount()).toBe(0);
 });
+
+test('reactions rise when the moment that they are about is on the screen, and the line grows by all of them', async () => {
+  const chat = room();
+  seat.value = 1;
+  await letIn();
+  moment = 50_000;
+  socket.say({ type: 'chat', frame: { reactions: [{ kind: 'goal', count: 7 }], reactions_at_ms: 50_400 } });
+  await settle();
+  expect(chat.burst.value).toBeNull();
+  expect(chat.heat.points.value).toEqual([{ at_ms: 50_000, count: 7 }]);
+  expect(chat.seenUpTo()).toBe(50_000);
+  moment = 50_400;
+  await vi.advanceTimersByTimeAsync(60);
+  expect(chat.burst.value?.counts).toEqual([{ kind: 'goal', count: 7 }]);
+});
+
+test('what the filter lets wait is told as waiting, and the ruling ends it', async () => {
+  const chat = room();
+  seat.value = 1;
+  await letIn();
+  chat.say('look at this', null, []);
+  refuse('held');
+  await settle();
+  expect(texts(chat)).toEqual(['look at this (held)']);
+  const nonce = asked('say').at(-1)?.nonce ?? -1;
+  socket.say({ type: 'chat', frame: { desk: [{ event: 'ruled', held: '7-1', nonce, ruling: 'refused' }] } });
+  await settle();
+  expect(texts(chat)).toEqual(['look at this (failed)']);
+});
