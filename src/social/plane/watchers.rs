@@ -178,8 +178,7 @@ mod tests {
     #[tokio::test]
     async fn viewers_are_counted_on_redis() {
         let server = RedisServer::start().await;
-        let url = server.url();
-        let connect = async || -> Arc<dyn Bus> { Arc::new(RedisBus::connect(&[url.clone()]).await.unwrap()) };
-        a_person_counts_once_over_nodes_and_the_peak_stays([connect().await, connect().await]).await;
+        let (one, other) = (RedisBus::connect(&[server.url()]).await.unwrap(), RedisBus::connect(&[server.url()]).await.unwrap());
+        a_person_counts_once_over_nodes_and_the_peak_stays([Arc::new(one), Arc::new(other)]).await;
     }
 }

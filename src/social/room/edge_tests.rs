@@ -229,6 +229,8 @@ fn a_lossy_bus_and_a_change_of_homes_lose_nothing_and_count_nothing_twice() {
                     answer.unwrap();
                     answered += 1;
                 }
+                // Nobody watches whom the registry has not named.
+                EdgeOutput::Watched(count) => assert_eq!(count.peak, 0),
                 EdgeOutput::ReadLog { after } => edge.handle_log(log.iter().filter(|logged| logged.id > after).cloned().collect()),
             }
         }
