@@ -40,6 +40,9 @@ pub fn router(live: Live) -> Router {
         .route("/{broadcast}/audit", get(moderation::audit))
         .route("/{broadcast}/reports", get(moderation::reports))
         .route("/{broadcast}/reports/{message}", put(moderation::resolve))
+        .route("/{broadcast}/restrained", get(moderation::restrained))
+        .route("/{broadcast}/words", get(moderation::words))
+        .route("/{broadcast}/heat", get(moderation::heat))
         .route("/{broadcast}/moderators", get(moderators::list))
         .route("/{broadcast}/moderators/{user}", put(moderators::add).delete(moderators::remove));
     let auth = Router::new()

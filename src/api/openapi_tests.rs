@@ -12,6 +12,8 @@ use crate::signaling::protocol::{
 use crate::signaling::rest::accounts::*;
 use crate::signaling::rest::people::*;
 use crate::signaling::rest::{BroadcastList, CreatedBroadcast, Me, NewBroadcast, NewMarker, Problem};
+use crate::social::chat::Restrained;
+use crate::social::reactions::HeatPoint;
 
 /// All fields of a TypeScript object type, and those without a question mark.
 fn fields(declaration: &str) -> (BTreeSet<String>, BTreeSet<String>) {
@@ -63,7 +65,8 @@ fn schemas_have_the_fields_of_the_shapes() {
         "Watching" Watching, "Presence" Presence, "PrivateMessage" PrivateMessage, "Conversation" Conversation,
         "ConversationList" ConversationList, "MessagePage" MessagePage, "NewPrivateMessage" NewPrivateMessage, "ReadMark" ReadMark,
         "Named" Named, "AuditEntry" AuditEntry, "AuditPage" AuditPage, "Report" Report, "ReportedMessage" ReportedMessage,
-        "ReportList" ReportList, "ReportResolution" ReportResolution,
+        "ReportList" ReportList, "ReportResolution" ReportResolution, "Restrained" Restrained, "RestrainedPage" RestrainedPage,
+        "ForbiddenWords" ForbiddenWords, "HeatPoint" HeatPoint, "HeatLine" HeatLine,
     }
     let words = ["Visibility", "MarkerKind", "Role", "Relation", "ModeratorAction", "ReportReason", "ReportOutcome"];
     // Its fields may be absent or null, which the type says in another way than the description.

@@ -46,6 +46,16 @@ pub const CHAT_BURST: u32 = 5;
 pub const CHAT_INTERVAL: Duration = Duration::from_millis(1500);
 /// Slow mode goes up to this, seconds; longer than people stay would be a ban.
 pub const CHAT_SLOW_MAX_S: u32 = 120;
+/// Messages of one chat that wait for a moderator, and of one person. Full: the filter refuses them, as if nobody could look at them.
+pub const CHAT_HELD_MAX: usize = 100;
+pub const CHAT_HELD_OF_ONE_MAX: usize = 3;
+/// Nobody has ruled on it by then: it is refused, because it would be about another moment of the match.
+pub const CHAT_HELD_FOR: Duration = Duration::from_secs(600);
+/// Nodes are told of new ones at most this often, and of all of them again after the second, for those who missed it.
+pub const CHAT_HELD_TOLD_INTERVAL: Duration = Duration::from_secs(1);
+pub const CHAT_HELD_RETOLD_INTERVAL: Duration = Duration::from_secs(5);
+/// A ruling is told for this long: twice, at least.
+pub const CHAT_RULING_TOLD_FOR: Duration = Duration::from_secs(12);
 /// Its author may change a message for this long.
 pub const CHAT_EDIT_WINDOW: Duration = Duration::from_secs(300);
 /// The longest time-out, seconds: two weeks. Longer: cut.
@@ -115,7 +125,14 @@ pub const STANDING_KEPT: Duration = Duration::from_secs(10);
 /// A chat without anybody on this node is closed here after this long.
 pub const CHAT_ROOM_KEPT: Duration = Duration::from_secs(30);
 
+/// People in one list of those who may not write. More: in the next page.
+pub const RESTRAINED_LISTED_MAX: usize = 200;
+
 // ---- Social plane: reactions, presence, filter ----
+
+/// A heat line that was read is answered again for this long; at most so many are kept. More: they are read each time.
+pub const HEAT_KEPT: Duration = Duration::from_secs(10);
+pub const HEAT_CACHED_MAX: usize = 64;
 
 /// Taps of a node are summed for this long before they leave.
 pub const REACTION_EDGE_INTERVAL: Duration = Duration::from_millis(100);

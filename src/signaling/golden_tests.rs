@@ -12,7 +12,9 @@ use super::protocol::*;
 use super::ws::CLIENT_MESSAGE_TYPES;
 use crate::ids::{BroadcastId, MarkerId, PeerId, SessionId, UserId};
 use crate::sfu::codec::{Codec, MediaKind};
+use crate::social::chat::{Reported, Restrained};
 use crate::social::clock::UnixMs;
+use crate::store::NamedUser;
 
 const PEER: PeerId = PeerId::from_bits(0x0123_4567_89ab_cdef);
 const MARKER: MarkerId = MarkerId::from_bits(0x1122_3344_5566_7788);
@@ -104,13 +106,36 @@ fn chat_history() -> ChatHistory {
     ChatHistory {
         messages: vec![chat_message()],
         gap: true,
-        modes: ChatModes { slow_s: 30, audience: Audience::Accounts, emote_only: false },
+        modes: ChatModes { slow_s: 30, audience: Audience::Accounts, emote_only: false, review: true },
         pinned: Some(chat_message()),
         reactions: vec![ReactionCount { kind: ReactionKind::Heart, count: 1234 }],
+        held: vec![held_message()],
+    }
+}
+
+fn held_message() -> HeldMessage {
+    let ChatMessage { id, author, text, media_time_ms, reply_to, mentions, .. } = chat_message();
+    let (held_at_ms, until_ms) = (UnixMs(1_795_230_000_000), UnixMs(1_795_230_600_000));
+    HeldMessage {
+        id,
+        author,
+        text,
+        rule: FilterRule::Links,
+        nonce: 4_503_599_627_370_497,
+        held_at_ms,
+        until_ms,
+        media_time_ms,
+        reply_to,
+        mentions,
     }
 }
 
 fn chat_frame() -> ChatFrame {
+    let by = NamedUser { id: UserId::from_bits(8), name: text("Ben") };
+    let at_ms = UnixMs(1_795_230_000_000);
+    let report = Reported { by: by.clone(), reason: ReportReason::Spoiler, note: Some(text("before the goal")), at_ms };
+    let person = NamedUser { id: UserId::from_bits(9), name: text("Ann") };
+    let restrained = Restrained { person, since_ms: at_ms, until_ms: Some(UnixMs(1_795_230_600_000)), by: Some(by) };
     ChatFrame {
         events: vec![
             ChatEvent::Said { message: chat_message() },
@@ -122,7 +147,18 @@ fn chat_frame() -> ChatFrame {
         ],
         hidden: 12,
         reactions: vec![ReactionCount { kind: ReactionKind::Goal, count: 70 }],
+        reactions_at_ms: Some(MEDIA_MS),
         viewers: Some(ViewerCount { count: 1230, peak: 1450 }),
+        desk: vec![
+            DeskEvent::Held { message: held_message() },
+            DeskEvent::Ruled { held: SAID, nonce: 4_503_599_627_370_497, ruling: Ruling::Approved },
+            DeskEvent::Reported { message: chat_message(), report },
+            DeskEvent::Resolved { message: SAID },
+            DeskEvent::Restrained { restrained },
+            DeskEvent::Lifted { user: UserId::from_bits(9) },
+            DeskEvent::Words { words: vec![text("spoiler*")] },
+            DeskEvent::Missed,
+        ],
     }
 }
 

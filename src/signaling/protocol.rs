@@ -20,7 +20,8 @@ pub use crate::accounts::Grant;
 use crate::ids::{MarkerId, PeerId, SessionId, UserId};
 use crate::sfu::codec::{Codec, MediaKind};
 pub use crate::social::chat::{
-    Audience, ChatAuthor, ChatEvent, ChatHistory, ChatMessage, ChatModes, ChatRole, MessageId, ReplyTo, ReportReason, Restraint,
+    Audience, ChatAuthor, ChatEvent, ChatHistory, ChatMessage, ChatModes, ChatRole, DeskEvent, FilterRule, HeldMessage, MessageId, ReplyTo,
+    ReportReason, Restraint, Ruling, Verdict,
 };
 pub use crate::social::people::{Person, PrivateMessage};
 pub use crate::social::presence::ViewerCount;
@@ -232,6 +233,16 @@ pub enum ChatChange {
     },
     /// Moderators: the whole list of words that may not be said; `word*` is every word that begins so.
     Words { words: Vec<String> },
+    /// Moderators: rules on a message that waits for it.
+    Review {
+        #[ts(type = "string")]
+        held: MessageId,
+        verdict: Verdict,
+        /// For the audit log, at most 200 characters.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        note: Option<String>,
+    },
     /// How much of a busy chat this client wants to see.
     View { view: ChatView },
 }
@@ -529,6 +540,8 @@ pub enum ErrorCode {
     ChatRestricted,
     /// The filter refuses the message.
     Filtered,
+    /// The message waits for a moderator; a `ruled` says what becomes of it.
+    Held,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]

@@ -180,7 +180,8 @@ impl Refusal {
                 | ChatRefusal::TooManyMentions
                 | ChatRefusal::NoteTooLong
                 | ChatRefusal::EditedTooLate
-                | ChatRefusal::Filtered { .. },
+                | ChatRefusal::Filtered { .. }
+                | ChatRefusal::Held,
             ) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Chat(
                 ChatRefusal::AccountsOnly
@@ -257,6 +258,7 @@ const fn chat_code(refusal: ChatRefusal) -> ErrorCode {
         ChatRefusal::TimedOut { .. } => ErrorCode::TimedOut,
         ChatRefusal::Banned => ErrorCode::Banned,
         ChatRefusal::Filtered { .. } => ErrorCode::Filtered,
+        ChatRefusal::Held => ErrorCode::Held,
         ChatRefusal::NoMessage => ErrorCode::NotFound,
         ChatRefusal::NotYours | ChatRefusal::NotModerator | ChatRefusal::Protected => ErrorCode::Forbidden,
         ChatRefusal::Full => ErrorCode::Full,

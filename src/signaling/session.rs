@@ -210,7 +210,7 @@ impl Session {
             }
             ClientMessage::LeaveChat { id } => Command::LeaveChat { id },
             ClientMessage::Say { id, nonce, text, reply_to, mentions, media_time_ms } => {
-                let ask = Ask::Say { nonce, text, reply_to, mentions, media_time_ms: checked_media_time(now, media_time_ms)? };
+                let ask = Ask::Say { nonce, text, reply_to, mentions, media_time_ms: checked_media_time(now, media_time_ms)?, found: None };
                 Command::AskChat { id, author: self.demand_author()?, ask }
             }
             ClientMessage::ChangeChat { id, change } => {
@@ -222,6 +222,7 @@ impl Session {
                     ChatChange::Modes { modes } => Ask::SetModes { modes },
                     ChatChange::Restrain { user, restraint, note } => Ask::Restrain { user, restraint, note },
                     ChatChange::Words { words } => Ask::SetWords { words },
+                    ChatChange::Review { held, verdict, note } => Ask::Review { held, verdict, note },
                 };
                 Command::AskChat { id, author: self.demand_author()?, ask }
             }

@@ -8,6 +8,8 @@ use super::rest::accounts::*;
 use super::rest::people::*;
 use super::rest::{BroadcastList, CreatedBroadcast, Me, NewBroadcast, NewMarker, Problem};
 use crate::sfu::codec::{Codec, MediaKind};
+use crate::social::chat::Restrained;
+use crate::social::reactions::HeatPoint;
 use crate::store::{ModeratorAction, Relation, Role};
 
 const HEAD: &str = "// Generated from src/signaling/{protocol,rest}.rs and src/social/; do not edit.\n\
@@ -61,11 +63,19 @@ fn generate() -> String {
     declare::<ReplyTo>(&mut out);
     declare::<ChatModes>(&mut out);
     declare::<Audience>(&mut out);
+    declare::<HeldMessage>(&mut out);
+    declare::<FilterRule>(&mut out);
+    declare::<Ruling>(&mut out);
+    declare::<Verdict>(&mut out);
+    declare::<DeskEvent>(&mut out);
+    declare::<Restrained>(&mut out);
     declare::<Restraint>(&mut out);
     declare::<Tap>(&mut out);
     declare::<ReactionKind>(&mut out);
     declare::<ReactionCount>(&mut out);
     declare::<ViewerCount>(&mut out);
+    declare::<Transport>(&mut out);
+    declare::<TransportReason>(&mut out);
     declare::<ErrorView>(&mut out);
     declare::<ErrorCode>(&mut out);
     declare::<ByeReason>(&mut out);
@@ -122,6 +132,10 @@ fn generate() -> String {
     declare::<Report>(&mut out);
     declare::<ReportedMessage>(&mut out);
     declare::<ReportList>(&mut out);
+    declare::<RestrainedPage>(&mut out);
+    declare::<ForbiddenWords>(&mut out);
+    declare::<HeatPoint>(&mut out);
+    declare::<HeatLine>(&mut out);
     declare::<ReportOutcome>(&mut out);
     declare::<ReportResolution>(&mut out);
     out

@@ -9,6 +9,7 @@ use super::bus::LogId;
 use super::clock::UnixMs;
 use super::reactions::{ReactionCount, Taps};
 use crate::ids::{NodeId, UserId};
+use crate::store::NamedUser;
 pub use crate::store::ReportReason;
 
 /// The id of a message: `epoch-number`, rising in the order of the chat, never given twice.
@@ -79,6 +80,9 @@ pub struct ChatModes {
     pub slow_s: u32,
     pub audience: Audience,
     pub emote_only: bool,
+    /// What the filter finds in a message (language, links, words of the list) lets it wait for a moderator, instead of refusing it.
+    #[serde(default)]
+    pub review: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
@@ -142,6 +146,119 @@ pub enum Restraint {
     Lift,
 }
 
+/// A message that waits for a moderator.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct HeldMessage {
+    /// Names it while it waits; approved, it is said under another one.
+    #[ts(type = "string")]
+    pub id: MessageId,
+    pub author: ChatAuthor,
+    pub text: String,
+    /// What the filter found.
+    pub rule: FilterRule,
+    /// Of the one who said it.
+    #[ts(type = "number")]
+    pub nonce: u64,
+    #[ts(type = "number")]
+    pub held_at_ms: UnixMs,
+    /// It waits no longer than this.
+    #[ts(type = "number")]
+    pub until_ms: UnixMs,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub media_time_ms: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub reply_to: Option<ReplyTo>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<String>>", optional)]
+    pub mentions: Vec<UserId>,
+}
+
+/// What becomes of a message that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Ruling {
+    /// It is said, now, in its author's name.
+    Approved,
+    Refused,
+    /// Nobody looked at it in time.
+    Expired,
+}
+
+/// What a moderator thinks of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Approve,
+    Refuse,
+}
+
+/// What is for some people in a chat only: moderators, and the author of a message that waits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum DeskEvent {
+    /// To moderators.
+    Held { message: HeldMessage },
+    /// To moderators, and to its author.
+    Ruled {
+        #[ts(type = "string")]
+        held: MessageId,
+        #[ts(type = "number")]
+        nonce: u64,
+        ruling: Ruling,
+    },
+    /// To moderators, as all below: somebody reports a message, which is sent as it was then.
+    Reported {
+        message: ChatMessage,
+        #[ts(type = "Report")]
+        report: Reported,
+    },
+    /// Somebody has resolved what was reported of a message.
+    Resolved {
+        #[ts(type = "string")]
+        message: MessageId,
+    },
+    /// Somebody may not write, or for another time than before.
+    Restrained { restrained: Restrained },
+    /// They may again.
+    Lifted {
+        #[ts(type = "string")]
+        user: UserId,
+    },
+    /// The words that may not be said are others now.
+    Words { words: Vec<String> },
+    /// Something of this may have been lost: read the lists again.
+    Missed,
+}
+
+/// What one person reported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reported {
+    pub by: NamedUser,
+    pub reason: ReportReason,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    pub at_ms: UnixMs,
+}
+
+/// Somebody who may not write in a chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Restrained {
+    /// As they were called then; the name is empty where it is not known.
+    #[ts(type = "Named")]
+    pub person: NamedUser,
+    #[ts(type = "number")]
+    pub since_ms: UnixMs,
+    /// Absent: for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub until_ms: Option<UnixMs>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "Named")]
+    pub by: Option<NamedUser>,
+}
+
 /// A broadcast's chat as a newcomer finds it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
 pub struct ChatHistory {
@@ -155,6 +272,10 @@ pub struct ChatHistory {
     pub pinned: Option<ChatMessage>,
     /// All reactions so far.
     pub reactions: Vec<ReactionCount>,
+    /// Messages that wait for a moderator: for moderators all of them, for others their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<HeldMessage>>", optional)]
+    pub held: Vec<HeldMessage>,
 }
 
 /// Why something was not said or done. Each is a stable word for clients.
@@ -183,6 +304,8 @@ pub enum ChatRefusal {
     Banned,
     #[error("the filter of this chat refuses that: {rule}")]
     Filtered { rule: FilterRule },
+    #[error("a moderator looks at this message before anybody else sees it")]
+    Held,
     #[error("there is no such message")]
     NoMessage,
     #[error("only its author may change this message")]
@@ -202,7 +325,7 @@ pub enum ChatRefusal {
 }
 
 /// Which rule of the filter spoke.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum FilterRule {
     Language,
@@ -210,6 +333,16 @@ pub enum FilterRule {
     Repeats,
     Capitals,
     Words,
+}
+
+impl FilterRule {
+    /// Whether a moderator can judge better than the rule. Shouting and repetition their author can mend at once.
+    pub const fn may_be_held(self) -> bool {
+        match self {
+            Self::Language | Self::Links | Self::Words => true,
+            Self::Repeats | Self::Capitals => false,
+        }
+    }
 }
 
 impl std::fmt::Display for FilterRule {
@@ -227,14 +360,48 @@ impl std::fmt::Display for FilterRule {
 /// What somebody asks of the chat.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Ask {
-    Say { nonce: u64, text: String, reply_to: Option<MessageId>, mentions: Vec<UserId>, media_time_ms: Option<f64> },
-    Edit { message: MessageId, text: String },
-    Delete { message: MessageId, note: Option<String> },
-    Pin { message: Option<MessageId> },
-    SetModes { modes: ChatModes },
-    Restrain { user: UserId, restraint: Restraint, note: Option<String> },
-    SetWords { words: Vec<String> },
-    Report { message: MessageId, reason: ReportReason, note: Option<String> },
+    Say {
+        nonce: u64,
+        text: String,
+        reply_to: Option<MessageId>,
+        mentions: Vec<UserId>,
+        media_time_ms: Option<f64>,
+        /// What the filter of the node found in it, where the chat lets such messages wait.
+        #[serde(default)]
+        found: Option<FilterRule>,
+    },
+    Edit {
+        message: MessageId,
+        text: String,
+    },
+    Delete {
+        message: MessageId,
+        note: Option<String>,
+    },
+    Pin {
+        message: Option<MessageId>,
+    },
+    SetModes {
+        modes: ChatModes,
+    },
+    Restrain {
+        user: UserId,
+        restraint: Restraint,
+        note: Option<String>,
+    },
+    SetWords {
+        words: Vec<String>,
+    },
+    Review {
+        held: MessageId,
+        verdict: Verdict,
+        note: Option<String>,
+    },
+    Report {
+        message: MessageId,
+        reason: ReportReason,
+        note: Option<String>,
+    },
 }
 
 /// What is known of somebody beyond their role.
@@ -287,7 +454,13 @@ pub struct InBatch {
     pub oldest: u64,
     pub requests: Vec<Request>,
     pub taps: Taps,
+    /// The latest media time that anybody saw who tapped, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tapped_at_ms: Option<f64>,
     pub people: Option<super::presence::Report>,
+    /// Who watches the broadcast here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watchers: Option<super::presence::Report>,
     /// Users whose messages somebody here must see whatever is sampled: friends of local viewers.
     pub interests: Option<Vec<UserId>>,
 }
@@ -306,6 +479,32 @@ pub struct OutBatch {
     pub safe: Vec<(NodeId, u64)>,
     pub reactions: Vec<ReactionCount>,
     pub viewers: Option<super::presence::ViewerCount>,
+    /// Of the broadcast, whether they sit in its chat or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watchers: Option<super::presence::ViewerCount>,
     /// Nodes that must tell again who watches there.
     pub recount: Vec<NodeId>,
+    /// All messages that wait for a moderator, and those that have just been ruled on; absent: as before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Vec<HeldEntry>>,
+    /// What moderators are told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub desk: Vec<DeskEvent>,
+    /// The latest media time that anybody saw who sent one of these reactions, ms; absent when they are told again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reactions_at_ms: Option<f64>,
+}
+
+/// What another node than the home tells the moderators of a chat, on the same topic.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeskBatch {
+    pub desk: Vec<DeskEvent>,
+}
+
+/// A message that waits, or has just been ruled on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HeldEntry {
+    pub message: HeldMessage,
+    /// What became of it, and when.
+    pub ruled: Option<(Ruling, UnixMs)>,
 }

@@ -57,6 +57,24 @@ impl EdgePeople {
         }
     }
 
+    /// These are here, and nobody else.
+    pub fn set(&mut self, people: &HashSet<UserId>) {
+        let gone: Vec<UserId> = self.here.keys().copied().filter(|user| !people.contains(user)).collect();
+        for user in gone {
+            self.here.remove(&user);
+            self.toggle(user);
+        }
+        for &user in people {
+            if self.here.insert(user, 1).is_none() {
+                self.toggle(user);
+            }
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.here.is_empty()
+    }
+
     fn toggle(&mut self, user: UserId) {
         if self.here.contains_key(&user) == self.told.contains(&user) {
             self.changed.remove(&user);
@@ -240,6 +258,17 @@ mod tests {
         home.apply(node(2), &b.take().unwrap());
         assert_eq!(home.poll(at(100)), None, "not so soon");
         assert_eq!(home.poll(START.after(VIEWERS_TOLD_INTERVAL)), Some(ViewerCount { count: 1, peak: 2 }));
+    }
+
+    #[test]
+    fn a_whole_set_is_told_as_what_is_different() {
+        let mut edge = EdgePeople::default();
+        edge.set(&HashSet::from([user(1), user(2)]));
+        edge.take().unwrap();
+        edge.set(&HashSet::from([user(2), user(3)]));
+        assert_eq!(edge.take(), Some(Report { is_whole: false, came: vec![user(3)], went: vec![user(1)] }));
+        edge.set(&HashSet::from([user(2), user(3)]));
+        assert_eq!((edge.take(), edge.is_empty()), (None, false));
     }
 
     #[test]

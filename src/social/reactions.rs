@@ -58,13 +58,17 @@ pub struct Taps(pub Vec<(Bucket, ReactionKind, u64)>);
 #[derive(Debug, Default)]
 pub struct EdgeTaps {
     counts: BTreeMap<(Bucket, ReactionKind), u64>,
+    /// The latest media time among them, ms.
+    latest_ms: Option<f64>,
     taken_at: UnixMs,
 }
 
 impl EdgeTaps {
     /// So many more of a kind, at the media time that the person saw (the wall clock where there is none).
     pub fn add(&mut self, now: UnixMs, kind: ReactionKind, count: u64, media_time_ms: Option<f64>) {
-        let bucket = Bucket::of(media_time_ms.unwrap_or(now.0 as f64));
+        let at_ms = media_time_ms.unwrap_or(now.0 as f64);
+        let bucket = Bucket::of(at_ms);
+        self.latest_ms = later(self.latest_ms, Some(at_ms));
         *self.counts.entry((bucket, kind)).or_default() += count;
     }
 
@@ -73,18 +77,24 @@ impl EdgeTaps {
         (!self.counts.is_empty()).then(|| self.taken_at.after(REACTION_EDGE_INTERVAL))
     }
 
-    /// What has come together, if it is time.
-    pub fn take(&mut self, now: UnixMs) -> Taps {
+    /// What has come together, and the latest media time among it, if it is time.
+    pub fn take(&mut self, now: UnixMs) -> (Taps, Option<f64>) {
         if self.wake_at().is_none_or(|due| due > now) {
-            return Taps::default();
+            return (Taps::default(), None);
         }
         self.taken_at = now;
-        Taps(std::mem::take(&mut self.counts).into_iter().map(|((bucket, kind), count)| (bucket, kind, count)).collect())
+        let taps = std::mem::take(&mut self.counts).into_iter().map(|((bucket, kind), count)| (bucket, kind, count));
+        (Taps(taps.collect()), self.latest_ms.take())
     }
 }
 
+/// The later of two media times.
+fn later(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    one.into_iter().chain(other).reduce(f64::max)
+}
+
 /// The home's side: totals, and totals per bucket for the heat line.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Sums {
     totals: BTreeMap<ReactionKind, u64>,
     /// Those of the oldest bucket include all before it.
@@ -93,10 +103,24 @@ pub struct Sums {
     shown: BTreeMap<ReactionKind, u64>,
     #[serde(skip)]
     shown_at: UnixMs,
+    /// The latest media time among those that are not shown yet, ms.
+    #[serde(skip)]
+    latest_ms: Option<f64>,
+}
+
+/// One step of the heat line: how much was thrown at the screen in ten seconds of media time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
+pub struct HeatPoint {
+    /// Media time at which the step begins, ms since the Unix epoch.
+    pub at_ms: f64,
+    #[ts(type = "number")]
+    pub count: u64,
 }
 
 impl Sums {
-    pub fn apply(&mut self, taps: &Taps) {
+    /// `latest_ms`: the latest media time among them.
+    pub fn apply(&mut self, taps: &Taps, latest_ms: Option<f64>) {
+        self.latest_ms = later(self.latest_ms, latest_ms);
         for &(bucket, kind, count) in &taps.0 {
             *self.totals.entry(kind).or_default() += count;
             let at = match self.buckets.binary_search_by_key(&bucket, |(at, _)| *at) {
@@ -128,20 +152,30 @@ impl Sums {
         self.buckets.iter().map(|(bucket, counts)| (*bucket, counts.iter().map(|(&kind, &count)| ReactionCount { kind, count }).collect()))
     }
 
+    /// The heat line, all kinds together.
+    pub fn heat(&self) -> Vec<HeatPoint> {
+        let point = |(bucket, counts): (Bucket, Vec<ReactionCount>)| HeatPoint {
+            at_ms: bucket.0 as f64 * REACTION_BUCKET_MS,
+            count: counts.iter().map(|count| count.count).sum(),
+        };
+        self.buckets().map(point).collect()
+    }
+
     /// When [`Self::poll`] has something.
     pub fn wake_at(&self) -> Option<UnixMs> {
         (self.shown != self.totals).then(|| self.shown_at.after(REACTION_SHOW_INTERVAL))
     }
 
-    /// Totals of the kinds that grew since the last time, if it is time to show them.
-    pub fn poll(&mut self, now: UnixMs) -> Vec<ReactionCount> {
+    /// Totals of the kinds that grew since the last time, if it is time to show them, and the moment that they are about: nobody who has not
+    /// seen it is shown them.
+    pub fn poll(&mut self, now: UnixMs) -> (Vec<ReactionCount>, Option<f64>) {
         if self.wake_at().is_none_or(|due| due > now) {
-            return Vec::new();
+            return (Vec::new(), None);
         }
         self.shown_at = now;
         let grown: Vec<_> = self.totals().into_iter().filter(|total| self.shown.get(&total.kind) != Some(&total.count)).collect();
         self.shown.clone_from(&self.totals);
-        grown
+        (grown, self.latest_ms.take())
     }
 }
 
@@ -159,12 +193,12 @@ mod tests {
     fn taps_of_a_hundred_milliseconds_are_one_batch() {
         let mut taps = EdgeTaps::default();
         taps.add(START, ReactionKind::Heart, 1, None);
-        assert_eq!(taps.take(START).0.len(), 1, "the first goes at once");
+        assert_eq!(taps.take(START).0.0.len(), 1, "the first goes at once");
         for ms in 0..100 {
             taps.add(at(ms), ReactionKind::Heart, 3, None);
-            assert_eq!(taps.take(at(ms)), Taps::default());
+            assert_eq!(taps.take(at(ms)), (Taps::default(), None));
         }
-        assert_eq!(taps.take(at(100)).0, [(Bucket(179_523_000), ReactionKind::Heart, 300)]);
+        assert_eq!(taps.take(at(100)).0.0, [(Bucket(179_523_000), ReactionKind::Heart, 300)]);
         assert_eq!(taps.wake_at(), None);
     }
 
@@ -179,9 +213,11 @@ mod tests {
                 if ms < 2000 {
                     node.add(at(ms), kind, 20, Some((START.0 + ms) as f64));
                 }
-                sums.apply(&node.take(at(ms)));
+                let (taps, latest) = node.take(at(ms));
+                sums.apply(&taps, latest);
             }
-            let shown = sums.poll(at(ms));
+            let (shown, moment) = sums.poll(at(ms));
+            assert_eq!(moment.is_some(), !shown.is_empty());
             if !shown.is_empty() {
                 frames += 1;
                 last.push((ms, shown));
@@ -200,15 +236,36 @@ mod tests {
     }
 
     #[test]
+    fn what_is_shown_together_is_about_the_latest_moment_of_those_who_tapped() {
+        let (mut ahead, mut behind, mut sums) = (EdgeTaps::default(), EdgeTaps::default(), Sums::default());
+        behind.add(START, ReactionKind::Clap, 1, Some(START.0 as f64 - 9_000.0));
+        ahead.add(START, ReactionKind::Clap, 1, Some(START.0 as f64 - 200.0));
+        ahead.add(START, ReactionKind::Clap, 1, Some(START.0 as f64 - 300.0));
+        for node in [&mut ahead, &mut behind] {
+            let (taps, latest) = node.take(START);
+            sums.apply(&taps, latest);
+        }
+        assert_eq!(sums.poll(START), (vec![ReactionCount { kind: ReactionKind::Clap, count: 3 }], Some(START.0 as f64 - 200.0)));
+        // The next ones are about their own.
+        behind.add(at(400), ReactionKind::Clap, 1, Some(START.0 as f64 - 8_000.0));
+        let (taps, latest) = behind.take(at(400));
+        sums.apply(&taps, latest);
+        assert_eq!(sums.poll(at(400)).1, Some(START.0 as f64 - 8_000.0));
+    }
+
+    #[test]
     fn the_heat_line_is_by_media_time_and_bounded() {
         let mut sums = Sums::default();
         let late = Bucket::of(START.0 as f64);
-        sums.apply(&Taps(vec![(late, ReactionKind::Goal, 5), (Bucket(late.0 - 1), ReactionKind::Clap, 2), (late, ReactionKind::Goal, 1)]));
+        sums.apply(
+            &Taps(vec![(late, ReactionKind::Goal, 5), (Bucket(late.0 - 1), ReactionKind::Clap, 2), (late, ReactionKind::Goal, 1)]),
+            None,
+        );
         let count = |kind, count| ReactionCount { kind, count };
         let line: Vec<_> = sums.buckets().collect();
         assert_eq!(line, [(Bucket(late.0 - 1), vec![count(ReactionKind::Clap, 2)]), (late, vec![count(ReactionKind::Goal, 6)])]);
         for bucket in 1..=REACTION_BUCKETS_MAX as u64 + 50 {
-            sums.apply(&Taps(vec![(Bucket(late.0 + bucket), ReactionKind::Fire, 1)]));
+            sums.apply(&Taps(vec![(Bucket(late.0 + bucket), ReactionKind::Fire, 1)]), None);
         }
         assert_eq!(sums.buckets().count(), REACTION_BUCKETS_MAX);
         let in_line: u64 = sums.buckets().flat_map(|(_, counts)| counts).map(|count| count.count).sum();
@@ -218,8 +275,9 @@ mod tests {
     #[test]
     fn a_new_home_goes_on_with_the_totals_and_shows_them() {
         let mut sums = Sums::default();
-        sums.apply(&Taps(vec![(Bucket(7), ReactionKind::Wow, 9)]));
+        sums.apply(&Taps(vec![(Bucket(7), ReactionKind::Wow, 9)]), None);
         let mut restored: Sums = serde_json::from_str(&serde_json::to_string(&sums).unwrap()).unwrap();
-        assert_eq!(restored.poll(START), [ReactionCount { kind: ReactionKind::Wow, count: 9 }]);
+        assert_eq!(restored.poll(START).0, [ReactionCount { kind: ReactionKind::Wow, count: 9 }]);
+        assert_eq!(restored.heat(), [HeatPoint { at_ms: 70_000.0, count: 9 }]);
     }
 }

@@ -261,7 +261,7 @@ pub struct ChatEventRecord {
 }
 
 /// A person as they were called when it happened; guests too.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamedUser {
     pub id: UserId,
     pub name: String,
@@ -280,6 +280,10 @@ pub enum ModeratorAction {
     Modes,
     Words,
     Resolve,
+    /// A message that waited is said.
+    Approve,
+    /// It is not.
+    Refuse,
 }
 
 /// What a moderator did, to whom, and why.

@@ -115,7 +115,9 @@ metric_names! {
     SOCIAL_HOMES "courtside_social_homes" Gauge, Count [] "Broadcasts whose chat is ordered by this node.";
     SOCIAL_TAKEOVERS "courtside_social_takeovers_total" Counter, Count [] "Times that this node became the home of a chat.";
     SOCIAL_SEATS "courtside_social_seats" Gauge, Count [] "Connections in a chat on this node.";
-    SOCIAL_REQUESTS "courtside_social_requests_total" Counter, Count ["result"] "Messages and other requests to chats, by result: done, refused, filtered, unavailable.";
+    SOCIAL_REQUESTS "courtside_social_requests_total" Counter, Count ["result"] "Messages and other requests to chats, by result: done, refused, filtered, held, unavailable.";
+    SOCIAL_HELD "courtside_social_held_messages_total" Counter, Count ["result"]
+        "Messages that the filter lets wait for a moderator, by result: held, approved, refused, expired, full.";
     SOCIAL_TAPS "courtside_social_taps_total" Counter, Count [] "Reactions of people on this node.";
     SOCIAL_FRAMES "courtside_social_frames_total" Counter, Count [] "Frames made for everybody in a chat, each encoded once or once a cohort.";
     SOCIAL_PERSONAL "courtside_social_personal_frames_total" Counter, Count [] "Frames for one person alone, because a sampled frame lacks what concerns them.";

@@ -115,13 +115,115 @@ scenario('text is never markup, and only web addresses become links', async (sta
   assert.deepEqual(await link.evaluateAll((links) => links.map(({ href, rel, target }) => [href, rel, target])), [['https://example.org/a?b=1', 'noopener noreferrer nofollow ugc', '_blank']]);
 });
 
+/** The moderators' part of the panel, and how much waits in it. */
+const deskTab = (chat) => chat.panel.getByRole('tab', { name: /^Moderation/ });
+const waiting = (chat, count) => until(`${count} to wait for the moderator`, async () => (await deskTab(chat).locator('.badge').allInnerTexts()).join('') === (count === 0 ? '' : String(count)));
+
+scenario('what the filter finds waits for a moderator, whose word is final, and its author is told in words', async (stage) => {
+  const { chats: [owner, one, two] } = await company(stage, 'Review');
+  assert.equal(await deskTab(one).count(), 0, 'only those who may are shown the tools');
+  await one.say('tickets at cheap.shop');
+  await one.panel.getByText('The chat’s filter stopped it').waitFor();
+  await one.panel.getByRole('button', { name: 'Discard' }).click();
+  await owner.option('Who may write, and how fast');
+  await owner.page.getByRole('switch', { name: 'Let moderators look at what the filter finds' }).check();
+  await owner.page.getByRole('button', { name: 'Save' }).click();
+  await one.reads('Moderators look at what the filter finds.');
+
+  await one.say('tickets at cheap.shop');
+  await one.line('tickets at').getByText('A moderator looks at it first').waitFor();
+  await one.says('while I wait');
+  await two.reads('while I wait');
+  await waiting(owner, 1);
+  assert.deepEqual(await two.counts(['tickets at']), [0]);
+  // It is found again after a visit elsewhere.
+  await one.page.reload();
+  await one.line('tickets at').getByText('A moderator looks at it first').waitFor();
+  await deskTab(owner).click();
+  const row = owner.panel.getByRole('listitem').filter({ hasText: 'tickets at' });
+  assert.match(await row.innerText(), /A link/);
+  await row.getByRole('button', { name: /^Approve/ }).click();
+  await Promise.all([one, two].map((chat) => chat.reads('tickets at')));
+  await until('one line of it, in its place', async () => (await one.lines()).filter((line) => !/Moderators/.test(line)).map((line) => /while|tickets/.exec(line)?.[0]).join() === 'while,tickets');
+  await waiting(owner, 0);
+
+  await one.say('more at www.spam');
+  await owner.panel.getByRole('button', { name: /^Refuse/ }).click();
+  await one.panel.getByText('A moderator decided against it.').waitFor();
+  assert.equal(await one.panel.getByRole('button', { name: 'Send again' }).count(), 0);
+  assert.deepEqual(await two.counts(['www.spam']), [0]);
+});
+
+scenario('reports, silenced people and forbidden words come to moderators by themselves', async (stage) => {
+  const { chats: [owner, one, two] } = await company(stage, 'Desk');
+  await one.says('you are all wrong');
+  const name = await one.ownName();
+  await two.reads('you are all wrong');
+  await two.act('you are all wrong', 'Report');
+  await two.page.getByLabel('What is it?').selectOption({ label: 'Spam' });
+  await two.page.getByLabel('Anything to add').fill('all day long');
+  await two.page.getByRole('dialog').getByRole('button', { name: 'Report' }).click();
+  await two.page.getByText('The moderators are told').waitFor();
+  await waiting(owner, 1);
+  await deskTab(owner).click();
+  const reported = owner.panel.getByRole('listitem').filter({ hasText: 'you are all wrong' });
+  assert.match(await reported.innerText(), /Spam[^]*all day long/);
+  await reported.getByRole('button', { name: /^Silence for 10 min/ }).click();
+  await waiting(owner, 0);
+  await two.reads('Message removed');
+  const silenced = owner.panel.getByRole('region', { name: 'Silenced people' });
+  await silenced.getByText(name).waitFor();
+  await silenced.getByRole('button', { name: `Let them write again: ${name}` }).click();
+  await silenced.getByText('Nobody is silenced.').waitFor();
+  await one.say('back again');
+  await two.reads('back again');
+
+  const list = owner.panel.getByRole('textbox', { name: 'Words that may not be said' });
+  await list.fill('offside*');
+  await owner.panel.getByRole('button', { name: 'Save' }).click();
+  await owner.page.getByText('The list is saved').waitFor();
+  await one.say('that was 0ffside');
+  await one.panel.getByText('The chat’s filter stopped it').waitFor();
+  // Whoever moderates from another page finds all of it.
+  await owner.page.reload();
+  await deskTab(owner).click();
+  await until('the list to be there', async () => (await list.inputValue()) === 'offside*');
+});
+
+scenario('in full screen the chat lies over the picture: read, written and put away, by keyboard too', async (stage) => {
+  const { pages: [, viewer], chats: [, one, two] } = await company(stage, 'Wide');
+  await viewer.moves();
+  const { page } = viewer;
+  await page.mouse.move(300, 300);
+  await page.getByRole('button', { name: 'Full screen' }).click();
+  await until('full screen', () => page.evaluate(() => document.fullscreenElement?.classList.contains('player')));
+  assert.equal(await one.panel.count(), 0, 'hidden until it is wanted');
+  await page.keyboard.press('h');
+  await one.panel.waitFor();
+  await two.says('over the picture');
+  await one.reads('over the picture');
+  // The cursor goes into it with Enter; an h is then a letter.
+  await page.evaluate(() => document.activeElement?.blur());
+  await page.keyboard.press('Enter');
+  await page.keyboard.type('hello from here');
+  await page.keyboard.press('Enter');
+  await two.reads('hello from here');
+  assert.equal(await page.getByRole('log').count(), 1, 'the chat is there once');
+  await page.mouse.move(310, 310);
+  await page.getByRole('button', { name: 'Hide chat' }).first().click();
+  await one.panel.waitFor({ state: 'detached' });
+  await page.keyboard.press('f');
+  await one.panel.waitFor();
+  await one.reads('hello from here');
+});
+
 scenario('moderators keep order, and whoever is stopped is told why in words', async (stage) => {
   const { chats: [owner, one, two] } = await company(stage, 'Order');
   // Only those who may are shown the tools.
   await one.says('hello everybody');
   await owner.reads('hello everybody');
   await two.line('hello everybody').locator('.who').click();
-  assert.deepEqual(await two.page.getByRole('menuitem').allInnerTexts(), ['Reply', 'Mention']);
+  assert.deepEqual(await two.page.getByRole('menuitem').allInnerTexts(), ['Reply', 'Mention', 'Report']);
   await two.page.keyboard.press('Escape');
 
   await owner.option('Who may write, and how fast');
@@ -378,6 +480,10 @@ scenario('reactions are sent by tap, by hold and by key, and rise over everybody
   await one.page.locator('video').click();
   await one.page.keyboard.press('1');
   await until('the key to be seen', () => rises(two.page), { within: 20_000 });
+
+  // The heat line lies over the controls, for who was there and for who comes later.
+  const late = await stage.watch(new URL(one.page.url()).pathname.split('/').pop());
+  for (const { page } of [two, late]) await page.getByRole('img', { name: 'How much people reacted over the match' }).waitFor({ timeout: 20_000 });
 
   // Where motion is not wanted, the buttons count.
   const still = await stage.watch(new URL(one.page.url()).pathname.split('/').pop(), { context: { reducedMotion: 'reduce' } });

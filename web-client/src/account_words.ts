@@ -4,7 +4,7 @@ export const accountWords = {
   title: 'Your account',
   door: {
     title: 'Take your seat',
-    line: 'Sign in to chat and to find your friends.',
+    line: 'Sign in to keep your name and to find your friends.',
     which: 'Have you been here before?',
     signIn: 'Sign in',
     signUp: 'New here',

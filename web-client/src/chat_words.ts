@@ -1,6 +1,6 @@
 // The English words of the chat and the reactions; a section of `words.ts`.
 import type { FailureCode } from './lib/errors';
-import type { Audience, ChatModes, ChatRole, ReactionKind } from './protocol';
+import type { Audience, ChatModes, ChatRole, FilterRule, ReactionKind, ReportReason } from './protocol';
 
 const audiences: Record<Audience, string> = {
   everyone: 'Everyone',
@@ -55,8 +55,7 @@ export const chatWords = {
   removedOf: (name: string) => `Message of ${name} removed`,
   repliesTo: (name: string, excerpt: string) => `${name}: ${excerpt}`,
   toYou: 'To you',
-  sending: 'Sending',
-  waiting: 'Waiting for the connection',
+  states: { sending: 'Sending', waiting: 'Waiting for the connection', held: 'A moderator looks at it first', failed: '' },
   resend: 'Send again',
   discard: 'Discard',
   gap: 'Some messages in between are no longer kept.',
@@ -96,6 +95,12 @@ export const chatWords = {
   remove: 'Delete',
   pin: 'Pin for everyone',
   said: (count: number) => (count === 1 ? '1 message here' : `${count} messages here`),
+  report: 'Report',
+  reportTitle: (name: string) => `Report what ${name} said?`,
+  reportReason: 'What is it?',
+  reportNote: 'Anything to add (optional)',
+  reported: 'The moderators are told',
+  reportedLine: 'They decide what becomes of it.',
   timeOut: (time: string) => `Time out for ${time}`,
   ban: 'Ban from this chat',
   banTitle: (name: string) => `Ban ${name} from this chat?`,
@@ -115,9 +120,42 @@ export const chatWords = {
   slowOff: 'Off',
   slowEvery: (seconds: number) => (seconds < 60 ? `A message every ${seconds} s` : seconds === 60 ? 'A message a minute' : `A message every ${seconds / 60} min`),
   emoteOnly: 'Emoji only',
+  review: 'Let moderators look at what the filter finds',
   save: 'Save',
 
+  desk: {
+    title: 'Moderation',
+    waiting: (count: number) => (count === 1 ? '1 thing waits for you' : `${count} things wait for you`),
+    nothing: 'Nothing waits for you',
+    nothingLine: 'What the filter holds and what people report comes up here by itself.',
+    held: 'Waiting to be said',
+    found: { language: 'Foul words', links: 'A link', words: 'A word of your list', repeats: 'Repeats', capitals: 'Shouting' } satisfies Record<FilterRule, string>,
+    approve: 'Approve',
+    refuse: 'Refuse',
+    reports: 'Reported',
+    reasons: { abuse: 'Abuse', spam: 'Spam', spoiler: 'Gives something away', other: 'Something else' } satisfies Record<ReportReason, string>,
+    reported: (reason: string, count: number) => (count === 1 ? reason : `${reason} and ${count - 1} more`),
+    dismiss: 'Leave it',
+    remove: 'Delete it',
+    silence: 'Silence for 10 min',
+    of: (act: string, name: string) => `${act}: ${name}`,
+    people: 'Silenced people',
+    nobody: 'Nobody is silenced.',
+    unknown: 'Somebody without a name',
+    banned: 'For good',
+    until: (time: string) => `Until ${time}`,
+    by: (name: string) => `by ${name}`,
+    earlier: 'Show earlier ones',
+    words: 'Words that may not be said',
+    wordsHelp: 'One a line. A star at the end stands for every word that begins so. Spaces, digits and look-alike letters don’t get around it.',
+    tooManyWords: (most: number) => `At most ${most} words`,
+    wordTooLong: (word: string, most: number) => `“${word}…” is longer than ${most} characters`,
+    saved: 'The list is saved',
+    failed: 'Some of the lists didn’t load',
+  },
+
   reactions: 'Reactions',
+  heat: 'How much people reacted over the match',
   react: { goal: 'Goal', clap: 'Applause', fire: 'Fire', wow: 'Wow', sad: 'Sad', heart: 'Heart', laugh: 'Laugh', angry: 'Angry' } satisfies Record<ReactionKind, string>,
 
   refusal,
@@ -131,6 +169,8 @@ function refusal(code: FailureCode, modes: ChatModes, said: string): string {
     case 'banned': return 'A moderator has silenced you in this chat.';
     case 'chat_restricted': return restricted(modes);
     case 'filtered': return 'The chat’s filter stopped it: no links, shouting, repeats or foul words.';
+    case 'turned_down': return 'A moderator decided against it.';
+    case 'not_looked_at': return 'No moderator looked at it in time.';
     case 'rate_limited': return 'Too much at once. Wait a moment.';
     case 'not_found': return 'That message is gone.';
     case 'forbidden': return 'That’s for moderators.';
@@ -157,6 +197,7 @@ function modesChanged(before: ChatModes, after: ChatModes): string {
   const changes = [
     before.slow_s === after.slow_s ? null : after.slow_s > 0 ? `Slow mode is on, one message every ${after.slow_s} s.` : 'Slow mode is off.',
     before.audience === after.audience ? null : after.audience === 'everyone' ? 'Everyone may write again.' : `${audiences[after.audience]} may write now.`,
+    before.review === after.review ? null : after.review ? 'Moderators look at what the filter finds.' : 'The filter decides by itself again.',
     before.emote_only === after.emote_only ? null : after.emote_only ? 'Emoji only from now on.' : 'Words are welcome again.',
   ];
   return changes.filter((change) => change !== null).join(' ');

@@ -344,6 +344,11 @@ note?: string }
  */
 note?: string }
   | { "change": "words", words: Array<string> }
+  | { "change": "review", held: string, verdict: Verdict,
+/**
+ * For the audit log, at most 200 characters.
+ */
+note?: string }
   | { "change": "view", view: ChatView };
 
 /**
@@ -366,7 +371,11 @@ gap: boolean, modes: ChatModes, pinned?: ChatMessage,
 /**
  * All reactions so far.
  */
-reactions: Array<ReactionCount> };
+reactions: Array<ReactionCount>,
+/**
+ * Messages that wait for a moderator: for moderators all of them, for others their own.
+ */
+held?: Array<HeldMessage> };
 
 /**
  * What happened in the chat since the last frame.
@@ -381,9 +390,17 @@ hidden?: number,
  */
 reactions?: Array<ReactionCount>,
 /**
+ * The moment that they are about, media time in ms: show them when it is on screen. Absent when they are told again.
+ */
+reactions_at_ms?: number,
+/**
  * When it has changed: people in the chat over all nodes.
  */
-viewers?: ViewerCount };
+viewers?: ViewerCount,
+/**
+ * For this person only: what moderators see beside the chat, and what became of an own message that waited.
+ */
+desk?: Array<DeskEvent> };
 
 /**
  * One thing that happened in the chat, in the order of the ids.
@@ -446,9 +463,74 @@ export type ChatModes = {
 /**
  * Between two messages of one viewer; 0: as fast as the general limit allows.
  */
-slow_s: number, audience: Audience, emote_only: boolean };
+slow_s: number, audience: Audience, emote_only: boolean,
+/**
+ * What the filter finds in a message (language, links, words of the list) lets it wait for a moderator, instead of refusing it.
+ */
+review: boolean };
 
 export type Audience = "everyone" | "accounts" | "followers" | "friends";
+
+/**
+ * A message that waits for a moderator.
+ */
+export type HeldMessage = { 
+/**
+ * Names it while it waits; approved, it is said under another one.
+ */
+id: string, author: ChatAuthor, text: string,
+/**
+ * What the filter found.
+ */
+rule: FilterRule,
+/**
+ * Of the one who said it.
+ */
+nonce: number, held_at_ms: number,
+/**
+ * It waits no longer than this.
+ */
+until_ms: number, media_time_ms?: number, reply_to?: ReplyTo, mentions?: Array<string> };
+
+/**
+ * Which rule of the filter spoke.
+ */
+export type FilterRule = "language" | "links" | "repeats" | "capitals" | "words";
+
+/**
+ * What becomes of a message that waits.
+ */
+export type Ruling = "approved" | "refused" | "expired";
+
+/**
+ * What a moderator thinks of it.
+ */
+export type Verdict = "approve" | "refuse";
+
+/**
+ * What is for some people in a chat only: moderators, and the author of a message that waits.
+ */
+export type DeskEvent = { "event": "held", message: HeldMessage }
+  | { "event": "ruled", held: string, nonce: number, ruling: Ruling }
+  | { "event": "reported", message: ChatMessage, report: Report }
+  | { "event": "resolved", message: string }
+  | { "event": "restrained", restrained: Restrained }
+  | { "event": "lifted", user: string }
+  | { "event": "words", words: Array<string> }
+  | { "event": "missed" };
+
+/**
+ * Somebody who may not write in a chat.
+ */
+export type Restrained = { 
+/**
+ * As they were called then; the name is empty where it is not known.
+ */
+person: Named, since_ms: number,
+/**
+ * Absent: for good.
+ */
+until_ms?: number, by?: Named };
 
 /**
  * What a moderator does about a person.
@@ -482,6 +564,16 @@ export type ReactionCount = { kind: ReactionKind, count: number };
 export type ViewerCount = { count: number, peak: number };
 
 /**
+ * What carries the picture.
+ */
+export type Transport = "webrtc" | "hls";
+
+/**
+ * Why a node asks a viewer to change over.
+ */
+export type TransportReason = "node_full" | "room_again";
+
+/**
  * An error as clients see it, over WebSocket and (in the same words) as problem+json.
  */
 export type ErrorView = { 
@@ -505,7 +597,7 @@ retry_after_ms?: number };
 /**
  * Stable error codes. Adding one is compatible, changing one is not.
  */
-export type ErrorCode = "unsupported_protocol" | "unknown_message" | "malformed_message" | "hello_first" | "not_joined" | "invalid_token" | "token_expired" | "wrong_credentials" | "sign_in_ended" | "forbidden" | "not_friends" | "not_found" | "ended" | "conflict" | "name_taken" | "email_taken" | "publisher_present" | "malformed_sdp" | "unacceptable_sdp" | "invalid_value" | "too_large" | "rate_limited" | "full" | "shutting_down" | "unavailable" | "internal" | "slow_down" | "timed_out" | "banned" | "chat_restricted" | "filtered";
+export type ErrorCode = "unsupported_protocol" | "unknown_message" | "malformed_message" | "hello_first" | "not_joined" | "invalid_token" | "token_expired" | "wrong_credentials" | "sign_in_ended" | "forbidden" | "not_friends" | "not_found" | "ended" | "conflict" | "name_taken" | "email_taken" | "publisher_present" | "malformed_sdp" | "unacceptable_sdp" | "invalid_value" | "too_large" | "rate_limited" | "full" | "shutting_down" | "unavailable" | "internal" | "slow_down" | "timed_out" | "banned" | "chat_restricted" | "filtered" | "held";
 
 export type ByeReason = "shutting_down" | "slow_consumer" | "hello_timeout" | "ping_timeout" | "protocol_error" | "replaced";
 
@@ -886,7 +978,7 @@ name: string };
 /**
  * What a moderator did.
  */
-export type ModeratorAction = "delete" | "time_out" | "ban" | "lift" | "pin" | "unpin" | "modes" | "words" | "resolve";
+export type ModeratorAction = "delete" | "time_out" | "ban" | "lift" | "pin" | "unpin" | "modes" | "words" | "resolve" | "approve" | "refuse";
 
 /**
  * What a moderator did.
@@ -933,6 +1025,42 @@ reports: Array<Report> };
  * Answer to `GET /api/v1/broadcasts/{broadcast}/reports`: the first reported first.
  */
 export type ReportList = { reports: Array<ReportedMessage> };
+
+/**
+ * Answer to `GET /api/v1/broadcasts/{broadcast}/restrained`: the latest first.
+ */
+export type RestrainedPage = { restrained: Array<Restrained>,
+/**
+ * Whether there are earlier ones.
+ */
+more: boolean };
+
+/**
+ * Answer to `GET /api/v1/broadcasts/{broadcast}/words`.
+ */
+export type ForbiddenWords = { words: Array<string> };
+
+/**
+ * One step of the heat line: how much was thrown at the screen in ten seconds of media time.
+ */
+export type HeatPoint = { 
+/**
+ * Media time at which the step begins, ms since the Unix epoch.
+ */
+at_ms: number, count: number };
+
+/**
+ * Answer to `GET /api/v1/broadcasts/{broadcast}/heat`: what people threw at the screen, by media time.
+ */
+export type HeatLine = { 
+/**
+ * How long a step is, ms.
+ */
+step_ms: number,
+/**
+ * In order; steps without reactions are left out, and the first one has all that was before it as well.
+ */
+points: Array<HeatPoint> };
 
 /**
  * What moderators think of a report.

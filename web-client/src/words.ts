@@ -224,6 +224,7 @@ export const words = {
       [['I'], 'Stream stats'],
       [['1', '2', '3', '4', '5', '6'], 'React'],
       [['Enter'], 'Write in the chat'],
+      [['H'], 'Show or hide the chat'],
       [['End'], 'Go to the live edge'],
       [['Esc'], 'Close'],
       [['?'], 'This list'],

@@ -6,7 +6,7 @@ use super::accounts::limited;
 use super::schema::{all_of, list_of, one_of, plain, reference};
 use super::{operation, path_parameter};
 
-/// Under `/api/v1/people`, `/api/v1/me`, and `audit` and `reports` of broadcasts.
+/// Under `/api/v1/people`, `/api/v1/me`, and what moderators see of broadcasts.
 pub(super) fn paths() -> Value {
     let user = json!([{ "$ref": "#/components/parameters/user" }]);
     let broadcast = json!([{ "$ref": "#/components/parameters/broadcast" }]);
@@ -103,6 +103,30 @@ pub(super) fn paths() -> Value {
                 &[("200", Some("ReportList")), ("401", None), ("403", None), ("404", None), ("503", None)],
             )
         },
+        "/api/v1/broadcasts/{broadcast}/restrained": {
+            "parameters": broadcast,
+            "get": with_query(
+                operation(
+                    "Who may not write in the chat, the latest first, from behind a person on. For those who moderate it.", None,
+                    &[("200", Some("RestrainedPage")), ("401", None), ("403", None), ("404", None), ("422", None), ("503", None)],
+                ),
+                "before", "The id of the last person of the page before.", false,
+            )
+        },
+        "/api/v1/broadcasts/{broadcast}/words": {
+            "parameters": broadcast,
+            "get": operation(
+                "The words that may not be said in the chat. For those who moderate it.", None,
+                &[("200", Some("ForbiddenWords")), ("401", None), ("403", None), ("404", None), ("503", None)],
+            )
+        },
+        "/api/v1/broadcasts/{broadcast}/heat": {
+            "parameters": broadcast,
+            "get": operation(
+                "Reactions over the media time of the broadcast, as they were a few seconds ago.", None,
+                &[("200", Some("HeatLine")), ("404", None), ("503", None)],
+            )
+        },
         "/api/v1/broadcasts/{broadcast}/reports/{message}": {
             "parameters": report,
             "put": operation(
@@ -164,7 +188,7 @@ pub(super) fn schemas() -> Value {
         ),
         "ReadMark": all_of(json!({ "up_to": { "type": "integer", "minimum": 0 } }), &["up_to"]),
         "Named": all_of(json!({ "id": text, "name": text }), &["id", "name"]),
-        "ModeratorAction": one_of(&["delete", "time_out", "ban", "lift", "pin", "unpin", "modes", "words", "resolve"]),
+        "ModeratorAction": one_of(&["delete", "time_out", "ban", "lift", "pin", "unpin", "modes", "words", "resolve", "approve", "refuse"]),
         "AuditEntry": all_of(
             json!({
                 "id": text, "at_ms": number, "by": reference("Named"), "action": reference("ModeratorAction"), "on": reference("Named"),
@@ -183,6 +207,14 @@ pub(super) fn schemas() -> Value {
             &["message", "author", "text", "sent_at_ms", "reports"],
         ),
         "ReportList": all_of(json!({ "reports": list_of("ReportedMessage") }), &["reports"]),
+        "Restrained": all_of(
+            json!({ "person": reference("Named"), "since_ms": number, "until_ms": number, "by": reference("Named") }),
+            &["person", "since_ms"],
+        ),
+        "RestrainedPage": all_of(json!({ "restrained": list_of("Restrained"), "more": boolean }), &["restrained", "more"]),
+        "ForbiddenWords": all_of(json!({ "words": { "type": "array", "items": text } }), &["words"]),
+        "HeatPoint": all_of(json!({ "at_ms": number, "count": integer }), &["at_ms", "count"]),
+        "HeatLine": all_of(json!({ "step_ms": number, "points": list_of("HeatPoint") }), &["step_ms", "points"]),
         "ReportOutcome": one_of(&["dismissed", "upheld"]),
         "ReportResolution": all_of(json!({ "outcome": reference("ReportOutcome"), "note": short }), &["outcome"])
     })

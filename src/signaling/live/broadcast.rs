@@ -24,7 +24,7 @@ use crate::limits::{
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::handle::TrackInfo;
 use crate::signaling::now::Now;
-use crate::signaling::protocol::{BroadcastChanges, BroadcastState, BroadcastView, LayerView, Visibility};
+use crate::signaling::protocol::{BroadcastChanges, BroadcastState, BroadcastView, LayerView, ViewerCount, Visibility};
 use crate::signaling::refusal::Refusal;
 use crate::store::BroadcastRecord;
 
@@ -42,6 +42,16 @@ pub(crate) enum ViewerKey {
     Person(UserId),
     /// A WHEP player without a session.
     Peer(PeerId),
+}
+
+impl ViewerKey {
+    /// As whom they count among the viewers of all nodes: a peer's id is drawn at random as a person's is.
+    pub(crate) const fn user(self) -> UserId {
+        match self {
+            Self::Person(user) => user,
+            Self::Peer(peer) => UserId::from_bits(peer.to_bits()),
+        }
+    }
 }
 
 /// One attempt to publish; a later attempt makes an earlier one void.
@@ -116,6 +126,10 @@ pub(crate) struct Broadcast {
     publisher: Publisher,
     last_publisher: Option<Credential>,
     viewers: HashMap<ViewerKey, u32>,
+    /// Who came (`true`) and went since that was last asked.
+    came_and_went: Vec<(ViewerKey, bool)>,
+    /// Over all nodes, where somebody counts them.
+    counted: Option<ViewerCount>,
     viewers_peak: u32,
     /// As the record has it.
     peak_kept: u32,
@@ -150,6 +164,8 @@ impl Broadcast {
             publisher: Publisher::None,
             last_publisher: None,
             viewers: HashMap::new(),
+            came_and_went: Vec::new(),
+            counted: None,
             viewers_peak: 0,
             peak_kept: 0,
             viewers_announced_at: None,
@@ -254,8 +270,13 @@ impl Broadcast {
         !matches!(self.publisher, Publisher::None)
     }
 
-    /// People watching now.
+    /// People watching now: those of this node at once, those of others as soon as they are counted.
     pub(crate) fn viewers(&self) -> u32 {
+        self.viewers_here().max(self.counted.map_or(0, |counted| counted.count))
+    }
+
+    /// Those of this node.
+    pub(crate) fn viewers_here(&self) -> u32 {
         self.viewers.len() as u32
     }
 
@@ -417,6 +438,7 @@ impl Broadcast {
         *connections += 1;
         if *connections == 1 {
             self.changed.viewers = true;
+            self.came_and_went.push((key, true));
             if self.viewers() > self.viewers_peak {
                 self.viewers_peak = self.viewers();
             }
@@ -430,7 +452,21 @@ impl Broadcast {
         if *connections == 0 {
             self.viewers.remove(&key);
             self.changed.viewers = true;
+            self.came_and_went.push((key, false));
         }
+    }
+
+    /// So many watch it over all nodes; `None`: nobody counts them any more.
+    pub(crate) fn count_viewers(&mut self, counted: Option<ViewerCount>) {
+        let before = (self.viewers(), self.viewers_peak);
+        self.counted = counted;
+        self.viewers_peak = self.viewers_peak.max(self.viewers()).max(counted.map_or(0, |counted| counted.peak));
+        self.changed.viewers |= before != (self.viewers(), self.viewers_peak);
+    }
+
+    /// Who came (`true`) and went on this node since this was last asked.
+    pub(crate) fn take_came_and_went(&mut self) -> Vec<(ViewerKey, bool)> {
+        std::mem::take(&mut self.came_and_went)
     }
 
     /// Changes what is said about it. All or nothing.

@@ -252,3 +252,24 @@ fn a_restart_of_the_server_keeps_everything_and_lets_the_publisher_return() {
     let mut unreturned = Broadcast::from_record(show.now, record);
     assert_eq!(unreturned.handle_timeout(show.now.after(PUBLISHER_RETURN_AFTER_RESTART)), Expiry::Ended);
 }
+
+#[test]
+fn people_on_other_nodes_count_and_so_does_the_most_there_were() {
+    let mut show = Show::new();
+    let [here, there] = [1, 2].map(|bits| ViewerKey::Person(UserId::from_bits(bits)));
+    show.broadcast.add_viewer(here);
+    show.broadcast.add_viewer(here);
+    assert_eq!(show.broadcast.take_came_and_went(), [(here, true)]);
+    show.broadcast.count_viewers(Some(ViewerCount { count: 7, peak: 9 }));
+    assert_eq!((show.broadcast.viewers(), show.broadcast.viewers_peak(), show.broadcast.viewers_here()), (7, 9, 1));
+    assert!(show.broadcast.poll(show.now).viewers);
+    // What was counted before somebody came is not the last word.
+    show.broadcast.count_viewers(Some(ViewerCount { count: 1, peak: 9 }));
+    show.broadcast.add_viewer(there);
+    assert_eq!(show.broadcast.viewers(), 2);
+    show.broadcast.remove_viewer(there);
+    show.broadcast.remove_viewer(here);
+    assert_eq!(show.broadcast.take_came_and_went(), [(there, true), (there, false)]);
+    show.broadcast.count_viewers(None);
+    assert_eq!((show.broadcast.viewers(), show.broadcast.viewers_peak()), (1, 9), "nobody counts elsewhere");
+}

@@ -22,7 +22,7 @@ use crate::limits::{BROADCASTS_MAX, BROADCASTS_PER_OWNER_MAX, EARLY_EVENTS, LIST
 use crate::sfu::handle::{PeerGone, SfuEvent};
 use crate::signaling::now::Now;
 use crate::signaling::protocol::{
-    BroadcastChanges, BroadcastState, BroadcastView, LayerView, Marker, ServerMessage, Transport, TransportReason, Visibility,
+    BroadcastChanges, BroadcastState, BroadcastView, LayerView, Marker, ServerMessage, Transport, TransportReason, ViewerCount, Visibility,
 };
 use crate::signaling::refusal::Refusal;
 use crate::signaling::rest::{NewBroadcast, NewMarker};
@@ -45,6 +45,12 @@ pub(crate) enum Effect {
     },
     RemovePeer(PeerId),
     CloseBroadcast(BroadcastId),
+    /// Somebody watches it on this node from now on, or no longer.
+    Watched {
+        broadcast: BroadcastId,
+        by: UserId,
+        is_here: bool,
+    },
     /// Write its record.
     Save(BroadcastId),
     /// It is no longer in memory.
@@ -226,7 +232,7 @@ impl Directory {
     pub(crate) fn census(&self) -> (usize, usize, usize) {
         let live =
             self.broadcasts.values().filter(|broadcast| matches!(broadcast.state(), BroadcastState::Live | BroadcastState::Reconnecting));
-        (self.broadcasts.len(), live.count(), self.broadcasts.values().map(|broadcast| broadcast.viewers() as usize).sum())
+        (self.broadcasts.len(), live.count(), self.broadcasts.values().map(|broadcast| broadcast.viewers_here() as usize).sum())
     }
 
     // ---- Making and changing ----
@@ -344,6 +350,11 @@ impl Directory {
         if member.is_counted {
             self.touch(now, member.broadcast, |broadcast| broadcast.remove_viewer(member.key));
         }
+    }
+
+    /// So many watch a broadcast over all nodes.
+    pub(crate) fn count_viewers(&mut self, now: Now, id: BroadcastId, counted: Option<ViewerCount>) {
+        self.touch(now, id, |broadcast| broadcast.count_viewers(counted));
     }
 
     /// The broadcast that a session watches; one that only looks at a preview watches none.
@@ -491,6 +502,8 @@ impl Directory {
     fn settle(&mut self, now: Now, id: BroadcastId) {
         let Some(broadcast) = self.broadcasts.get_mut(&id) else { return };
         let Changed { view, viewers, layers, record } = broadcast.poll(now);
+        let watched = |(key, is_here): (ViewerKey, bool)| Effect::Watched { broadcast: id, by: key.user(), is_here };
+        self.effects.extend(broadcast.take_came_and_went().into_iter().map(watched));
         if view {
             self.effects.push(Effect::Announce { broadcast: id, message: ServerMessage::Broadcast { broadcast: broadcast.to_view() } });
         }

@@ -256,6 +256,8 @@ impl Live {
                 }
                 self.shared.records_waiting.notify_one();
             }
+            Effect::Watched { broadcast, by, is_here: true } => self.social().watch(broadcast, by),
+            Effect::Watched { broadcast, by, is_here: false } => self.social().unwatch(broadcast, by),
             Effect::Forgotten(broadcast) => drop(state.news.remove(&broadcast)),
         }
     }

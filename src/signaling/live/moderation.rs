@@ -1,14 +1,17 @@
-//! What moderators see beside the chat: what was done in it, and what viewers have reported.
+//! What moderators see beside the chat: what was done in it, what viewers have reported, who may not write, and which words may
+//! not be said; and what everybody sees of the reactions.
 
 use super::Live;
 use super::details::line;
 use crate::accounts::{Claims, Grant};
-use crate::ids::{ActionId, BroadcastId};
-use crate::limits::{ACTIONS_PAGE_MAX, CHAT_NOTE_MAX, REPORTS_LISTED_MAX, REPORTS_OPEN_MAX};
+use crate::ids::{ActionId, BroadcastId, UserId};
+use crate::limits::{ACTIONS_PAGE_MAX, CHAT_NOTE_MAX, REACTION_BUCKET_MS, REPORTS_LISTED_MAX, REPORTS_OPEN_MAX, RESTRAINED_LISTED_MAX};
 use crate::signaling::now::Now;
-use crate::signaling::protocol::MessageId;
+use crate::signaling::protocol::{DeskEvent, MessageId};
 use crate::signaling::refusal::Refusal;
-use crate::signaling::rest::people::{AuditEntry, AuditPage, Named, Report, ReportOutcome, ReportResolution, ReportedMessage};
+use crate::signaling::rest::people::{
+    AuditEntry, AuditPage, ForbiddenWords, HeatLine, Named, Report, ReportOutcome, ReportResolution, ReportedMessage, RestrainedPage,
+};
 use crate::store::{ActionRecord, ModeratorAction, NamedUser, ReportRecord};
 
 impl Live {
@@ -68,7 +71,33 @@ impl Live {
             seconds: None,
             note: Some(note.map_or_else(|| word.to_owned(), |note| format!("{word}: {note}"))),
         };
-        Ok(self.shared.store.add_action(&action).await?)
+        self.shared.store.add_action(&action).await?;
+        self.social().tell_desk(broadcast, DeskEvent::Resolved { message }).await;
+        Ok(())
+    }
+
+    /// Who may not write, after `before` in the list.
+    pub(crate) async fn restrained(&self, who: Option<&Claims>, name: &str, before: Option<UserId>) -> Result<RestrainedPage, Refusal> {
+        let broadcast = self.moderated(who, name)?;
+        let mut restrained = self.social().rules(broadcast).await?.restrained;
+        if let Some(before) = before {
+            let known = restrained.iter().position(|restrained| restrained.person.id == before);
+            restrained.drain(..known.map_or(restrained.len(), |at| at + 1));
+        }
+        let more = restrained.len() > RESTRAINED_LISTED_MAX;
+        restrained.truncate(RESTRAINED_LISTED_MAX);
+        Ok(RestrainedPage { restrained, more })
+    }
+
+    pub(crate) async fn forbidden_words(&self, who: Option<&Claims>, name: &str) -> Result<ForbiddenWords, Refusal> {
+        let broadcast = self.moderated(who, name)?;
+        Ok(ForbiddenWords { words: self.social().rules(broadcast).await?.words })
+    }
+
+    /// For whoever knows of the broadcast.
+    pub(crate) async fn heat(&self, name: &str) -> Result<HeatLine, Refusal> {
+        let broadcast = self.with_state(|state| state.directory.find(name).map(|broadcast| broadcast.id))?;
+        Ok(HeatLine { step_ms: REACTION_BUCKET_MS, points: self.social().heat(broadcast).await?.to_vec() })
     }
 
     /// The broadcast, for those who moderate it.

@@ -1,4 +1,5 @@
-//! The registry's loops: events of the media plane, deadlines, chores for the media plane, records for the store, and how much is in use.
+//! The registry's loops: events of the media plane, deadlines, chores for the media plane, records for the store, how much of the node is in
+//! use, and viewers counted over all nodes.
 
 use std::time::Instant;
 
@@ -17,6 +18,7 @@ impl Live {
         tasks.spawn(self.clone().do_chores());
         tasks.spawn(self.clone().write_records());
         tasks.spawn(self.clone().watch_usage());
+        tasks.spawn(self.clone().handle_counts());
     }
 
     async fn handle_events(self, mut events: SfuEvents) {
@@ -49,6 +51,16 @@ impl Live {
                     state.directory.leave(now, session);
                 }
             });
+        }
+    }
+
+    async fn handle_counts(self) {
+        loop {
+            let (broadcast, counted) = tokio::select! {
+                count = self.social().next_count() => count,
+                () = self.shared.stopping.cancelled() => return,
+            };
+            self.decide(|now, state| state.directory.count_viewers(now, broadcast, counted));
         }
     }
 

@@ -5,7 +5,9 @@ use ts_rs::TS;
 
 use crate::ids::{ActionId, UserId};
 use crate::signaling::protocol::{MessageId, Presence};
+use crate::social::chat::Restrained;
 use crate::social::people::{Person, PrivateMessage};
+use crate::social::reactions::HeatPoint;
 use crate::store::{ModeratorAction, Relation, ReportReason};
 
 /// Answer to `GET /api/v1/people` and `GET /api/v1/me/follows`.
@@ -182,4 +184,27 @@ pub struct ReportResolution {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub note: Option<String>,
+}
+
+/// Answer to `GET /api/v1/broadcasts/{broadcast}/restrained`: the latest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct RestrainedPage {
+    pub restrained: Vec<Restrained>,
+    /// Whether there are earlier ones.
+    pub more: bool,
+}
+
+/// Answer to `GET /api/v1/broadcasts/{broadcast}/words`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct ForbiddenWords {
+    pub words: Vec<String>,
+}
+
+/// Answer to `GET /api/v1/broadcasts/{broadcast}/heat`: what people threw at the screen, by media time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct HeatLine {
+    /// How long a step is, ms.
+    pub step_ms: f64,
+    /// In order; steps without reactions are left out, and the first one has all that was before it as well.
+    pub points: Vec<HeatPoint>,
 }

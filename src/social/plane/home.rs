@@ -15,11 +15,13 @@ use super::{Shared, failed};
 use crate::ids::{ActionId, BroadcastId};
 use crate::limits::{CHAT_LOG_KEPT, LEASE_RENEW_INTERVAL, LEASE_TTL, NODE_HEARTBEAT};
 use crate::social::bus::{BusError, Delivery, Entry, Lane, Lease, LogId, Topic};
-use crate::social::chat::{InBatch, Logged};
+use crate::social::chat::{InBatch, Logged, Reported, Ruling};
 use crate::social::clock::{UnixMs, wall_clock};
-use crate::social::room::home::{Complaint, Deed, Flush, Home, Snapshot};
+use crate::social::room::held::Fate;
+use crate::social::room::home::{Complaint, Deed, Flush, Home};
+use crate::social::room::snapshot::Snapshot;
 use crate::store::{ActionRecord, NamedUser, ReportRecord};
-use crate::telemetry::{SOCIAL_HOMES, SOCIAL_TAKEOVERS};
+use crate::telemetry::{SOCIAL_HELD, SOCIAL_HOMES, SOCIAL_TAKEOVERS};
 
 /// A home that runs.
 struct Running {
@@ -151,7 +153,8 @@ async fn run(shared: &Shared, broadcast: BroadcastId, epoch: u64) -> Result<(), 
 
 /// Logs, then tells: what nodes hear of can be read again.
 async fn tell(shared: &Shared, broadcast: BroadcastId, flush: Flush) -> Result<(), BusError> {
-    let Flush { log, out, deeds, complaints } = flush;
+    let Flush { log, out, deeds, complaints, fates } = flush;
+    fates.into_iter().for_each(|fate| counter!(SOCIAL_HELD, "result" => fate_word(fate)).increment(1));
     let entries: Vec<Entry> = log.iter().map(|logged| Entry { id: logged.id, payload: written(logged) }).collect();
     let mut ticks = interval(LEASE_RENEW_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -175,6 +178,16 @@ async fn tell(shared: &Shared, broadcast: BroadcastId, flush: Flush) -> Result<(
     Ok(())
 }
 
+const fn fate_word(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Held => "held",
+        Fate::Full => "full",
+        Fate::Ruled(Ruling::Approved) => "approved",
+        Fate::Ruled(Ruling::Refused) => "refused",
+        Fate::Ruled(Ruling::Expired) => "expired",
+    }
+}
+
 fn to_action(broadcast: BroadcastId, deed: Deed) -> ActionRecord {
     let Deed { at, by, action, on, message, seconds, note } = deed;
     let id = ActionId::random(&mut rand::rng());
@@ -182,7 +195,7 @@ fn to_action(broadcast: BroadcastId, deed: Deed) -> ActionRecord {
 }
 
 fn to_report(broadcast: BroadcastId, complaint: Complaint) -> ReportRecord {
-    let Complaint { at, by, message, reason, note } = complaint;
+    let Complaint { message, report: Reported { by, reason, note, at_ms } } = complaint;
     ReportRecord {
         broadcast,
         place: (message.id.epoch, message.id.seq),
@@ -192,7 +205,7 @@ fn to_report(broadcast: BroadcastId, complaint: Complaint) -> ReportRecord {
         by,
         reason,
         note,
-        at_ms: at.0,
+        at_ms: at_ms.0,
     }
 }
 

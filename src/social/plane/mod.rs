@@ -9,10 +9,12 @@
 
 mod archiver;
 mod home;
+mod kept;
 mod people;
 mod room;
 mod row;
 mod seat;
+mod watchers;
 
 #[cfg(test)]
 mod tests;
@@ -27,10 +29,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::archiver::Archiver;
+use self::kept::HeatLines;
 pub use self::people::Link;
 use self::people::People;
 use self::room::{Entering, Room};
 pub use self::seat::{Seat, SeatNews};
+use self::watchers::Watchers;
 use super::Text;
 use super::archive::{Archive, Relations, RelationsError};
 use super::bus::{Bus, BusError};
@@ -82,6 +86,8 @@ struct Shared {
     archiver: Archiver,
     rooms: Mutex<HashMap<BroadcastId, Arc<Room>>>,
     people: People,
+    heat: HeatLines,
+    watchers: Watchers,
     next_seat: AtomicU64,
     tasks: TaskTracker,
     stopping: CancellationToken,
@@ -103,6 +109,8 @@ impl Social {
             archiver,
             rooms: Mutex::new(HashMap::new()),
             people: People::new(node),
+            heat: HeatLines::default(),
+            watchers: Watchers::default(),
             next_seat: AtomicU64::new(0),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
@@ -112,6 +120,7 @@ impl Social {
         let beating = social.shared.stopping.clone().run_until_cancelled_owned(beat(Arc::clone(&social.shared.bus), node));
         social.shared.tasks.spawn(beating);
         social.shared.tasks.spawn(people::follow(Arc::clone(&social.shared)));
+        social.shared.tasks.spawn(social.shared.stopping.clone().run_until_cancelled_owned(watchers::follow(social.clone())));
         let (archived, all_is_said) = &social.shared.archived;
         archived.spawn(archiver::run(Arc::clone(&social.shared.archive), to_archive, all_is_said.clone()));
         social

@@ -1,6 +1,6 @@
 //! One broadcast's room on this node: the edge behind a lock, its task, and the ring that everybody here reads.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, RwLock};
 
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use crate::ids::{BroadcastId, UserId};
 use crate::limits::{CHAT_LOG_KEPT, CHAT_RING, CHAT_ROOM_KEPT};
 use crate::social::Text;
 use crate::social::bus::{BusError, Delivery, Entry, Lane, LogId, Subscription, Topic};
-use crate::social::chat::{ChatHistory, ChatRefusal, Logged, MessageId, OutBatch};
+use crate::social::chat::{ChatHistory, ChatRefusal, DeskBatch, Logged, MessageId, OutBatch};
 use crate::social::clock::{UnixMs, wall_clock};
 use crate::social::room::edge::{ChatFrame, ChatView, Edge, EdgeOutput, Frames, SeatId};
 use crate::social::room::ring::{Cursor, Read, Ring};
@@ -66,6 +66,13 @@ impl State {
     fn post(&self, seat: SeatId, news: SeatNews) {
         if let Some(place) = self.places.get(&seat) {
             place.post(news);
+        }
+    }
+
+    fn note_emptiness(&mut self) {
+        match self.edge.is_empty() {
+            true => drop(self.empty_since.get_or_insert_with(wall_clock)),
+            false => self.empty_since = None,
         }
     }
 }
@@ -167,12 +174,24 @@ impl Room {
                 place.leave();
             }
             state.rows.iter().any(|row| row.leave(seat));
-            if state.edge.seats() == 0 {
-                state.empty_since = Some(wall_clock());
-            }
+            state.note_emptiness();
         });
         gauge!(SOCIAL_SEATS).decrement(1.0);
         self.stirred.notify_one();
+    }
+
+    /// Who watches the broadcast on this node; `false`: the room is just being closed.
+    pub(super) fn watch(&self, people: &HashSet<UserId>) -> bool {
+        let is_open = self.with(|state| {
+            if self.closing.is_cancelled() {
+                return false;
+            }
+            state.edge.watch(people);
+            state.note_emptiness();
+            true
+        });
+        self.stirred.notify_one();
+        is_open
     }
 
     /// Lets somebody act on the edge.
@@ -188,6 +207,11 @@ impl Room {
     /// Whether it matters just now what somebody is to the broadcaster.
     pub(super) fn asks_for_standing(&self) -> bool {
         self.with(|state| state.edge.asks_for_standing())
+    }
+
+    /// Whether what the filter finds waits for a moderator.
+    pub(super) fn holds_for_review(&self) -> bool {
+        self.with(|state| state.edge.holds_for_review())
     }
 
     /// A person's friends are others now, or others are hidden from them.
@@ -265,7 +289,10 @@ async fn follow(shared: Arc<Shared>, room: Arc<Room>, mut subscription: Subscrip
             delivery = subscription.next() => match delivery {
                 Some(Delivery::Payload(payload)) => match read::<OutBatch>(&payload) {
                     Some(batch) => room.with(|state| state.edge.handle_out(wall_clock(), batch)),
-                    None => failed("malformed", &"a batch of a home cannot be read"),
+                    None => match read::<DeskBatch>(&payload) {
+                        Some(DeskBatch { desk }) => room.with(|state| state.edge.handle_desk(desk)),
+                        None => failed("malformed", &"a batch of a home cannot be read"),
+                    },
                 },
                 Some(Delivery::Missed(_)) => room.with(|state| state.edge.handle_missed()),
                 None => return,
@@ -303,6 +330,7 @@ async fn carry_out(shared: &Shared, room: &Room) -> bool {
                     counter!(SOCIAL_REQUESTS, "result" => result_word(&answer)).increment(1);
                     state.post(seat, SeatNews::Answered { id, answer });
                 }
+                EdgeOutput::Watched(count) => shared.watchers.count(room.broadcast, Some(count)),
                 EdgeOutput::Publish(_) | EdgeOutput::ReadLog { .. } => later.push(output),
             }
         }
@@ -327,7 +355,7 @@ async fn carry_out(shared: &Shared, room: &Room) -> bool {
                 room.with(|state| state.edge.handle_log(parse_log(&log)));
                 has_read = true;
             }
-            EdgeOutput::Frame(_) | EdgeOutput::Personal { .. } | EdgeOutput::Answered { .. } => {}
+            EdgeOutput::Frame(_) | EdgeOutput::Personal { .. } | EdgeOutput::Answered { .. } | EdgeOutput::Watched(_) => {}
         }
     }
     has_read
@@ -345,6 +373,7 @@ fn close_if_empty(shared: &Shared, room: &Room) -> bool {
     });
     if is_over {
         rooms.remove(&room.broadcast);
+        shared.watchers.count(room.broadcast, None);
     }
     is_over
 }
@@ -364,6 +393,7 @@ const fn result_word(answer: &crate::social::chat::Answer) -> &'static str {
     match answer {
         Ok(_) => "done",
         Err(ChatRefusal::Filtered { .. }) => "filtered",
+        Err(ChatRefusal::Held) => "held",
         Err(ChatRefusal::Unavailable) => "unavailable",
         Err(_) => "refused",
     }

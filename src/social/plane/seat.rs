@@ -88,16 +88,22 @@ impl Seat {
         SeatNews::TooSlow
     }
 
-    /// Asks the chat for something; [`SeatNews::Answered`] with the same `id` says what became of it. What the filter refuses is refused here.
+    /// Asks the chat for something; [`SeatNews::Answered`] with the same `id` says what became of it. What the filter refuses is refused here,
+    /// or goes on with what it found, where such messages wait for a moderator.
     ///
     /// # Errors
     /// [`ChatRefusal::Filtered`]; [`ChatRefusal::Unavailable`] when it matters what this person is to the broadcaster and nobody can say it.
-    pub async fn ask(&mut self, id: u32, author: ChatAuthor, ask: Ask) -> Result<(), ChatRefusal> {
+    pub async fn ask(&mut self, id: u32, author: ChatAuthor, mut ask: Ask) -> Result<(), ChatRefusal> {
         if let (Ask::Say { text, .. } | Ask::Edit { text, .. }, ChatRole::Viewer) = (&ask, author.role)
             && let Err(rule) = judge(text)
         {
-            counter!(SOCIAL_REQUESTS, "result" => "filtered").increment(1);
-            return Err(ChatRefusal::Filtered { rule });
+            match &mut ask {
+                Ask::Say { found, .. } if rule.may_be_held() && self.room.holds_for_review() => *found = Some(rule),
+                _ => {
+                    counter!(SOCIAL_REQUESTS, "result" => "filtered").increment(1);
+                    return Err(ChatRefusal::Filtered { rule });
+                }
+            }
         }
         let standing = if author.role == ChatRole::Viewer && self.room.asks_for_standing() {
             self.current_standing(author.id).await?

@@ -17,8 +17,8 @@ use crate::social::bus::memory::MemoryBus;
 use crate::social::bus::redis::RedisBus;
 use crate::social::bus::redis_server::RedisServer;
 use crate::social::chat::{
-    Answer, Ask, Audience, ChatAuthor, ChatEvent, ChatMessage, ChatModes, ChatRefusal, ChatRole, FilterRule, ReportReason, Restraint,
-    Standing,
+    Answer, Ask, Audience, ChatAuthor, ChatEvent, ChatMessage, ChatModes, ChatRefusal, ChatRole, DeskEvent, FilterRule, ReportReason,
+    Restraint, Ruling, Standing, Verdict,
 };
 use crate::social::clock::{UnixMs, wall_clock};
 use crate::social::people::PersonNews;
@@ -27,7 +27,7 @@ use crate::store::Store;
 
 const SOON: Duration = Duration::from_secs(10);
 
-fn node_on(bus: Arc<dyn Bus>, number: u64) -> Social {
+pub(super) fn node_on(bus: Arc<dyn Bus>, number: u64) -> Social {
     node_with(bus, number, Arc::new(MemoryArchive::default()), Arc::new(MemoryRelations::default()))
 }
 
@@ -45,7 +45,7 @@ fn author(bits: u64) -> ChatAuthor {
 }
 
 fn say(nonce: u64, text: &str) -> Ask {
-    Ask::Say { nonce, text: text.to_owned(), reply_to: None, mentions: Vec::new(), media_time_ms: None }
+    Ask::Say { nonce, text: text.to_owned(), reply_to: None, mentions: Vec::new(), media_time_ms: None, found: None }
 }
 
 fn said(frame: &ChatFrame) -> impl Iterator<Item = &ChatMessage> {
@@ -143,7 +143,7 @@ async fn a_slow_reader_is_brought_up_to_date_and_then_given_up_and_a_quick_one_l
     social.shutdown().await;
 }
 
-fn newcomer(user: UserId, role: Option<ChatRole>, since: Option<MessageId>) -> Newcomer {
+pub(super) fn newcomer(user: UserId, role: Option<ChatRole>, since: Option<MessageId>) -> Newcomer {
     Newcomer { user, role, since, line: None }
 }
 
@@ -506,4 +506,59 @@ async fn friends_on_two_nodes_see_each_other_come_and_go_over_redis() {
     b.shutdown().await;
     assert_eq!(next(&mut anns).await, PersonNews::Presence { user: ben, whereabouts: None }, "a node that goes says so");
     a.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_message_waits_for_a_moderator_on_another_node_and_lists_can_be_read_on_any() {
+    let bus: Arc<dyn Bus> = Arc::new(MemoryBus::default());
+    let (a, b) = (node_on(Arc::clone(&bus), 1), node_on(bus, 2));
+    let broadcast = broadcast();
+    let moderator = ChatAuthor { role: ChatRole::Moderator, ..author(9) };
+    let (mut ann, _) = a.enter(broadcast, newcomer(UserId::from_bits(1), Some(ChatRole::Viewer), None)).await.unwrap();
+    let (mut mod_seat, _) = b.enter(broadcast, newcomer(moderator.id, Some(ChatRole::Moderator), None)).await.unwrap();
+    let modes = ChatModes { review: true, ..ChatModes::default() };
+    mod_seat.ask(1, moderator.clone(), Ask::SetModes { modes }).await.unwrap();
+    until(&mut ann, |news| frame(&news).filter(|frame| frame.events.contains(&ChatEvent::Modes { modes }))).await;
+    assert_eq!(ann.ask(1, author(1), say(1, &"x".repeat(40))).await, Err(ChatRefusal::Filtered { rule: FilterRule::Repeats }));
+    ann.ask(2, author(1), say(2, "what a sh1tty ref")).await.unwrap();
+    assert_eq!(answer(&mut ann, 2).await, Err(ChatRefusal::Held));
+    let held = until(&mut mod_seat, |news| {
+        frame(&news)?.desk.into_iter().find_map(|event| match event {
+            DeskEvent::Held { message } => Some(message),
+            _ => None,
+        })
+    });
+    let held = held.await;
+    assert_eq!((held.text.as_str(), held.rule), ("what a sh1tty ref", FilterRule::Language));
+    let approve = Ask::Review { held: held.id, verdict: Verdict::Approve, note: None };
+    mod_seat.ask(3, moderator.clone(), approve).await.unwrap();
+    let (mut is_said, mut is_ruled) = (false, false);
+    until(&mut ann, |news| {
+        let frame = frame(&news)?;
+        is_said |= said(&frame).any(|message| message.text == held.text && message.author.id == held.author.id);
+        is_ruled |= frame.desk.contains(&DeskEvent::Ruled { held: held.id, nonce: 2, ruling: Ruling::Approved });
+        (is_said && is_ruled).then_some(())
+    })
+    .await;
+    let ban = Ask::Restrain { user: UserId::from_bits(1), restraint: Restraint::Ban, note: None };
+    mod_seat.ask(4, moderator.clone(), ban).await.unwrap();
+    mod_seat.ask(5, moderator, Ask::SetWords { words: vec!["spoiler".to_owned()] }).await.unwrap();
+    answer(&mut mod_seat, 5).await.unwrap();
+    let rules = timeout(SOON, async {
+        loop {
+            let rules = a.rules(broadcast).await.unwrap();
+            if !rules.words.is_empty() {
+                return rules;
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    let rules = rules.await.unwrap();
+    assert_eq!((rules.words, rules.restrained[0].person.name.as_str()), (vec!["spoiler".to_owned()], "User 1"));
+    a.tell_desk(broadcast, DeskEvent::Resolved { message: held.id }).await;
+    until(&mut mod_seat, |news| frame(&news)?.desk.contains(&DeskEvent::Resolved { message: held.id }).then_some(())).await;
+    ann.react(ReactionKind::Goal, 3, Some(wall_clock().0 as f64));
+    until(&mut mod_seat, |news| frame(&news)?.reactions_at_ms).await;
+    a.shutdown().await;
+    b.shutdown().await;
 }

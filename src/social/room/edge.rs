@@ -8,15 +8,16 @@
 //! ```
 //! Pure. Invariant: a seat is given each event at most once, by a shared frame (those are in the order of the ids) or by a personal one.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::home::Snapshot;
+use super::desk::{Desk, DeskNews};
 use super::sampler::{ALL_COHORTS, COHORTS, SHOWN_AS_ALL};
 use super::sight::{Hidden, Sight, clean_history};
+use super::snapshot::Snapshot;
 use super::transcript::{Transcript, concerns};
 use crate::ids::{NodeId, UserId};
 use crate::limits::{
@@ -25,7 +26,8 @@ use crate::limits::{
 };
 use crate::social::bus::LogId;
 use crate::social::chat::{
-    Answer, Ask, Audience, ChatAuthor, ChatEvent, ChatHistory, ChatRefusal, InBatch, Logged, MessageId, OutBatch, Reach, Request, Standing,
+    Answer, Ask, Audience, ChatAuthor, ChatEvent, ChatHistory, ChatRefusal, DeskEvent, InBatch, Logged, MessageId, OutBatch, Reach,
+    Request, Standing,
 };
 use crate::social::clock::UnixMs;
 use crate::social::presence::{EdgePeople, ViewerCount};
@@ -45,10 +47,18 @@ pub struct ChatFrame {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[ts(as = "Option<Vec<ReactionCount>>", optional)]
     pub reactions: Vec<ReactionCount>,
+    /// The moment that they are about, media time in ms: show them when it is on screen. Absent when they are told again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub reactions_at_ms: Option<f64>,
     /// When it has changed: people in the chat over all nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub viewers: Option<ViewerCount>,
+    /// For this person only: what moderators see beside the chat, and what became of an own message that waited.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<DeskEvent>>", optional)]
+    pub desk: Vec<DeskEvent>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -107,9 +117,20 @@ impl SeatId {
 pub(crate) enum EdgeOutput {
     Publish(InBatch),
     Frame(Frames),
-    Personal { seat: SeatId, frame: ChatFrame },
-    Answered { seat: SeatId, id: u32, answer: Answer },
-    ReadLog { after: LogId },
+    Personal {
+        seat: SeatId,
+        frame: ChatFrame,
+    },
+    Answered {
+        seat: SeatId,
+        id: u32,
+        answer: Answer,
+    },
+    ReadLog {
+        after: LogId,
+    },
+    /// So many watch the broadcast, over all nodes.
+    Watched(ViewerCount),
 }
 
 #[derive(Debug)]
@@ -139,8 +160,11 @@ pub(crate) struct Edge {
     not_safe: VecDeque<(UnixMs, InBatch)>,
     taps: EdgeTaps,
     people: EdgePeople,
+    watchers: EdgePeople,
+    watched: Option<ViewerCount>,
     reactions: BTreeMap<ReactionKind, u64>,
     viewers: Option<ViewerCount>,
+    desk: Desk,
     /// Batches that came while the log is being read.
     held: Option<VecDeque<OutBatch>>,
     outputs: VecDeque<EdgeOutput>,
@@ -150,10 +174,11 @@ impl Edge {
     /// With what is kept of the chat.
     pub(crate) fn open(node: NodeId, kept: Option<&Snapshot>, log: &[Logged]) -> Self {
         let mut transcript = Transcript::new(2 * CHAT_REPLAYED_MAX);
-        let mut reactions = BTreeMap::new();
+        let (mut reactions, mut desk) = (BTreeMap::new(), Desk::default());
         if let Some(kept) = kept {
             transcript.modes = kept.modes;
             transcript.pinned.clone_from(&kept.pinned);
+            desk = Desk::with(kept.held.clone());
             reactions = kept.sums.totals().into_iter().map(|total| (total.kind, total.count)).collect();
         }
         for logged in log {
@@ -175,8 +200,11 @@ impl Edge {
             not_safe: VecDeque::new(),
             taps: EdgeTaps::default(),
             people: EdgePeople::default(),
+            watchers: EdgePeople::default(),
+            watched: None,
             reactions,
             viewers: None,
+            desk,
             held: None,
             outputs: VecDeque::new(),
         }
@@ -233,6 +261,11 @@ impl Edge {
         }
     }
 
+    /// Whether what the filter finds waits for a moderator.
+    pub(crate) const fn holds_for_review(&self) -> bool {
+        self.transcript.modes.review
+    }
+
     pub(crate) fn leave(&mut self, seat: SeatId) {
         let Some(sitting) = self.seats.remove(&seat) else { return };
         self.people.leave(sitting.user);
@@ -240,8 +273,14 @@ impl Edge {
         self.drop_fan(seat, &sitting.sight.friends);
     }
 
-    pub(crate) fn seats(&self) -> usize {
-        self.seats.len()
+    /// Who watches the broadcast on this node, all of them.
+    pub(crate) fn watch(&mut self, people: &HashSet<UserId>) {
+        self.watchers.set(people);
+    }
+
+    /// Whether nobody sits here and nobody watches.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.seats.is_empty() && self.watchers.is_empty()
     }
 
     pub(crate) fn view(&mut self, seat: SeatId, view: ChatView) {
@@ -253,7 +292,9 @@ impl Edge {
     /// The chat as a newcomer finds it, or as somebody who has seen everything up to `since` has missed it.
     pub(crate) fn history(&self, user: UserId, hidden: &Hidden, since: Option<MessageId>) -> ChatHistory {
         let reactions = self.reactions.iter().map(|(&kind, &count)| ReactionCount { kind, count }).collect();
-        let mut history = ChatHistory { reactions, ..self.transcript.history(user, since) };
+        let moderates = self.by_user.get(&user).into_iter().flatten().any(|seat| self.moderates(*seat));
+        let held = self.desk.waiting((!moderates).then_some(user));
+        let mut history = ChatHistory { reactions, held, ..self.transcript.history(user, since) };
         clean_history(&mut history, hidden);
         history
     }
@@ -286,6 +327,7 @@ impl Edge {
         if batch.epoch > self.epoch {
             self.epoch = batch.epoch;
             self.people.tell_all();
+            self.watchers.tell_all();
             self.interests_changed = true;
             self.send_again(now);
         }
@@ -323,9 +365,15 @@ impl Edge {
             safe: Vec::new(),
             reactions: Vec::new(),
             viewers: None,
+            watchers: None,
             recount: Vec::new(),
+            held: None,
+            desk: Vec::new(),
+            reactions_at_ms: None,
         };
         self.apply(hidden);
+        // Only what was said is in the log.
+        self.tell_desk(vec![DeskNews::Moderators(DeskEvent::Missed)]);
         // What the log does not have is lost; what follows is not.
         for batch in self.held.take().unwrap_or_default() {
             self.apply(batch);
@@ -333,7 +381,7 @@ impl Edge {
     }
 
     fn apply(&mut self, batch: OutBatch) {
-        let OutBatch { events, hidden, answers, safe, reactions, viewers, recount, .. } = batch;
+        let OutBatch { events, hidden, answers, safe, reactions, viewers, watchers, recount, held, desk, reactions_at_ms, .. } = batch;
         let news: Vec<Logged> = events.into_iter().filter(|logged| self.transcript.apply(logged)).collect();
         let mut rest = ChatFrame { hidden, ..ChatFrame::default() };
         for total in reactions {
@@ -341,11 +389,19 @@ impl Edge {
                 rest.reactions.push(total);
             }
         }
+        rest.reactions_at_ms = reactions_at_ms.filter(|_| !rest.reactions.is_empty());
         if viewers.is_some() && viewers != self.viewers {
             self.viewers = viewers;
             rest.viewers = viewers;
         }
+        if let Some(count) = watchers.filter(|count| self.watched != Some(*count)) {
+            self.watched = Some(count);
+            self.outputs.push_back(EdgeOutput::Watched(count));
+        }
         self.frame(news, rest);
+        let mut news = held.map(|held| self.desk.renew(held)).unwrap_or_default();
+        news.extend(desk.into_iter().map(DeskNews::Moderators));
+        self.tell_desk(news);
         for (node, number, answer) in answers {
             if node == self.node
                 && let Some((seat, id, _)) = self.waiting.remove(&number)
@@ -360,6 +416,32 @@ impl Edge {
         }
         if recount.contains(&self.node) {
             self.people.tell_all();
+            self.watchers.tell_all();
+        }
+    }
+
+    fn moderates(&self, seat: SeatId) -> bool {
+        self.seats.get(&seat).is_some_and(|sitting| sitting.sight.moderates())
+    }
+
+    /// Another node than the home tells the moderators something.
+    pub(crate) fn handle_desk(&mut self, desk: Vec<DeskEvent>) {
+        self.tell_desk(desk.into_iter().map(DeskNews::Moderators).collect());
+    }
+
+    /// What is for some people alone.
+    fn tell_desk(&mut self, news: Vec<DeskNews>) {
+        if news.is_empty() {
+            return;
+        }
+        let authors = news.iter().filter_map(DeskNews::author).filter_map(|author| self.by_user.get(&author)).flatten();
+        let moderators = self.seats.iter().filter(|(_, sitting)| sitting.sight.moderates()).map(|(seat, _)| seat);
+        let seats: BTreeSet<SeatId> = authors.chain(moderators).copied().collect();
+        for seat in seats {
+            let Some(sitting) = self.seats.get(&seat) else { continue };
+            let is_for = |news: &&DeskNews| sitting.sight.moderates() || news.author() == Some(sitting.user);
+            let desk = news.iter().filter(is_for).map(|news| news.event().clone()).collect();
+            self.outputs.push_back(EdgeOutput::Personal { seat, frame: ChatFrame { desk, ..ChatFrame::default() } });
         }
     }
 
@@ -420,8 +502,12 @@ impl Edge {
         }
     }
 
+    fn has_words(&self) -> bool {
+        !self.requests.is_empty() || self.people.has_news() || self.watchers.has_news() || self.interests_changed
+    }
+
     fn has_news(&self, now: UnixMs) -> bool {
-        !self.requests.is_empty() || self.people.has_news() || self.interests_changed || self.taps.wake_at().is_some_and(|due| due <= now)
+        self.has_words() || self.taps.wake_at().is_some_and(|due| due <= now)
     }
 
     /// Acts on what is due.
@@ -438,13 +524,16 @@ impl Edge {
             let rest = self.requests.split_off(taken);
             let number = self.next_batch;
             self.next_batch += 1;
+            let (taps, tapped_at_ms) = self.taps.take(now);
             let batch = InBatch {
                 node: self.node,
                 number,
                 oldest: self.not_safe.front().map_or(number, |(_, batch)| batch.number),
                 requests: std::mem::replace(&mut self.requests, rest),
-                taps: self.taps.take(now),
+                taps,
+                tapped_at_ms,
                 people: self.people.take(),
+                watchers: self.watchers.take(),
                 interests: std::mem::take(&mut self.interests_changed).then(|| self.fans.keys().copied().collect()),
             };
             if self.requests.is_empty() {
@@ -463,7 +552,7 @@ impl Edge {
     pub(crate) fn wake_at(&self) -> Option<UnixMs> {
         let batch = self.batched_at.after(CHAT_BATCH_INTERVAL);
         let has_room = self.not_safe.len() < CHAT_BATCHES_UNSAFE_MAX;
-        let news = (!self.requests.is_empty() || self.people.has_news() || self.interests_changed).then_some(batch);
+        let news = self.has_words().then_some(batch);
         let taps = self.taps.wake_at().map(|due| due.max(batch));
         let again = self.not_safe.front().map(|(sent_at, _)| sent_at.after(CHAT_RESEND_AFTER));
         let answer = self.waiting.first_key_value().map(|(_, (_, _, due))| *due);

@@ -1,9 +1,9 @@
 //! A node's side on virtual time: batches, frames, gaps and who is shown what.
 
 use super::*;
-use crate::social::chat::ChatRole;
+use crate::social::chat::{ChatRole, HeldEntry, Ruling};
 use crate::social::room::home::Home;
-use crate::social::room::test_support::{EPOCH, START, at, author, message, node, say, user};
+use crate::social::room::test_support::{EPOCH, START, at, author, held, message, node, say, user};
 
 fn outputs(edge: &mut Edge) -> Vec<EdgeOutput> {
     std::iter::from_fn(|| edge.poll_output()).collect()
@@ -36,7 +36,11 @@ fn out(previous: u64, events: Vec<Logged>) -> OutBatch {
         safe: Vec::new(),
         reactions: Vec::new(),
         viewers: None,
+        watchers: None,
         recount: Vec::new(),
+        held: None,
+        desk: Vec::new(),
+        reactions_at_ms: None,
     }
 }
 
@@ -225,6 +229,8 @@ fn a_lossy_bus_and_a_change_of_homes_lose_nothing_and_count_nothing_twice() {
                     answer.unwrap();
                     answered += 1;
                 }
+                // Nobody watches whom the registry has not named.
+                EdgeOutput::Watched(count) => assert_eq!(count.peak, 0),
                 EdgeOutput::ReadLog { after } => edge.handle_log(log.iter().filter(|logged| logged.id > after).cloned().collect()),
             }
         }
@@ -280,4 +286,37 @@ fn ties_that_change_come_into_force_in_the_chat_and_moderators_see_everybody() {
     edge.leave(SeatId(1));
     assert!(edge.fans.is_empty() && !edge.has(user(10)));
     assert_eq!(edge.relate(user(10), &Sight::default()), []);
+}
+
+#[test]
+fn what_waits_is_shown_to_moderators_and_its_author_hears_what_becomes_of_it() {
+    let mut edge = edge_with(&[(1, 1), (2, 2)]);
+    edge.enter(SeatId(3), user(3), Sight::default().of_everybody());
+    let told = |ruled| OutBatch { held: Some(vec![HeldEntry { message: held(7, 1), ruled }]), ..out(0, Vec::new()) };
+    let desk = |output: EdgeOutput| match output {
+        EdgeOutput::Personal { seat, frame } => (seat.0, frame.desk),
+        other => panic!("{other:?}"),
+    };
+    edge.handle_out(at(0), told(None));
+    let shown: Vec<_> = outputs(&mut edge).into_iter().map(desk).collect();
+    assert_eq!(shown, [(3, vec![DeskEvent::Held { message: held(7, 1) }])]);
+    let waiting = |who| edge.history(user(who), &Hidden::default(), None).held.len();
+    assert_eq!([1, 2, 3].map(waiting), [1, 0, 1]);
+    edge.handle_out(at(100), told(Some((Ruling::Refused, at(50)))));
+    let ruled = DeskEvent::Ruled { held: held(7, 1).id, nonce: 7, ruling: Ruling::Refused };
+    let shown: Vec<_> = outputs(&mut edge).into_iter().map(desk).collect();
+    assert_eq!(shown, [(1, vec![ruled.clone()]), (3, vec![ruled])]);
+    edge.handle_desk(vec![DeskEvent::Resolved { message: held(7, 1).id }]);
+    assert_eq!(outputs(&mut edge).into_iter().map(desk).map(|(seat, _)| seat).collect::<Vec<_>>(), [3]);
+}
+
+#[test]
+fn moderators_read_their_lists_again_after_something_was_missed() {
+    let mut edge = edge_with(&[(1, 1)]);
+    edge.enter(SeatId(3), user(3), Sight::default().of_everybody());
+    edge.handle_missed();
+    outputs(&mut edge);
+    edge.handle_log(Vec::new());
+    let frame = ChatFrame { desk: vec![DeskEvent::Missed], ..ChatFrame::default() };
+    assert_eq!(outputs(&mut edge), [EdgeOutput::Personal { seat: SeatId(3), frame }]);
 }

@@ -10,43 +10,27 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use serde::{Deserialize, Serialize};
-
+use super::held::{Fate, Held};
 use super::sampler::{ALL_COHORTS, Candidate, Sampler, sample};
+use super::snapshot::Snapshot;
 use super::speakers::{Restraints, Speakers};
 use super::transcript::Transcript;
 use crate::ids::{NodeId, UserId};
 use crate::limits::{
-    CHAT_BATCHES_UNSAFE_MAX, CHAT_EDIT_WINDOW, CHAT_EXCERPT_MAX, CHAT_FLUSH_INTERVAL, CHAT_HEARTBEAT, CHAT_LOG_KEPT, CHAT_MENTIONS_MAX,
-    CHAT_NOTE_MAX, CHAT_SAMPLED_FLUSH_INTERVAL, CHAT_SLOW_MAX_S, CHAT_SNAPSHOT_INTERVAL, CHAT_TEXT_MAX, CHAT_TIME_OUT_MAX_S,
-    CHAT_WORDS_MAX,
+    CHAT_BATCHES_UNSAFE_MAX, CHAT_EDIT_WINDOW, CHAT_EXCERPT_MAX, CHAT_FLUSH_INTERVAL, CHAT_HEARTBEAT, CHAT_HELD_FOR, CHAT_LOG_KEPT,
+    CHAT_MENTIONS_MAX, CHAT_NOTE_MAX, CHAT_SAMPLED_FLUSH_INTERVAL, CHAT_SLOW_MAX_S, CHAT_SNAPSHOT_INTERVAL, CHAT_TEXT_MAX,
+    CHAT_TIME_OUT_MAX_S, CHAT_WORDS_MAX,
 };
 use crate::social::bus::LogId;
 use crate::social::chat::{
-    Answer, Ask, Audience, ChatAuthor, ChatEvent, ChatMessage, ChatRefusal, ChatRole, FilterRule, InBatch, Logged, MessageId, OutBatch,
-    Reach, ReplyTo, ReportReason, Request, Restraint, Standing,
+    Answer, Ask, Audience, ChatAuthor, ChatEvent, ChatMessage, ChatRefusal, ChatRole, DeskEvent, FilterRule, HeldMessage, InBatch, Logged,
+    MessageId, OutBatch, Reach, ReplyTo, Reported, Request, Restraint, Ruling, Standing, Verdict,
 };
 use crate::social::clock::UnixMs;
 use crate::social::moderation::{WordList, is_emote_only};
 use crate::social::presence::HomePeople;
 use crate::social::reactions::Sums;
 use crate::store::{ModeratorAction, NamedUser};
-
-/// What the next home must know that the log does not say.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Snapshot {
-    /// The last batch of each node that this covers.
-    applied: BTreeMap<NodeId, u64>,
-    restraints: Restraints,
-    words: Vec<String>,
-    pub(super) modes: crate::social::chat::ChatModes,
-    pub(super) pinned: Option<ChatMessage>,
-    pub(super) sums: Sums,
-    peak: u32,
-    /// Moderators have changed something: no crash may undo it.
-    #[serde(skip)]
-    pub(crate) is_urgent: bool,
-}
 
 /// What the shell does next, in this order: append `log`, publish `out`, and archive `log`, `deeds` and `complaints`.
 #[derive(Debug)]
@@ -55,6 +39,8 @@ pub(crate) struct Flush {
     pub(crate) out: OutBatch,
     pub(crate) deeds: Vec<Deed>,
     pub(crate) complaints: Vec<Complaint>,
+    /// Of messages that waited, to be counted.
+    pub(crate) fates: Vec<Fate>,
 }
 
 /// What a moderator did.
@@ -73,11 +59,8 @@ pub(crate) struct Deed {
 /// A message that somebody reports, as it is now.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Complaint {
-    pub(crate) at: UnixMs,
-    pub(crate) by: NamedUser,
     pub(crate) message: ChatMessage,
-    pub(crate) reason: ReportReason,
-    pub(crate) note: Option<String>,
+    pub(crate) report: Reported,
 }
 
 /// See the file's head.
@@ -89,9 +72,12 @@ pub(crate) struct Home {
     speakers: Speakers,
     restraints: Restraints,
     words: (Vec<String>, WordList),
+    held: Held,
     sampler: Sampler,
     sums: Sums,
+    /// Who sits in the chat, and who watches the broadcast.
     people: HomePeople,
+    watchers: HomePeople,
     applied: BTreeMap<NodeId, u64>,
     /// Batches that came before the one that they follow.
     early: HashMap<NodeId, BTreeMap<u64, InBatch>>,
@@ -107,6 +93,8 @@ pub(crate) struct Home {
     answers: Vec<(NodeId, u64, Answer)>,
     deeds: Vec<Deed>,
     complaints: Vec<Complaint>,
+    /// For moderators.
+    desk: Vec<DeskEvent>,
     flushed_at: UnixMs,
     snapshot_at: UnixMs,
     is_unsaved: bool,
@@ -119,7 +107,8 @@ pub(crate) struct Home {
 impl Home {
     /// Takes over with what earlier homes left.
     pub(crate) fn open(now: UnixMs, epoch: u64, kept: Option<Snapshot>, log: &[Logged]) -> Self {
-        let Snapshot { applied, restraints, words, modes, pinned, sums, peak, is_urgent: _ } = kept.unwrap_or_default();
+        let Snapshot { applied, restraints, words, modes, pinned, sums, peak, watchers_peak, held, is_urgent: _ } =
+            kept.unwrap_or_default();
         let mut transcript = Transcript::new(CHAT_LOG_KEPT);
         transcript.modes = modes;
         transcript.pinned = pinned;
@@ -138,9 +127,11 @@ impl Home {
             speakers,
             restraints,
             words: (words.clone(), WordList::new(words.iter().map(String::as_str))),
+            held: Held::with(held),
             sampler: Sampler::default(),
             sums,
             people: HomePeople::with_peak(peak),
+            watchers: HomePeople::with_peak(watchers_peak),
             safe: applied.clone(),
             newly_safe: applied.clone(),
             applied,
@@ -151,6 +142,7 @@ impl Home {
             answers: Vec::new(),
             deeds: Vec::new(),
             complaints: Vec::new(),
+            desk: Vec::new(),
             // The first flush is due at once: it tells the nodes that there is a new home.
             flushed_at: UnixMs::default(),
             snapshot_at: now,
@@ -193,11 +185,12 @@ impl Home {
     }
 
     fn apply_batch(&mut self, now: UnixMs, batch: InBatch) {
-        let InBatch { node, number, requests, taps, people, interests, .. } = batch;
+        let InBatch { node, number, requests, taps, tapped_at_ms, people, watchers, interests, .. } = batch;
         self.applied.insert(node, number);
         self.is_unsaved = true;
-        self.sums.apply(&taps);
-        if people.is_some_and(|report| !self.people.apply(node, &report)) {
+        self.sums.apply(&taps, tapped_at_ms);
+        let is_lost = people.is_some_and(|report| !self.people.apply(node, &report));
+        if watchers.is_some_and(|report| !self.watchers.apply(node, &report)) || is_lost {
             self.recount.push(node);
         }
         if let Some(interests) = interests {
@@ -213,6 +206,7 @@ impl Home {
     /// Who is alive. Nodes that are not take their people, and what was expected of them, with them.
     pub(crate) fn handle_nodes(&mut self, alive: &[NodeId]) {
         self.people.keep_nodes(alive);
+        self.watchers.keep_nodes(alive);
         self.interests.retain(|node, _| alive.contains(node));
         self.early.retain(|node, _| alive.contains(node));
         self.applied.retain(|node, _| alive.contains(node));
@@ -222,9 +216,12 @@ impl Home {
     fn answer(&mut self, now: UnixMs, request: Request) -> Answer {
         let Request { author, standing, ask, .. } = request;
         match ask {
-            Ask::Say { nonce, text, reply_to, mentions, media_time_ms } => {
+            Ask::Say { nonce, text, reply_to, mentions, media_time_ms, found } => {
                 if let Some(said) = self.speakers.said(now, author.id, nonce) {
                     return Ok(Some(said));
+                }
+                if self.held.find(author.id, nonce).is_some() {
+                    return Err(ChatRefusal::Held);
                 }
                 let text = self.admit(now, &author, standing, &text)?;
                 if mentions.len() > CHAT_MENTIONS_MAX {
@@ -233,6 +230,13 @@ impl Home {
                 let reply_to = reply_to.map(|id| self.reply_to(id)).transpose()?;
                 let is_first = self.speakers.spend(now, &author, self.slow_s(&author))?;
                 let id = self.next_id();
+                if let Some(rule) = found.or_else(|| self.forbids(&author, &text)) {
+                    let until_ms = now.after(CHAT_HELD_FOR);
+                    let message =
+                        HeldMessage { id, author, text, rule, nonce, held_at_ms: now, until_ms, media_time_ms, reply_to, mentions };
+                    let is_held = self.transcript.modes.review && self.held.hold(message);
+                    return Err(if is_held { ChatRefusal::Held } else { ChatRefusal::Filtered { rule } });
+                }
                 self.speakers.remember(now, author.id, nonce, id);
                 let is_viewer = author.role == ChatRole::Viewer;
                 let message = ChatMessage { id, author, text, sent_at_ms: now, media_time_ms, reply_to, mentions, edited: false };
@@ -252,6 +256,9 @@ impl Home {
                     return Err(ChatRefusal::EditedTooLate);
                 }
                 let text = self.admit(now, &author, standing, &text)?;
+                if let Some(rule) = self.forbids(&author, &text) {
+                    return Err(ChatRefusal::Filtered { rule });
+                }
                 self.speakers.spend(now, &author, 0)?;
                 self.change(ChatEvent::Edited { message: id, text, author: Some(author.id) });
                 Ok(None)
@@ -291,19 +298,40 @@ impl Home {
                 // What somebody is here is known from what they said; who has said nothing is a viewer.
                 let last = self.transcript.messages().rev().find(|message| message.author.id == user);
                 demand_power(&author, last.map_or(ChatRole::Viewer, |message| message.author.role))?;
-                let name = last.map_or_else(String::new, |message| message.author.name.clone());
+                let known = last.map(|message| message.author.name.as_str()).or_else(|| self.restraints.name_of(user));
+                let person = NamedUser { id: user, name: known.unwrap_or_default().to_owned() };
                 let text = last.map(|message| message.text.clone());
-                self.restraints.set(now, user, restraint)?;
+                self.desk.push(match self.restraints.set(now, &person, &author, restraint)? {
+                    Some(restrained) => DeskEvent::Restrained { restrained: restrained.clone() },
+                    None => DeskEvent::Lifted { user },
+                });
                 let (action, seconds) = match restraint {
                     Restraint::TimeOut { seconds } => (ModeratorAction::TimeOut, Some(seconds.min(CHAT_TIME_OUT_MAX_S))),
                     Restraint::Ban => (ModeratorAction::Ban, None),
                     Restraint::Lift => (ModeratorAction::Lift, None),
                 };
-                let on = Some(NamedUser { id: user, name });
-                self.note(Deed { on, message: text, seconds, note, ..Deed::new(now, &author, action) });
+                self.note(Deed { on: Some(person), message: text, seconds, note, ..Deed::new(now, &author, action) });
                 match restraint {
-                    Restraint::TimeOut { .. } | Restraint::Ban => self.change(ChatEvent::Cleared { user }),
+                    Restraint::TimeOut { .. } | Restraint::Ban => {
+                        self.held.refuse_all_of(now, user);
+                        self.change(ChatEvent::Cleared { user });
+                    }
                     Restraint::Lift => {}
+                }
+                Ok(None)
+            }
+            Ask::Review { held, verdict, note } => {
+                let note = checked_note(note)?;
+                demand_moderator(&author)?;
+                let (ruling, action) = match verdict {
+                    Verdict::Approve => (Ruling::Approved, ModeratorAction::Approve),
+                    Verdict::Refuse => (Ruling::Refused, ModeratorAction::Refuse),
+                };
+                let message = self.held.rule(now, held, ruling).ok_or(ChatRefusal::NoMessage)?;
+                let (on, text) = (named(&message.author), message.text.clone());
+                self.note(Deed { on: Some(on), message: Some(text), note, ..Deed::new(now, &author, action) });
+                if ruling == Ruling::Approved {
+                    self.say_approved(now, message);
                 }
                 Ok(None)
             }
@@ -312,7 +340,9 @@ impl Home {
                 let message = self.transcript.get(message).ok_or(ChatRefusal::NoMessage)?.clone();
                 // Reports cost moderators time, so they are as rare as messages.
                 self.speakers.spend(now, &author, 0)?;
-                self.complaints.push(Complaint { at: now, by: named(&author), message, reason, note });
+                let report = Reported { by: named(&author), reason, note, at_ms: now };
+                self.desk.push(DeskEvent::Reported { message: message.clone(), report: report.clone() });
+                self.complaints.push(Complaint { message, report });
                 Ok(None)
             }
             Ask::SetWords { words } => {
@@ -321,6 +351,7 @@ impl Home {
                     return Err(ChatRefusal::Full);
                 }
                 self.words = (words.clone(), WordList::new(words.iter().map(String::as_str)));
+                self.desk.push(DeskEvent::Words { words });
                 self.note(Deed::new(now, &author, ModeratorAction::Words));
                 Ok(None)
             }
@@ -331,6 +362,22 @@ impl Home {
     fn note(&mut self, deed: Deed) {
         self.deeds.push(deed);
         self.is_urgent = true;
+    }
+
+    /// What waited is said now, in its author's name, and is shown to everybody: somebody has taken the trouble to read it.
+    fn say_approved(&mut self, now: UnixMs, held: HeldMessage) {
+        let HeldMessage { author, text, nonce, held_at_ms, media_time_ms, reply_to, mentions, .. } = held;
+        // What it answers may be gone, or different.
+        let reply_to = reply_to.and_then(|reply| self.reply_to(reply.id).ok());
+        let id = self.next_id();
+        self.speakers.remember(held_at_ms, author.id, nonce, id);
+        let message = ChatMessage { id, author, text, sent_at_ms: now, media_time_ms, reply_to, mentions, edited: false };
+        self.enter(Logged { id, event: ChatEvent::Said { message }, reach: Reach::Everyone, nonce: Some(nonce) }, None);
+    }
+
+    /// The rule of the broadcast's own that a text breaks.
+    fn forbids(&self, author: &ChatAuthor, text: &str) -> Option<FilterRule> {
+        (author.role == ChatRole::Viewer && self.words.1.finds(text)).then_some(FilterRule::Words)
     }
 
     /// The text as it will be shown, if this person may say it now. Moderators may say anything.
@@ -355,9 +402,6 @@ impl Home {
         }
         if modes.emote_only && !is_emote_only(&text) {
             return Err(ChatRefusal::EmoteOnly);
-        }
-        if self.words.1.finds(&text) {
-            return Err(ChatRefusal::Filtered { rule: FilterRule::Words });
         }
         Ok(text)
     }
@@ -393,7 +437,8 @@ impl Home {
             return None;
         }
         let is_beat = self.flushed_at.after(CHAT_HEARTBEAT) <= now;
-        let reactions = self.sums.poll(now);
+        self.is_unsaved |= self.held.handle_timeout(now);
+        let (reactions, reactions_at_ms) = self.sums.poll(now);
         let (log, hidden) = self.take_events(now);
         let out = OutBatch {
             epoch: self.epoch,
@@ -403,14 +448,19 @@ impl Home {
             answers: std::mem::take(&mut self.answers),
             safe: std::mem::take(&mut self.newly_safe).into_iter().collect(),
             // What was lost on the way is in the next heartbeat.
-            reactions: if is_beat { self.sums.totals() } else { reactions },
+            reactions: if is_beat && reactions.is_empty() { self.sums.totals() } else { reactions },
             viewers: self.people.poll(now).or(if is_beat { self.people.last_told() } else { None }),
+            watchers: self.watchers.poll(now).or(if is_beat { self.watchers.last_told() } else { None }),
             recount: std::mem::take(&mut self.recount),
+            held: self.held.poll(now),
+            desk: std::mem::take(&mut self.desk),
+            reactions_at_ms,
         };
         self.told = log.last().map_or(self.told, |logged| logged.id);
         self.flushed_at = now;
         self.speakers.forget_old(now);
-        Some(Flush { log, out, deeds: std::mem::take(&mut self.deeds), complaints: std::mem::take(&mut self.complaints) })
+        let (deeds, complaints) = (std::mem::take(&mut self.deeds), std::mem::take(&mut self.complaints));
+        Some(Flush { log, out, deeds, complaints, fates: self.held.take_fates() })
     }
 
     /// Decides whose screens the pending messages are for. What is for nobody's is not logged.
@@ -463,6 +513,8 @@ impl Home {
             pinned: self.transcript.pinned.clone(),
             sums: self.sums.clone(),
             peak: self.people.peak(),
+            watchers_peak: self.watchers.peak(),
+            held: self.held.entries().to_vec(),
             is_urgent: std::mem::take(&mut self.is_urgent) | std::mem::take(&mut self.owes_urgent),
         })
     }
@@ -489,7 +541,11 @@ impl Home {
         let interval = if is_sampling { CHAT_SAMPLED_FLUSH_INTERVAL } else { CHAT_FLUSH_INTERVAL };
         let events = is_waiting.then(|| self.flushed_at.after(interval));
         let beat = Some(self.flushed_at.after(CHAT_HEARTBEAT));
-        [events, beat, self.sums.wake_at(), self.people.wake_at()].into_iter().flatten().min().unwrap_or_default()
+        [events, beat, self.sums.wake_at(), self.people.wake_at(), self.watchers.wake_at(), self.held.wake_at()]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or_default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The home's rules, on virtual time.
 
 use super::*;
-use crate::social::chat::ChatModes;
+use crate::social::chat::{ChatModes, ReportReason};
 use crate::social::presence::Report;
 use crate::social::reactions::{Bucket, ReactionCount, ReactionKind, Taps};
 use crate::social::room::test_support::{EPOCH, START, at, author, batch, node, request, say, user};
@@ -137,7 +137,7 @@ fn nobody_speaks_faster_than_the_limit_and_slow_mode_is_slower() {
 #[test]
 fn modes_say_who_may_speak() {
     let mut bench = Bench::new();
-    let mode = |audience, emote_only| Ask::SetModes { modes: ChatModes { slow_s: 0, audience, emote_only } };
+    let mode = |audience, emote_only| Ask::SetModes { modes: ChatModes { audience, emote_only, ..ChatModes::default() } };
     let guest = ChatAuthor { guest: true, ..author(5, ChatRole::Viewer) };
     let (follower, friend) = (Standing { follows: true, is_friend: false }, Standing { follows: false, is_friend: true });
     assert_eq!(bench.ask(0, 1, mode(Audience::Friends, false)), Err(ChatRefusal::NotModerator));
@@ -181,7 +181,8 @@ fn its_author_edits_for_five_minutes_and_moderators_delete() {
 fn replies_quote_and_pins_stay_for_newcomers() {
     let mut bench = Bench::new();
     let id = bench.said(0, 1, 1, &"long ".repeat(40));
-    let reply = Ask::Say { nonce: 1, text: "yes".to_owned(), reply_to: Some(id), mentions: vec![user(1)], media_time_ms: Some(5.0) };
+    let reply =
+        Ask::Say { nonce: 1, text: "yes".to_owned(), reply_to: Some(id), mentions: vec![user(1)], media_time_ms: Some(5.0), found: None };
     let answer = bench.ask(0, 2, reply).unwrap().unwrap();
     let message = bench.home.transcript.get(answer).unwrap();
     let quoted = message.reply_to.as_ref().unwrap();
@@ -193,6 +194,7 @@ fn replies_quote_and_pins_stay_for_newcomers() {
         reply_to: Some(LogId { epoch: 1, seq: 1 }),
         mentions: Vec::new(),
         media_time_ms: None,
+        found: None,
     };
     assert_eq!(bench.ask(0, 3, nowhere), Err(ChatRefusal::NoMessage));
     assert_eq!(bench.ask(0, 1, Ask::Pin { message: Some(id) }), Err(ChatRefusal::NotModerator));
@@ -240,8 +242,14 @@ fn texts_have_a_length_and_no_control_characters() {
     assert_eq!(bench.ask(0, 1, say(2, "\u{7}\n ")), Err(ChatRefusal::Empty));
     let id = bench.said(0, 1, 3, " a\u{0}b\n");
     assert_eq!(bench.home.transcript.get(id).unwrap().text, "ab");
-    let many =
-        Ask::Say { nonce: 4, text: "@all".to_owned(), reply_to: None, mentions: vec![user(1); CHAT_MENTIONS_MAX + 1], media_time_ms: None };
+    let many = Ask::Say {
+        nonce: 4,
+        text: "@all".to_owned(),
+        reply_to: None,
+        mentions: vec![user(1); CHAT_MENTIONS_MAX + 1],
+        media_time_ms: None,
+        found: None,
+    };
     assert_eq!(bench.ask(0, 1, many), Err(ChatRefusal::TooManyMentions));
 }
 
@@ -260,7 +268,14 @@ fn a_flood_is_sampled_and_the_lanes_are_not() {
             from_moderators += 1;
             bench.moderate(ms, say(ms, "please be kind")).unwrap();
             addressed += 1;
-            let to = Ask::Say { nonce: ms, text: "you there".to_owned(), reply_to: None, mentions: vec![user(5)], media_time_ms: None };
+            let to = Ask::Say {
+                nonce: ms,
+                text: "you there".to_owned(),
+                reply_to: None,
+                mentions: vec![user(5)],
+                media_time_ms: None,
+                found: None,
+            };
             bench.ask(ms, 2_000_000 + ms, to).unwrap();
         }
         if ms % 1500 == 0 {
@@ -382,7 +397,100 @@ fn a_report_carries_the_message_as_it_is_and_costs_as_much_as_one() {
     let complaints: Vec<Complaint> = bench.flushes.iter().flat_map(|flush| flush.complaints.clone()).collect();
     assert_eq!(complaints.len(), 5);
     assert_eq!(
-        (complaints[0].message.text.as_str(), complaints[0].by.id, complaints[0].reason),
+        (complaints[0].message.text.as_str(), complaints[0].report.by.id, complaints[0].report.reason),
         ("something bad", user(2), ReportReason::Abuse)
     );
+}
+
+fn found(nonce: u64, text: &str, rule: FilterRule) -> Ask {
+    Ask::Say { nonce, text: text.to_owned(), reply_to: None, mentions: Vec::new(), media_time_ms: Some(5.0), found: Some(rule) }
+}
+
+fn review(bench: &mut Bench, ms: u64) {
+    bench.moderate(ms, Ask::SetModes { modes: ChatModes { review: true, ..ChatModes::default() } }).unwrap();
+}
+
+#[test]
+fn what_the_filter_finds_waits_and_is_said_at_its_approval_in_its_authors_name() {
+    let mut bench = Bench::new();
+    let links = Err(ChatRefusal::Filtered { rule: FilterRule::Links });
+    assert_eq!(bench.ask(0, 1, found(1, "see tickets.example", FilterRule::Links)), links, "nobody is asked to look");
+    review(&mut bench, 0);
+    for _ in 0..2 {
+        assert_eq!(
+            bench.ask(100, 1, found(2, "see tickets.example", FilterRule::Links)),
+            Err(ChatRefusal::Held),
+            "once, however often it is sent"
+        );
+    }
+    let meanwhile = bench.said(200, 2, 1, "meanwhile");
+    assert_eq!(bench.flush(1300).len(), 2, "the modes, and what was said meanwhile");
+    let told = bench.flushes.iter().rev().find_map(|flush| flush.out.held.clone()).unwrap();
+    assert_eq!((told.len(), told[0].message.rule, told[0].ruled), (1, FilterRule::Links, None));
+    let held = told[0].message.id;
+    let verdict = |verdict| Ask::Review { held, verdict, note: None };
+    assert_eq!(bench.ask(1400, 2, verdict(Verdict::Approve)), Err(ChatRefusal::NotModerator));
+    bench.moderate(1400, verdict(Verdict::Approve)).unwrap();
+    let log = bench.flush(1500);
+    let [Logged { id, event: ChatEvent::Said { message }, reach: Reach::Everyone, nonce: Some(2) }] = &log[..] else { panic!("{log:?}") };
+    assert!(*id > meanwhile && *id != held);
+    assert_eq!((message.author.id, message.text.as_str(), message.media_time_ms), (user(1), "see tickets.example", Some(5.0)));
+    let flush = bench.flushes.last().unwrap();
+    assert_eq!(flush.out.held.as_ref().unwrap()[0].ruled.map(|(ruling, _)| ruling), Some(Ruling::Approved), "told together with it");
+    assert_eq!((flush.deeds[0].action, flush.deeds[0].message.as_deref()), (ModeratorAction::Approve, Some("see tickets.example")));
+    assert_eq!(bench.moderate(1600, verdict(Verdict::Refuse)), Err(ChatRefusal::NoMessage), "decided");
+    assert_eq!(bench.ask(1700, 1, found(2, "see tickets.example", FilterRule::Links)), Ok(Some(*id)), "recognised");
+}
+
+#[test]
+fn words_of_the_list_wait_too_and_a_refused_one_is_never_said() {
+    let mut bench = Bench::new();
+    review(&mut bench, 0);
+    bench.moderate(0, Ask::SetWords { words: vec!["spoiler*".to_owned()] }).unwrap();
+    assert_eq!(bench.ask(10, 1, say(1, "a spoiler")), Err(ChatRefusal::Held));
+    assert_eq!(bench.moderate(10, say(1, "no spoilers please")).map(|id| id.is_some()), Ok(true), "moderators say anything");
+    let held = bench.home.held.entries()[0].message.id;
+    bench.moderate(20, Ask::Review { held, verdict: Verdict::Refuse, note: Some("spoils".to_owned()) }).unwrap();
+    let log = bench.flush(1200);
+    let said = log.iter().filter(|logged| matches!(logged.event, ChatEvent::Said { .. })).count();
+    assert_eq!(said, 1);
+    let id = bench.said(1300, 1, 2, "fine words");
+    assert_eq!(
+        bench.ask(1400, 1, Ask::Edit { message: id, text: "spoiler".to_owned() }),
+        Err(ChatRefusal::Filtered { rule: FilterRule::Words }),
+        "what is said already is not taken back to wait"
+    );
+}
+
+#[test]
+fn what_waits_outlives_its_home_and_not_its_authors_ban() {
+    let mut bench = Bench::new();
+    review(&mut bench, 0);
+    for who in [1, 2] {
+        assert_eq!(bench.ask(10, who, found(1, "look", FilterRule::Language)), Err(ChatRefusal::Held));
+    }
+    let log = bench.flush(1200);
+    let snapshot = bench.home.snapshot(at(1300)).unwrap();
+    let kept: Snapshot = serde_json::from_str(&serde_json::to_string(&snapshot).unwrap()).unwrap();
+    let mut next = Bench { home: Home::open(at(9000), EPOCH + 1, Some(kept), &log), number: bench.number, flushes: Vec::new() };
+    assert_eq!(next.ask(9001, 1, found(1, "look", FilterRule::Language)), Err(ChatRefusal::Held), "it waits already");
+    next.moderate(9002, Ask::Restrain { user: user(1), restraint: Restraint::Ban, note: None }).unwrap();
+    let waiting: Vec<UserId> =
+        next.home.held.entries().iter().filter(|entry| entry.ruled.is_none()).map(|entry| entry.message.author.id).collect();
+    assert_eq!(waiting, [user(2)]);
+    next.flush(9500);
+    let desk = &next.flushes.last().unwrap().out.desk;
+    assert!(matches!(&desk[..], [DeskEvent::Restrained { restrained }] if restrained.until_ms.is_none()), "{desk:?}");
+}
+
+#[test]
+fn moderators_are_told_of_reports_as_they_come() {
+    let mut bench = Bench::new();
+    let id = bench.said(0, 1, 1, "you are all fools");
+    bench.ask(100, 2, Ask::Report { message: id, reason: ReportReason::Abuse, note: Some("again".to_owned()) }).unwrap();
+    bench.flush(300);
+    let flush = bench.flushes.last().unwrap();
+    let [DeskEvent::Reported { message, report }] = &flush.out.desk[..] else { panic!("{:?}", flush.out.desk) };
+    assert_eq!((message.id, report.by.id, report.reason, report.note.as_deref()), (id, user(2), ReportReason::Abuse, Some("again")));
+    assert_eq!(flush.complaints.len(), 1);
 }

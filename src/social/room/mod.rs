@@ -6,11 +6,14 @@
 //!   └─ ring ◀┘ └──────────────out───────────────┘
 //! ```
 
+mod desk;
 pub(crate) mod edge;
+pub(crate) mod held;
 pub(crate) mod home;
 pub(crate) mod ring;
 mod sampler;
 pub(crate) mod sight;
+pub(crate) mod snapshot;
 mod speakers;
 mod transcript;
 

@@ -34,6 +34,10 @@ impl Sight {
         Self { hidden: Arc::default(), sees_everybody: true, ..self }
     }
 
+    pub(crate) const fn moderates(&self) -> bool {
+        self.sees_everybody
+    }
+
     /// The same person's sight after their ties have changed.
     #[must_use]
     pub(crate) fn renewed(&self, new: &Self) -> Self {

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::UserId;
 use crate::limits::{CHAT_BURST, CHAT_DEDUPE_WINDOW, CHAT_INTERVAL, CHAT_NONCES_MAX, CHAT_RESTRAINED_MAX, CHAT_TIME_OUT_MAX_S};
-use crate::social::chat::{ChatAuthor, ChatRefusal, ChatRole, MessageId, Restraint};
+use crate::social::chat::{ChatAuthor, ChatRefusal, ChatRole, MessageId, Restrained, Restraint};
 use crate::social::clock::UnixMs;
+use crate::store::NamedUser;
 
 /// Everybody who said something within the window of deduplication.
 #[derive(Debug, Default)]
@@ -52,7 +53,8 @@ impl Speakers {
     pub(super) fn remember(&mut self, at: UnixMs, user: UserId, nonce: u64, id: MessageId) {
         let speaker = self.speakers.entry(user).or_default();
         speaker.said.push_back((at, nonce, id));
-        speaker.spoke_at = Some(at);
+        // What a moderator has approved was said before.
+        speaker.spoke_at = speaker.spoke_at.max(Some(at));
         if speaker.said.len() > CHAT_NONCES_MAX {
             speaker.said.pop_front();
         }
@@ -68,40 +70,119 @@ impl Speakers {
     }
 }
 
-/// Who may not speak, and until when (`None`: for good).
+/// Who may not speak.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(super) struct Restraints(BTreeMap<UserId, Option<UnixMs>>);
+#[serde(from = "BTreeMap<UserId, Kept>", into = "BTreeMap<UserId, Restrained>")]
+pub(super) struct Restraints(BTreeMap<UserId, Restrained>);
+
+/// As it is kept; at first only until when was.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Kept {
+    Known(Restrained),
+    Until(Option<UnixMs>),
+}
+
+impl From<BTreeMap<UserId, Kept>> for Restraints {
+    fn from(kept: BTreeMap<UserId, Kept>) -> Self {
+        let known = |(id, kept): (UserId, Kept)| match kept {
+            Kept::Known(restrained) => (id, restrained),
+            Kept::Until(until_ms) => {
+                let person = NamedUser { id, name: String::new() };
+                (id, Restrained { person, since_ms: UnixMs::default(), until_ms, by: None })
+            }
+        };
+        Self(kept.into_iter().map(known).collect())
+    }
+}
+
+impl From<Restraints> for BTreeMap<UserId, Restrained> {
+    fn from(Restraints(restrained): Restraints) -> Self {
+        restrained
+    }
+}
 
 impl Restraints {
-    pub(super) fn set(&mut self, now: UnixMs, user: UserId, restraint: Restraint) -> Result<(), ChatRefusal> {
-        let until = match restraint {
+    /// Restrains somebody, or lifts it; how they are restrained now.
+    pub(super) fn set(
+        &mut self,
+        now: UnixMs,
+        person: &NamedUser,
+        by: &ChatAuthor,
+        restraint: Restraint,
+    ) -> Result<Option<&Restrained>, ChatRefusal> {
+        let until_ms = match restraint {
             Restraint::Lift => {
-                self.0.remove(&user);
-                return Ok(());
+                self.0.remove(&person.id);
+                return Ok(None);
             }
             Restraint::TimeOut { seconds } => Some(UnixMs(now.0 + u64::from(seconds.clamp(1, CHAT_TIME_OUT_MAX_S)) * 1000)),
             Restraint::Ban => None,
         };
-        if self.0.len() >= CHAT_RESTRAINED_MAX && !self.0.contains_key(&user) {
+        if self.0.len() >= CHAT_RESTRAINED_MAX && !self.0.contains_key(&person.id) {
             self.forget_old(now);
             if self.0.len() >= CHAT_RESTRAINED_MAX {
                 return Err(ChatRefusal::Full);
             }
         }
-        self.0.insert(user, until);
-        Ok(())
+        let by = Some(NamedUser { id: by.id, name: by.name.clone() });
+        let restrained = Restrained { person: person.clone(), since_ms: now, until_ms, by };
+        self.0.insert(person.id, restrained);
+        Ok(self.0.get(&person.id))
     }
 
     pub(super) fn check(&self, now: UnixMs, user: UserId) -> Result<(), ChatRefusal> {
-        match self.0.get(&user) {
+        match self.0.get(&user).map(|restrained| restrained.until_ms) {
             Some(None) => Err(ChatRefusal::Banned),
-            Some(Some(until)) if *until > now => Err(ChatRefusal::TimedOut { wait_ms: until.0 - now.0 }),
+            Some(Some(until)) if until > now => Err(ChatRefusal::TimedOut { wait_ms: until.0 - now.0 }),
             Some(Some(_)) | None => Ok(()),
         }
     }
 
+    /// How somebody was called when they were restrained.
+    pub(super) fn name_of(&self, user: UserId) -> Option<&str> {
+        self.0.get(&user).map(|restrained| restrained.person.name.as_str())
+    }
+
+    /// Who may not write just now, the latest first.
+    pub(super) fn list(&self, now: UnixMs) -> Vec<Restrained> {
+        let holds = |restrained: &&Restrained| restrained.until_ms.is_none_or(|until| until > now);
+        let mut list: Vec<Restrained> = self.0.values().filter(holds).cloned().collect();
+        list.sort_by_key(|restrained| (std::cmp::Reverse(restrained.since_ms), restrained.person.id));
+        list
+    }
+
     pub(super) fn forget_old(&mut self, now: UnixMs) {
-        self.0.retain(|_, until| until.is_none_or(|until| until > now));
+        self.0.retain(|_, restrained| restrained.until_ms.is_none_or(|until| until > now));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::social::room::test_support::{START, at, author, user};
+
+    #[test]
+    fn what_an_earlier_version_kept_still_holds() {
+        let kept = format!(r#"{{"{}":null,"{}":{}}}"#, user(1), user(2), at(60_000).0);
+        let restraints: Restraints = serde_json::from_str(&kept).unwrap();
+        assert_eq!(restraints.check(START, user(1)), Err(ChatRefusal::Banned));
+        assert_eq!(restraints.check(START, user(2)), Err(ChatRefusal::TimedOut { wait_ms: 60_000 }));
+        assert_eq!(restraints.check(at(60_000), user(2)), Ok(()));
+        let again: Restraints = serde_json::from_str(&serde_json::to_string(&restraints).unwrap()).unwrap();
+        assert_eq!(again.list(START), restraints.list(START));
+    }
+
+    #[test]
+    fn the_list_has_the_latest_first_and_nobody_whose_time_is_over() {
+        let mut restraints = Restraints::default();
+        let moderator = author(9, ChatRole::Moderator);
+        for (ms, who, restraint) in [(0, 1, Restraint::Ban), (10, 2, Restraint::TimeOut { seconds: 60 }), (20, 3, Restraint::Ban)] {
+            let person = NamedUser { id: user(who), name: format!("User {who}") };
+            restraints.set(at(ms), &person, &moderator, restraint).unwrap();
+        }
+        let names = |now| restraints.list(now).into_iter().map(|restrained| restrained.person.name).collect::<Vec<_>>();
+        assert_eq!(names(at(20)), ["User 3", "User 2", "User 1"]);
+        assert_eq!(names(at(70_000)), ["User 3", "User 1"]);
     }
 }

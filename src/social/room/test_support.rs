@@ -1,8 +1,9 @@
 //! People and words for the tests of a room.
 
 use crate::ids::{NodeId, UserId};
+use crate::limits::CHAT_HELD_FOR;
 use crate::social::bus::LogId;
-use crate::social::chat::{Ask, ChatAuthor, ChatMessage, ChatRole, InBatch, Request, Standing};
+use crate::social::chat::{Ask, ChatAuthor, ChatMessage, ChatRole, FilterRule, HeldMessage, InBatch, Request, Standing};
 use crate::social::clock::UnixMs;
 use crate::social::reactions::Taps;
 
@@ -38,8 +39,23 @@ pub(crate) fn message(seq: u64, by: u64, text: &str) -> ChatMessage {
     }
 }
 
+pub(crate) fn held(seq: u64, by: u64) -> HeldMessage {
+    HeldMessage {
+        id: LogId { epoch: EPOCH, seq },
+        author: author(by, ChatRole::Viewer),
+        text: "look at this".to_owned(),
+        rule: FilterRule::Links,
+        nonce: seq,
+        held_at_ms: START,
+        until_ms: START.after(CHAT_HELD_FOR),
+        media_time_ms: None,
+        reply_to: None,
+        mentions: Vec::new(),
+    }
+}
+
 pub(crate) fn say(nonce: u64, text: &str) -> Ask {
-    Ask::Say { nonce, text: text.to_owned(), reply_to: None, mentions: Vec::new(), media_time_ms: None }
+    Ask::Say { nonce, text: text.to_owned(), reply_to: None, mentions: Vec::new(), media_time_ms: None, found: None }
 }
 
 pub(crate) fn request(number: u64, author: ChatAuthor, ask: Ask) -> Request {
@@ -48,5 +64,15 @@ pub(crate) fn request(number: u64, author: ChatAuthor, ask: Ask) -> Request {
 
 /// A batch of requests and nothing else.
 pub(crate) fn batch(from: u64, number: u64, requests: Vec<Request>) -> InBatch {
-    InBatch { node: node(from), number, oldest: number, requests, taps: Taps::default(), people: None, interests: None }
+    InBatch {
+        node: node(from),
+        number,
+        oldest: number,
+        requests,
+        taps: Taps::default(),
+        tapped_at_ms: None,
+        people: None,
+        watchers: None,
+        interests: None,
+    }
 }

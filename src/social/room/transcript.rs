@@ -91,7 +91,7 @@ impl Transcript {
         newest.truncate(CHAT_REPLAYED_MAX);
         newest.reverse();
         let gap = since.is_some() && (is_too_many || (from == 0 && self.is_cut));
-        ChatHistory { messages: newest, gap, modes: self.modes, pinned: self.pinned.clone(), reactions: Vec::new() }
+        ChatHistory { messages: newest, gap, modes: self.modes, pinned: self.pinned.clone(), reactions: Vec::new(), held: Vec::new() }
     }
 }
 

@@ -108,7 +108,7 @@ moderation!(Sqlite);
 moderation!(Postgres);
 
 fn read_action(row: &impl Columns) -> Result<ActionRecord, StoreError> {
-    const ACTIONS: [ModeratorAction; 9] = [
+    const ACTIONS: [ModeratorAction; 11] = [
         ModeratorAction::Delete,
         ModeratorAction::TimeOut,
         ModeratorAction::Ban,
@@ -118,6 +118,8 @@ fn read_action(row: &impl Columns) -> Result<ActionRecord, StoreError> {
         ModeratorAction::Modes,
         ModeratorAction::Words,
         ModeratorAction::Resolve,
+        ModeratorAction::Approve,
+        ModeratorAction::Refuse,
     ];
     let on = row.maybe_text("on_id")?.map(|id| parsed("on_id", &id)).transpose()?;
     let on_name = row.maybe_text("on_name")?.unwrap_or_default();
@@ -160,6 +162,8 @@ const fn action_word(action: ModeratorAction) -> &'static str {
         ModeratorAction::Modes => "modes",
         ModeratorAction::Words => "words",
         ModeratorAction::Resolve => "resolve",
+        ModeratorAction::Approve => "approve",
+        ModeratorAction::Refuse => "refuse",
     }
 }
 

@@ -14,6 +14,7 @@ import { remember } from '../ui/remember';
 import { words } from '../words';
 import { Announcer } from './Announcer';
 import { Composer, type Draft } from './Composer';
+import { DeskPanel } from './DeskPanel';
 import { Words, type Wish } from './LineView';
 import { MessageList } from './MessageList';
 import { act } from './act';
@@ -50,7 +51,9 @@ export function ChatPanel({ room, broadcast, input, others = [], onHide, onPopOu
   const [draft, setDraft] = useState<Draft>({ kind: 'new' });
   const [address, setAddress] = useState<{ person: Someone } | null>(null);
   const people = room.people.value;
-  const other = others[tab - 1];
+  const desk = room.isModerator() ? [{ name: say.desk.title, content: <DeskPanel room={room} />, count: room.desk.count.value }] : [];
+  const panels: ReadonlyArray<{ name: string; content: ComponentChildren; count?: number }> = [...others, ...desk];
+  const other = panels[tab - 1];
 
   const reply = ({ id, author, text }: ChatMessage): void => setDraft({ kind: 'reply', to: { id, author: author.id, name: author.name, excerpt: text } });
   const wanted = useCallback((next: Wish) => {
@@ -62,12 +65,13 @@ export function ChatPanel({ room, broadcast, input, others = [], onHide, onPopOu
   return (
     <section ref={panel} class="side" aria-label={say.title}>
       <header class="side-head">
-        {others.length > 0
+        {panels.length > 0
           ? (
             <div class="tabs" role="tablist" aria-label={say.title}>
-              {[say.title, ...others.map(({ name }) => name)].map((name, index) => (
+              {[{ name: say.title, count: 0 }, ...panels].map(({ name, count = 0 }, index) => (
                 <button key={name} type="button" role="tab" aria-selected={index === (other ? tab : 0)} onClick={() => setTab(index)}>
                   {name}{index === 0 && <People count={people} />}
+                  {count > 0 && <><span class="badge live num" aria-hidden="true">{formatCount(count)}</span><span class="sr"> {say.desk.waiting(count)}</span></>}
                 </button>
               ))}
             </div>
@@ -130,6 +134,7 @@ export function ChatPanel({ room, broadcast, input, others = [], onHide, onPopOu
           </>
         )}
       <Announcer room={room} />
+      {room.isModerator() && <div class="sr" role="status">{room.desk.count.value > 0 ? say.desk.waiting(room.desk.count.value) : ''}</div>}
       {wish && (
         <div class="beside" style={placeOf(wish.at, panel.current, MENU_HEIGHTS[room.isModerator() ? 1 : 0])}>
           <Over<MessageMenuProps>

@@ -113,12 +113,12 @@ export class LineView extends Component<LineProps> {
             <span class="failed" role="alert">
               {error && say.refusal(error.code, modes, error.message)}
               <span class="choices">
-                <button type="button" onClick={() => onRetry(pending.nonce)}>{say.resend}</button>
+                {error?.code !== 'turned_down' && <button type="button" onClick={() => onRetry(pending.nonce)}>{say.resend}</button>}
                 <button type="button" onClick={() => onDrop(pending.nonce)}>{say.discard}</button>
               </span>
             </span>
           )
-          : <small class="state"> {state === 'sending' ? say.sending : say.waiting}</small>}
+          : <small class="state"> {say.states[state]}</small>}
       </>
     );
   }

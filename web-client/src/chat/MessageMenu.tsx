@@ -3,13 +3,14 @@ import { useState } from 'preact/hooks';
 import type { ChatMessage } from '../protocol';
 import { Ask } from '../ui/Ask';
 import { formatLength } from '../ui/format';
-import { arrowBendUpLeft, at, clockCountdown, pencil, prohibit, pushPin, pushPinSlash, trash, userCheck } from '../ui/icons';
+import { arrowBendUpLeft, at, clockCountdown, flag, pencil, prohibit, pushPin, pushPinSlash, trash, userCheck } from '../ui/icons';
 import { Menu, MenuItem, MenuRule } from '../ui/Menu';
 import { showToast } from '../ui/Toast';
 import { words } from '../words';
 import { act } from './act';
 import { mayEdit } from './Composer';
 import { RoleMark, type Wish } from './LineView';
+import { ReportDialog } from './ReportDialog';
 import type { ChatRoom } from './room';
 
 const say = words.chat;
@@ -27,6 +28,7 @@ export type MessageMenuProps = {
 
 export function MessageMenu({ room, wish, onReply, onMention, onEdit, onClose }: MessageMenuProps) {
   const [banning, setBanning] = useState(false);
+  const [reporting, setReporting] = useState(false);
   const { message, removed } = wish;
   const { author } = message;
   const me = room.user.value?.id ?? null;
@@ -43,6 +45,7 @@ export function MessageMenu({ room, wish, onReply, onMention, onEdit, onClose }:
   if (banning) {
     return <Ask title={say.banTitle(author.name)} line={say.banLine} action={say.ban} icon={prohibit} run={() => restrain(room, message, null)} onClose={onClose} />;
   }
+  if (reporting) return <ReportDialog room={room} message={message} onClose={onClose} />;
   return (
     <Menu label={author.name} class="person" onClose={onClose}>
       <div class="about" role="presentation"><RoleMark role={author.role} />{about.join(' · ')}</div>
@@ -55,6 +58,7 @@ export function MessageMenu({ room, wish, onReply, onMention, onEdit, onClose }:
         </MenuItem>
       )}
       {writes && (isMine || mayAct) && !removed && <MenuItem icon={trash} onSelect={then(() => act(room, { change: 'delete', message: message.id }))}>{say.remove}</MenuItem>}
+      {writes && !isMine && !moderates && !removed && <MenuItem icon={flag} onSelect={() => setReporting(true)}>{say.report}</MenuItem>}
       {writes && mayAct && (
         <>
           <MenuRule />

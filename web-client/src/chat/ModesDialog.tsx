@@ -40,6 +40,7 @@ export function ModesDialog({ room, onClose }: { room: ChatRoom; onClose: () => 
           onValue={(value) => setModes({ ...modes, slow_s: Number(value) })}
         />
         <Switch checked={modes.emote_only} onChecked={(on) => setModes({ ...modes, emote_only: on })}>{say.emoteOnly}</Switch>
+        <Switch checked={modes.review} onChecked={(on) => setModes({ ...modes, review: on })}>{say.review}</Switch>
       </div>
     </Dialog>
   );

@@ -10,6 +10,7 @@ import { recall } from '../ui/remember';
 import { words } from '../words';
 import { ChatPanel } from './ChatPanel';
 import { LoneSession } from './lone_session';
+import { moderatorOf } from './moderator';
 import { hearMoment } from './moment_link';
 import { ChatRoom } from './room';
 
@@ -18,7 +19,7 @@ export function PopOut({ slug }: { slug: string }) {
   const held = useMemo(() => {
     const life = new AbortController();
     const session = new LoneSession({ broadcast: slug, token, url: signalingUrl(location.href), lifetime: life.signal, moment: hearMoment(slug, life.signal) });
-    return { life, session, room: new ChatRoom({ session, lifetime: life.signal, follows: recall('chatFollows', true) }) };
+    return { life, session, room: new ChatRoom({ session, lifetime: life.signal, follows: recall('chatFollows', true), asModerator: moderatorOf(token) }) };
   }, [slug, token]);
   const input = useRef<HTMLTextAreaElement>(null);
   const broadcast = held.session.broadcast.value;

@@ -4,7 +4,7 @@ import type { ChatHistory, ChatMessage } from '../protocol';
 import { ChatLog, HELD_MAX_MS, LINES_KEPT, type Line, type Now, PENDING_MAX, RECHECKED } from './log';
 
 const START = 1_700_000_000_000;
-const MODES = { slow_s: 0, audience: 'everyone', emote_only: false } as const;
+const MODES = { slow_s: 0, audience: 'everyone', emote_only: false, review: false } as const;
 const ME = 'me';
 
 const now = (changes: Partial<Now> = {}): Now => ({ localMs: 0, serverMs: START, momentMs: START + 3_600_000, follows: true, ...changes });
@@ -166,4 +166,35 @@ test('old lines go, and what is left is still found', () => {
   expect(shown(log).at(-1)).toBe(`text ${2 * LINES_KEPT}`);
   log.take([{ event: 'deleted', message: `7-${2 * LINES_KEPT}` }, said(message(3))], now(), ME);
   expect(shown(log).at(-1)).toBe('(removed)');
+});
+
+test('a message that a moderator looks at first stays where it is until the ruling comes', () => {
+  const log = new ChatLog();
+  log.enter(history([]), now(), ME);
+  for (const nonce of [1, 2, 3]) {
+    log.say(own(nonce, `look ${nonce}`), author, now());
+    log.hold(nonce, now());
+  }
+  // It holds nothing up: what is said meanwhile is shown.
+  log.say(own(4, 'fine'), author, now());
+  log.confirm(4, '7-1', now());
+  log.rule(2, 'refused', now());
+  log.rule(3, 'expired', now());
+  expect(shown(log)).toEqual(['look 1 (held)', 'look 2 (failed)', 'look 3 (failed)', 'fine']);
+  log.take([said(mine(2, 'look 1'))], now(), ME);
+  log.rule(1, 'approved', now());
+  expect(shown(log)).toEqual(['look 2 (failed)', 'look 3 (failed)', 'fine', 'look 1']);
+  const codes = log.pending().map(({ error }) => error?.code);
+  expect(codes).toEqual(['turned_down', 'not_looked_at']);
+});
+
+test('what waits is found again by another page, and a ruling that was missed is not waited for', () => {
+  const held = { id: '7-9', author, text: 'look', rule: 'links', nonce: 5, held_at_ms: START, until_ms: START + 600_000 } as const;
+  const log = new ChatLog();
+  log.enter(history([]), now(), ME);
+  log.keepHeld([held], now());
+  log.keepHeld([held], now());
+  expect(shown(log)).toEqual(['look (held)']);
+  log.keepHeld([], now());
+  expect(shown(log)).toEqual(['look (failed)']);
 });

@@ -4,8 +4,8 @@
 //
 // Invariants: a message is in `lines` at most once, whatever comes twice; nothing is shown before its moment, and nothing later than
 // `HELD_MAX_MS` after it came; everything is bounded.
-import type { ChatAuthor, ChatEvent, ChatHistory, ChatMessage, ChatModes, ReplyTo } from '../protocol';
-import type { RequestError } from '../lib/errors';
+import type { ChatAuthor, ChatEvent, ChatHistory, ChatMessage, ChatModes, HeldMessage, ReplyTo, Ruling } from '../protocol';
+import { RequestError } from '../lib/errors';
 import { compareIds } from './ids';
 
 /** A message waits for its moment this long at most, ms: a picture further behind than that has lost touch with the talk anyway. */
@@ -26,12 +26,14 @@ export type Note =
   /** Something the broadcaster marked. */
   | { kind: 'moment'; label: string; time: string };
 
-/** `waiting`: sent again when the connection is back. */
 export type Pending = { nonce: number; text: string; replyTo?: ReplyTo; mentions: readonly string[]; mediaMs: number | null; firstSentMs: number };
+
+/** `waiting`: sent again when the connection is back. `held`: the server has it, and a moderator looks at it before anybody else. */
+export type PendingState = 'sending' | 'waiting' | 'held' | 'failed';
 
 export type Line =
   | { kind: 'message'; key: string; message: ChatMessage; removed: boolean }
-  | { kind: 'pending'; key: string; pending: Pending; author: ChatAuthor; sentAtMs: number; state: 'sending' | 'waiting' | 'failed'; error: RequestError | null }
+  | { kind: 'pending'; key: string; pending: Pending; author: ChatAuthor; sentAtMs: number; state: PendingState; error: RequestError | null }
   | { kind: 'note'; key: string; note: Note; atMs: number };
 
 /** What is true at the moment of a call. */
@@ -48,7 +50,7 @@ export type Now = {
 
 type Held = { event: ChatEvent; momentMs: number | null; arrivedMs: number };
 
-const NO_MODES: ChatModes = { slow_s: 0, audience: 'everyone', emote_only: false };
+const NO_MODES: ChatModes = { slow_s: 0, audience: 'everyone', emote_only: false, review: false };
 
 export class ChatLog {
   modes: ChatModes = NO_MODES;
@@ -205,6 +207,43 @@ export class ChatLog {
     this.#setPending(nonce, 'sending', null);
   }
 
+  /** A moderator looks at it first. */
+  hold(nonce: number, now: Now): void {
+    this.#setPending(nonce, 'held', null);
+    this.#settleOwn(now);
+  }
+
+  /** What became of an own message that was held: one that is said comes like any other. */
+  rule(nonce: number, ruling: Ruling, now: Now): void {
+    const line = this.#lines[this.#pendingAt(nonce)];
+    if (line?.kind !== 'pending' || line.state !== 'held') return;
+    switch (ruling) {
+      case 'approved': this.drop(nonce); break;
+      case 'refused': this.fail(nonce, new RequestError('turned_down', 'A moderator decided against it.', false), now); break;
+      case 'expired': this.fail(nonce, new RequestError('not_looked_at', 'No moderator looked at it in time.', false), now); break;
+    }
+  }
+
+  /** Which of this person's messages a moderator still has to look at, after a time without a connection or from another page. */
+  keepHeld(held: readonly HeldMessage[], now: Now): void {
+    for (const { pending, state } of this.pending()) {
+      if (state === 'held' && !held.some(({ nonce }) => nonce === pending.nonce)) this.#missedRuling(pending, now);
+    }
+    for (const { nonce, text, author, held_at_ms: sentAtMs, media_time_ms: mediaMs = null, mentions = [], reply_to: replyTo } of held) {
+      if (this.#pendingAt(nonce) >= 0) this.#setPending(nonce, 'held', null);
+      else {
+        const pending = { nonce, text, mentions, mediaMs, firstSentMs: now.localMs, ...(replyTo ? { replyTo } : {}) };
+        this.#append({ kind: 'pending', key: `own-${nonce}`, pending, author, sentAtMs, state: 'held', error: null });
+      }
+    }
+  }
+
+  /** Nobody said what became of it: said, it stands in the history. */
+  #missedRuling({ nonce, text }: Pending, now: Now): void {
+    const isSaid = this.#lines.some((line) => line.kind === 'message' && line.message.text === text);
+    this.rule(nonce, isSaid ? 'approved' : 'expired', now);
+  }
+
   /** The person gives it up. */
   drop(nonce: number): void {
     const at = this.#pendingAt(nonce);
@@ -217,7 +256,7 @@ export class ChatLog {
     if (this.#knows(message.id)) return;
     this.#seen(message.id);
     // Which of our own messages this is, the answer to it will say.
-    if (message.author.id === me && this.pending().some(({ state }) => state !== 'failed')) {
+    if (message.author.id === me && this.#isSending()) {
       this.#own.push(message);
       return;
     }
@@ -238,10 +277,15 @@ export class ChatLog {
   }
 
   #settleOwn(now: Now): void {
-    if (this.#own.length === 0 || this.pending().some(({ state }) => state !== 'failed')) return;
+    if (this.#own.length === 0 || this.#isSending()) return;
     const own = this.#own;
     this.#own = [];
     for (const message of own) this.#show({ event: 'said', message }, now);
+  }
+
+  /** Whether the answer to an own message is still to come. */
+  #isSending(): boolean {
+    return this.pending().some(({ state }) => state === 'sending' || state === 'waiting');
   }
 
   #hold(held: Held): void {
@@ -337,7 +381,7 @@ export class ChatLog {
     return this.#lines.findLastIndex((line) => line.kind === 'pending' && line.pending.nonce === nonce);
   }
 
-  #setPending(nonce: number, state: 'sending' | 'waiting' | 'failed', error: RequestError | null): void {
+  #setPending(nonce: number, state: PendingState, error: RequestError | null): void {
     const at = this.#pendingAt(nonce);
     const line = this.#lines[at];
     if (line?.kind === 'pending') this.#replace(at, { ...line, state, error });

@@ -12,7 +12,7 @@ let seat: ReturnType<typeof signal<number | null>>;
 let broadcast: ReturnType<typeof signal<BroadcastView | null>>;
 let moment: number | null | undefined;
 
-const history = (messages: ChatMessage[] = []): ChatHistory => ({ messages, gap: false, modes: { slow_s: 0, audience: 'everyone', emote_only: false }, reactions: [] });
+const history = (messages: ChatMessage[] = []): ChatHistory => ({ messages, gap: false, modes: { slow_s: 0, audience: 'everyone', emote_only: false, review: false }, reactions: [] });
 const message = (number: number, changes: Partial<ChatMessage> = {}): ChatMessage => ({
   id: `7-${number}`, author: { id: 'n', name: 'Noor', role: 'viewer', guest: false }, text: `text ${number}`, sent_at_ms: SERVER_MS, ...changes,
 });
@@ -21,7 +21,7 @@ function room(): ChatRoom {
   const client = new SignalingClient({ url: 'ws://test', lifetime: life.signal, openSocket: () => (socket = new FakeSocket()) as unknown as WebSocket });
   socket.welcome();
   const session = { client, user: client.user, seat, broadcast, moment: () => moment } as ChatSession;
-  return new ChatRoom({ session, lifetime: life.signal, follows: true, nextFrame: (run) => run() });
+  return new ChatRoom({ session, lifetime: life.signal, follows: true, asModerator: (ask) => ask({ token: 't' }), nextFrame: (run) => run() });
 }
 
 const asked = <T extends ClientMessage['type']>(type: T): Extract<ClientMessage, { type: T }>[] =>
@@ -115,13 +115,13 @@ test('slow mode counts from what was said', async () => {
   const chat = room();
   seat.value = 1;
   await letIn();
-  happens({ event: 'modes', modes: { slow_s: 30, audience: 'everyone', emote_only: false } });
+  happens({ event: 'modes', modes: { slow_s: 30, audience: 'everyone', emote_only: false, review: false } });
   expect(chat.modes.value.slow_s).toBe(30);
   chat.say('one', null, []);
   socket.say({ type: 'said', id: asked('say')[0]?.id ?? -1, message: '7-2' });
   await settle();
   expect(chat.silence.value).toEqual({ untilMs: performance.now() + 30_000, why: 'slow' });
-  happens({ event: 'modes', modes: { slow_s: 0, audience: 'everyone', emote_only: false } });
+  happens({ event: 'modes', modes: { slow_s: 0, audience: 'everyone', emote_only: false, review: false } });
   expect(chat.silence.value).toBeNull();
 });
 
@@ -196,4 +196,33 @@ test('after its lifetime there are no timers left', async () => {
   socket.say({ type: 'chat', frame: { hidden: 1 } });
   life.abort();
   expect(vi.getTimerCount()).toBe(0);
+});
+
+test('reactions rise when the moment that they are about is on the screen, and the line grows by all of them', async () => {
+  const chat = room();
+  seat.value = 1;
+  await letIn();
+  moment = 50_000;
+  socket.say({ type: 'chat', frame: { reactions: [{ kind: 'goal', count: 7 }], reactions_at_ms: 50_400 } });
+  await settle();
+  expect(chat.burst.value).toBeNull();
+  expect(chat.heat.points.value).toEqual([{ at_ms: 50_000, count: 7 }]);
+  expect(chat.seenUpTo()).toBe(50_000);
+  moment = 50_400;
+  await vi.advanceTimersByTimeAsync(60);
+  expect(chat.burst.value?.counts).toEqual([{ kind: 'goal', count: 7 }]);
+});
+
+test('what the filter lets wait is told as waiting, and the ruling ends it', async () => {
+  const chat = room();
+  seat.value = 1;
+  await letIn();
+  chat.say('look at this', null, []);
+  refuse('held');
+  await settle();
+  expect(texts(chat)).toEqual(['look at this (held)']);
+  const nonce = asked('say').at(-1)?.nonce ?? -1;
+  socket.say({ type: 'chat', frame: { desk: [{ event: 'ruled', held: '7-1', nonce, ruling: 'refused' }] } });
+  await settle();
+  expect(texts(chat)).toEqual(['look at this (failed)']);
 });

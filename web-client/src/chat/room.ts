@@ -10,9 +10,11 @@ import { backoffMs } from '../lib/backoff';
 import { RequestError, asRequestError } from '../lib/errors';
 import { drawNonce } from '../lib/nonce';
 import type { SignalingClient, SignalingEvent } from '../lib/signaling';
-import type { BroadcastView, ChatChange, ChatMessage, ChatModes, ChatRole, ChatView, ReactionCount, ReactionKind, ReplyTo, UserView } from '../protocol';
+import type { BroadcastView, ChatChange, ChatHistory, ChatMessage, ChatModes, ChatRole, ChatView, DeskEvent, ReactionCount, ReactionKind, ReplyTo, ReportReason, UserView } from '../protocol';
+import { Heat } from '../reactions/heat';
 import { TAPS_EVERY_MS, Taps, Totals } from '../reactions/taps';
 import type { Someone } from './address';
+import { type AsModerator, ModerationDesk } from './desk';
 import { ChatLog, HELD_MAX_MS, type Line, type Note, type Now, type Pending } from './log';
 
 /** The server recognises a message that is sent again for a minute; a little less, because the clock ran before it left. */
@@ -60,6 +62,8 @@ export type RoomOptions = {
   lifetime: AbortSignal;
   /** Whether messages wait for their moment. */
   follows: boolean;
+  /** Asks the REST interface in the name of this person, for what moderators see. */
+  asModerator: AsModerator;
   /** Calls once, with the next frame. Replaced in tests. */
   nextFrame?: (run: () => void) => void;
 };
@@ -67,6 +71,10 @@ export type RoomOptions = {
 export class ChatRoom {
   /** What is being written, kept while the place to write it is out of sight. */
   unsaid = '';
+  /** What moderators see beside the chat. */
+  readonly desk: ModerationDesk;
+  /** Reactions over the match. */
+  readonly heat = new Heat();
   readonly #session: ChatSession;
   readonly #lifetime: AbortSignal;
   readonly #nextFrame: (run: () => void) => void;
@@ -98,10 +106,11 @@ export class ChatRoom {
   /** The seat that is being taken or is taken. */
   #seat: number | null = null;
   #someone = new Map<string, Someone>();
-  #bursts: Array<{ counts: readonly ReactionCount[]; serverMs: number; arrivedMs: number }> = [];
+  #bursts: Array<{ counts: readonly ReactionCount[]; momentMs: number; arrivedMs: number }> = [];
 
-  constructor({ session, lifetime, follows, nextFrame }: RoomOptions) {
+  constructor({ session, lifetime, follows, asModerator, nextFrame }: RoomOptions) {
     this.#session = session;
+    this.desk = new ModerationDesk({ ask: asModerator, broadcast: () => session.broadcast.peek()?.id ?? null, change: (change) => this.change(change), lifetime });
     this.#lifetime = lifetime;
     this.#nextFrame = nextFrame ?? soon;
     this.#follows = signal(follows);
@@ -188,6 +197,12 @@ export class ChatRoom {
     return user === this.user.value?.id ? this.user.value.name : this.#someone.get(user)?.name ?? null;
   }
 
+  /** The moment up to which this person may learn of things: that on their screen, or, where they do not keep to it, now. Media time, ms. */
+  seenUpTo(): number {
+    const { follows, momentMs, serverMs } = this.#now();
+    return follows && momentMs !== null && momentMs !== undefined ? momentMs : serverMs;
+  }
+
   isModerator(): boolean {
     return this.#role.value === 'moderator' || this.#role.value === 'broadcaster';
   }
@@ -222,6 +237,11 @@ export class ChatRoom {
   /** Edits, deletes, pins, modes, restraints. Rejects with a `RequestError`. */
   async change(change: ChatChange): Promise<void> {
     await this.#session.client.request('change_chat', { change });
+  }
+
+  /** Puts a message before the moderators. Rejects with a `RequestError`. */
+  async report(message: string, reason: ReportReason, note: string): Promise<void> {
+    await this.#session.client.request('report_message', { message, reason, ...(note === '' ? {} : { note }) });
   }
 
   async setView(view: ChatView): Promise<void> {
@@ -295,6 +315,7 @@ export class ChatRoom {
         this.#totals.start(history.reactions);
         for (const message of history.messages) this.#met(message);
         this.#log.enter(history, this.#now(), this.user.value?.id ?? null);
+        this.#waits(history);
         this.#phase.value = this.#session.broadcast.value?.state === 'ended' ? { kind: 'ended' } : { kind: 'open' };
       });
       if (this.#view.value !== 'top') this.change({ change: 'view', view: this.#view.value }).catch(() => { this.#view.value = 'top'; });
@@ -347,6 +368,10 @@ export class ChatRoom {
       if (error.code === 'timeout' && this.#session.client.isOpen) void this.#send(pending);
       return;
     }
+    if (error.code === 'held') {
+      this.#log.hold(pending.nonce, this.#now());
+      return;
+    }
     if (error.code === 'banned') this.#banned.value = true;
     if (error.retryAfterMs !== null && (error.code === 'slow_down' || error.code === 'timed_out')) {
       this.#silence.value = { untilMs: performance.now() + error.retryAfterMs, why: error.code === 'slow_down' ? 'slow' : 'timed_out' };
@@ -369,11 +394,12 @@ export class ChatRoom {
       for (const message of event.history.messages) this.#met(message);
       this.#totals.start(event.history.reactions);
       this.#log.enter(event.history, this.#now(), this.user.value?.id ?? null);
+      this.#waits(event.history);
       this.#changed();
       return;
     }
     if (event.type !== 'chat') return;
-    const { events, hidden, reactions, viewers } = event.frame;
+    const { events, hidden, reactions, reactions_at_ms: momentMs, viewers, desk } = event.frame;
     if (events) {
       for (const each of events) if (each.event === 'said') this.#met(each.message);
       this.#log.take(events, this.#now(), this.user.value?.id ?? null);
@@ -381,15 +407,32 @@ export class ChatRoom {
     }
     if (hidden) this.#sampling();
     if (viewers) this.#people.value = viewers.count;
-    if (reactions) this.#reacted(reactions);
+    if (reactions) this.#reacted(reactions, momentMs ?? null);
+    if (desk) this.#ruled(desk);
   }
 
-  #reacted(counts: readonly ReactionCount[]): void {
-    const grown = this.#totals.grew(counts, performance.now());
-    if (grown.length === 0) return;
+  /** What waits for a moderator: everything, for those who are one; else what this person said. */
+  #waits({ held = [] }: ChatHistory): void {
+    if (this.isModerator()) this.desk.start(held);
+    else this.#log.keepHeld(held, this.#now());
+  }
+
+  #ruled(events: readonly DeskEvent[]): void {
+    for (const event of events) {
+      if (this.isModerator()) this.desk.take(event);
+      else if (event.event === 'ruled') this.#log.rule(event.nonce, event.ruling, this.#now());
+    }
+    this.#changed();
+  }
+
+  #reacted(counts: readonly ReactionCount[], momentMs: number | null): void {
     const now = this.#now();
-    // Sums name no moment: nobody can have reacted to anything later than now.
-    this.#bursts = [...this.#bursts, { counts: grown, serverMs: now.serverMs, arrivedMs: now.localMs }].slice(-BURSTS_MAX);
+    const more = counts.reduce((sum, { kind, count }) => sum + Math.max(0, count - this.#totals.of(kind)), 0);
+    if (more > 0) this.heat.add(momentMs ?? now.serverMs, more);
+    const grown = this.#totals.grew(counts, now.localMs);
+    if (grown.length === 0) return;
+    // What is told again names no moment: nobody can have reacted to anything later than now.
+    this.#bursts = [...this.#bursts, { counts: grown, momentMs: momentMs ?? now.serverMs, arrivedMs: now.localMs }].slice(-BURSTS_MAX);
     this.#release();
   }
 
@@ -427,8 +470,8 @@ export class ChatRoom {
   #release(): void {
     const now = this.#now();
     if (this.#log.release(now)) this.#changed();
-    const isDue = ({ serverMs, arrivedMs }: { serverMs: number; arrivedMs: number }): boolean =>
-      !now.follows || now.momentMs === null || now.localMs - arrivedMs >= HELD_MAX_MS || (now.momentMs !== undefined && serverMs <= now.momentMs);
+    const isDue = ({ momentMs, arrivedMs }: { momentMs: number; arrivedMs: number }): boolean =>
+      !now.follows || now.momentMs === null || now.localMs - arrivedMs >= HELD_MAX_MS || (now.momentMs !== undefined && momentMs <= now.momentMs);
     for (const burst of this.#bursts.filter(isDue)) this.#burst.value = { counts: burst.counts };
     this.#bursts = this.#bursts.filter((burst) => !isDue(burst));
     this.#watchHeld();

@@ -6,6 +6,7 @@ import { recall, remember } from '../ui/remember';
 import { pathOf } from '../ui/router';
 import { showToast } from '../ui/Toast';
 import { words } from '../words';
+import { moderatorOf } from './moderator';
 import { tellMoment } from './moment_link';
 import { ChatRoom, type ChatSession } from './room';
 
@@ -16,18 +17,23 @@ const WINDOW = 'popup,width=400,height=760';
 export type Chat = {
   room: ChatRoom;
   shown: boolean;
+  /** Whether it lies over the picture in full screen. */
+  over: boolean;
   poppedOut: boolean;
   input: RefObject<HTMLTextAreaElement | null>;
   show: (shown: boolean) => void;
+  showOver: (over: boolean) => void;
   popOut: () => void;
   bringBack: () => void;
   /** Shows the chat and puts the cursor into it. */
   write: () => void;
 };
 
-export function useChat(session: ChatSession, slug: string, life: AbortSignal): Chat {
-  const room = useMemo(() => new ChatRoom({ session, lifetime: life, follows: recall('chatFollows', true) }), [session, life]);
+/** `token`: of a private link, when the page came by one. */
+export function useChat(session: ChatSession, slug: string, life: AbortSignal, token?: string): Chat {
+  const room = useMemo(() => new ChatRoom({ session, lifetime: life, follows: recall('chatFollows', true), asModerator: moderatorOf(token) }), [session, life]);
   const [shown, setShown] = useState(() => recall('chat', true));
+  const [over, setOver] = useState(() => recall('chatOver', false));
   const [poppedOut, setPoppedOut] = useState(false);
   const other = useRef<Window | null>(null);
   const input = useRef<HTMLTextAreaElement>(null);
@@ -40,13 +46,17 @@ export function useChat(session: ChatSession, slug: string, life: AbortSignal): 
     until.addEventListener('abort', () => clearInterval(timer), { once: true });
   }, [poppedOut]);
   useLayoutEffect(() => {
-    if (shown && writeWanted.current) input.current?.focus();
+    if (writeWanted.current) input.current?.focus();
     writeWanted.current = false;
-  }, [shown]);
+  }, [shown, over]);
 
   const show = useCallback((next: boolean) => {
     setShown(next);
     remember('chat', next);
+  }, []);
+  const showOver = useCallback((next: boolean) => {
+    setOver(next);
+    remember('chatOver', next);
   }, []);
   const popOut = useCallback(() => {
     other.current = window.open(`${pathOf({ kind: 'chat', slug })}${location.search}`, `courtside-chat-${slug}`, WINDOW);
@@ -58,12 +68,14 @@ export function useChat(session: ChatSession, slug: string, life: AbortSignal): 
     setPoppedOut(false);
   }, []);
   const write = useCallback(() => {
-    if (poppedOut) other.current?.focus();
+    const fullScreen = document.fullscreenElement !== null;
+    if (poppedOut && !fullScreen) other.current?.focus();
     else if (input.current) input.current.focus();
     else {
       writeWanted.current = true;
-      show(true);
+      if (fullScreen) showOver(true);
+      else show(true);
     }
-  }, [poppedOut, show]);
-  return { room, shown, poppedOut, input, show, popOut, bringBack, write };
+  }, [poppedOut, show, showOver]);
+  return { room, shown, over, poppedOut, input, show, showOver, popOut, bringBack, write };
 }

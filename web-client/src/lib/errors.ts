@@ -1,15 +1,15 @@
 // What can go wrong between this page and the server, as closed sets. Words for people are chosen by the interface from `code`.
 import type { ErrorCode, ErrorView } from '../protocol';
 
-/** The server's stable codes, and two of our own for when it could not be asked. */
-export type FailureCode = ErrorCode | 'disconnected' | 'timeout';
+/** The server's stable codes, and of our own: two for when it could not be asked, and two for a message that waited for a moderator in vain. */
+export type FailureCode = ErrorCode | 'disconnected' | 'timeout' | 'turned_down' | 'not_looked_at';
 
 const SERVER_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   'unsupported_protocol', 'unknown_message', 'malformed_message', 'hello_first', 'not_joined', 'invalid_token', 'token_expired',
   'forbidden', 'not_friends', 'not_found', 'ended', 'conflict', 'publisher_present', 'malformed_sdp', 'unacceptable_sdp', 'invalid_value', 'too_large',
   'rate_limited', 'full', 'shutting_down', 'unavailable', 'internal', 'wrong_credentials', 'sign_in_ended', 'name_taken', 'email_taken',
   'slow_down', 'timed_out', 'banned',
-  'chat_restricted', 'filtered',
+  'chat_restricted', 'filtered', 'held',
 ]);
 
 /** A request that was not carried out. `retryable`: the same request may succeed later, after `retryAfterMs` where that is known. */

@@ -62,7 +62,7 @@ const flush = () => vi.advanceTimersByTimeAsync(0);
 /** A row a type: the compiler asks for the row of a message that is added to the protocol. */
 const HEARD: { [K in ServerMessage['type']]: 'answer' | 'event' | 'end' } = {
   welcome: 'event', pong: 'answer', joined: 'answer', done: 'answer', answer: 'answer', error: 'answer', bye: 'end', slots: 'event',
-  broadcast: 'event', viewers: 'event', peer_state: 'event', playing: 'event', track_clock: 'event', layers: 'event', layer: 'event',
+  broadcast: 'event', viewers: 'event', peer_state: 'event', playing: 'event', track_clock: 'event', transport: 'event', layers: 'event', layer: 'event',
   cannot_decode: 'event', unwatched: 'event', publisher_refused: 'event', stats: 'event', chat_entered: 'answer', said: 'answer', chat: 'event',
   chat_resync: 'event', friends_online: 'answer', presence: 'event', friend_changed: 'event', private_message: 'event', messages_read: 'event',
 };

@@ -181,6 +181,7 @@ export class PublisherSession {
       case 'track_clock':
       case 'layer':
       case 'cannot_decode':
+      case 'transport':
       case 'stats':
       case 'chat':
       case 'chat_resync':

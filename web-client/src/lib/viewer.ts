@@ -10,7 +10,7 @@ import { type RequestError, asRequestError } from './errors';
 import { personOf } from './invitation';
 import { LinkWatch } from './link_watch';
 import { median } from './media_time';
-import type { BroadcastView, LayerView, QualityChoice, UserView } from '../protocol';
+import type { BroadcastView, LayerView, QualityChoice, Transport, TransportReason, UserView } from '../protocol';
 import { SignalingClient, type SignalingEvent } from './signaling';
 import { type InboundSnapshot, entriesOf, readInbound, viewerStats } from './stats';
 import { type ViewerFacts, phaseOf, samePhase } from './viewer_phase';
@@ -39,6 +39,8 @@ export type ViewerOptions = {
   token?: string | undefined;
   /** For a moving picture in a list: nobody's viewer, and no part of the server's figures about watching. */
   preview?: boolean;
+  /** The node wants this viewer on another transport, or back. Without it: no picture until there is room again. */
+  onTransport?: (to: Transport, reason: TransportReason) => void;
   /** See `signalingUrl`. */
   url: string;
   /** Ends the session. */
@@ -49,6 +51,8 @@ export class ViewerSession {
   readonly #options: ViewerOptions;
   readonly #client: SignalingClient;
   readonly #picture: ViewerPicture;
+  /** The node has asked it to watch by HLS. */
+  #isAway = false;
   readonly #watch = new LinkWatch(performance.now());
   readonly #startedAtMs = performance.now();
 
@@ -269,6 +273,8 @@ export class ViewerSession {
           this.#seat.value = ++this.#seats;
           void this.#refresh();
         } else {
+          // Another session is another newcomer: if there is still no room, it is told so again.
+          if (this.#isAway) this.#askedTo('webrtc', 'room_again');
           void this.#join();
         }
         break;
@@ -277,6 +283,9 @@ export class ViewerSession {
         break;
       case 'viewers':
         this.#changeBroadcast({ viewers: event.count, viewers_peak: event.peak });
+        break;
+      case 'transport':
+        this.#askedTo(event.to, event.reason);
         break;
       case 'layers':
         this.#changeBroadcast({ layers: event.layers });
@@ -314,6 +323,17 @@ export class ViewerSession {
         // What a newer server says besides; the compiler asks for a case of all that ours says.
         event satisfies never;
     }
+  }
+
+  /** A node that is nearly full has its own way; what it says is not a failure. */
+  #askedTo(to: Transport, reason: TransportReason): void {
+    this.#isAway = to === 'hls';
+    if (this.#isAway && this.#facts.value.failure?.code === 'full') {
+      clearTimeout(this.#joinTimer);
+      this.#patch({ failure: null });
+    }
+    if (this.#options.onTransport) this.#options.onTransport(to, reason);
+    else this.setMedia(!this.#isAway);
   }
 
   #setBroadcast(broadcast: BroadcastView): void {
@@ -387,6 +407,8 @@ export class ViewerSession {
 
   #offerFailed(error: RequestError): void {
     if (error.code === 'not_joined') void this.#join();
+    // It was told where to go instead.
+    else if (error.code === 'full' && this.#isAway) this.setMedia(false);
     else if (error.code === 'ended' || error.code === 'full' || error.code === 'forbidden') this.#joinFailed(error);
     else this.#watch.peerGone();
   }

@@ -76,7 +76,8 @@ export class WatchSession {
   constructor(options: WatchOptions) {
     this.#options = options;
     const { broadcast, token, lifetime } = options;
-    this.viewer = new ViewerSession({ broadcast, token, url: signalingUrl(location.href), lifetime });
+    const onTransport = (to: EngineName, reason: string): void => this.nodeAsks(to, reason);
+    this.viewer = new ViewerSession({ broadcast, token, url: signalingUrl(location.href), lifetime, onTransport });
     this.#webrtc = new WebRtcEngine(this.viewer);
     const { viewer } = this;
     const onHls = computed(() => this.#carrier.value.shown === 'hls');

@@ -8,6 +8,8 @@ type Remembered = {
   /** Whether the chat is shown, and whether it keeps to the moment on screen. */
   chat: boolean;
   chatFollows: boolean;
+  /** Whether it lies over the picture in full screen. */
+  chatOver: boolean;
 };
 
 /** The stored value, or `fallback` when there is none or it is of another kind. */

@@ -59,9 +59,9 @@ export function Controls({ playback, tally, ready, settingsOpen, theatre, fullSc
       {tally && <TallyButton state={tally} hint={tally.kind === 'behind' ? say.goLiveButton : say.liveButton} onClick={onLive} />}
       <span class="grow" />
       {/* Only where the panel's own button, or the one that brings it back, is out of sight. */}
-      {!fullScreen && (
-        <IconButton class="chat-button" icon={chat.shown ? chatCircleFill : chatCircle} label={chat.shown ? words.chat.hide : words.chat.show} pressed={chat.shown} onClick={() => chat.show(!chat.shown)} />
-      )}
+      {fullScreen
+        ? <IconButton icon={chat.over ? chatCircleFill : chatCircle} label={chat.over ? words.chat.hide : words.chat.show} shortcut={key('H')} pressed={chat.over} onClick={() => chat.showOver(!chat.over)} />
+        : <IconButton class="chat-button" icon={chat.shown ? chatCircleFill : chatCircle} label={chat.shown ? words.chat.hide : words.chat.show} shortcut={key('H')} pressed={chat.shown} onClick={() => chat.show(!chat.shown)} />}
       {ready && (
         <IconButton icon={settingsOpen ? gearFill : gear} label={say.settings} expanded={settingsOpen} popup="menu" buttonRef={settingsButton} onClick={onSettings} />
       )}

@@ -2,9 +2,11 @@
 import type { ReadonlySignal } from '@preact/signals';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { posterUrl } from '../lib/api';
+import { ChatPanel } from '../chat/ChatPanel';
 import type { Chat } from '../chat/use_chat';
 import { titleOf } from '../home/Card';
 import type { WatchSession } from '../playback/session';
+import { HeatLine } from '../reactions/HeatLine';
 import { OFFERED } from '../reactions/kinds';
 import { Button } from '../ui/Button';
 import { formatDelay } from '../ui/format';
@@ -98,6 +100,7 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
       case 'stats': setStats((on) => !on); break;
       case 'list': setDialog('shortcuts'); break;
       case 'chat': chat.write(); break;
+      case 'show_chat': if (fullScreen) chat.showOver(!chat.over); else chat.show(!chat.shown); break;
       case 'react': {
         const kind = OFFERED[Number(key) - 1];
         if (kind) chat.room.react(kind);
@@ -125,7 +128,7 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
   return (
     <section
       ref={frame}
-      class={`player ${chrome.shown ? '' : 'quiet'} ${curtain?.behind ?? ''} ${listening ? 'listening' : ''} ${controllable ? '' : 'bare'}`}
+      class={`player ${fullScreen && chat.over ? 'with-chat' : ''} ${chrome.shown ? '' : 'quiet'} ${curtain?.behind ?? ''} ${listening ? 'listening' : ''} ${controllable ? '' : 'bare'}`}
       aria-label={words.watch.player}
       {...chrome.listeners}
     >
@@ -151,6 +154,7 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
         }}
       />
       <Later load={loadRising} properties={{ room: chat.room }} />
+      {fullScreen && chat.over && <div class="over-chat"><ChatPanel room={chat.room} broadcast={broadcast} input={chat.input} onHide={() => chat.showOver(false)} /></div>}
       {broadcast?.teams && <ScoreBug teams={broadcast.teams} match={match.value} />}
       <div class="layer back over"><a class="ib" href="/" aria-label={words.watch.back}><Icon svg={caretLeft} size="l" /></a></div>
       {stats && controllable && <Over load={loadStats} properties={{ stats: session.stats.value, onClose: () => setStats(false) }} onFailed={() => setStats(false)} />}
@@ -163,6 +167,7 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
       {!phone && onHls && <Later load={loadBehind} properties={{ session }} />}
       {controllable && (
         <div class="layer controls over">
+          <HeatLine room={chat.room} broadcast={broadcast} />
           <Controls
             playback={playback}
             tally={tally}

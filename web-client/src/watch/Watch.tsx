@@ -13,6 +13,7 @@ import { arrived } from '../ui/router';
 import { words } from '../words';
 import { Player } from './Player';
 import { Moments, Under } from './Under';
+import { useFullScreen } from './full_screen';
 import { type MatchNow, followMatch } from './match';
 import { useWatch } from './use_watch';
 
@@ -24,9 +25,10 @@ export function Watch({ slug }: { slug: string }) {
   const session = useWatch(slug, token);
   const life = useMemo(() => new AbortController(), [session]);
   const match = useMemo(() => followMatch(session, life.signal), [session, life]);
-  const chat = useChat(session, slug, life.signal);
+  const chat = useChat(session, slug, life.signal, token);
   const [theatre, setTheatre] = useState(false);
   const phone = useMedia('(max-width: 767px)');
+  const fullScreen = useFullScreen();
   const broadcast = session.broadcast.value;
   const { kind } = session.phase.value;
   // Where there is no match there is nobody to talk to.
@@ -50,7 +52,8 @@ export function Watch({ slug }: { slug: string }) {
             ? <Under broadcast={broadcast} viewers={session.viewers.value.count} match={match} onChat={chat.shown ? null : () => chat.show(true)} />
             : <h1 class="sr">{words.watch.player}</h1>}
         </div>
-        {chatting && (chat.poppedOut
+        {/* In full screen it lies over the picture, and is there once. */}
+        {chatting && !fullScreen && (chat.poppedOut
           ? <Away chat={chat} />
           : (
             <ChatPanel

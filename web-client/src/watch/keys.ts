@@ -1,10 +1,10 @@
 // Which key does what in the player. Pure, so that the list of keys and what they do cannot drift apart unseen.
 
-export type KeyAction = 'play' | 'mute' | 'full_screen' | 'theatre' | 'stats' | 'picture_in_picture' | 'louder' | 'quieter' | 'live' | 'list' | 'chat' | 'react' | 'close';
+export type KeyAction = 'play' | 'mute' | 'full_screen' | 'theatre' | 'stats' | 'picture_in_picture' | 'louder' | 'quieter' | 'live' | 'list' | 'chat' | 'show_chat' | 'react' | 'close';
 
 const ACTIONS: Readonly<Record<string, KeyAction>> = {
   ' ': 'play', k: 'play', m: 'mute', f: 'full_screen', t: 'theatre', i: 'stats', p: 'picture_in_picture',
-  ArrowUp: 'louder', ArrowDown: 'quieter', End: 'live', '?': 'list', Enter: 'chat', Escape: 'close',
+  ArrowUp: 'louder', ArrowDown: 'quieter', End: 'live', '?': 'list', Enter: 'chat', h: 'show_chat', Escape: 'close',
   1: 'react', 2: 'react', 3: 'react', 4: 'react', 5: 'react', 6: 'react',
 };
 
