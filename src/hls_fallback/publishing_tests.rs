@@ -256,7 +256,7 @@ fn memory_is_bounded_by_segments_and_parts_are_listed_near_the_edge_alone() {
 #[test]
 fn memory_is_bounded_by_bytes_and_the_largest_rendition_pays() {
     let store = Store::new(334);
-    let sizes = [HLS_KEPT_BYTES_MAX / 6, HLS_KEPT_BYTES_MAX / 8, 1000];
+    let sizes = [HLS_KEPT_BYTES_MAX / 5, HLS_KEPT_BYTES_MAX / 8, 1000];
     for name in ["v1", "v0", "opus"] {
         store.add_rendition(name, MediaKind::Video);
     }

@@ -1,5 +1,6 @@
 //! A live registry on a fake media plane, for tests of handlers and connections.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
@@ -71,6 +72,7 @@ impl Node {
         let settings = Settings {
             open_publish,
             open_view,
+            dvr_window_s: None,
             max_viewers: Some(4),
             ice_servers: Default::default(),
             public_base_url: "http://test".to_owned(),
@@ -84,7 +86,7 @@ impl Node {
             relations: Arc::new(StoreRelations(store.clone())),
             encode: super::encode_chat,
         });
-        let parts = LiveParts { sfu: handle, events, tokens, accounts, store, social, settings };
+        let parts = LiveParts { sfu: handle, events, tokens, accounts, store, social, settings, replays: BTreeSet::new() };
         let live = Live::start(parts).await.unwrap();
         let router = super::router(live.clone()).merge(crate::api::router(live.clone()));
         Self { live, sfu, router, letters, _dir: Arc::new(dir) }

@@ -24,7 +24,7 @@ use crate::limits::{
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::handle::TrackInfo;
 use crate::signaling::now::Now;
-use crate::signaling::protocol::{BroadcastChanges, BroadcastState, BroadcastView, LayerView, Visibility};
+use crate::signaling::protocol::{BroadcastChanges, BroadcastState, BroadcastView, DvrView, LayerView, Marker, Visibility};
 use crate::signaling::refusal::Refusal;
 use crate::store::BroadcastRecord;
 
@@ -130,6 +130,8 @@ pub(crate) struct Broadcast {
     lag_ms: f64,
     poster: Option<Poster>,
     poster_version: u32,
+    dvr_window_s: Option<u32>,
+    has_replay: bool,
     changed: Changed,
 }
 
@@ -161,6 +163,8 @@ impl Broadcast {
             lag_ms: 0.0,
             poster: None,
             poster_version: 0,
+            dvr_window_s: None,
+            has_replay: false,
             changed: Changed { record: true, ..Changed::default() },
         }
     }
@@ -230,6 +234,11 @@ impl Broadcast {
             score: self.details.score,
             clock: self.details.clock.clone(),
             markers: self.details.markers.clone(),
+            dvr: self
+                .dvr_window_s
+                .filter(|_| matches!(self.phase, Phase::Live | Phase::Reconnecting { .. }))
+                .map(|window_s| DvrView { window_s }),
+            replay: self.has_replay(),
         }
     }
 
@@ -248,6 +257,24 @@ impl Broadcast {
 
     pub(crate) const fn has_ended(&self) -> bool {
         matches!(self.phase, Phase::Ended { .. })
+    }
+
+    /// It has ended and can be watched from its recording.
+    pub(crate) const fn has_replay(&self) -> bool {
+        self.has_ended() && self.has_replay
+    }
+
+    pub(crate) const fn set_replay(&mut self, has_replay: bool) {
+        self.has_replay = has_replay;
+        self.changed.view = true;
+    }
+
+    pub(crate) const fn set_dvr_window(&mut self, window_s: Option<u32>) {
+        self.dvr_window_s = window_s;
+    }
+
+    pub(crate) fn markers(&self) -> &[Marker] {
+        &self.details.markers
     }
 
     pub(crate) const fn has_publisher(&self) -> bool {
@@ -477,7 +504,7 @@ impl Broadcast {
         match self.phase {
             Phase::Idle { until } if until <= now.instant => self.expire(now, |until| Phase::Idle { until }),
             Phase::Reconnecting { until } if until <= now.instant => self.expire(now, |until| Phase::Reconnecting { until }),
-            Phase::Ended { forget_at } if forget_at <= now.instant && self.viewers.is_empty() => Expiry::Forget,
+            Phase::Ended { forget_at } if forget_at <= now.instant && self.viewers.is_empty() && !self.has_replay => Expiry::Forget,
             Phase::Ended { forget_at } if forget_at <= now.instant => {
                 self.phase = Phase::Ended { forget_at: now.instant + ENDED_KEPT };
                 Expiry::Nothing

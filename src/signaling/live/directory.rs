@@ -205,6 +205,25 @@ impl Directory {
         self.members.get(&session).map(|member| member.peers.clone()).unwrap_or_default()
     }
 
+    /// Broadcasts that have begun and not ended, and whether somebody publishes them now.
+    pub(crate) fn on_air(&self) -> Vec<(BroadcastId, bool)> {
+        let on_air = |broadcast: &Broadcast| match broadcast.state() {
+            BroadcastState::Live => Some((broadcast.id, true)),
+            BroadcastState::Reconnecting => Some((broadcast.id, false)),
+            BroadcastState::Idle | BroadcastState::Ended => None,
+        };
+        self.broadcasts.values().filter_map(on_air).collect()
+    }
+
+    /// These broadcasts have a replay, and no others.
+    pub(crate) fn set_replays(&mut self, now: Now, replays: &BTreeSet<BroadcastId>) {
+        let moved = |broadcast: &&Broadcast| broadcast.has_replay() != replays.contains(&broadcast.id);
+        let moved: Vec<BroadcastId> = self.broadcasts.values().filter(moved).map(|broadcast| broadcast.id).collect();
+        for id in moved {
+            self.touch(now, id, |broadcast| broadcast.set_replay(replays.contains(&id)));
+        }
+    }
+
     /// Broadcasts that are live or reconnecting, and people watching, for metrics.
     pub(crate) fn census(&self) -> (usize, usize, usize) {
         let live =
@@ -503,7 +522,8 @@ impl Directory {
         }
     }
 
-    fn enter(&mut self, now: Now, broadcast: Broadcast) {
+    fn enter(&mut self, now: Now, mut broadcast: Broadcast) {
+        broadcast.set_dvr_window(self.policy.dvr_window_s);
         let id = broadcast.id;
         self.slugs.insert(broadcast.slug.clone(), id);
         self.broadcasts.insert(id, broadcast);

@@ -8,7 +8,7 @@ use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::handle::TrackInfo;
 use crate::signaling::protocol::{ClockChange, MarkerKind, ScoreChange};
 
-const OPEN: Policy = Policy { open_publish: true, open_view: true };
+const OPEN: Policy = Policy { open_publish: true, open_view: true, dvr_window_s: Some(7200) };
 const PEER: PeerId = PeerId::from_bits(1);
 const OTHER: PeerId = PeerId::from_bits(2);
 const SESSION: SessionId = SessionId::from_bits(1);
