@@ -113,7 +113,7 @@ pub const DVR_BATCH: usize = 16;
 pub const DVR_STORE_TIMEOUT: Duration = Duration::from_secs(10);
 /// An index that has so many records more than twice what it needs is written anew.
 pub const DVR_LOG_SLACK: usize = 1024;
-/// Renditions of one recording: three layers, two kinds of sound, and twice that for publishers that change their codec. More: left out.
+/// Renditions of one recording: every layer and two kinds of sound, which is all that have names. More: left out.
 pub const DVR_RENDITIONS_MAX: usize = 10;
 /// Slots of time of which nothing came, in a row. More: what comes behind them is left out.
 pub const DVR_HOLES_MAX: usize = 1024;

@@ -142,11 +142,21 @@ impl Server {
         let social = start_social(&config, &store).await?;
         let packaged = sfu.clone();
         let dvr = fallback::open_dvr(&config).await?;
-        let told = dvr.as_ref().map(Dvr::replays);
-        let replays = told.as_ref().map(|told| told.borrow().as_ref().clone()).unwrap_or_default();
-        let (accounts_seen, store_seen, social_seen) = (accounts.clone(), store.clone(), social.clone());
-        let parts = LiveParts { sfu, events, tokens, accounts: accounts_seen, store: store_seen, social: social_seen, settings, replays };
-        let live = Live::start(parts).await?;
+        let replays = dvr.as_ref().map(Dvr::replays);
+        let live = Live::start(LiveParts {
+            sfu,
+            events,
+            tokens,
+            accounts: accounts.clone(),
+            store: store.clone(),
+            social: social.clone(),
+            settings,
+            recorded: dvr.as_ref().map(Dvr::recorded).unwrap_or_default(),
+        })
+        .await?;
+        if let Some(replays) = &replays {
+            live.set_replays(&replays.borrow());
+        }
         let hls = fallback::start_hls(&config, packaged, &live, dvr);
 
         let stopping = Arc::new(AtomicBool::new(false));
@@ -170,8 +180,8 @@ impl Server {
         background.spawn(stop_background.clone().run_until_cancelled_owned(accounts_upkeep(accounts.clone())));
         let chats = chats_upkeep(store.clone(), config.chat_kept_days);
         background.spawn(stop_background.clone().run_until_cancelled_owned(chats));
-        if let Some(told) = told {
-            background.spawn(stop_background.clone().run_until_cancelled_owned(fallback::tell_replays(live.clone(), told)));
+        if let Some(replays) = replays {
+            background.spawn(stop_background.clone().run_until_cancelled_owned(fallback::tell_replays(live.clone(), replays)));
         }
         let parts = Parts { connections, stopping, background, stop_background, live, hls, social, media, accounts, store };
         Ok(Self { address, is_tls, accepting, parts })

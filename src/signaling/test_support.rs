@@ -1,6 +1,5 @@
 //! A live registry on a fake media plane, for tests of handlers and connections.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
@@ -86,7 +85,7 @@ impl Node {
             relations: Arc::new(StoreRelations(store.clone())),
             encode: super::encode_chat,
         });
-        let parts = LiveParts { sfu: handle, events, tokens, accounts, store, social, settings, replays: BTreeSet::new() };
+        let parts = LiveParts { sfu: handle, events, tokens, accounts, store, social, settings, recorded: Vec::new() };
         let live = Live::start(parts).await.unwrap();
         let router = super::router(live.clone()).merge(crate::api::router(live.clone()));
         Self { live, sfu, router, letters, _dir: Arc::new(dir) }

@@ -133,6 +133,11 @@ impl Dvr {
         self.shared.replays.subscribe()
     }
 
+    /// Broadcasts of which there is something, on air or not.
+    pub fn recorded(&self) -> Vec<BroadcastId> {
+        self.held().keys().copied().collect()
+    }
+
     /// Recordings, and their bytes.
     pub fn census(&self) -> (usize, u64) {
         let held = self.held();
@@ -440,7 +445,9 @@ impl Dvr {
     fn tell_replays(&self) {
         let replays: BTreeSet<BroadcastId> = {
             let held = self.held();
-            held.iter().filter(|(_, held)| matches!(held, Held::Kept(kept) if kept.ended_at_ms > 0)).map(|(id, _)| *id).collect()
+            let is_replay =
+                |held: &Held| matches!(held, Held::Kept(kept) if kept.ended_at_ms > 0) && !self.shared.parts.retention.is_zero();
+            held.iter().filter(|(_, held)| is_replay(held)).map(|(id, _)| *id).collect()
         };
         self.shared.replays.send_if_modified(|told| {
             let is_news = **told != replays;

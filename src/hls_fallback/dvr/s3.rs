@@ -15,9 +15,12 @@ use crate::limits::DVR_STORE_TIMEOUT;
 
 /// A bucket by the usual `AWS_*` variables: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT`, `AWS_ALLOW_HTTP`.
 pub(super) fn connect(bucket: &str) -> Result<Arc<dyn ObjectStore>, StorageError> {
+    build(AmazonS3Builder::from_env().with_bucket_name(bucket))
+}
+
+fn build(builder: AmazonS3Builder) -> Result<Arc<dyn ObjectStore>, StorageError> {
     let retry = RetryConfig { max_retries: 2, retry_timeout: DVR_STORE_TIMEOUT, ..RetryConfig::default() };
-    let builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(retry).with_http_connector(Lent(client()?));
-    Ok(Arc::new(builder.build()?))
+    Ok(Arc::new(builder.with_retry(retry).with_http_connector(Lent(client()?)).build()?))
 }
 
 fn client() -> Result<reqwest::Client, StorageError> {
@@ -70,4 +73,74 @@ fn told(error: reqwest::Error) -> HttpError {
         HttpErrorKind::Unknown
     };
     HttpError::new(kind, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Mutex;
+
+    use axum::body::Bytes;
+    use axum::extract::{Path, State};
+    use axum::http::{HeaderMap, StatusCode, header};
+    use axum::response::{IntoResponse, Response};
+    use axum::routing::get;
+    use futures_util::TryStreamExt;
+
+    use super::*;
+    use crate::hls_fallback::dvr::storage::Storage;
+    use crate::ids::BroadcastId;
+
+    type Objects = Arc<Mutex<HashMap<String, Bytes>>>;
+
+    /// Who does not sign is refused.
+    fn is_signed(headers: &HeaderMap) -> bool {
+        headers.get(header::AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"AWS4-HMAC-SHA256 Credential=key/"))
+    }
+
+    async fn put(State(objects): State<Objects>, Path(path): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+        if !is_signed(&headers) {
+            return StatusCode::FORBIDDEN.into_response();
+        }
+        objects.lock().unwrap().insert(path, body);
+        [(header::ETAG, "\"1\"")].into_response()
+    }
+
+    async fn read(State(objects): State<Objects>, Path(path): Path<String>, headers: HeaderMap) -> Response {
+        let Some(body) = objects.lock().unwrap().get(&path).filter(|_| is_signed(&headers)).cloned() else {
+            return StatusCode::NOT_FOUND.into_response();
+        };
+        let range = headers[header::RANGE].to_str().unwrap().strip_prefix("bytes=").unwrap();
+        let (first, last) = range.split_once('-').unwrap();
+        let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
+        let content_range = format!("bytes {first}-{last}/{}", body.len());
+        let head = [(header::CONTENT_RANGE, content_range), (header::ETAG, "\"1\"".to_owned())];
+        (StatusCode::PARTIAL_CONTENT, head, body.slice(first..=last)).into_response()
+    }
+
+    #[tokio::test]
+    async fn a_bucket_is_written_and_read_with_signed_requests() {
+        let objects = Objects::default();
+        let router = axum::Router::new().route("/match/{*path}", get(read).put(put)).with_state(Arc::clone(&objects));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+        let builder = AmazonS3Builder::new()
+            .with_bucket_name("match")
+            .with_region("eu-central-1")
+            .with_endpoint(&endpoint)
+            .with_allow_http(true)
+            .with_access_key_id("key")
+            .with_secret_access_key("secret");
+        let storage = Storage::over(build(builder).unwrap());
+        let show = BroadcastId::from_bits(3);
+        storage.put(show, "v0", "s1.m4s", Bytes::from_static(b"0123456789")).await.unwrap();
+        assert!(objects.lock().unwrap().contains_key(&format!("{show}/v0/s1.m4s")));
+        let read: Vec<Bytes> = storage.get(show, "v0", "s1.m4s", 2..6).await.unwrap().try_collect().await.unwrap();
+        assert_eq!(read.concat(), b"2345");
+        assert!(matches!(storage.get(show, "v0", "s2.m4s", 0..1).await.err(), Some(StorageError::NotFound)));
+        serving.abort();
+        drop(serving.await);
+        assert!(matches!(storage.put(show, "v0", "s3.m4s", Bytes::new()).await, Err(StorageError::Store(_) | StorageError::Late)));
+    }
 }

@@ -22,7 +22,7 @@ use super::storage::{Storage, StorageError};
 use super::timeline::{Gone, SPRITES, init_file, segment_file};
 use crate::hls_fallback::format::Format;
 use crate::hls_fallback::shelf::{self, Closed};
-use crate::limits::{DVR_BATCH, DVR_GRACE, DVR_LOG_SLACK};
+use crate::limits::{DVR_BATCH, DVR_GRACE, DVR_LOG_SLACK, DVR_RENDITIONS_MAX, LAYERS_MAX};
 use crate::telemetry::{HLS_DVR_BYTES_WRITTEN, HLS_DVR_LOST, HLS_DVR_SEGMENTS};
 
 /// What a writer is told.
@@ -254,6 +254,9 @@ impl Writer {
         }
     }
 }
+
+/// Layers, and the two kinds of sound: a rendition always finds its place.
+const _: () = assert!(DVR_RENDITIONS_MAX >= LAYERS_MAX + 2);
 
 fn written_of(closed: &Closed, bytes: u64) -> Written {
     let segment = &closed.segment;

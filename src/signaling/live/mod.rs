@@ -60,8 +60,8 @@ pub struct LiveParts {
     pub store: Store,
     pub social: Social,
     pub settings: Settings,
-    /// Broadcasts that have ended and can be watched again.
-    pub replays: BTreeSet<BroadcastId>,
+    /// Broadcasts of which there is a recording: those that have ended are remembered too.
+    pub recorded: Vec<BroadcastId>,
 }
 
 /// Announcements of one broadcast, each encoded once.
@@ -119,16 +119,15 @@ impl Live {
     /// # Errors
     /// When the store cannot be read.
     pub async fn start(parts: LiveParts) -> Result<Self, crate::store::StoreError> {
-        let LiveParts { sfu, events, tokens, accounts, store, social, settings, replays } = parts;
+        let LiveParts { sfu, events, tokens, accounts, store, social, settings, recorded } = parts;
         let now = Now::read();
         let mut records = store.load_broadcasts(now.unix_ms as u64).await?;
-        for id in &replays {
-            records.extend(store.find_broadcast(*id).await?.filter(|record| record.state == BroadcastState::Ended));
+        for id in recorded {
+            records.extend(store.find_broadcast(id).await?.filter(|record| record.state == BroadcastState::Ended));
         }
         let policy = Policy { open_publish: settings.open_publish, open_view: settings.open_view, dvr_window_s: settings.dvr_window_s };
         let mut directory = Directory::new(policy, settings.max_viewers);
         directory.restore(now, records);
-        directory.set_replays(now, &replays);
         let state = State {
             directory,
             news: HashMap::new(),
