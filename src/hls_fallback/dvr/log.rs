@@ -89,6 +89,12 @@ impl Log {
         self.records
     }
 
+    /// The next addition finds a full disk.
+    #[cfg(test)]
+    pub(super) fn fill_up(&mut self) {
+        self.file = Some(OpenOptions::new().write(true).open("/dev/full").expect("Linux has it"));
+    }
+
     fn reopen(&self) -> io::Result<File> {
         let file = OpenOptions::new().create(true).append(true).open(&self.path)?;
         file.set_len(self.len)?;
@@ -136,7 +142,7 @@ mod tests {
         let path = dir.path().join("a.log");
         let (mut log, _) = Log::open(path.clone()).unwrap();
         log.append(&trims(0..1)).unwrap();
-        log.file = Some(OpenOptions::new().write(true).open("/dev/full").unwrap());
+        log.fill_up();
         assert_eq!(log.append(&trims(1..2)).unwrap_err().kind(), io::ErrorKind::StorageFull);
         // Half of it had been written all the same.
         OpenOptions::new().append(true).open(&path).unwrap().write_all(b"0123").unwrap();

@@ -271,3 +271,54 @@ fn written_of(closed: &Closed, bytes: u64) -> Written {
         discontinuity: segment.opening.discontinuity,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::hls_fallback::dvr::alarm::Degraded;
+    use crate::hls_fallback::dvr::test_support::{Moody, closed};
+    use crate::hls_fallback::dvr::timeline::Timeline;
+    use crate::ids::BroadcastId;
+
+    const SHOW: BroadcastId = BroadcastId::from_bits(7);
+
+    #[tokio::test]
+    async fn an_index_that_finds_no_room_is_made_anew_as_soon_as_there_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.log");
+        let (mut log, _) = Log::open(path.clone()).unwrap();
+        log.fill_up();
+        // A new one finds none either.
+        let beside = path.with_extension("new");
+        std::fs::create_dir(&beside).unwrap();
+        let (recording, degraded) = (Arc::new(Recording::new(SHOW, 1e9, Timeline::default())), Degraded::default());
+        let storage = Storage::over(Arc::new(Moody::default()));
+        let writer = Writer::new(Arc::clone(&recording), storage, log, path.clone(), 1e9, Alarm::new(SHOW, degraded.clone()));
+        let (jobs, queue) = mpsc::channel(8);
+        let task = tokio::spawn(writer.run(queue));
+        let room = Arc::new(Semaphore::new(100));
+        let hand_over = async |number| {
+            let permit = Arc::clone(&room).acquire_owned().await.unwrap();
+            jobs.send(Job::Segment(closed("aac", number), permit)).await.unwrap();
+            let (done, written) = oneshot::channel();
+            jobs.send(Job::Flush(done)).await.unwrap();
+            written.await.unwrap();
+        };
+        jobs.send(Job::Begin { first: 1 }).await.unwrap();
+        for number in 1..4 {
+            hand_over(number).await;
+        }
+        assert_eq!((degraded.count(), Log::read(&path).unwrap().records.len()), (1, 0));
+        assert_eq!(recording.with(|timeline| timeline.listed("aac", 0).len()), 3, "they can be watched all the same");
+        std::fs::remove_dir(&beside).unwrap();
+        hand_over(4).await;
+        hand_over(5).await;
+        assert_eq!(degraded.count(), 0);
+        let read = Timeline::from_records(Log::read(&path).unwrap().records);
+        assert_eq!(read.listed("aac", 0).len(), 5);
+        drop(jobs);
+        task.await.unwrap();
+    }
+}
