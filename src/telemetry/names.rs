@@ -139,7 +139,7 @@ metric_names! {
         "Whole frames that had no place in a segment: before the first boundary of their layer, out of order, or of another format.";
     HLS_SOUND_DROPPED "courtside_hls_sound_dropped_total" Counter, Count [] "Frames of sound that the AAC encoder did not take in time, or that overlapped with the one before.";
     HLS_ENCODER_ENDS "courtside_hls_encoder_ends_total" Counter, Count ["reason"]
-        "AAC encoders that ended, by reason: start (it could not be started), died, hung, malformed, jumped (the sound began anew), unwanted.";
+        "AAC encoders that ended, by reason: start (it could not be started), died, hung, malformed, starved (no sound came), jumped (the sound began anew), unwanted.";
     HLS_DVR_RECORDINGS "courtside_hls_recordings" Gauge, Count [] "Recordings on this node: of broadcasts on air, and replays.";
     HLS_DVR_BYTES "courtside_hls_recordings_bytes" Gauge, Bytes [] "What they have stored.";
     HLS_DVR_DEGRADED "courtside_hls_recordings_degraded" Gauge, Count []
