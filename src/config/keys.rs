@@ -101,6 +101,18 @@ keys! {
         "Length of a part, 100 to 1000 ms. Shorter: less latency, more requests; longer: for sources of fewer than 10 pictures a second.";
     hls_encoder "hls-encoder" "COURTSIDE_HLS_ENCODER" "PROGRAM" One Some("ffmpeg"),
         "Program that turns Opus into AAC for players without Opus (Apple's among them); empty: none.";
+    dvr "dvr" "COURTSIDE_DVR" "BOOL" Switch Some("false"),
+        "Records every broadcast: viewers can rewind it while it is live, and watch the replay when it has ended. Needs `hls`; packages broadcasts also while nobody asks for it.";
+    dvr_dir "dvr-dir" "COURTSIDE_DVR_DIR" "DIR" One None,
+        "Where recordings are kept. Default: `recordings` in the data directory.";
+    dvr_bucket "dvr-bucket" "COURTSIDE_DVR_BUCKET" "URL" One None,
+        "Keeps the media of recordings in a bucket, `s3://BUCKET` or `s3://BUCKET/PREFIX`, and only their index in `dvr_dir`. Credentials, region and endpoint are those of `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT` and the like.";
+    dvr_window_min "dvr-window-min" "COURTSIDE_DVR_WINDOW_MIN" "MINUTES" One Some("120"),
+        "How far a live broadcast can be rewound, and so how much of it a replay has, 1 to 720 minutes.";
+    dvr_max_gb "dvr-max-gb" "COURTSIDE_DVR_MAX_GB" "GB" One Some("50"),
+        "What all recordings may have together, 1 to 100000 gigabytes (10^9 bytes). More: the oldest replays go, then the oldest part of the largest recording.";
+    replay_kept_hours "replay-kept-hours" "COURTSIDE_REPLAY_KEPT_HOURS" "HOURS" One Some("24"),
+        "How long a replay is kept, 0 to 8760 hours. 0: there are no replays.";
     log "log" "COURTSIDE_LOG" "FILTER" One Some("info"),
         "What is logged: a level, or a tracing filter such as `info,courtside::sfu=debug`.";
     log_format "log-format" "COURTSIDE_LOG_FORMAT" "FORMAT" One Some("text"),

@@ -15,4 +15,4 @@ mod resolve;
 
 pub use keys::{KEYS, Key, Kind};
 pub use raw::{Origin, Raw};
-pub use resolve::{Config, ConfigErrors, HlsConfig, LogConfig, LogFormat, MailConfig, Problem, Secret, Tls};
+pub use resolve::{Config, ConfigErrors, DvrConfig, HlsConfig, LogConfig, LogFormat, MailConfig, Problem, Secret, Tls};

@@ -49,6 +49,27 @@ pub(super) fn part_ms(text: &str) -> Result<u32, Expected> {
     number(text, u64::from(*range.start()), u64::from(*range.end())).map(|ms| ms as u32).ok_or("a number from 100 to 1000")
 }
 
+pub(super) fn window_min(text: &str) -> Result<u64, Expected> {
+    let range = crate::limits::DVR_WINDOW_MIN_RANGE;
+    number(text, *range.start(), *range.end()).ok_or("a number of minutes from 1 to 720")
+}
+
+pub(super) fn gigabytes(text: &str) -> Result<u64, Expected> {
+    let range = crate::limits::DVR_MAX_GB_RANGE;
+    number(text, *range.start(), *range.end()).ok_or("a number of gigabytes from 1 to 100000")
+}
+
+pub(super) fn hours(text: &str) -> Result<u64, Expected> {
+    number(text, 0, crate::limits::REPLAY_KEPT_HOURS_MAX).ok_or("a number of hours from 0 to 8760")
+}
+
+/// A bucket, perhaps with a prefix.
+pub(super) fn bucket(text: &str) -> Result<String, Expected> {
+    let rest = text.strip_prefix("s3://").unwrap_or_default().trim_end_matches('/');
+    let is_right = !rest.is_empty() && rest.split('/').all(|part| !part.is_empty()) && !rest.contains(['?', '#', ' ']);
+    if is_right { Ok(text.to_owned()) } else { Err("s3://BUCKET or s3://BUCKET/PREFIX") }
+}
+
 /// A program by name or path; `None`: none.
 pub(super) fn program(text: &str) -> Result<Option<String>, Expected> {
     let text = text.trim();

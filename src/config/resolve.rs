@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::config::keys::{KEYS, Key};
 use crate::config::parse::{self, Expected};
@@ -84,6 +85,20 @@ pub struct HlsConfig {
     pub part_ms: u32,
     /// `None`: sound is Opus alone.
     pub encoder: Option<String>,
+    /// `None`: nothing is recorded.
+    pub dvr: Option<DvrConfig>,
+}
+
+/// Recordings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DvrConfig {
+    /// `None`: in the data directory.
+    pub dir: Option<PathBuf>,
+    /// `None`: media are in the directory too.
+    pub bucket: Option<String>,
+    pub window: Duration,
+    pub bytes_max: u64,
+    pub retention: Duration,
 }
 
 /// What is logged and how.
@@ -333,7 +348,28 @@ impl Reader<'_> {
         let is_on = self.one("hls", parse::switch);
         let part_ms = self.one("hls_part_ms", parse::part_ms);
         let encoder = self.one("hls_encoder", parse::program)?;
-        let config = HlsConfig { part_ms: part_ms?, encoder };
+        let dvr = self.dvr()?;
+        if is_on == Some(false) && dvr.is_some() {
+            self.wrong("dvr", "needs `hls`".to_owned());
+        }
+        let config = HlsConfig { part_ms: part_ms?, encoder, dvr };
+        Some(is_on?.then_some(config))
+    }
+
+    fn dvr(&mut self) -> Option<Option<DvrConfig>> {
+        let is_on = self.one("dvr", parse::switch);
+        let dir = self.optional("dvr_dir", parse::path);
+        let bucket = self.optional("dvr_bucket", parse::bucket);
+        let window_min = self.one("dvr_window_min", parse::window_min);
+        let max_gb = self.one("dvr_max_gb", parse::gigabytes);
+        let kept_hours = self.one("replay_kept_hours", parse::hours);
+        let config = DvrConfig {
+            dir,
+            bucket,
+            window: Duration::from_secs(window_min? * 60),
+            bytes_max: max_gb? * 1_000_000_000,
+            retention: Duration::from_secs(kept_hours? * 3600),
+        };
         Some(is_on?.then_some(config))
     }
 
@@ -484,6 +520,24 @@ mod tests {
         assert!(!text.contains("hunter2"), "{text}");
         let text = from_toml("smtp_url = 'smtp://mail?tls=required'").unwrap_err().to_string();
         assert!(text.contains("mail_from: must be set together"), "{text}");
+    }
+
+    #[test]
+    fn recordings_need_what_they_are_made_of_and_are_bounded() {
+        let hls = from_toml("dvr = true\ndvr_window_min = 5\ndvr_bucket = 's3://match/day'").unwrap().hls.unwrap();
+        let dvr = hls.dvr.unwrap();
+        assert_eq!((dvr.window.as_secs(), dvr.bytes_max, dvr.retention.as_secs()), (300, 50_000_000_000, 86_400));
+        assert_eq!(dvr.bucket.as_deref(), Some("s3://match/day"));
+        assert_eq!(from_toml("").unwrap().hls.unwrap().dvr, None);
+        let text =
+            from_toml("dvr = true\nhls = false\ndvr_window_min = 0\ndvr_max_gb = 0\nreplay_kept_hours = 9999\ndvr_bucket = 'gs://x'")
+                .unwrap_err()
+                .to_string();
+        for key in ["dvr_window_min", "dvr_max_gb", "replay_kept_hours", "dvr_bucket"] {
+            assert!(text.contains(&format!("{key} (test.toml)")), "{text}");
+        }
+        let text = from_toml("dvr = true\nhls = false").unwrap_err().to_string();
+        assert!(text.contains("dvr (test.toml): needs `hls`"), "{text}");
     }
 
     #[test]

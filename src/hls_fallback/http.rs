@@ -24,19 +24,20 @@ use tokio::time::{Instant, timeout_at};
 use super::packager::Channel;
 use super::playlist::{Packed, Variant};
 use super::shelf::{Progress, Rendition, Shelf};
-use super::{Hls, NoChannel};
+use super::{Hls, NoChannel, Wanted, dvr};
 use crate::ids::BroadcastId;
 use crate::limits::{HLS_AHEAD_MAX, HLS_BLOCK_MAX, HLS_SETTLE, HLS_START_MAX};
 use crate::telemetry::HLS_REQUESTS;
 
-const M3U8: &str = "application/vnd.apple.mpegurl";
+pub(super) const M3U8: &str = "application/vnd.apple.mpegurl";
 const MPD: &str = "application/dash+xml";
-const VIDEO: &str = "video/mp4";
+pub(super) const VIDEO: &str = "video/mp4";
+pub(super) const JPEG: &str = "image/jpeg";
 /// Never another content under this address.
 const FOREVER: &str = "max-age=3600, immutable";
 /// Named by number, and nothing newer will be in it for whoever asks for that number.
 const BLOCKING: &str = "max-age=18";
-const PLAYLIST: &str = "max-age=1";
+pub(super) const PLAYLIST: &str = "max-age=1";
 /// It may come yet.
 const MISSING: &str = "max-age=1";
 
@@ -53,9 +54,11 @@ fn with_preflight(router: MethodRouter<Hls>) -> MethodRouter<Hls> {
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-enum Refused {
+pub(super) enum Refused {
     #[error("there is no such file")]
     NotFound,
+    #[error("it cannot be read just now")]
+    Unreadable,
     #[error("{0}")]
     BadQuery(&'static str),
     #[error("it did not come in time")]
@@ -73,7 +76,7 @@ impl IntoResponse for Refused {
         let (status, code, cache) = match &self {
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", MISSING),
             Self::BadQuery(_) => (StatusCode::BAD_REQUEST, "bad_request", "no-store"),
-            Self::Late | Self::Busy | Self::NoChannel(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "no-store"),
+            Self::Late | Self::Busy | Self::Unreadable | Self::NoChannel(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "no-store"),
             Self::NotAdmitted(_) => (StatusCode::FORBIDDEN, "forbidden", "no-store"),
         };
         let detail = self.to_string();
@@ -96,6 +99,9 @@ impl IntoResponse for Refused {
 }
 
 async fn broadcast_file(State(hls): State<Hls>, Path((broadcast, file)): Path<(String, String)>, headers: HeaderMap) -> Response {
+    if let Some(answer) = dvr::broadcast_file(&hls, &broadcast, &file, &headers).await {
+        return finish("recorded", answer);
+    }
     let answer = async {
         let kind = match file.as_str() {
             "master.m3u8" | "plain.m3u8" => M3U8,
@@ -116,6 +122,10 @@ async fn rendition_file(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
+    let address = (rendition.as_str(), file.as_str());
+    if let Some(answer) = dvr::rendition_file(&hls, &broadcast, address, query.as_deref().unwrap_or(""), &headers).await {
+        return finish("recorded", answer);
+    }
     let Some(file) = File::parse(&file) else { return finish("none", Err(Refused::NotFound)) };
     let label = file.label();
     let answer = async {
@@ -152,7 +162,7 @@ async fn rendition_file(
 
 /// What a path below a rendition names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum File {
+pub(super) enum File {
     Playlist { is_plain: bool },
     Init(u64),
     Segment(u64),
@@ -160,7 +170,7 @@ enum File {
 }
 
 impl File {
-    fn parse(name: &str) -> Option<Self> {
+    pub(super) fn parse(name: &str) -> Option<Self> {
         match name {
             "live.m3u8" => return Some(Self::Playlist { is_plain: false }),
             "plain.m3u8" => return Some(Self::Playlist { is_plain: true }),
@@ -233,8 +243,24 @@ fn has(rendition: &Rendition, (msn, part): (u64, Option<u64>)) -> bool {
 
 impl Hls {
     fn open(&self, broadcast: &str, headers: &HeaderMap) -> Result<Arc<Channel>, Refused> {
-        let id: BroadcastId = (self.shared.parts.admit)(broadcast, headers).map_err(Refused::NotAdmitted)?;
+        let id = self.admit(broadcast, headers, Wanted::OnAir)?;
         Ok(self.channel(id)?)
+    }
+
+    pub(super) fn admit(&self, broadcast: &str, headers: &HeaderMap, wanted: Wanted) -> Result<BroadcastId, Refused> {
+        (self.shared.parts.admit)(broadcast, headers, wanted).map_err(Refused::NotAdmitted)
+    }
+
+    /// Whether the packager that runs has this file.
+    pub(super) fn is_on_shelf(&self, id: BroadcastId, rendition: &str, file: File) -> bool {
+        let Some(channel) = self.running(id) else { return false };
+        let shelf = channel.store.newest();
+        let Some(found) = shelf.rendition(rendition) else { return false };
+        match file {
+            File::Playlist { .. } | File::Part(..) => true,
+            File::Init(number) => found.inits.iter().any(|init| init.number == number),
+            File::Segment(msn) => found.segment(msn).is_some_and(|segment| segment.duration_s.is_some()),
+        }
     }
 
     /// A shelf that a player can begin with: something plays, and what else there is has had its time to come.
@@ -332,7 +358,7 @@ impl Hls {
     }
 }
 
-fn text(hls: &Hls, packed: &Packed, kind: &'static str, cache: &'static str, headers: &HeaderMap) -> Response {
+pub(super) fn text(hls: &Hls, packed: &Packed, kind: &'static str, cache: &'static str, headers: &HeaderMap) -> Response {
     let takes_gzip = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(accepts_gzip);
     let body = if takes_gzip { packed.gzip.clone() } else { packed.text.clone() };
     let mut response = ([(header::CONTENT_TYPE, kind), (header::VARY, "accept-encoding")], body).into_response();
@@ -353,28 +379,62 @@ fn accepts_gzip(field: &str) -> bool {
 }
 
 fn media(hls: &Hls, data: Bytes, headers: &HeaderMap) -> Response {
-    // Its address never names other bytes, so its length tells them apart well enough from nothing.
-    let etag = format!("\"{:x}\"", data.len());
-    let is_known = headers.get(header::IF_NONE_MATCH).is_some_and(|seen| seen.as_bytes() == etag.as_bytes());
-    let mut response = if is_known {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        match headers.get(header::RANGE).and_then(|range| range.to_str().ok()).map(|range| Range::parse(range, data.len())) {
-            Some(Range::Some { first, last }) => {
-                let content_range = format!("bytes {first}-{last}/{}", data.len());
-                (StatusCode::PARTIAL_CONTENT, [(header::CONTENT_RANGE, content_range)], data.slice(first..=last)).into_response()
-            }
-            Some(Range::Unsatisfiable) => {
-                let content_range = format!("bytes */{}", data.len());
-                (StatusCode::RANGE_NOT_SATISFIABLE, [(header::CONTENT_RANGE, content_range)]).into_response()
-            }
-            Some(Range::All) | None => data.into_response(),
+    let plan = Plan::new(data.len(), headers);
+    let body = plan.range().map_or_else(Bytes::new, |range| data.slice(range));
+    dress(hls, plan, body.into_response(), VIDEO)
+}
+
+/// What of a file is sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plan {
+    len: usize,
+    /// `None`: whoever asks has it already.
+    range: Option<Range>,
+}
+
+impl Plan {
+    pub(super) fn new(len: usize, headers: &HeaderMap) -> Self {
+        let is_known = headers.get(header::IF_NONE_MATCH).is_some_and(|seen| seen.as_bytes() == etag(len).as_bytes());
+        let asked = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
+        let range = (!is_known).then(|| asked.map_or(Range::All, |range| Range::parse(range, len)));
+        Self { len, range }
+    }
+
+    /// The bytes that are sent, if any.
+    pub(super) fn range(&self) -> Option<std::ops::Range<usize>> {
+        match self.range {
+            Some(Range::All) => Some(0..self.len),
+            Some(Range::Some { first, last }) => Some(first..last + 1),
+            Some(Range::Unsatisfiable) | None => None,
         }
+    }
+}
+
+/// Its address never names other bytes, so its length tells them apart well enough from nothing.
+fn etag(len: usize) -> String {
+    format!("\"{len:x}\"")
+}
+
+/// Status and head of an answer that has the bytes of a plan.
+pub(super) fn dress(hls: &Hls, plan: Plan, mut response: Response, kind: &'static str) -> Response {
+    let len = plan.len;
+    let (status, content_range) = match plan.range {
+        None => (StatusCode::NOT_MODIFIED, None),
+        Some(Range::All) => (StatusCode::OK, None),
+        Some(Range::Some { first, last }) => (StatusCode::PARTIAL_CONTENT, Some(format!("bytes {first}-{last}/{len}"))),
+        Some(Range::Unsatisfiable) => (StatusCode::RANGE_NOT_SATISFIABLE, Some(format!("bytes */{len}"))),
     };
+    *response.status_mut() = status;
     let head = response.headers_mut();
-    head.insert(header::CONTENT_TYPE, HeaderValue::from_static(VIDEO));
+    if let Some(range) = plan.range() {
+        head.insert(header::CONTENT_LENGTH, HeaderValue::from(range.len()));
+    }
+    if let Some(content_range) = content_range {
+        head.insert(header::CONTENT_RANGE, HeaderValue::from_str(&content_range).expect("digits and plain ASCII"));
+    }
+    head.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     head.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    head.insert(header::ETAG, HeaderValue::from_str(&etag).expect("hexadecimal digits in quotes"));
+    head.insert(header::ETAG, HeaderValue::from_str(&etag(len)).expect("hexadecimal digits in quotes"));
     head.insert(header::CACHE_CONTROL, hls.cached(FOREVER));
     response
 }

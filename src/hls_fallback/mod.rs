@@ -4,18 +4,20 @@
 //! sfu tap ─▶ packager.rs (a task a broadcast, while somebody asks)
 //!              pipeline.rs    depay/ ─▶ clock.rs ─▶ segmenter.rs, track.rs ─▶ fmp4.rs      pure: frames in, steps out
 //!              sound.rs       Opus ─▶ child ─▶ AAC
-//!            shelf.rs         one immutable value, replaced in one step
+//!            shelf.rs         one immutable value, replaced in one step ──closed segments──▶ dvr/ recordings and replays
 //!              playlist.rs, dash.rs   its texts, rendered once, packed once
 //!            http.rs ─▶ routes, blocking requests, cache headers
 //! ```
 //! Nothing is encoded here but sound: simulcast layers are the ladder. A packager begins with the first request and ends when nobody has asked
-//! for anything for `limits::HLS_IDLE`.
+//! for anything for `limits::HLS_IDLE`; where broadcasts are recorded it runs as long as they are on air.
 
 pub mod clock;
 pub mod dash;
 pub mod depay;
+pub mod dvr;
 pub mod fmp4;
 pub mod format;
+pub mod markers;
 pub mod pipeline;
 pub mod playlist;
 pub mod segment;
@@ -24,6 +26,7 @@ pub mod shelf;
 pub mod track;
 
 mod http;
+mod keep_up;
 mod packager;
 mod sound;
 
@@ -49,12 +52,29 @@ use tokio_util::task::TaskTracker;
 use crate::ids::BroadcastId;
 use crate::limits::{HLS_BROADCASTS_MAX, HLS_WAITING_MAX};
 use crate::sfu::SfuHandle;
+use dvr::Dvr;
+use markers::Marked;
 use packager::{Channel, Ended};
 
 pub use sound::EncoderCommand;
 
-/// Which broadcast a name is, if whoever asks may watch it and it is on air; else the answer that says why not.
-pub type Admit = Box<dyn Fn(&str, &HeaderMap) -> Result<BroadcastId, Box<Response>> + Send + Sync>;
+/// Which broadcast a name is, if whoever asks may watch it and it is as wanted; else the answer that says why not.
+pub type Admit = Box<dyn Fn(&str, &HeaderMap, Wanted) -> Result<BroadcastId, Box<Response>> + Send + Sync>;
+
+/// What a broadcast must be to be watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    OnAir,
+    OnAirOrReplay,
+}
+
+/// A broadcast that has begun and not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OnAir {
+    pub broadcast: BroadcastId,
+    /// Somebody publishes it now.
+    pub is_live: bool,
+}
 
 /// What the fallback is made of.
 pub struct HlsParts {
@@ -66,6 +86,12 @@ pub struct HlsParts {
     pub part_ms: u32,
     /// `None`: Opus alone.
     pub encoder: Option<EncoderCommand>,
+    /// What is on air.
+    pub on_air: Box<dyn Fn() -> Vec<OnAir> + Send + Sync>,
+    /// The marked moments of a broadcast.
+    pub markers: Box<dyn Fn(BroadcastId) -> Vec<Marked> + Send + Sync>,
+    /// `None`: nothing is recorded.
+    pub dvr: Option<Dvr>,
 }
 
 /// All packagers of this node. Cheap to clone.
@@ -108,7 +134,9 @@ impl Hls {
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         };
-        Self { shared: Arc::new(shared) }
+        let hls = Self { shared: Arc::new(shared) };
+        hls.shared.tasks.spawn(hls.clone().keep_up());
+        hls
     }
 
     /// `/hls/...`.
@@ -121,11 +149,18 @@ impl Hls {
         (self.channels().len(), HLS_WAITING_MAX - self.shared.waiting.available_permits())
     }
 
-    /// Ends every packager; requests that wait are answered.
+    /// Ends every packager; requests that wait are answered, and what was recorded is written.
     pub async fn shutdown(&self) {
         self.shared.stop.cancel();
         self.shared.tasks.close();
         self.shared.tasks.wait().await;
+        if let Some(dvr) = self.dvr() {
+            dvr.shutdown().await;
+        }
+    }
+
+    pub fn dvr(&self) -> Option<&Dvr> {
+        self.shared.parts.dvr.as_ref()
     }
 
     /// The packager of a broadcast, begun if it does not run.
@@ -152,13 +187,22 @@ impl Hls {
         tracing::info!(%broadcast, "packaging begins");
         let parts = &self.shared.parts;
         let ended = match parts.sfu.tap(broadcast).await {
-            Some(tap) => packager::run(broadcast, tap, &channel, parts.part_ms, parts.encoder.clone()).await,
+            Some(tap) => packager::run(broadcast, tap, &channel, parts).await,
             None => Ended::Closed,
         };
         // In this order: whoever is told that nothing comes any more and asks again finds another packager.
         self.channels().remove(&broadcast);
         channel.store.close();
         tracing::info!(%broadcast, reason = ?ended, "packaging ended");
+    }
+
+    fn markers(&self, broadcast: BroadcastId) -> Vec<Marked> {
+        (self.shared.parts.markers)(broadcast)
+    }
+
+    /// The packager of a broadcast, if one runs.
+    fn running(&self, broadcast: BroadcastId) -> Option<Arc<Channel>> {
+        self.channels().get(&broadcast).cloned()
     }
 
     fn channels(&self) -> std::sync::MutexGuard<'_, HashMap<BroadcastId, Arc<Channel>>> {

@@ -8,10 +8,11 @@ use metrics::counter;
 use tokio::time::{Instant as TokioInstant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::HlsParts;
 use super::depay::Losses;
 use super::pipeline::Pipeline;
 use super::shelf::Store;
-use super::sound::{Encoder, EncoderCommand};
+use super::sound::Encoder;
 use crate::ids::BroadcastId;
 use crate::limits::{HLS_IDLE, HLS_SEGMENT_MIN_MS, HLS_TAP_QUEUE};
 use crate::sfu::tap::Tap;
@@ -52,11 +53,15 @@ pub(super) enum Ended {
 
 /// Runs until there is nobody left to do it for.
 #[expect(clippy::disallowed_methods, reason = "the shell stamps what it hands to the core")]
-pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: &Channel, part_ms: u32, encoder: Option<EncoderCommand>) -> Ended {
+pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: &Channel, parts: &HlsParts) -> Ended {
     // Segments are numbered by the clock, so that a packager that begins again never gives an old number to another segment.
     let first_msn = first_msn();
-    let mut pipeline = Pipeline::new(first_msn, part_ms, encoder.is_some());
-    let mut sound = encoder.map(|command| Encoder::start(broadcast, command));
+    let mut pipeline = Pipeline::new(first_msn, parts.part_ms, parts.encoder.is_some());
+    let mut sound = parts.encoder.clone().map(|command| Encoder::start(broadcast, command));
+    let mut recorder = match &parts.dvr {
+        Some(dvr) => dvr.begin(broadcast, first_msn).await,
+        None => None,
+    };
     let mut told = Told::default();
     let mut origin_ms = None;
     let ended = loop {
@@ -92,7 +97,10 @@ pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: &Channel,
         }
         let steps = pipeline.take_steps();
         counter!(HLS_PARTS).increment(steps.iter().filter(|(_, step)| matches!(step, super::segment::Step::Part(_))).count() as u64);
-        channel.store.publish(steps);
+        let closed = channel.store.publish(steps);
+        if let Some(recorder) = &mut recorder {
+            recorder.take(closed);
+        }
         let frames = pipeline.take_sound();
         if let Some(sound) = &mut sound {
             sound.feed(frames);

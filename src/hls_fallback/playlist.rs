@@ -8,12 +8,13 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::format::Format;
+use super::markers;
 use super::shelf::{Rendition, Segment, Shelf};
 use crate::limits::{HLS_PARTS_LISTED_S, HLS_SKIP_UNTIL_S, HLS_TARGET_DURATION_S};
 use crate::sfu::codec::MediaKind;
 
 /// Head-room over the densest segment: RTP sources burst.
-const BANDWIDTH_MARGIN: f64 = 1.2;
+pub(super) const BANDWIDTH_MARGIN: f64 = 1.2;
 
 /// Which text of a media playlist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,9 +143,11 @@ pub fn media(shelf: &Shelf, rendition: &Rendition, variant: Variant) -> String {
     if skipped > 0 {
         let _ = writeln!(out, "#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}");
     }
+    markers::write(&mut out, &shelf.markers, listed.first().map_or(0.0, |first| first.opening.media_ms), end_ms);
     let mut init = skipped.checked_sub(1).and_then(|last| listed.get(last)).map(|segment| segment.init);
-    for (index, segment) in listed.iter().enumerate().skip(skipped) {
-        if segment.opening.discontinuity && index > 0 {
+    for segment in listed.iter().skip(skipped) {
+        // Also on the first one: the sequence number does not count it before it is gone.
+        if segment.opening.discontinuity {
             out.push_str("#EXT-X-DISCONTINUITY\n");
         }
         if init != Some(segment.init) {

@@ -11,6 +11,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::watch;
 
 use super::format::Format;
+use super::markers::Marked;
 use super::playlist::{Packed, Variant};
 use super::segment::{Opening, Part, Step, TrackId};
 use super::{dash, playlist};
@@ -63,6 +64,18 @@ pub struct Init {
     pub data: Bytes,
 }
 
+/// A segment that was closed just now, with what it needs.
+#[derive(Debug, Clone)]
+pub struct Closed {
+    pub rendition: Arc<str>,
+    pub kind: MediaKind,
+    pub segment: Arc<Segment>,
+    /// `None` of a gap before anything came.
+    pub init: Option<Init>,
+    /// 0 of sound.
+    pub frames_per_second: f64,
+}
+
 /// How far a rendition has come: the number of its newest segment, and how many parts that has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Progress {
@@ -77,6 +90,7 @@ pub struct Shelf {
     pub part_ms: u32,
     /// Media time of the zero of all timestamps, ms since the Unix epoch.
     pub origin_ms: f64,
+    pub markers: Arc<[Marked]>,
     master: [OnceLock<Packed>; 2],
     manifest: OnceLock<Packed>,
 }
@@ -216,6 +230,13 @@ impl Rendition {
         self.segments.push_back(Arc::new(segment));
     }
 
+    fn newest_closed(&self) -> Option<Closed> {
+        let segment = Arc::clone(self.segments.back()?);
+        let init = self.inits.iter().rev().find(|init| init.number == segment.init).cloned();
+        let frames_per_second = if self.kind == MediaKind::Video { self.frames_per_second } else { 0.0 };
+        Some(Closed { rendition: Arc::clone(&self.name), kind: self.kind, segment, init, frames_per_second })
+    }
+
     fn forget_oldest(&mut self) {
         let Some(gone) = self.segments.pop_front() else { return };
         self.bytes_kept -= gone.data.len();
@@ -230,8 +251,14 @@ impl Rendition {
 }
 
 impl Shelf {
-    fn new(part_ms: u32, origin_ms: f64, renditions: Vec<Rendition>) -> Self {
-        Self { renditions, part_ms, origin_ms, master: Default::default(), manifest: OnceLock::new() }
+    fn empty(part_ms: u32) -> Self {
+        let (master, manifest) = (Default::default(), OnceLock::new());
+        Self { renditions: Vec::new(), part_ms, origin_ms: 0.0, markers: Arc::default(), master, manifest }
+    }
+
+    /// The one after `before`.
+    fn new(before: &Self, renditions: Vec<Rendition>) -> Self {
+        Self { renditions, origin_ms: before.origin_ms, markers: Arc::clone(&before.markers), ..Self::empty(before.part_ms) }
     }
 
     pub fn rendition(&self, name: &str) -> Option<&Rendition> {
@@ -278,7 +305,7 @@ impl State {
 
 impl Store {
     pub fn new(part_ms: u32) -> Self {
-        let newest = Arc::new(Shelf::new(part_ms, 0.0, Vec::new()));
+        let newest = Arc::new(Shelf::empty(part_ms));
         let any = Some(watch::Sender::new(Arc::clone(&newest)));
         Self { state: Mutex::new(State { newest, watches: Vec::new(), any }) }
     }
@@ -296,20 +323,22 @@ impl Store {
     pub fn set_origin(&self, origin_ms: f64) {
         let mut state = self.lock();
         let renditions = state.newest.renditions.clone();
-        let part_ms = state.newest.part_ms;
-        state.newest = Arc::new(Shelf::new(part_ms, origin_ms, renditions));
+        state.newest = Arc::new(Shelf { origin_ms, ..Shelf::new(&state.newest, renditions) });
     }
 
-    /// Makes steps visible, all of them in one.
-    pub fn publish(&self, steps: Vec<(TrackId, Step)>) {
+    /// Makes steps visible, all of them in one. Returns the segments that they closed.
+    pub fn publish(&self, steps: Vec<(TrackId, Step)>) -> Vec<Closed> {
+        let mut closed = Vec::new();
         if steps.is_empty() {
-            return;
+            return closed;
         }
         self.replace(|_, renditions| {
             let mut moved: Vec<usize> = Vec::new();
             for (TrackId(index), step) in steps {
                 let Some(rendition) = renditions.get_mut(index) else { continue };
+                let closes = matches!(step, Step::Close { .. } | Step::Gap { .. });
                 rendition.take(step);
+                closed.extend(rendition.newest_closed().filter(|_| closes));
                 if !moved.contains(&index) {
                     moved.push(index);
                 }
@@ -328,6 +357,20 @@ impl Store {
             }
             moved
         });
+        closed
+    }
+
+    /// The moments that playlists mark.
+    pub fn set_markers(&self, markers: Vec<Marked>) {
+        let mut state = self.lock();
+        if *state.newest.markers == *markers {
+            return;
+        }
+        let mut renditions = state.newest.renditions.clone();
+        for rendition in &mut renditions {
+            rendition.rendered = Arc::default();
+        }
+        state.newest = Arc::new(Shelf { markers: markers.into(), ..Shelf::new(&state.newest, renditions) });
     }
 
     pub fn newest(&self) -> Arc<Shelf> {
@@ -358,7 +401,7 @@ impl Store {
         let mut state = self.lock();
         let mut renditions = state.newest.renditions.clone();
         let moved = change(&mut state, &mut renditions);
-        let shelf = Arc::new(Shelf::new(state.newest.part_ms, state.newest.origin_ms, renditions));
+        let shelf = Arc::new(Shelf::new(&state.newest, renditions));
         state.newest = Arc::clone(&shelf);
         for index in moved {
             if let Some(watch) = state.watches.get(index) {

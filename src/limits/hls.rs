@@ -96,3 +96,55 @@ pub const HLS_ENCODER_PROVEN: Duration = Duration::from_secs(60);
 pub const HLS_ENCODER_SILENCE: Duration = Duration::from_secs(5);
 /// Last words of an encoder that are kept for the log, bytes.
 pub const HLS_ENCODER_WORDS_MAX: usize = 2048;
+
+// ---- Recording ----
+
+/// What the window of a live broadcast may be set to, minutes: 12 h of four renditions are 30,000 records and about 6 MB of memory.
+pub const DVR_WINDOW_MIN_RANGE: std::ops::RangeInclusive<u64> = 1..=720;
+/// A segment that has left the window is kept so long for those who read an older playlist. Longer: 404.
+pub const DVR_GRACE: Duration = Duration::from_secs(60);
+/// Segments of one broadcast that wait to be written: half a minute of four renditions. Full: the newest is a gap in the recording, counted.
+pub const DVR_QUEUE: usize = 64;
+/// What waits to be written over all broadcasts, KiB: two seconds of 500 Mbit/s. Full: as above.
+pub const DVR_QUEUED_KIB_MAX: usize = 128 * 1024;
+/// Segments that are written together, and then entered in the index with one write to disk.
+pub const DVR_BATCH: usize = 16;
+/// An answer of disk or bucket takes at most so long. Longer: it has failed.
+pub const DVR_STORE_TIMEOUT: Duration = Duration::from_secs(10);
+/// An index that has so many records more than twice what it needs is written anew.
+pub const DVR_LOG_SLACK: usize = 1024;
+/// Renditions of one recording: every layer and two kinds of sound, which is all that have names. More: left out.
+pub const DVR_RENDITIONS_MAX: usize = 10;
+/// Slots of time of which nothing came, in a row. More: what comes behind them is left out.
+pub const DVR_HOLES_MAX: usize = 1024;
+/// Slots by which a rendition may lag behind the others before what it lacks is a gap.
+pub const DVR_LAG_SLOTS: usize = 3;
+/// Recordings on this node, those of broadcasts on air included. More: the oldest replay goes.
+pub const DVR_RECORDINGS_MAX: usize = 256;
+/// Replays whose index is in memory, about 1 MB each for two hours. More: the one that nobody asked for longest is let go of.
+pub const DVR_OPEN_MAX: usize = 16;
+/// Broadcasts on air, replays that expire and room on the disk are looked at this often; between two looks the bound in bytes may be exceeded by
+/// what is recorded meanwhile.
+pub const DVR_UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// What a setting of days, hours and gigabytes may be.
+pub const REPLAY_KEPT_HOURS_MAX: u64 = 24 * 365;
+pub const DVR_MAX_GB_RANGE: std::ops::RangeInclusive<u64> = 1..=100_000;
+
+// ---- Preview pictures ----
+
+/// Media time between two pictures of the seek bar.
+pub const THUMBS_EVERY_MS: f64 = 10_000.0;
+/// Pictures of one sheet, across and down.
+pub const THUMBS_GRID: (u16, u16) = (5, 5);
+/// Width of one picture, pixels; its height follows from the video's.
+pub const THUMBS_WIDTH: u16 = 160;
+/// Children that decode at once, over all broadcasts. Full: the others wait, and pictures that come meanwhile are left out.
+pub const THUMBS_CHILDREN_MAX: usize = 1;
+/// A child that takes longer hangs: it is ended, and its sheet is tried again with the next picture.
+pub const THUMBS_CHILD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Coded bytes of the pictures of one sheet. More: the sheet ends early.
+pub const THUMBS_SHEET_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of a sheet as JPEG. More: it is given up.
+pub const THUMBS_JPEG_BYTES_MAX: usize = 1024 * 1024;
+/// After so many failures in a row a recording goes on without pictures.
+pub const THUMBS_FAILURES_MAX: u32 = 5;

@@ -13,11 +13,13 @@ use tokio::time::timeout;
 
 use super::media::MediaPlane;
 use crate::hls_fallback::Hls;
+use crate::hls_fallback::dvr::Dvr;
 use crate::limits::READY_CHECK_TIMEOUT;
 use crate::signaling::Live;
 use crate::store::Store;
 use crate::telemetry::{
-    HLS_PACKAGERS, HLS_WAITING, Metrics, SIGNALING_BROADCASTS, SIGNALING_ON_AIR, SIGNALING_SESSIONS, SIGNALING_VIEWERS,
+    HLS_DVR_BYTES, HLS_DVR_RECORDINGS, HLS_PACKAGERS, HLS_WAITING, Metrics, SIGNALING_BROADCASTS, SIGNALING_ON_AIR, SIGNALING_SESSIONS,
+    SIGNALING_VIEWERS,
 };
 
 /// What readiness is made of.
@@ -37,6 +39,8 @@ struct Readiness {
     stopping: bool,
     media: bool,
     store: bool,
+    /// Recordings that disk or bucket refuse now; does not make the node unready, because its broadcasts go on live.
+    recordings_degraded: usize,
 }
 
 pub(super) fn routes(health: Health) -> Router {
@@ -46,7 +50,8 @@ pub(super) fn routes(health: Health) -> Router {
 async fn ready(State(health): State<Health>) -> impl IntoResponse {
     let store = matches!(timeout(READY_CHECK_TIMEOUT, health.store.ping()).await, Ok(Ok(())));
     let (media, stopping) = (health.media.is_alive(), health.stopping.load(Ordering::Relaxed));
-    let readiness = Readiness { ready: store && media && !stopping, stopping, media, store };
+    let recordings_degraded = health.hls.as_ref().and_then(Hls::dvr).map_or(0, Dvr::degraded);
+    let readiness = Readiness { ready: store && media && !stopping, stopping, media, store, recordings_degraded };
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [(header::CACHE_CONTROL, "no-store")], Json(readiness))
 }
@@ -65,6 +70,9 @@ async fn metrics(State(health): State<Health>) -> impl IntoResponse {
     for (name, value) in [(HLS_PACKAGERS, packagers), (HLS_WAITING, waiting)] {
         metrics::gauge!(name).set(value as f64);
     }
+    let (recordings, bytes) = health.hls.as_ref().and_then(Hls::dvr).map_or((0, 0), Dvr::census);
+    metrics::gauge!(HLS_DVR_RECORDINGS).set(recordings as f64);
+    metrics::gauge!(HLS_DVR_BYTES).set(bytes as f64);
     health.media.show_counters();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], health.metrics.render())
 }

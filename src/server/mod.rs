@@ -6,6 +6,7 @@
 //! ```
 
 mod connections;
+mod fallback;
 mod guard;
 mod health;
 mod media;
@@ -29,11 +30,11 @@ use tokio_util::task::TaskTracker;
 use crate::accounts::{AccountSettings, Accounts, AccountsStartError, KeyError, MailSettings, Tokens};
 use crate::api;
 use crate::config::{Config, Secret, Tls};
-use crate::hls_fallback::{EncoderCommand, Hls, HlsParts};
+use crate::hls_fallback::Hls;
+use crate::hls_fallback::dvr::{Dvr, DvrError};
 use crate::ids::NodeId;
 use crate::limits;
 use crate::selftest::{self, Finding};
-use crate::sfu::SfuHandle;
 use crate::signaling::ice_servers::{IceServers, TurnRest};
 use crate::signaling::protocol::IceServer;
 use crate::signaling::{self, Live, LiveParts, Settings};
@@ -75,6 +76,8 @@ pub enum ServerError {
     Tls(#[from] TlsError),
     #[error(transparent)]
     Media(#[from] MediaError),
+    #[error(transparent)]
+    Dvr(#[from] DvrError),
     #[error("redis: {0}")]
     Bus(#[from] BusError),
     #[error("listen: {address} cannot be bound: {source}")]
@@ -138,9 +141,23 @@ impl Server {
         let accounts = Accounts::start(store.clone(), tokens.clone(), desk, unix_ms()).await?;
         let social = start_social(&config, &store).await?;
         let packaged = sfu.clone();
-        let parts = LiveParts { sfu, events, tokens, accounts: accounts.clone(), store: store.clone(), social: social.clone(), settings };
-        let live = Live::start(parts).await?;
-        let hls = start_hls(&config, packaged, &live);
+        let dvr = fallback::open_dvr(&config).await?;
+        let replays = dvr.as_ref().map(Dvr::replays);
+        let live = Live::start(LiveParts {
+            sfu,
+            events,
+            tokens,
+            accounts: accounts.clone(),
+            store: store.clone(),
+            social: social.clone(),
+            settings,
+            recorded: dvr.as_ref().map(Dvr::recorded).unwrap_or_default(),
+        })
+        .await?;
+        if let Some(replays) = &replays {
+            live.set_replays(&replays.borrow());
+        }
+        let hls = fallback::start_hls(&config, packaged, &live, dvr);
 
         let stopping = Arc::new(AtomicBool::new(false));
         let health = Health {
@@ -163,6 +180,9 @@ impl Server {
         background.spawn(stop_background.clone().run_until_cancelled_owned(accounts_upkeep(accounts.clone())));
         let chats = chats_upkeep(store.clone(), config.chat_kept_days);
         background.spawn(stop_background.clone().run_until_cancelled_owned(chats));
+        if let Some(replays) = replays {
+            background.spawn(stop_background.clone().run_until_cancelled_owned(fallback::tell_replays(live.clone(), replays)));
+        }
         let parts = Parts { connections, stopping, background, stop_background, live, hls, social, media, accounts, store };
         Ok(Self { address, is_tls, accepting, parts })
     }
@@ -243,19 +263,6 @@ pub fn database(url: Option<&str>, data_dir: &Path) -> Result<Database, ServerEr
     }
 }
 
-/// The fallback, if it is wanted. Costs nothing before somebody asks for it.
-fn start_hls(config: &Config, sfu: SfuHandle, live: &Live) -> Option<Hls> {
-    let hls = config.hls.as_ref()?;
-    let live = live.clone();
-    Some(Hls::new(HlsParts {
-        sfu,
-        admit: Box::new(move |broadcast, headers| signaling::watchable(&live, broadcast, headers).map_err(Box::new)),
-        is_open: config.open_view,
-        part_ms: hls.part_ms,
-        encoder: hls.encoder.as_deref().map(|program| EncoderCommand { program: program.into() }),
-    }))
-}
-
 /// On Redis where it is configured, else by itself.
 async fn start_social(config: &Config, store: &Store) -> Result<Social, BusError> {
     let urls: Vec<String> = config.redis.iter().map(|url| url.expose().to_owned()).collect();
@@ -286,6 +293,7 @@ fn settings(config: &Config, address: SocketAddr, is_tls: bool) -> Settings {
     Settings {
         open_publish: config.open_publish,
         open_view: config.open_view,
+        dvr_window_s: config.hls.as_ref().and_then(|hls| hls.dvr.as_ref()).map(|dvr| dvr.window.as_secs() as u32),
         max_viewers: Some(config.max_viewers as usize),
         egress_max_bps: config.max_egress_mbps.map(|max| u64::from(max) * 1_000_000),
         has_hls: config.hls.is_some(),

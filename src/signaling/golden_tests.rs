@@ -196,6 +196,8 @@ fn broadcast() -> BroadcastView {
         score: Some(Score { home: 1, away: 0, at_media_ms: MEDIA_MS }),
         clock: Some(MatchClock { running: true, elapsed_ms: 61_000.0, at_media_ms: MEDIA_MS, period: text("1st half") }),
         markers: vec![Marker { id: MARKER, kind: MarkerKind::Goal, label: text("1:0 Kofi"), media_time_ms: MEDIA_MS }],
+        dvr: Some(DvrView { window_s: 7200 }),
+        replay: false,
     }
 }
 

@@ -61,6 +61,21 @@ pub fn watchable(
     live.watchable(who.as_ref(), broadcast).map_err(IntoResponse::into_response)
 }
 
+/// As [`watchable`], or one whose replay can be watched.
+///
+/// # Errors
+/// The refusal, as a response.
+#[expect(clippy::result_large_err, reason = "it is sent as it is")]
+pub fn replayable(
+    live: &Live,
+    broadcast: &str,
+    headers: &axum::http::HeaderMap,
+) -> Result<crate::ids::BroadcastId, axum::response::Response> {
+    use axum::response::IntoResponse;
+    let who = http::bearer(live, headers).map_err(IntoResponse::into_response)?;
+    live.replayable(who.as_ref(), broadcast).map_err(IntoResponse::into_response)
+}
+
 /// `/v1/ws`, `/whip` and `/whep`.
 pub fn router(live: Live) -> axum::Router {
     let media = whip::router()

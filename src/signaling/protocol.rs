@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 pub use self::broadcast::{
-    BroadcastChanges, BroadcastView, ClockChange, LayerView, Marker, MarkerKind, MatchClock, Score, ScoreChange, Team, Teams,
+    BroadcastChanges, BroadcastView, ClockChange, DvrView, LayerView, Marker, MarkerKind, MatchClock, Score, ScoreChange, Team, Teams,
 };
 pub use self::media::{IceServer, Intent, PeerState, PlaybackReport, QualityChoice, Slot, StatsView};
 pub use self::people::{FriendOnline, Presence, Watching};

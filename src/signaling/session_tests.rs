@@ -45,6 +45,8 @@ fn view() -> BroadcastView {
         score: None,
         clock: None,
         markers: Vec::new(),
+        dvr: None,
+        replay: false,
     }
 }
 

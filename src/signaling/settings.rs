@@ -9,6 +9,8 @@ pub struct Settings {
     pub open_publish: bool,
     /// Anybody may watch.
     pub open_view: bool,
+    /// How far live broadcasts can be rewound; none: not at all.
+    pub dvr_window_s: Option<u32>,
     /// Viewers' media peers of this node; none: as many as the workers take.
     pub max_viewers: Option<usize>,
     /// Bits per second that viewers' media may take; none: as much as the network takes.

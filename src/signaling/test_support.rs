@@ -71,6 +71,7 @@ impl Node {
         let settings = Settings {
             open_publish,
             open_view,
+            dvr_window_s: None,
             max_viewers: Some(4),
             egress_max_bps: None,
             has_hls: true,
@@ -86,7 +87,7 @@ impl Node {
             relations: Arc::new(StoreRelations(store.clone())),
             encode: super::encode_chat,
         });
-        let parts = LiveParts { sfu: handle, events, tokens, accounts, store, social, settings };
+        let parts = LiveParts { sfu: handle, events, tokens, accounts, store, social, settings, recorded: Vec::new() };
         let live = Live::start(parts).await.unwrap();
         let router = super::router(live.clone()).merge(crate::api::router(live.clone()));
         Self { live, sfu, router, letters, _dir: Arc::new(dir) }

@@ -47,6 +47,7 @@ fn generate() -> String {
     declare::<MatchClock>(&mut out);
     declare::<MarkerKind>(&mut out);
     declare::<Marker>(&mut out);
+    declare::<DvrView>(&mut out);
     declare::<BroadcastChanges>(&mut out);
     declare::<ScoreChange>(&mut out);
     declare::<ClockChange>(&mut out);

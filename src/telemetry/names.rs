@@ -135,7 +135,7 @@ metric_names! {
     HLS_PACKAGERS "courtside_hls_packagers" Gauge, Count [] "Broadcasts that are packaged now.";
     HLS_WAITING "courtside_hls_requests_waiting" Gauge, Count [] "Requests that wait for what they name.";
     HLS_REQUESTS "courtside_hls_requests_total" Counter, Count ["file", "status"]
-        "Requests answered, by kind of file (playlist, init, segment, part, none) and class of status.";
+        "Requests answered, by kind of file (playlist, init, segment, part, recorded, none) and class of status.";
     HLS_PARTS "courtside_hls_parts_total" Counter, Count [] "Parts published, over all renditions.";
     HLS_LOSSES "courtside_hls_losses_total" Counter, Count ["kind"]
         "What was lost before it could be packaged, by kind: late (packets that came after they were given up, or twice), gap (holes that nothing filled), frame (not whole, or behind such a one).";
@@ -143,7 +143,17 @@ metric_names! {
         "Whole frames that had no place in a segment: before the first boundary of their layer, out of order, or of another format.";
     HLS_SOUND_DROPPED "courtside_hls_sound_dropped_total" Counter, Count [] "Frames of sound that the AAC encoder did not take in time, or that overlapped with the one before.";
     HLS_ENCODER_ENDS "courtside_hls_encoder_ends_total" Counter, Count ["reason"]
-        "AAC encoders that ended, by reason: start (it could not be started), died, hung, malformed, jumped (the sound began anew), unwanted.";
+        "AAC encoders that ended, by reason: start (it could not be started), died, hung, malformed, starved (no sound came), jumped (the sound began anew), unwanted.";
+    HLS_DVR_RECORDINGS "courtside_hls_recordings" Gauge, Count [] "Recordings on this node: of broadcasts on air, and replays.";
+    HLS_DVR_BYTES "courtside_hls_recordings_bytes" Gauge, Bytes [] "What they have stored.";
+    HLS_DVR_DEGRADED "courtside_hls_recordings_degraded" Gauge, Count []
+        "Recordings that do not work now, because disk or bucket refuse them; their broadcasts go on live.";
+    HLS_DVR_SEGMENTS "courtside_hls_segments_recorded_total" Counter, Count [] "Segments written, over all renditions.";
+    HLS_DVR_BYTES_WRITTEN "courtside_hls_recorded_bytes_total" Counter, Bytes [] "Bytes of segments written.";
+    HLS_DVR_LOST "courtside_hls_recording_losses_total" Counter, Count ["reason"]
+        "What is missing from recordings, by reason: queue and bytes (the storage is too slow), storage (it refused a file), index (it refused records).";
+    HLS_THUMBS "courtside_hls_preview_pictures_total" Counter, Count ["result"]
+        "Preview pictures, by result: made, failed, left_out (others were being made).";
     // What clients report about themselves
     CLIENT_FIRST_FRAME "courtside_client_first_frame_milliseconds" Histogram(Milliseconds), Milliseconds [] "From click to first frame, as clients report.";
     CLIENT_LATENCY "courtside_client_latency_milliseconds" Histogram(Milliseconds), Milliseconds [] "Server clock minus media time on screen, as clients report.";

@@ -226,7 +226,15 @@ video_codec?: Codec, has_audio: boolean,
 /**
  * `/api/v1/broadcasts/{id}/poster?v=N` exists when not 0; N changes with each new poster.
  */
-poster_version: number, layers: Array<LayerView>, teams?: Teams, score?: Score, clock?: MatchClock, markers: Array<Marker> };
+poster_version: number, layers: Array<LayerView>, teams?: Teams, score?: Score, clock?: MatchClock, markers: Array<Marker>,
+/**
+ * It can be rewound now: `/hls/{id}/dvr.m3u8`.
+ */
+dvr?: DvrView,
+/**
+ * It has ended and can be watched again: `/hls/{id}/dvr.m3u8`.
+ */
+replay?: boolean };
 
 /**
  * One simulcast layer as it arrives at the server.
@@ -281,6 +289,15 @@ export type Marker = { id: string, kind: MarkerKind,
  * At most 80 characters.
  */
 label: string, media_time_ms: number };
+
+/**
+ * How far a live broadcast can be rewound.
+ */
+export type DvrView = { 
+/**
+ * Seconds before the live edge, once that much has been recorded.
+ */
+window_s: number };
 
 /**
  * Changes to a broadcast. An absent field stays as it is; `null` clears what can be cleared.

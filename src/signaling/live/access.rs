@@ -11,6 +11,8 @@ pub(crate) struct Policy {
     pub(crate) open_publish: bool,
     /// Anybody watches.
     pub(crate) open_view: bool,
+    /// How far live broadcasts can be rewound; `None`: not at all.
+    pub(crate) dvr_window_s: Option<u32>,
 }
 
 /// The grants that `who` has on `broadcast`, in the order of [`Grant`].
@@ -105,8 +107,8 @@ mod tests {
         Broadcast::new(Now::read(), BroadcastId::from_bits(9), "final".to_owned(), String::new(), Visibility::Public, owner)
     }
 
-    const OPEN: Policy = Policy { open_publish: true, open_view: true };
-    const CLOSED: Policy = Policy { open_publish: false, open_view: false };
+    const OPEN: Policy = Policy { open_publish: true, open_view: true, dvr_window_s: None };
+    const CLOSED: Policy = Policy { open_publish: false, open_view: false, dvr_window_s: None };
 
     #[test]
     fn nobody_publishes_what_another_owns_even_where_publishing_is_open() {

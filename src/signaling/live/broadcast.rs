@@ -10,6 +10,8 @@
 //! Invariants: `ended` is final; at most one publisher holds the place, joining or present; a publisher that was superseded never
 //! gets it back by a late answer.
 
+mod forms;
+
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
@@ -24,7 +26,7 @@ use crate::limits::{
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::handle::TrackInfo;
 use crate::signaling::now::Now;
-use crate::signaling::protocol::{BroadcastChanges, BroadcastState, BroadcastView, LayerView, ViewerCount, Visibility};
+use crate::signaling::protocol::{BroadcastChanges, BroadcastState, BroadcastView, DvrView, LayerView, Marker, ViewerCount, Visibility};
 use crate::signaling::refusal::Refusal;
 use crate::store::BroadcastRecord;
 
@@ -144,6 +146,8 @@ pub(crate) struct Broadcast {
     lag_ms: f64,
     poster: Option<Poster>,
     poster_version: u32,
+    dvr_window_s: Option<u32>,
+    has_replay: bool,
     changed: Changed,
 }
 
@@ -177,75 +181,9 @@ impl Broadcast {
             lag_ms: 0.0,
             poster: None,
             poster_version: 0,
+            dvr_window_s: None,
+            has_replay: false,
             changed: Changed { record: true, ..Changed::default() },
-        }
-    }
-
-    /// From the store, after a restart of the server: what was live waits for its publisher to come back.
-    pub(crate) fn from_record(now: Now, record: BroadcastRecord) -> Self {
-        let mut broadcast = Self::new(now, record.id, record.slug, record.title, record.visibility, record.owner);
-        broadcast.created_at_ms = record.created_at_ms as f64;
-        broadcast.started_at_ms = record.started_at_ms.map(|at| at as f64);
-        broadcast.ended_at_ms = record.ended_at_ms.map(|at| at as f64);
-        broadcast.viewers_peak = record.viewers_peak;
-        broadcast.peak_kept = record.viewers_peak;
-        broadcast.moderators = record.moderators.into_iter().collect();
-        // Written by us; a text that cannot be read any more costs the details, not the broadcast.
-        broadcast.details = serde_json::from_str(&record.details_json).unwrap_or_default();
-        broadcast.phase = match record.state {
-            BroadcastState::Idle => {
-                let age_ms = (now.unix_ms - broadcast.created_at_ms).max(0.0);
-                Phase::Idle { until: now.instant + IDLE_KEPT.saturating_sub(std::time::Duration::from_millis(age_ms as u64)) }
-            }
-            BroadcastState::Live | BroadcastState::Reconnecting => {
-                broadcast.last_publisher = Some(broadcast.details.last_publisher.map_or(Credential::Anonymous, Credential::User));
-                Phase::Reconnecting { until: now.instant + PUBLISHER_RETURN_AFTER_RESTART }
-            }
-            BroadcastState::Ended => Phase::Ended { forget_at: now.instant + ENDED_KEPT },
-        };
-        broadcast.changed = Changed::default();
-        broadcast
-    }
-
-    /// As it is written to the store.
-    pub(crate) fn to_record(&self) -> BroadcastRecord {
-        BroadcastRecord {
-            id: self.id,
-            slug: self.slug.clone(),
-            title: self.title.clone(),
-            visibility: self.visibility,
-            state: self.state(),
-            owner: self.owner,
-            moderators: self.moderators.iter().copied().collect(),
-            created_at_ms: self.created_at_ms as u64,
-            started_at_ms: self.started_at_ms.map(|at| at as u64),
-            ended_at_ms: self.ended_at_ms.map(|at| at as u64),
-            viewers_peak: self.viewers_peak,
-            details_json: serde_json::to_string(&self.details).expect("plain values with text keys always serialize"),
-        }
-    }
-
-    /// As everybody sees it.
-    pub(crate) fn to_view(&self) -> BroadcastView {
-        BroadcastView {
-            id: self.id,
-            slug: self.slug.clone(),
-            title: self.title.clone(),
-            visibility: self.visibility,
-            state: self.state(),
-            created_at_ms: self.created_at_ms,
-            started_at_ms: self.started_at_ms,
-            ended_at_ms: self.ended_at_ms,
-            viewers: self.viewers(),
-            viewers_peak: self.viewers_peak,
-            video_codec: self.video_codec,
-            has_audio: self.has_audio,
-            poster_version: self.poster_version,
-            layers: self.layers.clone(),
-            teams: self.details.teams.clone(),
-            score: self.details.score,
-            clock: self.details.clock.clone(),
-            markers: self.details.markers.clone(),
         }
     }
 
@@ -264,6 +202,24 @@ impl Broadcast {
 
     pub(crate) const fn has_ended(&self) -> bool {
         matches!(self.phase, Phase::Ended { .. })
+    }
+
+    /// It has ended and can be watched from its recording.
+    pub(crate) const fn has_replay(&self) -> bool {
+        self.has_ended() && self.has_replay
+    }
+
+    pub(crate) const fn set_replay(&mut self, has_replay: bool) {
+        self.has_replay = has_replay;
+        self.changed.view = true;
+    }
+
+    pub(crate) const fn set_dvr_window(&mut self, window_s: Option<u32>) {
+        self.dvr_window_s = window_s;
+    }
+
+    pub(crate) fn markers(&self) -> &[Marker] {
+        &self.details.markers
     }
 
     pub(crate) const fn has_publisher(&self) -> bool {
@@ -513,7 +469,7 @@ impl Broadcast {
         match self.phase {
             Phase::Idle { until } if until <= now.instant => self.expire(now, |until| Phase::Idle { until }),
             Phase::Reconnecting { until } if until <= now.instant => self.expire(now, |until| Phase::Reconnecting { until }),
-            Phase::Ended { forget_at } if forget_at <= now.instant && self.viewers.is_empty() => Expiry::Forget,
+            Phase::Ended { forget_at } if forget_at <= now.instant && self.viewers.is_empty() && !self.has_replay => Expiry::Forget,
             Phase::Ended { forget_at } if forget_at <= now.instant => {
                 self.phase = Phase::Ended { forget_at: now.instant + ENDED_KEPT };
                 Expiry::Nothing

@@ -5,6 +5,7 @@
 //! to the last that did; every mutation is followed by `settle`, which keeps timers and effects true.
 
 mod admission;
+mod changes;
 mod moderators;
 mod moving;
 
@@ -13,19 +14,18 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Instant;
 
 use super::access::{self, Policy};
-use super::broadcast::{Broadcast, Changed, Credential, Expiry, Poster, Ticket, ViewerKey};
-use super::details::{checked_slug, checked_title, slug_of};
+use super::broadcast::{Broadcast, Changed, Credential, Expiry, Ticket, ViewerKey};
+use super::details::{checked_slug, slug_of};
 use super::headroom::Headroom;
 use crate::accounts::{Claims, Grant};
-use crate::ids::{BroadcastId, MarkerId, PeerId, SessionId, UserId};
-use crate::limits::{BROADCASTS_MAX, BROADCASTS_PER_OWNER_MAX, EARLY_EVENTS, LIST_MAX, POSTERS_MAX};
+use crate::ids::{BroadcastId, PeerId, SessionId, UserId};
+use crate::limits::{BROADCASTS_MAX, BROADCASTS_PER_OWNER_MAX, EARLY_EVENTS, LIST_MAX};
 use crate::sfu::handle::{PeerGone, SfuEvent};
 use crate::signaling::now::Now;
 use crate::signaling::protocol::{
-    BroadcastChanges, BroadcastState, BroadcastView, LayerView, Marker, ServerMessage, Transport, TransportReason, ViewerCount, Visibility,
+    BroadcastState, BroadcastView, LayerView, ServerMessage, Transport, TransportReason, ViewerCount, Visibility,
 };
 use crate::signaling::refusal::Refusal;
-use crate::signaling::rest::{NewBroadcast, NewMarker};
 use crate::signaling::settings::Settings;
 use crate::store::BroadcastRecord;
 
@@ -154,7 +154,7 @@ pub(crate) struct Directory {
 impl Directory {
     pub(crate) fn new(settings: &Settings) -> Self {
         Self {
-            policy: Policy { open_publish: settings.open_publish, open_view: settings.open_view },
+            policy: Policy { open_publish: settings.open_publish, open_view: settings.open_view, dvr_window_s: settings.dvr_window_s },
             viewers_max: settings.max_viewers,
             headroom: Headroom::new(settings.egress_max_bps),
             has_hls: settings.has_hls,
@@ -228,86 +228,30 @@ impl Directory {
         self.members.get(&session).map(|member| member.peers.clone()).unwrap_or_default()
     }
 
+    /// Broadcasts that have begun and not ended, and whether somebody publishes them now.
+    pub(crate) fn on_air(&self) -> Vec<(BroadcastId, bool)> {
+        let on_air = |broadcast: &Broadcast| match broadcast.state() {
+            BroadcastState::Live => Some((broadcast.id, true)),
+            BroadcastState::Reconnecting => Some((broadcast.id, false)),
+            BroadcastState::Idle | BroadcastState::Ended => None,
+        };
+        self.broadcasts.values().filter_map(on_air).collect()
+    }
+
+    /// These broadcasts have a replay, and no others.
+    pub(crate) fn set_replays(&mut self, now: Now, replays: &BTreeSet<BroadcastId>) {
+        let moved = |broadcast: &&Broadcast| broadcast.has_replay() != replays.contains(&broadcast.id);
+        let moved: Vec<BroadcastId> = self.broadcasts.values().filter(moved).map(|broadcast| broadcast.id).collect();
+        for id in moved {
+            self.touch(now, id, |broadcast| broadcast.set_replay(replays.contains(&id)));
+        }
+    }
+
     /// Broadcasts that are live or reconnecting, and people watching, for metrics.
     pub(crate) fn census(&self) -> (usize, usize, usize) {
         let live =
             self.broadcasts.values().filter(|broadcast| matches!(broadcast.state(), BroadcastState::Live | BroadcastState::Reconnecting));
         (self.broadcasts.len(), live.count(), self.broadcasts.values().map(|broadcast| broadcast.viewers_here() as usize).sum())
-    }
-
-    // ---- Making and changing ----
-
-    /// Makes a broadcast for `owner`.
-    pub(crate) fn create(&mut self, now: Now, id: BroadcastId, who: Option<&Claims>, new: &NewBroadcast) -> Result<BroadcastView, Refusal> {
-        access::demand_creation(self.policy, who, new.slug.as_deref())?;
-        let title = new.title.as_deref().map(checked_title).transpose()?.unwrap_or_default();
-        let slug = match new.slug.as_deref() {
-            Some(slug) => {
-                let slug = checked_slug(slug)?;
-                if self.is_taken(&slug) {
-                    return Err(Refusal::SlugTaken);
-                }
-                slug
-            }
-            None => self.free_slug(&title, id),
-        };
-        let owner = who.map(|claims| claims.sub);
-        self.demand_room(owner)?;
-        let broadcast = Broadcast::new(now, id, slug, title, new.visibility.unwrap_or(Visibility::Public), owner);
-        let view = broadcast.to_view();
-        self.enter(now, broadcast);
-        Ok(view)
-    }
-
-    pub(crate) fn change(
-        &mut self,
-        now: Now,
-        name: &str,
-        who: Option<&Claims>,
-        changes: &BroadcastChanges,
-    ) -> Result<BroadcastView, Refusal> {
-        let id = self.find_for(name, who, Grant::Publish)?;
-        self.edit(now, id, |broadcast| broadcast.change(now, changes).map(|()| broadcast.to_view()))
-    }
-
-    pub(crate) fn mark(&mut self, now: Now, name: &str, who: Option<&Claims>, id: MarkerId, new: &NewMarker) -> Result<Marker, Refusal> {
-        let broadcast = self.find_for(name, who, Grant::Publish)?;
-        self.edit(now, broadcast, |broadcast| {
-            let edge_ms = broadcast.live_edge_ms(now);
-            broadcast.edit_details(|details| details.mark(id, new.kind, &new.label, new.media_time_ms, edge_ms))
-        })
-    }
-
-    pub(crate) fn unmark(&mut self, now: Now, name: &str, who: Option<&Claims>, marker: MarkerId) -> Result<(), Refusal> {
-        let id = self.find_for(name, who, Grant::Publish)?;
-        self.edit(now, id, |broadcast| broadcast.edit_details(|details| details.unmark(marker)))
-    }
-
-    pub(crate) fn end(&mut self, now: Now, name: &str, who: Option<&Claims>) -> Result<BroadcastView, Refusal> {
-        let id = self.find_for(name, who, Grant::Publish)?;
-        let ended = self.edit(now, id, |broadcast| Ok(broadcast.end(now)))?;
-        if ended {
-            self.effects.push(Effect::CloseBroadcast(id));
-        }
-        Ok(self.broadcasts[&id].to_view())
-    }
-
-    pub(crate) fn set_poster(&mut self, now: Now, name: &str, who: Option<&Claims>, poster: Poster) -> Result<u32, Refusal> {
-        let id = self.find_for(name, who, Grant::Publish)?;
-        let broadcast = &self.broadcasts[&id];
-        if broadcast.has_ended() {
-            return Err(Refusal::Ended);
-        }
-        if broadcast.poster().is_none() {
-            if self.posters >= POSTERS_MAX {
-                return Err(Refusal::Full("posters"));
-            }
-            self.posters += 1;
-        }
-        self.edit(now, id, |broadcast| {
-            broadcast.set_poster(poster);
-            Ok(broadcast.poster_version())
-        })
     }
 
     /// The broadcast, if `who` has `grant` on it.
@@ -534,7 +478,8 @@ impl Directory {
         }
     }
 
-    fn enter(&mut self, now: Now, broadcast: Broadcast) {
+    fn enter(&mut self, now: Now, mut broadcast: Broadcast) {
+        broadcast.set_dvr_window(self.policy.dvr_window_s);
         let id = broadcast.id;
         self.slugs.insert(broadcast.slug.clone(), id);
         self.broadcasts.insert(id, broadcast);

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use super::*;
+use crate::ids::MarkerId;
 use crate::limits::{ENDED_KEPT, PUBLISHER_RETURN_WINDOW};
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::handle::TrackInfo;
 use crate::signaling::ice_servers::IceServers;
 use crate::signaling::live::headroom::Usage;
-use crate::signaling::protocol::{ClockChange, MarkerKind, ScoreChange};
+use crate::signaling::protocol::{BroadcastChanges, ClockChange, MarkerKind, ScoreChange};
+use crate::signaling::rest::{NewBroadcast, NewMarker};
 
 const PEER: PeerId = PeerId::from_bits(1);
 const OTHER: PeerId = PeerId::from_bits(2);
@@ -34,6 +36,7 @@ fn settings() -> Settings {
         max_viewers: None,
         egress_max_bps: None,
         has_hls: true,
+        dvr_window_s: Some(7200),
         ice_servers: IceServers { fixed: Vec::new(), turn: None },
         public_base_url: String::new(),
     }

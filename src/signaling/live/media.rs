@@ -58,6 +58,11 @@ impl Live {
         self.with_state(|state| state.directory.watchable(broadcast, who))
     }
 
+    /// As [`Self::watchable`], or one whose replay can be watched.
+    pub(crate) fn replayable(&self, who: Option<&Claims>, broadcast: &str) -> Result<BroadcastId, Refusal> {
+        self.with_state(|state| state.directory.replayable(broadcast, who))
+    }
+
     /// Answers a further offer of a peer.
     pub(crate) async fn renegotiate(&self, peer: PeerId, offer: String) -> Result<Answered, Refusal> {
         in_time(self.shared.sfu.renegotiate(peer, offer)).await.map(answered)

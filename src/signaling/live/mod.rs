@@ -22,7 +22,7 @@ mod resources;
 mod sessions;
 mod tasks;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Notify, broadcast as fanout};
@@ -32,7 +32,7 @@ use tokio_util::task::TaskTracker;
 use self::directory::{Directory, Effect};
 use self::sessions::SessionBook;
 use super::now::Now;
-use super::protocol::ServerMessage;
+use super::protocol::{BroadcastState, Marker, ServerMessage};
 use super::refusal::Refusal;
 use super::settings::Settings;
 use crate::accounts::{Accounts, Claims, Tokens};
@@ -60,6 +60,8 @@ pub struct LiveParts {
     pub store: Store,
     pub social: Social,
     pub settings: Settings,
+    /// Broadcasts of which there is a recording: those that have ended are remembered too.
+    pub recorded: Vec<BroadcastId>,
 }
 
 /// Announcements of one broadcast, each encoded once.
@@ -117,9 +119,12 @@ impl Live {
     /// # Errors
     /// When the store cannot be read.
     pub async fn start(parts: LiveParts) -> Result<Self, crate::store::StoreError> {
-        let LiveParts { sfu, events, tokens, accounts, store, social, settings } = parts;
+        let LiveParts { sfu, events, tokens, accounts, store, social, settings, recorded } = parts;
         let now = Now::read();
-        let records = store.load_broadcasts(now.unix_ms as u64).await?;
+        let mut records = store.load_broadcasts(now.unix_ms as u64).await?;
+        for id in recorded {
+            records.extend(store.find_broadcast(id).await?.filter(|record| record.state == BroadcastState::Ended));
+        }
         let mut directory = Directory::new(&settings);
         directory.restore(now, records);
         let state = State {
@@ -162,6 +167,21 @@ impl Live {
         self.shared.stopping.cancel();
         self.shared.tasks.close();
         self.shared.tasks.wait().await;
+    }
+
+    /// Broadcasts that have begun and not ended, and whether somebody publishes them now.
+    pub fn on_air(&self) -> Vec<(BroadcastId, bool)> {
+        self.with_state(|state| state.directory.on_air())
+    }
+
+    /// The marked moments of a broadcast.
+    pub fn markers(&self, broadcast: BroadcastId) -> Vec<Marker> {
+        self.with_state(|state| state.directory.broadcast(broadcast).map(|found| found.markers().to_vec()).unwrap_or_default())
+    }
+
+    /// These broadcasts have a replay, and no others.
+    pub fn set_replays(&self, replays: &BTreeSet<BroadcastId>) {
+        self.decide(|now, state| state.directory.set_replays(now, replays));
     }
 
     /// Broadcasts in memory, of them on air, and people watching.

@@ -45,6 +45,21 @@ pub struct BroadcastView {
     #[ts(optional)]
     pub clock: Option<MatchClock>,
     pub markers: Vec<Marker>,
+    /// It can be rewound now: `/hls/{id}/dvr.m3u8`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub dvr: Option<DvrView>,
+    /// It has ended and can be watched again: `/hls/{id}/dvr.m3u8`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[ts(as = "Option<bool>", optional)]
+    pub replay: bool,
+}
+
+/// How far a live broadcast can be rewound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct DvrView {
+    /// Seconds before the live edge, once that much has been recorded.
+    pub window_s: u32,
 }
 
 /// One simulcast layer as it arrives at the server.

@@ -24,7 +24,10 @@ pub struct Rules {
 
 /// Heat lines that were asked for lately: thousands come at once when a match begins.
 #[derive(Debug, Default)]
-pub(super) struct HeatLines(Mutex<HashMap<BroadcastId, (UnixMs, Arc<[HeatPoint]>)>>);
+pub(super) struct HeatLines(Mutex<HashMap<BroadcastId, HeatRead>>);
+
+/// A line, and when it was read.
+type HeatRead = (UnixMs, Arc<[HeatPoint]>);
 
 impl HeatLines {
     fn get(&self, now: UnixMs, broadcast: BroadcastId) -> Option<Arc<[HeatPoint]>> {

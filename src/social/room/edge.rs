@@ -113,6 +113,7 @@ impl SeatId {
 }
 
 /// What the shell must do, in this order.
+#[expect(clippy::large_enum_variant, reason = "values live for one step and are never kept in numbers")]
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum EdgeOutput {
     Publish(InBatch),

@@ -85,6 +85,11 @@ impl House {
         format!("http://{}{path}", self.address)
     }
 
+    /// Its data directory, when its server is gone.
+    pub(super) fn kept(self) -> Arc<TempDir> {
+        self.data_dir
+    }
+
     /// In order; returns the data directory.
     pub(super) async fn stop(self) -> Arc<TempDir> {
         if let Some(server) = self.server {

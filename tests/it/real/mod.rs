@@ -7,6 +7,7 @@
 
 mod accounts;
 mod client;
+mod dvr;
 mod hostile;
 mod house;
 mod ipv6;

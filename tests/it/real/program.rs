@@ -26,7 +26,7 @@ pub(super) fn courtside() -> Command {
 }
 
 /// What `courtside ...` prints on standard output; it must succeed.
-fn printed(house: &House, args: &[&str]) -> String {
+pub(super) fn printed(house: &House, args: &[&str]) -> String {
     let output = courtside().args(args).arg("--data-dir").arg(house.data_dir()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
@@ -75,6 +75,14 @@ impl Program {
 
     pub(super) fn signal(&self) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+    }
+
+    /// The plug is pulled; what is on the disk stays.
+    pub(super) async fn killed(self, house: House) -> Arc<TempDir> {
+        kill_process(Pid::from_child(&self.child), Signal::KILL).unwrap();
+        let status = self.ended().await;
+        assert!(!status.success());
+        house.kept()
     }
 
     pub(super) async fn ended(mut self) -> ExitStatus {

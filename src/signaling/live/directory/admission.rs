@@ -96,6 +96,12 @@ impl Directory {
         }
     }
 
+    /// As [`Self::watchable`], or one whose replay can be watched.
+    pub(crate) fn replayable(&self, name: &str, who: Option<&Claims>) -> Result<BroadcastId, Refusal> {
+        let id = self.find_for(name, who, Grant::View)?;
+        if self.broadcasts[&id].has_replay() { Ok(id) } else { self.watchable(name, who) }
+    }
+
     /// Room for one more viewer's peer on a broadcast.
     pub(crate) fn admit_viewer(
         &mut self,

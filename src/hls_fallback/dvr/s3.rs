@@ -1,0 +1,146 @@
+//! HTTP for buckets: `object_store` brings its own client only together with a second TLS library, so it is lent ours.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::http;
+use http_body_util::BodyExt;
+use object_store::aws::AmazonS3Builder;
+use object_store::client::{HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService};
+use object_store::{ClientOptions, ObjectStore, RetryConfig};
+use rustls::ClientConfig;
+
+use super::storage::StorageError;
+use crate::limits::DVR_STORE_TIMEOUT;
+
+/// A bucket by the usual `AWS_*` variables: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT`, `AWS_ALLOW_HTTP`.
+pub(super) fn connect(bucket: &str) -> Result<Arc<dyn ObjectStore>, StorageError> {
+    build(AmazonS3Builder::from_env().with_bucket_name(bucket))
+}
+
+fn build(builder: AmazonS3Builder) -> Result<Arc<dyn ObjectStore>, StorageError> {
+    let retry = RetryConfig { max_retries: 2, retry_timeout: DVR_STORE_TIMEOUT, ..RetryConfig::default() };
+    Ok(Arc::new(builder.with_retry(retry).with_http_connector(Lent(client()?)).build()?))
+}
+
+fn client() -> Result<reqwest::Client, StorageError> {
+    let tls = |error: &dyn std::fmt::Display| StorageError::Tls(error.to_string());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(|error| tls(&error))?;
+    let mut roots = rustls::RootCertStore::empty();
+    // A host without certificates still reaches buckets that speak plain HTTP.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let config = builder.with_root_certificates(roots).with_no_client_auth();
+    reqwest::Client::builder().use_preconfigured_tls(config).connect_timeout(DVR_STORE_TIMEOUT).build().map_err(|error| tls(&error))
+}
+
+#[derive(Debug, Clone)]
+struct Lent(reqwest::Client);
+
+impl HttpConnector for Lent {
+    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(self.clone()))
+    }
+}
+
+#[async_trait]
+impl HttpService for Lent {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let (head, body) = request.into_parts();
+        let body = match body.as_bytes() {
+            Some(bytes) => bytes.clone(),
+            None => body.collect().await.map_err(|error| HttpError::new(HttpErrorKind::Request, error))?.to_bytes(),
+        };
+        let request = http::Request::from_parts(head, reqwest::Body::from(body));
+        let request = reqwest::Request::try_from(request).map_err(told)?;
+        let response: http::Response<reqwest::Body> = self.0.execute(request).await.map_err(told)?.into();
+        let (head, body) = response.into_parts();
+        Ok(HttpResponse::from_parts(head, HttpResponseBody::new(body.map_err(told))))
+    }
+}
+
+/// What may be tried again is told by its kind.
+fn told(error: reqwest::Error) -> HttpError {
+    let kind = if error.is_timeout() {
+        HttpErrorKind::Timeout
+    } else if error.is_connect() {
+        HttpErrorKind::Connect
+    } else if error.is_body() || error.is_request() {
+        HttpErrorKind::Interrupted
+    } else if error.is_decode() {
+        HttpErrorKind::Decode
+    } else {
+        HttpErrorKind::Unknown
+    };
+    HttpError::new(kind, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Mutex;
+
+    use axum::body::Bytes;
+    use axum::extract::{Path, State};
+    use axum::http::{HeaderMap, StatusCode, header};
+    use axum::response::{IntoResponse, Response};
+    use axum::routing::get;
+    use futures_util::TryStreamExt;
+
+    use super::*;
+    use crate::hls_fallback::dvr::storage::Storage;
+    use crate::ids::BroadcastId;
+
+    type Objects = Arc<Mutex<HashMap<String, Bytes>>>;
+
+    /// Who does not sign is refused.
+    fn is_signed(headers: &HeaderMap) -> bool {
+        headers.get(header::AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"AWS4-HMAC-SHA256 Credential=key/"))
+    }
+
+    async fn put(State(objects): State<Objects>, Path(path): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+        if !is_signed(&headers) {
+            return StatusCode::FORBIDDEN.into_response();
+        }
+        objects.lock().unwrap().insert(path, body);
+        [(header::ETAG, "\"1\"")].into_response()
+    }
+
+    async fn read(State(objects): State<Objects>, Path(path): Path<String>, headers: HeaderMap) -> Response {
+        let Some(body) = objects.lock().unwrap().get(&path).filter(|_| is_signed(&headers)).cloned() else {
+            return StatusCode::NOT_FOUND.into_response();
+        };
+        let range = headers[header::RANGE].to_str().unwrap().strip_prefix("bytes=").unwrap();
+        let (first, last) = range.split_once('-').unwrap();
+        let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
+        let content_range = format!("bytes {first}-{last}/{}", body.len());
+        let head = [(header::CONTENT_RANGE, content_range), (header::ETAG, "\"1\"".to_owned())];
+        (StatusCode::PARTIAL_CONTENT, head, body.slice(first..=last)).into_response()
+    }
+
+    #[tokio::test]
+    async fn a_bucket_is_written_and_read_with_signed_requests() {
+        let objects = Objects::default();
+        let router = axum::Router::new().route("/match/{*path}", get(read).put(put)).with_state(Arc::clone(&objects));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+        let builder = AmazonS3Builder::new()
+            .with_bucket_name("match")
+            .with_region("eu-central-1")
+            .with_endpoint(&endpoint)
+            .with_allow_http(true)
+            .with_access_key_id("key")
+            .with_secret_access_key("secret");
+        let storage = Storage::over(build(builder).unwrap());
+        let show = BroadcastId::from_bits(3);
+        storage.put(show, "v0", "s1.m4s", Bytes::from_static(b"0123456789")).await.unwrap();
+        assert!(objects.lock().unwrap().contains_key(&format!("{show}/v0/s1.m4s")));
+        let read: Vec<Bytes> = storage.get(show, "v0", "s1.m4s", 2..6).await.unwrap().try_collect().await.unwrap();
+        assert_eq!(read.concat(), b"2345");
+        assert!(matches!(storage.get(show, "v0", "s2.m4s", 0..1).await.err(), Some(StorageError::NotFound)));
+        serving.abort();
+        drop(serving.await);
+        assert!(matches!(storage.put(show, "v0", "s3.m4s", Bytes::new()).await, Err(StorageError::Store(_) | StorageError::Late)));
+    }
+}
