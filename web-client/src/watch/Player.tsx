@@ -2,11 +2,11 @@
 import type { ReadonlySignal } from '@preact/signals';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { posterUrl } from '../lib/api';
-import { ChatPanel } from '../chat/ChatPanel';
+import type { ChatPanelProps } from '../chat/ChatPanel';
+import { loadPanel } from '../chat/load_panel';
 import type { Chat } from '../chat/use_chat';
 import { titleOf } from '../home/Card';
 import type { WatchSession } from '../playback/session';
-import { HeatLine } from '../reactions/HeatLine';
 import { OFFERED } from '../reactions/kinds';
 import { Button } from '../ui/Button';
 import { formatDelay } from '../ui/format';
@@ -31,6 +31,7 @@ import { Playback } from './playback';
 import { useChrome } from './use_chrome';
 
 const loadBehind = () => import('./BehindNote').then((module) => module.BehindNote);
+const loadHeat = () => import('../reactions/HeatLine').then((module) => module.HeatLine);
 const loadRising = () => import('../reactions/Rising').then((module) => module.Rising);
 // What opens on a press is not part of the first page.
 const loadMenu = () => import('./QualityMenu').then((module) => module.QualityMenu);
@@ -154,7 +155,7 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
         }}
       />
       <Later load={loadRising} properties={{ room: chat.room }} />
-      {fullScreen && chat.over && <div class="over-chat"><ChatPanel room={chat.room} broadcast={broadcast} input={chat.input} onHide={() => chat.showOver(false)} /></div>}
+      {fullScreen && chat.over && <div class="over-chat"><Later<ChatPanelProps> load={loadPanel} properties={{ room: chat.room, broadcast, input: chat.input, onHide: () => chat.showOver(false) }} /></div>}
       {broadcast?.teams && <ScoreBug teams={broadcast.teams} match={match.value} />}
       <div class="layer back over"><a class="ib" href="/" aria-label={words.watch.back}><Icon svg={caretLeft} size="l" /></a></div>
       {stats && controllable && <Over load={loadStats} properties={{ stats: session.stats.value, onClose: () => setStats(false) }} onFailed={() => setStats(false)} />}
@@ -167,7 +168,7 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
       {!phone && onHls && <Later load={loadBehind} properties={{ session }} />}
       {controllable && (
         <div class="layer controls over">
-          <HeatLine room={chat.room} broadcast={broadcast} />
+          <Later load={loadHeat} properties={{ room: chat.room, broadcast }} />
           <Controls
             playback={playback}
             tally={tally}
