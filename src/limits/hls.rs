@@ -74,8 +74,8 @@ pub const HLS_IDLE: Duration = Duration::from_secs(30);
 pub const HLS_BLOCK_MAX: Duration = Duration::from_secs(9);
 /// A first request waits this long for the first segment. Longer: 503.
 pub const HLS_START_MAX: Duration = Duration::from_secs(9);
-/// Once one rendition plays, the multivariant playlist waits this long for the others.
-pub const HLS_SETTLE: Duration = Duration::from_millis(1500);
+/// Once one rendition plays, the multivariant playlist waits this long for the others that have begun: until their next key frame, at least.
+pub const HLS_SETTLE: Duration = Duration::from_millis(2500);
 /// Requests that wait at once, over all broadcasts: 8000 viewers of picture and sound. Full: 503.
 pub const HLS_WAITING_MAX: usize = 32_000;
 /// A playlist may ask for at most this many segments ahead (RFC 8216bis section 6.2.5.2). More: 400.
@@ -91,9 +91,10 @@ pub const HLS_SOUND_QUEUE: usize = 256;
 pub const HLS_ENCODER_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// An encoder that ran this long is sound: the next pause is the first again.
 pub const HLS_ENCODER_PROVEN: Duration = Duration::from_secs(60);
-/// An encoder that is fed and says nothing for this long hangs: it is ended and started again. One that is not fed for this long is ended until
-/// sound comes.
+/// An encoder that is fed and says nothing for this long hangs: it is ended and started again.
 pub const HLS_ENCODER_SILENCE: Duration = Duration::from_secs(5);
+/// One that is not fed for this long is ended until sound comes. Shorter, because its last word comes before the last that it is fed.
+pub const HLS_ENCODER_PATIENCE: Duration = Duration::from_secs(4);
 /// Last words of an encoder that are kept for the log, bytes.
 pub const HLS_ENCODER_WORDS_MAX: usize = 2048;
 

@@ -15,8 +15,8 @@ let closed;
 let browser;
 before(async () => {
   [server, closed, browser] = await Promise.all([
-    Server.start('chat'),
-    Server.start('chat-closed-view', ['--open-publish', '--closed-view']),
+    Server.start('chat', ['--open-publish', '--hls=false']),
+    Server.start('chat-closed-view', ['--open-publish', '--closed-view', '--hls=false']),
     launchChromium(),
   ]);
 });
@@ -223,6 +223,7 @@ scenario('moderators keep order, and whoever is stopped is told why in words', a
   await one.says('hello everybody');
   await owner.reads('hello everybody');
   await two.line('hello everybody').locator('.who').click();
+  await two.page.getByRole('menuitem', { name: 'Reply' }).waitFor();
   assert.deepEqual(await two.page.getByRole('menuitem').allInnerTexts(), ['Reply', 'Mention', 'Report']);
   await two.page.keyboard.press('Escape');
 
@@ -337,9 +338,14 @@ scenario('a page that is seconds behind reads of nothing before it is on its scr
   const [early, late] = await Promise.all([stage.watch(studio.slug), stage.watch(studio.slug)]);
   const [here, there] = [early, late].map(({ page }) => new Chat(page));
   await Promise.all([early.moves(), late.moves()]);
-  // The browser's own jitter buffer: the picture stops for as long, and from then on is that much behind.
+  // The browser's own jitter buffer: the picture stops for as long, and from then on is that much behind. The page would bring it back.
   await late.page.evaluate(() => {
-    for (const connection of globalThis.connections) for (const receiver of connection.getReceivers()) receiver.jitterBufferTarget = 3_000;
+    for (const connection of globalThis.connections) {
+      for (const receiver of connection.getReceivers()) {
+        receiver.jitterBufferTarget = 3_000;
+        Object.defineProperty(receiver, 'jitterBufferTarget', { get: () => 3_000, set: () => undefined });
+      }
+    }
   });
   await until('a picture three seconds behind', async () => (await late.age()) > 2_500, { within: 25_000 });
   await late.moves({ within: 20_000 });
@@ -476,8 +482,8 @@ scenario('reactions are sent by tap, by hold and by key, and rise over everybody
   assert.equal(await rises(one.page), true);
   await one.page.mouse.up();
   await until('quiet', async () => !(await rises(two.page)));
-  await one.page.locator('video').click();
-  await one.page.locator('video').click();
+  await one.page.locator('video[data-front]').click();
+  await one.page.locator('video[data-front]').click();
   await one.page.keyboard.press('1');
   await until('the key to be seen', () => rises(two.page), { within: 20_000 });
 

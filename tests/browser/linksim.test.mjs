@@ -17,7 +17,7 @@ const scenario = scenarios(() => ({ server, browser }));
 before(async () => {
   browser = await launchChromium();
   const port = await Linksim.ports();
-  server = await Server.start('linksim', ['--open-publish', '--advertise', `127.0.0.1:${port}`]);
+  server = await Server.start('linksim', ['--open-publish', '--advertise', `127.0.0.1:${port}`, '--hls=false']);
   relay = await Linksim.start(server, port, ['--both', `latency=${LATENCY_MS}ms`, '--seed', '7']);
 });
 

@@ -17,7 +17,7 @@ const scenario = scenarios(() => ({ server, browser }));
 /** A server that is reached through a relay alone. */
 async function behind(name, options) {
   const port = await Linksim.ports();
-  const started = await Server.start(name, ['--open-publish', '--advertise', `127.0.0.1:${port}`]);
+  const started = await Server.start(name, ['--open-publish', '--advertise', `127.0.0.1:${port}`, '--hls=false']);
   relays.push(await Linksim.start(started, port, [...options, '--seed', '7']));
   return started;
 }

@@ -92,6 +92,9 @@ scenario('a network without UDP and TCP for media plays by HLS from the start', 
 
 scenario('a person pins HLS in the menu, chooses a size there, and pins WebRTC again', async (stage) => {
   const studio = await stage.broadcast('Pinned', { ...PICTURE, width: 1280, height: 720 });
+  // Layers begin one after the other, and a busy machine takes its time with the large ones.
+  const pictures = async () => new Set((await (await fetch(`${server.url}/hls/${studio.slug}/master.m3u8`)).text()).match(/RESOLUTION=\d+x\d+/g)).size;
+  await until('all pictures to be packaged', async () => (await pictures()) === 3, { within: 30_000 });
   const viewer = await stage.watch(studio.slug, { scripts: [FLIPS] });
   await viewer.moves();
   await viewer.chooseTransport('Buffered');

@@ -14,8 +14,8 @@ let small;
 let browser;
 before(async () => {
   [server, small, browser] = await Promise.all([
-    Server.start('states'),
-    Server.start('states-small', ['--open-publish', '--max-viewers', '1']),
+    Server.start('states', ['--open-publish', '--hls=false']),
+    Server.start('states-small', ['--open-publish', '--max-viewers', '1', '--hls=false']),
     launchChromium(),
   ]);
 });

@@ -12,7 +12,7 @@ import { until } from './support/until.mjs';
 let server;
 let browser;
 before(async () => {
-  [server, browser] = await Promise.all([Server.start('tcp'), launchChromium()]);
+  [server, browser] = await Promise.all([Server.start('tcp', ['--open-publish', '--hls=false']), launchChromium()]);
 });
 after(async () => {
   await browser?.close();

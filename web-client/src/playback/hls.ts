@@ -11,6 +11,8 @@ import type { EngineReading, Warmth } from './transport';
 /** A packager that nobody asks stops after 30 s: a warm playlist asks this often, ms, with as much again at random spread over a crowd. */
 const ASK_EVERY_MS = 15_000;
 const ASK_SPREAD_MS = 7_000;
+/** While there are fewer pictures than are published, which is so when a broadcast has just begun, ms. */
+const ASK_AGAIN_MS = 3_000;
 /** What cannot be had while nobody needs it is asked for no more often than this, ms. */
 const IDLE_RETRY_MS = 30_000;
 /** Frame callbacks count time in seconds; a clock that counts in ticks keeps whole numbers. */
@@ -26,7 +28,7 @@ export type HlsOptions = {
   make: MakeHlsPlayer | null;
   lifetime: AbortSignal;
 };
-export type HlsWish = { warmth: Warmth; rung: number | null; lowest: boolean; carriesBps: number };
+export type HlsWish = { warmth: Warmth; rung: number | null; lowest: boolean; carriesBps: number; /** Pictures that are published now. */ sizes: number };
 
 export class HlsEngine {
   readonly #options: HlsOptions;
@@ -37,11 +39,12 @@ export class HlsEngine {
   readonly #stats = signal<ViewerStats | null>(null);
   #video: HTMLVideoElement | null = null;
   #player: HlsPlayer | null = null;
-  #wish: HlsWish = { warmth: 'off', rung: null, lowest: false, carriesBps: 0 };
+  #wish: HlsWish = { warmth: 'off', rung: null, lowest: false, carriesBps: 0, sizes: 0 };
   #impossible: boolean;
   #attempt = 0;
   #retryAt = 0;
   #askAt = 0;
+  #askedAt = 0;
   /** For tabs in which no frame is shown. */
   #ran = { seconds: -1, atMs: -Infinity };
   #counted = { atMs: 0, frames: 0, dropped: 0 };
@@ -154,6 +157,7 @@ export class HlsEngine {
     });
     this.#player = player;
     this.#askAt = now + ASK_EVERY_MS;
+    this.#askedAt = now;
   }
 
   #failed(failure: HlsFailure, what: string): void {
@@ -170,14 +174,20 @@ export class HlsEngine {
     if (now - this.#counted.atMs >= STATS_EVERY_MS) this.#count(now, player, video);
   }
 
-  /** Keeps the packager awake and the connection open. */
+  /** Keeps the packager awake and the connection open. Players read the list of pictures once, so one that has grown wants another player. */
   #ask(now: number): void {
-    if (now < this.#askAt) return;
+    const player = this.#player;
+    if (!player || now < (player.rungs.length < this.#wish.sizes ? Math.min(this.#askAt, this.#askedAt + ASK_AGAIN_MS) : this.#askAt)) return;
+    this.#askedAt = now;
     this.#askAt = now + ASK_EVERY_MS + Math.random() * ASK_SPREAD_MS;
     const { url, token, lifetime } = this.#options;
     fetch(url, { signal: AbortSignal.any([lifetime, AbortSignal.timeout(BACKOFF_CAP_MS)]), ...(token === null ? {} : { headers: { authorization: `Bearer ${token}` } }) })
-      // Whether it is well is seen when it is needed.
-      .then((response) => response.body?.cancel(), () => undefined);
+      .then(async (response) => {
+        if (!response.ok) return response.body?.cancel();
+        const sizes = new Set((await response.text()).match(/RESOLUTION=\d+x\d+/g)).size;
+        if (sizes > player.rungs.length && this.#player === player && this.#wish.warmth === 'playlist') this.#close();
+        // Whether it is well is seen when it is needed.
+      }).catch(() => undefined);
   }
 
   #count(now: number, player: HlsPlayer, video: HTMLVideoElement): void {

@@ -251,6 +251,7 @@ export class WatchSession {
       lowest: choice.mode === 'audio_only',
       rung: choice.mode === 'layer' ? this.#rungOf(choice.spatial) : null,
       carriesBps,
+      sizes: this.viewer.layers.peek().filter(({ active }) => active).length,
     });
     const runs = plan.hls === 'lowest' || plan.hls === 'playing';
     if (runs && !this.#warmBefore) screen.runHidden('hls');
