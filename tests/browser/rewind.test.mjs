@@ -56,7 +56,7 @@ async function asker(slug) {
   });
 }
 
-scenario('a person goes back, plays faster, stops and goes on, and LIVE brings the edge', async (stage) => {
+scenario('a person goes back by keys and on the bar, and LIVE brings the edge', async (stage) => {
   const studio = await stage.broadcast('Rewound', PICTURE);
   await recorded(studio.slug, RECORDED_S);
   const viewer = await stage.watch(studio.slug, { scripts: [FLIPS] });
@@ -85,6 +85,28 @@ scenario('a person goes back, plays faster, stops and goes on, and LIVE brings t
   await ageIs(viewer, sinceStart * 0.7 - 4_000, sinceStart * 0.7 + 4_000);
   await viewer.moves();
 
+  await stir(viewer);
+  const wished = performance.now();
+  await viewer.player.getByRole('button', { name: 'go to the live edge' }).click();
+  await viewer.isBy('webrtc');
+  console.log(`LIVE is on screen ${Math.round(performance.now() - wished)} ms after the press`);
+  await viewer.moves();
+  await ageIs(viewer, 0, LIVE_AGE_MAX_MS);
+  assert.equal(await said(viewer), 'live');
+  const flips = [...(await viewer.page.evaluate(() => globalThis.flipsFrom('webrtc'))), ...(await viewer.page.evaluate(() => globalThis.flipsFrom('hls')))];
+  assert.ok(flips.length === 2 && flips.every(({ readable }) => readable), 'the picture was never black');
+});
+
+scenario('the past can be stopped and played faster', async (stage) => {
+  const studio = await stage.broadcast('Faster', PICTURE);
+  await recorded(studio.slug, RECORDED_S);
+  const viewer = await stage.watch(studio.slug);
+  await viewer.moves();
+  await slider(viewer).waitFor();
+  await viewer.page.keyboard.press('Home');
+  await viewer.isBy('hls');
+  await viewer.moves();
+
   // Stopped, it keeps its place.
   await viewer.page.keyboard.press('k');
   const stoppedAt = (await viewer.look()).counter;
@@ -102,17 +124,6 @@ scenario('a person goes back, plays faster, stops and goes on, and LIVE brings t
   await viewer.page.getByRole('menuitemradio', { name: '2×' }).click();
   const before = await viewer.age();
   await until('it to gain on the action', async () => (await viewer.age()) < before - 2_000 ? true : void 0, { within: 8_000 });
-
-  await stir(viewer);
-  const wished = performance.now();
-  await viewer.player.getByRole('button', { name: 'go to the live edge' }).click();
-  await viewer.isBy('webrtc');
-  console.log(`LIVE is on screen ${Math.round(performance.now() - wished)} ms after the press`);
-  await viewer.moves();
-  await ageIs(viewer, 0, LIVE_AGE_MAX_MS);
-  assert.equal(await said(viewer), 'live');
-  const flips = [...(await viewer.page.evaluate(() => globalThis.flipsFrom('webrtc'))), ...(await viewer.page.evaluate(() => globalThis.flipsFrom('hls')))];
-  assert.ok(flips.length === 2 && flips.every(({ readable }) => readable), 'the picture was never black');
 });
 
 scenario('who stops a live picture for a while goes on where it stopped', async (stage) => {
