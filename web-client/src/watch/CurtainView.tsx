@@ -35,7 +35,7 @@ function actionButton(action: CurtainAction, main: boolean, onAction: CurtainVie
     case 'home': return <Button key={action} look={look} href="/">{words.common.backToLive}</Button>;
     case 'retry': return <Button key={action} look={look} onClick={() => onAction(action)}>{words.common.tryAgain}</Button>;
     case 'reload': return <Button key={action} look={look} onClick={() => onAction(action)}>{words.common.reload}</Button>;
-    case 'replay': return <Button key={action} look={look} icon={play} onClick={() => onAction(action)}>{words.states.replay.play}</Button>;
+    case 'replay': return <Button key={action} look={look} onClick={() => onAction(action)}>{words.states.replay.play}</Button>;
     case 'ask_it': return <Button key={action} look={look} onClick={() => onAction(action)}>{words.states.blockedNetwork.ask}</Button>;
   }
 }

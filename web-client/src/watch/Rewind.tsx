@@ -22,6 +22,8 @@ const BIG_STEP_MS = 60_000;
 const BACK_MS = 10_000;
 /** What brings no picture for this long is said to be loading, ms. */
 const LOADING_AFTER_MS = 500;
+/** Up to here the tally counts in seconds, ms. */
+const TALLY_EXACT_MS = 59_500;
 
 type SeekBarProps = { session: WatchSession; room: ChatRoom; broadcast: BroadcastView };
 
@@ -126,7 +128,7 @@ function PreviewAt({ previews, span, share, isOver }: { previews: Previews; span
   const atMs = momentOf(span, share);
   const found = previewAt(previews.list.value, atMs);
   return (
-    <div class="preview" style={{ '--share': share }} aria-hidden="true">
+    <div class="peek" style={{ '--share': share }} aria-hidden="true">
       {found && <i style={pictureOf(found, previews)} />}
       <span class="num">{isOver ? formatPlace(atMs - span.fromMs) : share > 0.995 ? say.live : `−${formatPlace(span.toMs - atMs)}`}</span>
     </div>
@@ -149,12 +151,10 @@ export function TimeShown({ session }: { session: WatchSession }) {
   const broadcast = session.broadcast.value;
   const positionMs = usePosition(session);
   if (!broadcast || positionMs === null || session.place.value === 'live') return null;
-  const span = spanOf(broadcast, session.recorded.value, session.serverNow() ?? Date.now());
-  return (
-    <span class="place num">
-      {broadcast.state === 'ended' ? `${formatPlace(positionMs - span.fromMs)} / ${formatPlace(span.toMs - span.fromMs)}` : `−${formatPlace(span.toMs - positionMs)}`}
-    </span>
-  );
+  const { fromMs, toMs } = spanOf(broadcast, session.recorded.value, session.serverNow() ?? Date.now());
+  if (broadcast.state === 'ended') return <span class="place num">{formatPlace(positionMs - fromMs)} / {formatPlace(toMs - fromMs)}</span>;
+  // Below that the tally says it to the second.
+  return toMs - positionMs < TALLY_EXACT_MS ? null : <span class="place num">−{formatPlace(toMs - positionMs)}</span>;
 }
 
 /** The moment on screen or wished for; the last one while a picture is on its way. */
