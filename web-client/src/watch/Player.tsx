@@ -6,7 +6,6 @@ import { ChatPanel } from '../chat/ChatPanel';
 import type { Chat } from '../chat/use_chat';
 import { titleOf } from '../home/Card';
 import type { WatchSession } from '../playback/session';
-import { HeatLine } from '../reactions/HeatLine';
 import { OFFERED } from '../reactions/kinds';
 import { Button } from '../ui/Button';
 import { formatDelay } from '../ui/format';
@@ -30,6 +29,7 @@ import type { MatchNow } from './match';
 import { Playback } from './playback';
 import { useChrome } from './use_chrome';
 
+const loadHeat = () => import('../reactions/HeatLine').then((module) => module.HeatLine);
 const loadSeekBar = () => import('./Rewind').then((module) => module.SeekBar);
 const loadBehind = () => import('./BehindNote').then((module) => module.BehindNote);
 const loadRising = () => import('../reactions/Rising').then((module) => module.Rising);
@@ -176,7 +176,7 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
         <div class="layer controls over">
           {session.canRewind && broadcast && phase.kind !== 'waiting'
             ? <Later load={loadSeekBar} properties={{ session, room: chat.room, broadcast }} />
-            : <HeatLine room={chat.room} broadcast={broadcast} />}
+            : <Later load={loadHeat} properties={{ room: chat.room, broadcast }} />}
           <Controls
             session={session}
             onToggle={toggle}
