@@ -50,7 +50,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::ids::BroadcastId;
-use crate::limits::{HLS_BROADCASTS_MAX, HLS_WAITING_MAX};
+use crate::limits::{HLS_BROADCASTS_MAX, HLS_SEGMENT_MIN_MS, HLS_WAITING_MAX};
 use crate::sfu::SfuHandle;
 use dvr::Dvr;
 use markers::Marked;
@@ -110,6 +110,8 @@ impl std::fmt::Debug for Hls {
 struct Shared {
     parts: HlsParts,
     channels: Mutex<HashMap<BroadcastId, Arc<Channel>>>,
+    /// The next numbers of broadcasts whose packagers have counted faster than the clock.
+    ahead: Mutex<HashMap<BroadcastId, u64>>,
     /// A permit for each request that waits.
     waiting: Semaphore,
     tasks: TaskTracker,
@@ -130,6 +132,7 @@ impl Hls {
         let shared = Shared {
             parts,
             channels: Mutex::new(HashMap::new()),
+            ahead: Mutex::new(HashMap::new()),
             waiting: Semaphore::new(HLS_WAITING_MAX),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -187,13 +190,32 @@ impl Hls {
         tracing::info!(%broadcast, "packaging begins");
         let parts = &self.shared.parts;
         let ended = match parts.sfu.tap(broadcast).await {
-            Some(tap) => packager::run(broadcast, tap, &channel, parts).await,
+            Some(tap) => {
+                let (ended, next_msn) = packager::run(broadcast, tap, &channel, parts, self.first_msn(broadcast)).await;
+                self.ahead().insert(broadcast, next_msn);
+                ended
+            }
             None => Ended::Closed,
         };
         // In this order: whoever is told that nothing comes any more and asks again finds another packager.
         self.channels().remove(&broadcast);
         channel.store.close();
         tracing::info!(%broadcast, reason = ?ended, "packaging ended");
+    }
+
+    /// Segments are numbered by the second in which their packager began, so that one that begins again never gives an old number to other
+    /// bytes: segments are longer than a second. Where a source that jumps has made shorter ones, it goes on from the last. DASH can name such
+    /// numbers (32 bits).
+    fn first_msn(&self, broadcast: BroadcastId) -> u64 {
+        const { assert!(HLS_SEGMENT_MIN_MS > 1000.0, "a packager must not count faster than the clock") };
+        let now_s = unix_s();
+        let mut ahead = self.ahead();
+        ahead.retain(|_, next| *next > now_s);
+        ahead.get(&broadcast).copied().unwrap_or(now_s)
+    }
+
+    fn ahead(&self) -> std::sync::MutexGuard<'_, HashMap<BroadcastId, u64>> {
+        self.shared.ahead.lock().expect("no panic happens while the lock is held: its sections only move values")
     }
 
     fn markers(&self, broadcast: BroadcastId) -> Vec<Marked> {
@@ -208,6 +230,11 @@ impl Hls {
     fn channels(&self) -> std::sync::MutexGuard<'_, HashMap<BroadcastId, Arc<Channel>>> {
         self.shared.channels.lock().expect("no panic happens while the lock is held: its sections only move values")
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the shell reads the wall clock once a packager")]
+fn unix_s() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the shell notes when somebody asked")]

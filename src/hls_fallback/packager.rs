@@ -14,7 +14,7 @@ use super::pipeline::Pipeline;
 use super::shelf::Store;
 use super::sound::Encoder;
 use crate::ids::BroadcastId;
-use crate::limits::{HLS_IDLE, HLS_SEGMENT_MIN_MS, HLS_TAP_QUEUE};
+use crate::limits::{HLS_IDLE, HLS_TAP_QUEUE};
 use crate::sfu::tap::Tap;
 use crate::telemetry::{HLS_FRAMES_LEFT_OUT, HLS_LOSSES, HLS_PARTS};
 
@@ -51,17 +51,17 @@ pub(super) enum Ended {
     Stopped,
 }
 
-/// Runs until there is nobody left to do it for.
+/// Runs until there is nobody left to do it for. Segments get numbers from `first_msn` on, or from where the recording of an earlier run ends;
+/// the number after the last one is returned.
 #[expect(clippy::disallowed_methods, reason = "the shell stamps what it hands to the core")]
-pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: &Channel, parts: &HlsParts) -> Ended {
-    // Segments are numbered by the clock, so that a packager that begins again never gives an old number to another segment.
-    let first_msn = first_msn();
-    let mut pipeline = Pipeline::new(first_msn, parts.part_ms, parts.encoder.is_some());
+pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: &Channel, parts: &HlsParts, first_msn: u64) -> (Ended, u64) {
     let mut sound = parts.encoder.clone().map(|command| Encoder::start(broadcast, command));
     let mut recorder = match &parts.dvr {
         Some(dvr) => dvr.begin(broadcast, first_msn).await,
         None => None,
     };
+    let first_msn = recorder.as_ref().map_or(first_msn, |recorder| recorder.first());
+    let mut pipeline = Pipeline::new(first_msn, parts.part_ms, parts.encoder.is_some());
     let mut told = Told::default();
     let mut origin_ms = None;
     let ended = loop {
@@ -115,7 +115,7 @@ pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: &Channel,
     if let Some(sound) = sound {
         sound.stop().await;
     }
-    ended
+    (ended, pipeline.next_msn())
 }
 
 /// What the metrics know already.
@@ -140,13 +140,4 @@ impl Told {
         }
         (self.losses, self.left_out) = (losses, left_out);
     }
-}
-
-/// Segments are numbered by the second in which their packager began.
-const _: () = assert!(HLS_SEGMENT_MIN_MS > 1000.0, "a packager must not count faster than the clock");
-
-/// Seconds since 1970: numbers that grow faster than any packager counts, and that DASH can name (32 bits).
-#[expect(clippy::disallowed_methods, reason = "the shell reads the wall clock once a packager")]
-fn first_msn() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

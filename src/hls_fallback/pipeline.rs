@@ -82,6 +82,11 @@ pub struct Pipeline {
 
 impl Pipeline {
     /// `wants_sound`: somebody encodes it, and `take_sound` is called.
+    /// The number that no segment has had.
+    pub const fn next_msn(&self) -> u64 {
+        self.segmenter.next_msn()
+    }
+
     pub fn new(first_msn: u64, part_ms: u32, wants_sound: bool) -> Self {
         Self {
             segmenter: Segmenter::new(first_msn, part_ms),

@@ -128,6 +128,11 @@ impl Segmenter {
         self.tracks.iter().filter_map(due).min()
     }
 
+    /// The number that no segment has had.
+    pub const fn next_msn(&self) -> u64 {
+        self.next_msn
+    }
+
     /// Whether a clock jumped so far that the line must begin anew; said once.
     pub fn take_strayed(&mut self) -> bool {
         std::mem::take(&mut self.strayed)

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::ids::{BroadcastId, PeerId};
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::rtp::id::{Mid, Rid};
-use crate::sfu::stats::WorkerSnapshot;
+pub use crate::sfu::stats::WorkerSnapshot;
 use crate::sfu::tap::{Tap, TapSender};
 use crate::timeline::ClockMap;
 

@@ -150,11 +150,14 @@ impl Dvr {
     }
 
     /// A packager begins, with this number. `None`: it is not recorded, which the log says.
-    pub(in crate::hls_fallback) async fn begin(&self, broadcast: BroadcastId, first: u64) -> Option<Recorder> {
+    pub(in crate::hls_fallback) async fn begin(&self, broadcast: BroadcastId, mut first: u64) -> Option<Recorder> {
         let running = {
             let held = self.held();
             match held.get(&broadcast) {
-                Some(Held::Running { jobs, is_ending: false, .. }) => Some(jobs.clone()),
+                Some(Held::Running { recording, jobs, is_ending: false }) => {
+                    first = first.max(recording.with(Timeline::next_number));
+                    Some(jobs.clone())
+                }
                 Some(_) => return None,
                 None if held.len() >= DVR_RECORDINGS_MAX => {
                     tracing::error!(%broadcast, "there are too many recordings on this node: this broadcast is not recorded");
@@ -173,7 +176,11 @@ impl Dvr {
                 })
                 .await;
                 match opened.map_err(std::io::Error::other).and_then(|opened| opened) {
-                    Ok((log, read)) => self.start(broadcast, log, path, Timeline::from_records(read.records)),
+                    Ok((log, read)) => {
+                        let timeline = Timeline::from_records(read.records);
+                        first = first.max(timeline.next_number());
+                        self.start(broadcast, log, path, timeline)
+                    }
                     Err(error) => {
                         tracing::error!(%broadcast, %error, "the index of a recording cannot be made: this broadcast is not recorded");
                         return None;
@@ -188,7 +195,7 @@ impl Dvr {
             .pictures
             .clone()
             .map(|command| Thumbs::start(broadcast, command, Arc::clone(&shared.children), jobs.clone(), &shared.tasks));
-        Some(Recorder::new(broadcast, jobs, Arc::clone(&shared.room), thumbs))
+        Some(Recorder::new(broadcast, first, jobs, Arc::clone(&shared.room), thumbs))
     }
 
     /// A recording, to read from. `asked` rises from one question to the next.

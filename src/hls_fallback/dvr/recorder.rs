@@ -18,6 +18,7 @@ use crate::telemetry::HLS_DVR_LOST;
 #[derive(Debug)]
 pub(in crate::hls_fallback) struct Recorder {
     broadcast: BroadcastId,
+    first: u64,
     jobs: mpsc::Sender<Job>,
     /// KiB that may wait on this node.
     room: Arc<Semaphore>,
@@ -29,8 +30,13 @@ pub(in crate::hls_fallback) struct Recorder {
 }
 
 impl Recorder {
-    pub(super) fn new(broadcast: BroadcastId, jobs: mpsc::Sender<Job>, room: Arc<Semaphore>, thumbs: Option<Thumbs>) -> Self {
-        Self { broadcast, jobs, room, is_overrun: false, thumbs, pictures: Vec::new(), next_picture_ms: f64::NEG_INFINITY }
+    pub(super) fn new(broadcast: BroadcastId, first: u64, jobs: mpsc::Sender<Job>, room: Arc<Semaphore>, thumbs: Option<Thumbs>) -> Self {
+        Self { broadcast, first, jobs, room, is_overrun: false, thumbs, pictures: Vec::new(), next_picture_ms: f64::NEG_INFINITY }
+    }
+
+    /// The number that the first segment is to have.
+    pub(in crate::hls_fallback) const fn first(&self) -> u64 {
+        self.first
     }
 
     /// Takes segments. What finds no room is missing from the recording.

@@ -213,6 +213,11 @@ impl Timeline {
         self.slots.iter().rev().find_map(|slot| slot.time).map(|(at, duration_s)| at + duration_s * 1000.0)
     }
 
+    /// Every segment has a lower number.
+    pub(super) fn next_number(&self) -> u64 {
+        self.slots.iter().map(|slot| slot.number + 1).max().unwrap_or_default()
+    }
+
     /// Where the next run begins if its first segment has this number.
     pub(super) fn next_slot(&self, first_number: u64) -> u64 {
         if self.runs.is_empty() { first_number } else { self.first_slot + self.slots.len() as u64 }

@@ -1,3 +1,5 @@
+//! What playlists of recordings say, from the records alone.
+
 use super::*;
 use crate::hls_fallback::dvr::record::{Kind, decode, encode};
 use crate::hls_fallback::dvr::texts;

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::sfu::stats::WorkerSnapshot;
+use crate::sfu::handle::WorkerSnapshot;
 
 /// Of everything, in use: viewers make room.
 const HIGH: f64 = 0.85;

@@ -1,7 +1,7 @@
-//! Recordings of a whole server: rewinding, replays, and what a kill leaves. The publisher's picture is VP8, which is not packaged, so what is
-//! recorded is its sound; pictures are recorded by the browser tests.
+//! Recordings of a whole server: rewinding, replays, and what a kill leaves. The publisher's picture is made of arbitrary bytes, so that only its
+//! sound is looked at; pictures are recorded by the browser tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
@@ -85,7 +85,10 @@ async fn a_server_that_is_killed_keeps_every_segment_that_it_listed_and_makes_a_
     let publisher = Publisher::go_live(&house, "derby", None, 2).await;
     let count = segments(&found).len();
     let after = playlist(&house, "two more", |text| segments(text).len() >= count + 2).await;
-    assert_eq!(after.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{after}");
+    let (_, behind) = after.split_once(&segments(&found)[count - 1]).unwrap();
+    assert!(behind.starts_with("\n#EXT-X-DISCONTINUITY\n"), "{after}");
+    // This source runs faster than the clock, and so do the numbers of its segments; none is given twice.
+    assert_eq!(segments(&after).iter().collect::<HashSet<_>>().len(), segments(&after).len(), "{after}");
     let ended = request(&house, Method::DELETE, "/api/v1/broadcasts/derby", None, None, "").await;
     assert_eq!(ended.status(), StatusCode::OK);
     let replay = playlist(&house, "the replay", |text| text.ends_with("#EXT-X-ENDLIST\n")).await;
@@ -102,7 +105,7 @@ async fn a_server_that_is_killed_keeps_every_segment_that_it_listed_and_makes_a_
     assert_eq!((&shown["state"], shown.get("dvr")), (&json!("ended"), None), "{shown}");
     assert_ne!(house.get("/hls/derby/master.m3u8").await.status(), StatusCode::OK, "it is not on air");
     let master = text(&house, "/hls/derby/dvr.m3u8").await.unwrap();
-    assert!(master.contains("CODECS=\"opus\"") && master.contains("opus/dvr.m3u8"), "{master}");
+    assert!(master.contains("URI=\"opus/dvr.m3u8\""), "{master}");
     drop(publisher);
     let data_dir = program.killed(house).await;
 

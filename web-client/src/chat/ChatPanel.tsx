@@ -1,4 +1,5 @@
 // The chat as a whole: its head, the pinned message, what was said, reactions and the place to write; and each of its states in words.
+import './chat.css';
 import type { ComponentChildren, RefObject } from 'preact';
 import { useCallback, useRef, useState } from 'preact/hooks';
 import type { BroadcastView, ChatMessage } from '../protocol';
@@ -14,18 +15,18 @@ import { remember } from '../ui/remember';
 import { words } from '../words';
 import { Announcer } from './Announcer';
 import { Composer, type Draft } from './Composer';
-import { DeskPanel } from './DeskPanel';
 import { Words, type Wish } from './LineView';
 import { MessageList } from './MessageList';
 import { act } from './act';
 import type { MessageMenuProps } from './MessageMenu';
-import { Over } from '../ui/Over';
+import { Later, Over } from '../ui/Over';
 import type { Someone } from './address';
 import type { ChatRoom } from './room';
 
 const say = words.chat;
 
 const loadMenu = () => import('./MessageMenu').then((module) => module.MessageMenu);
+const loadDesk = () => import('./DeskPanel').then((module) => module.DeskPanel);
 const loadModes = () => import('./ModesDialog').then((module) => module.ModesDialog);
 /** Room that a menu beside a message wants, pixels, for viewers and for moderators: where there is less below it opens upwards. */
 const MENU_HEIGHTS = [220, 500] as const;
@@ -51,7 +52,7 @@ export function ChatPanel({ room, broadcast, input, others = [], onHide, onPopOu
   const [draft, setDraft] = useState<Draft>({ kind: 'new' });
   const [address, setAddress] = useState<{ person: Someone } | null>(null);
   const people = room.people.value;
-  const desk = room.isModerator() ? [{ name: say.desk.title, content: <DeskPanel room={room} />, count: room.desk.count.value }] : [];
+  const desk = room.isModerator() ? [{ name: say.desk.title, content: <Later load={loadDesk} properties={{ room }} />, count: room.desk.count.value }] : [];
   const panels: ReadonlyArray<{ name: string; content: ComponentChildren; count?: number }> = [...others, ...desk];
   const other = panels[tab - 1];
 

@@ -1,5 +1,6 @@
 // What waits for a moderator, beside the chat: messages that the filter holds and messages that people report; who may not write, and which words
 // may not be said. Everything comes up by itself.
+import './desk.css';
 import type { ComponentChildren } from 'preact';
 import { useId, useState } from 'preact/hooks';
 import { asRequestError } from '../lib/errors';

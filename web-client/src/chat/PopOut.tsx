@@ -1,6 +1,5 @@
 // The chat in a window of its own, beside a match that plays in another one of this browser.
 import '../watch/watch.css';
-import './chat.css';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { titleOf } from '../home/Card';
 import { signalingUrl } from '../lib/signaling';

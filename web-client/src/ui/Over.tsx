@@ -1,10 +1,10 @@
 // Parts of a place that its first page does not carry.
-import type { ComponentType } from 'preact';
+import type { ComponentChildren, ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { words } from '../words';
 import { showToast } from './Toast';
 
-export type LaterProps<P> = { load: () => Promise<ComponentType<P>>; properties: P };
+export type LaterProps<P> = { load: () => Promise<ComponentType<P>>; properties: P; /** In its place until it is there. */ meanwhile?: ComponentChildren };
 export type OverProps<P> = LaterProps<P> & { onFailed: () => void };
 
 /** Something that opens over the place, which goes on behind it; its code comes when it is first opened. */
@@ -16,8 +16,8 @@ export function Over<P>({ load, properties, onFailed }: OverProps<P>) {
 }
 
 /** Something that nobody asked for and nobody misses while it is not there. */
-export function Later<P>({ load, properties }: LaterProps<P>) {
-  return useLater(load, properties, () => undefined);
+export function Later<P>({ load, properties, meanwhile }: LaterProps<P>) {
+  return useLater(load, properties, () => undefined) ?? meanwhile ?? null;
 }
 
 function useLater<P>(load: () => Promise<ComponentType<P>>, properties: P, failed: () => void) {

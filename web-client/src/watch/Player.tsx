@@ -2,7 +2,8 @@
 import type { ReadonlySignal } from '@preact/signals';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { posterUrl } from '../lib/api';
-import { ChatPanel } from '../chat/ChatPanel';
+import type { ChatPanelProps } from '../chat/ChatPanel';
+import { loadPanel } from '../chat/load_panel';
 import type { Chat } from '../chat/use_chat';
 import { titleOf } from '../home/Card';
 import type { WatchSession } from '../playback/session';
@@ -29,9 +30,9 @@ import type { MatchNow } from './match';
 import { Playback } from './playback';
 import { useChrome } from './use_chrome';
 
-const loadHeat = () => import('../reactions/HeatLine').then((module) => module.HeatLine);
 const loadSeekBar = () => import('./Rewind').then((module) => module.SeekBar);
 const loadBehind = () => import('./BehindNote').then((module) => module.BehindNote);
+const loadHeat = () => import('../reactions/HeatLine').then((module) => module.HeatLine);
 const loadRising = () => import('../reactions/Rising').then((module) => module.Rising);
 // What opens on a press is not part of the first page.
 const loadMenu = () => import('./QualityMenu').then((module) => module.QualityMenu);
@@ -161,7 +162,7 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
         }}
       />
       <Later load={loadRising} properties={{ room: chat.room }} />
-      {fullScreen && chat.over && <div class="over-chat"><ChatPanel room={chat.room} broadcast={broadcast} input={chat.input} onHide={() => chat.showOver(false)} /></div>}
+      {fullScreen && chat.over && <div class="over-chat"><Later<ChatPanelProps> load={loadPanel} properties={{ room: chat.room, broadcast, input: chat.input, onHide: () => chat.showOver(false) }} /></div>}
       {broadcast?.teams && <ScoreBug teams={broadcast.teams} match={match.value} />}
       <div class="layer back over"><a class="ib" href="/" aria-label={words.watch.back}><Icon svg={caretLeft} size="l" /></a></div>
       {stats && controllable && <Over load={loadStats} properties={{ stats: session.stats.value, onClose: () => setStats(false) }} onFailed={() => setStats(false)} />}

@@ -1,8 +1,8 @@
 // Watch: the player, below it what is being played, and the talk beside it or below.
 import './watch.css';
-import '../chat/chat.css';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { ChatPanel } from '../chat/ChatPanel';
+import type { ChatPanelProps } from '../chat/ChatPanel';
+import { loadPanel } from '../chat/load_panel';
 import { type Chat, useChat } from '../chat/use_chat';
 import { titleOf } from '../home/Card';
 import { Button } from '../ui/Button';
@@ -58,13 +58,17 @@ export function Watch({ slug }: { slug: string }) {
         {chatting && !fullScreen && (chat.poppedOut
           ? <Away chat={chat} />
           : (
-            <ChatPanel
-              room={chat.room}
-              broadcast={broadcast}
-              input={chat.input}
-              others={phone && match.value.moments.length > 0 ? [{ name: words.chat.moments, content: <Moments moments={match.value.moments} onPlay={playMoment} /> }] : []}
-              onHide={() => chat.show(false)}
-              {...(phone ? {} : { onPopOut: chat.popOut })}
+            <Later<ChatPanelProps>
+              load={loadPanel}
+              meanwhile={<section class="side" aria-label={words.chat.title} aria-busy="true" />}
+              properties={{
+                room: chat.room,
+                broadcast,
+                input: chat.input,
+                others: phone && match.value.moments.length > 0 ? [{ name: words.chat.moments, content: <Moments moments={match.value.moments} onPlay={playMoment} /> }] : [],
+                onHide: () => chat.show(false),
+                ...(phone ? {} : { onPopOut: chat.popOut }),
+              }}
             />
           ))}
       </main>
