@@ -22,7 +22,7 @@ export const rewindWords = {
   moment: (kind: MarkerKind, label: string) => (label.trim() ? `${KINDS[kind]}: ${label}` : KINDS[kind]),
   playMoment: (name: string, time: string) => `Play ${name}, ${time}`,
   lost: 'That moment didn’t load',
-  lostLine: 'You’re still at the live edge. Try it again, or another one.',
+  lostLine: 'Try it again, or another one.',
   speed: 'Speed',
   speeds: (speed: number) => `${speed}×`,
   normal: 'as it happened',

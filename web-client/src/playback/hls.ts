@@ -102,7 +102,7 @@ export class HlsEngine {
   /** The plan's wish of this moment; called with every beat. */
   want(now: number, wish: HlsWish): void {
     const before = this.#wish.warmth;
-    if ((this.#wish.fromMs === null) !== (wish.fromMs === null)) this.#changeOver(now);
+    if ((this.#wish.fromMs === null) !== (wish.fromMs === null)) this.#changeOver(now, wish.warmth === 'playing');
     this.#wish = wish;
     if (wish.warmth === 'off' || (wish.warmth === 'playlist' && (before === 'lowest' || before === 'playing'))) this.#close();
     if (wish.warmth === 'off' || this.#impossible || !this.#video) return;
@@ -192,10 +192,10 @@ export class HlsEngine {
     this.#applySpeed();
   }
 
-  /** One playlist gives way to the other on the same element: its last frame stands until the next one has a frame. */
-  #changeOver(now: number): void {
+  /** One playlist gives way to the other on the same element: if anybody sees it, its last frame stands until the next one has a frame. */
+  #changeOver(now: number, isSeen: boolean): void {
     const video = this.#video;
-    if (video && this.#player && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && video.videoWidth > 0) {
+    if (isSeen && video && this.#player && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && video.videoWidth > 0) {
       const still = document.createElement('canvas');
       [still.width, still.height] = [video.videoWidth, video.videoHeight];
       still.getContext('2d')?.drawImage(video, 0, 0);

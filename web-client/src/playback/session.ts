@@ -32,6 +32,8 @@ const NEAREST_MS = 6_000;
 const EDGE_MS = 4_000;
 /** A picture stopped for longer than this goes on where it stopped, ms; after less, what was missed is not worth being behind for. */
 const KEEPS_PLACE_MS = 3_000;
+/** A recording that begins anew with its publisher's return is missing for less than this, ms. */
+const UNRECORDED_MS = 10_000;
 /** A picture this near to the moment that was wished has got there, ms; after so long another one is what there is, ms. */
 const WISH_MET_MS = 1_500;
 const WISH_LIMIT_MS = 4_000;
@@ -90,6 +92,8 @@ export class WatchSession {
   #loadRetryAt = 0;
   /** The moment that was wished last and is not on screen yet, ms. */
   #wished: { mediaMs: number; atMs: number } | null = null;
+  /** Since when a broadcast that is on has not been recorded. */
+  #unrecordedAt: number | null = null;
   #stopped: { atMs: number; mediaMs: number | null } | null = null;
   #loadAttempt = 0;
 
@@ -336,7 +340,8 @@ export class WatchSession {
       hls: hls ? { ...hls.read(now), impossible: hls.impossible, recorded: hls.isRecorded, behindMs: this.#behind(now, hls), speed: this.#speed.peek() } : NOT_THERE,
     };
     // What is no longer recorded has no past; what is over has nothing else.
-    if (air === 'on' && this.#isRewinding && !this.broadcast.peek()?.dvr) this.goLive();
+    if (air !== 'on' || !this.#isRewinding || this.broadcast.peek()?.dvr) this.#unrecordedAt = null;
+    else if (now - (this.#unrecordedAt ??= now) > UNRECORDED_MS) this.goLive();
     const plan = this.#transport.handle(now, reading);
     this.#carryOut(now, plan, this.#screen);
     this.#hold(now, plan, reading);
