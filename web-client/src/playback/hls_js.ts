@@ -26,6 +26,7 @@ export const canUseMediaSource = (): boolean => Hls.isSupported();
 export class HlsJsPlayer implements HlsPlayer {
   readonly #hls: Hls;
   readonly #video: HTMLVideoElement;
+  readonly #life = new AbortController();
   #levels: readonly Level[] = [];
   #choice: number | 'lowest' | null = null;
   #wantsMedia = false;
@@ -75,11 +76,12 @@ export class HlsJsPlayer implements HlsPlayer {
       const impossible = details === Hls.ErrorDetails.MANIFEST_INCOMPATIBLE_CODECS_ERROR;
       failed(impossible ? 'impossible' : 'broken', details);
     });
-    this.#hls.on(Hls.Events.FRAG_BUFFERED, () => {
+    // Not before: hls.js loads for the place where it begins until the element is there, and an element that has been moved waits for ever.
+    video.addEventListener('loadeddata', () => {
       const late = this.#lateMs;
       this.#fromMs = this.#lateMs = null;
       if (late !== null) this.seek(late);
-    });
+    }, { signal: this.#life.signal });
     this.#hls.attachMedia(video);
     this.#hls.loadSource(url);
   }
@@ -133,6 +135,7 @@ export class HlsJsPlayer implements HlsPlayer {
   }
 
   close(): void {
+    this.#life.abort();
     this.#hls.destroy();
   }
 
