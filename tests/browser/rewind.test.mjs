@@ -103,6 +103,8 @@ scenario('the past can be stopped and played faster', async (stage) => {
   const viewer = await stage.watch(studio.slug);
   await viewer.moves();
   await slider(viewer).waitFor();
+  // A second wish before the first one has come.
+  await viewer.page.keyboard.press('j');
   await viewer.page.keyboard.press('Home');
   await viewer.isBy('hls');
   await viewer.moves();
