@@ -50,6 +50,7 @@ export const words = {
     goLive: 'Go live',
     reconnecting: 'Reconnecting',
     paused: 'Paused',
+    replay: 'REPLAY',
     holding: 'Holding',
   },
 
@@ -186,6 +187,11 @@ export const words = {
       draw: (home: number, away: number) => `Full time. ${home}–${away}`,
       line: (length: string | null) => (length ? `It was on the air for ${length}. Thanks for watching.` : 'The broadcast has ended. Thanks for watching.'),
     },
+    replay: {
+      title: 'Watch it back',
+      line: (length: string | null) => (length ? `The full match, ${length}.` : 'The full match.'),
+      play: 'Play replay',
+    },
     blockedNetwork: {
       title: 'This network blocks live video',
       line: 'Neither UDP nor TCP gets through to it. Another network, such as your phone’s, usually works.',
@@ -225,6 +231,9 @@ export const words = {
       [['1', '2', '3', '4', '5', '6'], 'React'],
       [['Enter'], 'Write in the chat'],
       [['H'], 'Show or hide the chat'],
+      [['←', '→'], 'Back or forward 5 s'],
+      [['J', 'L'], 'Back or forward 10 s'],
+      [['Home'], 'From the start'],
       [['End'], 'Go to the live edge'],
       [['Esc'], 'Close'],
       [['?'], 'This list'],

@@ -5,7 +5,7 @@ import { MediaClock } from '../lib/media_time';
 import type { ViewerStats } from '../lib/viewer_state';
 import { FrameTrail } from './frames';
 import type { HlsFailure, HlsPlayer, MakeHlsPlayer } from './hls_player';
-import type { Rung } from './hls_time';
+import type { Recorded, Rung } from './hls_time';
 import type { EngineReading, Warmth } from './transport';
 
 /** A packager that nobody asks stops after 30 s: a warm playlist asks this often, ms, with as much again at random spread over a crowd. */
@@ -20,15 +20,29 @@ const TICKS_PER_S = 90_000;
 /** The element's time must have gone on within this long to count as moving where no frame is shown, ms. */
 const RUNS_MS = 1_000;
 const STATS_EVERY_MS = 1_000;
+/** How good the still needs to be that stands while one playlist gives way to another. */
+const STILL_QUALITY = 0.8;
 
 export type HlsOptions = {
+  /** Of what is live. */
   url: string;
+  /** Of the recording. */
+  recordedUrl: string;
   token: string | null;
   /** `null`: this browser plays no HLS in any way. */
   make: MakeHlsPlayer | null;
   lifetime: AbortSignal;
 };
-export type HlsWish = { warmth: Warmth; rung: number | null; lowest: boolean; carriesBps: number; /** Pictures that are published now. */ sizes: number };
+export type HlsWish = {
+  warmth: Warmth;
+  rung: number | null;
+  lowest: boolean;
+  carriesBps: number;
+  /** Pictures that are published now. */
+  sizes: number;
+  /** The recording, from this media time on; `null`: what is live. */
+  fromMs: number | null;
+};
 
 export class HlsEngine {
   readonly #options: HlsOptions;
@@ -39,7 +53,7 @@ export class HlsEngine {
   readonly #stats = signal<ViewerStats | null>(null);
   #video: HTMLVideoElement | null = null;
   #player: HlsPlayer | null = null;
-  #wish: HlsWish = { warmth: 'off', rung: null, lowest: false, carriesBps: 0, sizes: 0 };
+  #wish: HlsWish = { warmth: 'off', rung: null, lowest: false, carriesBps: 0, sizes: 0, fromMs: null };
   #impossible: boolean;
   #attempt = 0;
   #retryAt = 0;
@@ -48,6 +62,9 @@ export class HlsEngine {
   /** For tabs in which no frame is shown. */
   #ran = { seconds: -1, atMs: -Infinity };
   #counted = { atMs: 0, frames: 0, dropped: 0 };
+  #speed = 1;
+  /** The last moment that was on screen of the recording: where another try goes on. */
+  #lastMs: number | null = null;
 
   constructor(options: HlsOptions) {
     this.#options = options;
@@ -67,6 +84,14 @@ export class HlsEngine {
   }
   get impossible(): boolean {
     return this.#impossible;
+  }
+  /** What plays (or is about to) is the recording. */
+  get isRecorded(): boolean {
+    return this.#player !== null && this.#wish.fromMs !== null;
+  }
+  /** What the recording reaches over, once it is loaded. */
+  get recorded(): Recorded | null {
+    return this.#player?.recorded() ?? null;
   }
 
   attach(video: HTMLVideoElement, until: AbortSignal): void {
@@ -89,6 +114,7 @@ export class HlsEngine {
   /** The plan's wish of this moment; called with every beat. */
   want(now: number, wish: HlsWish): void {
     const before = this.#wish.warmth;
+    if ((this.#wish.fromMs === null) !== (wish.fromMs === null)) this.#changeOver(now, wish.warmth === 'playing');
     this.#wish = wish;
     if (wish.warmth === 'off' || (wish.warmth === 'playlist' && (before === 'lowest' || before === 'playing'))) this.#close();
     if (wish.warmth === 'off' || this.#impossible || !this.#video) return;
@@ -119,6 +145,19 @@ export class HlsEngine {
     return document.hidden ? this.mediaNow(now) : this.#clock.seen(now);
   }
 
+  /** Of the recording: to another moment. */
+  seek(mediaMs: number): void {
+    this.#lastMs = mediaMs;
+    this.#trail.reset();
+    if (this.isRecorded) this.#player?.seek(mediaMs);
+  }
+
+  /** How fast the recording plays; what is live has a speed of its own. */
+  setSpeed(speed: number): void {
+    this.#speed = speed;
+    this.#applySpeed();
+  }
+
   toLiveEdge(): void {
     this.#player?.toLiveEdge();
   }
@@ -138,6 +177,8 @@ export class HlsEngine {
     this.#clock.frameShown(ticks, shownAtMs);
     this.#trail.shown(shownAtMs);
     this.#attempt = 0;
+    this.#lastMs = mediaMs;
+    this.#video?.removeAttribute('poster');
   }
 
   #moves(now: number): boolean {
@@ -147,17 +188,43 @@ export class HlsEngine {
   }
 
   #make(now: number, video: HTMLVideoElement): void {
-    const { url, token, make } = this.#options;
+    const { token, make } = this.#options;
     if (!make) return;
+    const isRecorded = this.#wish.fromMs !== null;
+    const url = isRecorded ? this.#options.recordedUrl : this.#options.url;
+    const fromMs = isRecorded ? (this.#lastMs ?? this.#wish.fromMs) : null;
     this.#trail.reset();
     this.#clock.reset();
     const player: HlsPlayer = make({
-      video, url, token, carriesBps: this.#wish.carriesBps,
+      video, url, token, fromMs, carriesBps: this.#wish.carriesBps,
       failed: (failure, what) => { if (this.#player === player) this.#failed(failure, what); },
     });
     this.#player = player;
     this.#askAt = now + ASK_EVERY_MS;
     this.#askedAt = now;
+    this.#applySpeed();
+  }
+
+  /** One playlist gives way to the other on the same element: if anybody sees it, its last frame stands until the next one has a frame. */
+  #changeOver(now: number, isSeen: boolean): void {
+    const video = this.#video;
+    if (isSeen && video && this.#player && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && video.videoWidth > 0) {
+      const still = document.createElement('canvas');
+      [still.width, still.height] = [video.videoWidth, video.videoHeight];
+      still.getContext('2d')?.drawImage(video, 0, 0);
+      video.poster = still.toDataURL('image/jpeg', STILL_QUALITY);
+    }
+    this.#close();
+    this.#lastMs = null;
+    this.#attempt = 0;
+    this.#retryAt = now;
+  }
+
+  #applySpeed(): void {
+    if (!this.#video) return;
+    const speed = this.#wish.fromMs === null ? 1 : this.#speed;
+    // Loading something else sets the one back to the other.
+    this.#video.defaultPlaybackRate = this.#video.playbackRate = speed;
   }
 
   #failed(failure: HlsFailure, what: string): void {

@@ -1,11 +1,14 @@
 // HLS over Media Source with hls.js. Loaded when it is needed: no first page carries it.
-import Hls, { type Fragment, type Level } from 'hls.js';
+import Hls, { type Fragment, type HlsConfig, type Level, type PlaylistLoaderConstructor } from 'hls.js';
 import type { HlsPlayer, HlsPlayerOptions } from './hls_player';
-import { type DatedFragment, type Rung, firstRung, mediaTimeAt } from './hls_time';
+import { type PlacedFragment, type Recorded, type Rung, beginningAt, firstRung, mediaTimeAt, recordedOf, secondsAt } from './hls_time';
 
 /** What is kept ahead and behind of the moment that plays, s. */
 const AHEAD_S = 12;
 const BEHIND_S = 20;
+/** The same of a recording: steps back within it need no network. */
+const RECORDED_AHEAD_S = 24;
+const RECORDED_BEHIND_S = 90;
 /** How fast it may play to come back to its distance from the live edge. */
 const CATCH_UP_RATE = 1.05;
 /** This much behind its distance from the live edge it skips, s; and not again before so long, ms: a slow device must not skip all the time. */
@@ -23,24 +26,32 @@ export const canUseMediaSource = (): boolean => Hls.isSupported();
 export class HlsJsPlayer implements HlsPlayer {
   readonly #hls: Hls;
   readonly #video: HTMLVideoElement;
+  readonly #life = new AbortController();
   #levels: readonly Level[] = [];
   #choice: number | 'lowest' | null = null;
   #wantsMedia = false;
   #loading = false;
   #mended = false;
   #skipAt = 0;
+  /** Where a recording is to begin: until it has, another wish replaces it. */
+  #fromMs: number | null;
+  /** It was wished too late to begin there. */
+  #lateMs: number | null = null;
+  readonly #isRecorded: boolean;
 
-  constructor({ video, url, token, carriesBps, failed }: HlsPlayerOptions) {
+  constructor({ video, url, token, fromMs, carriesBps, failed }: HlsPlayerOptions) {
     this.#video = video;
+    this.#fromMs = fromMs;
+    this.#isRecorded = fromMs !== null;
     this.#hls = new Hls({
       autoStartLoad: false,
-      lowLatencyMode: true,
+      lowLatencyMode: !this.#isRecorded,
       // Fragments are in the form that browsers take already: there is no work for a worker.
       enableWorker: false,
       capLevelOnFPSDrop: true,
-      maxBufferLength: AHEAD_S,
-      backBufferLength: BEHIND_S,
-      maxLiveSyncPlaybackRate: CATCH_UP_RATE,
+      ...(this.#isRecorded
+        ? { maxBufferLength: RECORDED_AHEAD_S, backBufferLength: RECORDED_BEHIND_S, pLoader: this.#beginning() }
+        : { maxBufferLength: AHEAD_S, backBufferLength: BEHIND_S, maxLiveSyncPlaybackRate: CATCH_UP_RATE }),
       abrEwmaDefaultEstimate: carriesBps,
       ...(token === null ? {} : { xhrSetup: (xhr: XMLHttpRequest) => xhr.setRequestHeader('authorization', `Bearer ${token}`) }),
     });
@@ -65,6 +76,12 @@ export class HlsJsPlayer implements HlsPlayer {
       const impossible = details === Hls.ErrorDetails.MANIFEST_INCOMPATIBLE_CODECS_ERROR;
       failed(impossible ? 'impossible' : 'broken', details);
     });
+    // Not before: hls.js loads for the place where it begins until the element is there, and an element that has been moved waits for ever.
+    video.addEventListener('loadeddata', () => {
+      const late = this.#lateMs;
+      this.#fromMs = this.#lateMs = null;
+      if (late !== null) this.seek(late);
+    }, { signal: this.#life.signal });
     this.#hls.attachMedia(video);
     this.#hls.loadSource(url);
   }
@@ -92,11 +109,17 @@ export class HlsJsPlayer implements HlsPlayer {
   }
 
   mediaTimeAt(seconds: number): number | null {
-    const details = this.#hls.levels[Math.max(0, this.#hls.currentLevel)]?.details;
-    if (!details) return null;
-    const fragments: (Fragment | DatedFragment)[] = [...details.fragments];
-    if (details.fragmentHint) fragments.push(details.fragmentHint);
-    return mediaTimeAt(fragments, seconds);
+    return mediaTimeAt(this.#fragments(), seconds);
+  }
+
+  seek(mediaMs: number): void {
+    const at = this.#video.readyState > 0 ? secondsAt(this.#fragments(), mediaMs) : null;
+    if (at === null || this.#fromMs !== null) this.#fromMs = this.#lateMs = mediaMs;
+    else this.#video.currentTime = at;
+  }
+
+  recorded(): Recorded | null {
+    return this.#isRecorded ? recordedOf(this.#fragments()) : null;
   }
 
   toLiveEdge(): void {
@@ -112,7 +135,34 @@ export class HlsJsPlayer implements HlsPlayer {
   }
 
   close(): void {
+    this.#life.abort();
     this.#hls.destroy();
+  }
+
+  /** Tells hls.js where to begin, in its own terms and before it asks for any media. */
+  #beginning(): PlaylistLoaderConstructor {
+    const place = () => this.#fromMs;
+    const Loader = Hls.DefaultConfig.loader;
+    return class extends Loader {
+      override load(...[context, config, callbacks]: Parameters<InstanceType<HlsConfig['loader']>['load']>): void {
+        super.load(context, config, {
+          ...callbacks,
+          onSuccess: (response, ...rest) => {
+            const at = place();
+            if (at !== null && typeof response.data === 'string') response.data = beginningAt(response.data, at);
+            callbacks.onSuccess(response, ...rest);
+          },
+        });
+      }
+    } as PlaylistLoaderConstructor;
+  }
+
+  #fragments(): readonly PlacedFragment[] {
+    const details = this.#hls.levels[Math.max(0, this.#hls.currentLevel)]?.details;
+    if (!details) return [];
+    const fragments: Fragment[] = [...details.fragments];
+    if (details.fragmentHint) fragments.push(details.fragmentHint);
+    return fragments;
   }
 
   /** The sound as it was published rather than the one that a child of the server makes of it, a moment later and not always. */
@@ -128,7 +178,7 @@ export class HlsJsPlayer implements HlsPlayer {
   /** Stalls add up, and a little speed takes long to make them good: from some point on it is better to skip. */
   #keepUp(): void {
     const now = performance.now();
-    if (this.#video.paused || now < this.#skipAt || this.#hls.liveSyncPosition === null) return;
+    if (this.#isRecorded || this.#video.paused || now < this.#skipAt || this.#hls.liveSyncPosition === null) return;
     if (this.#hls.latency - (this.#hls.targetLatency ?? 0) < LATE_S) return;
     this.#skipAt = now + SKIP_EVERY_MS;
     this.toLiveEdge();

@@ -1,5 +1,6 @@
 // HLS where the browser plays it by itself and has no Media Source for us (iPhones). It takes no header, so broadcasts that need a token
 // are out of its reach.
+import type { Recorded } from './hls_time';
 import type { HlsPlayer, HlsPlayerOptions } from './hls_player';
 
 /** `getStartDate` is Safari's (HTML, "timeline offset"): the date of second 0, invalid where the playlist names none. */
@@ -12,9 +13,16 @@ export class NativeHlsPlayer implements HlsPlayer {
   readonly #url: string;
   readonly #life = new AbortController();
 
-  constructor({ video, url, token, failed }: HlsPlayerOptions) {
+  /** Where a recording begins, until it does. */
+  #fromMs: number | null;
+  readonly #isRecorded: boolean;
+
+  constructor({ video, url, token, fromMs, failed }: HlsPlayerOptions) {
     this.#video = video;
     this.#url = url;
+    this.#fromMs = fromMs;
+    this.#isRecorded = fromMs !== null;
+    video.addEventListener('loadedmetadata', () => { if (this.#fromMs !== null) this.seek(this.#fromMs); }, { signal: this.#life.signal });
     if (token !== null) {
       // Said later: whoever makes a player does not expect an answer from within.
       queueMicrotask(() => failed('impossible', 'this browser sends no token with HLS'));
@@ -35,6 +43,19 @@ export class NativeHlsPlayer implements HlsPlayer {
   mediaTimeAt(seconds: number): number | null {
     const start = this.#video.getStartDate?.().getTime() ?? NaN;
     return Number.isNaN(start) ? null : start + seconds * 1000;
+  }
+
+  seek(mediaMs: number): void {
+    const start = this.mediaTimeAt(0);
+    if (start === null || this.#video.readyState === 0) this.#fromMs = mediaMs;
+    else this.#video.currentTime = Math.max(this.#video.seekable.length > 0 ? this.#video.seekable.start(0) : 0, (mediaMs - start) / 1000);
+  }
+
+  recorded(): Recorded | null {
+    const { seekable } = this.#video;
+    if (!this.#isRecorded || seekable.length === 0) return null;
+    const [fromMs, toMs] = [this.mediaTimeAt(seekable.start(0)), this.mediaTimeAt(seekable.end(seekable.length - 1))];
+    return fromMs === null || toMs === null ? null : { fromMs, toMs };
   }
 
   toLiveEdge(): void {

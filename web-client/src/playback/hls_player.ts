@@ -1,5 +1,5 @@
 // What the HLS engine needs of a player, whichever plays: hls.js over Media Source, or the browser's own.
-import type { Rung } from './hls_time';
+import type { Recorded, Rung } from './hls_time';
 
 export type HlsFailure =
   /** There is nothing here that this browser could show, now or later. */
@@ -11,6 +11,8 @@ export type HlsPlayerOptions = {
   video: HTMLVideoElement;
   /** Of the master playlist. */
   url: string;
+  /** What `url` names is a recording, to be played from this media time on, ms since the Unix epoch. `null`: it is live. */
+  fromMs: number | null;
   /** Sent with every request, where watching needs one. */
   token: string | null;
   /** What the way has lately carried, bits per second. */
@@ -29,6 +31,10 @@ export interface HlsPlayer {
   choose(rung: number | 'lowest' | null): void;
   /** Media time at `seconds` of the element, ms since the Unix epoch. */
   mediaTimeAt(seconds: number): number | null;
+  /** Of a recording: to another moment. */
+  seek(mediaMs: number): void;
+  /** What a recording reaches over, as far as is known. */
+  recorded(): Recorded | null;
   /** To the live edge, as near as is safe. */
   toLiveEdge(): void;
   codec(): string | null;

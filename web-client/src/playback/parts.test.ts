@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FrameTrail } from './frames';
-import { firstRung, mediaTimeAt } from './hls_time';
+import { beginningAt, firstRung, mediaTimeAt, recordedOf, secondsAt } from './hls_time';
 import { BufferRamp } from './ramp';
 
 describe('FrameTrail', () => {
@@ -51,6 +51,43 @@ describe('mediaTimeAt', () => {
 
   it('gives a frame at a boundary to what it begins, however it was rounded', () => {
     expect(mediaTimeAt(fragments, 13.9995)).toBeCloseTo(1_029_999.5);
+  });
+});
+
+describe('secondsAt', () => {
+  const fragments = [
+    { start: 10, duration: 2, programDateTime: 1_000_000 },
+    { start: 12, duration: 2, programDateTime: 1_002_000 },
+    // The publisher was away.
+    { start: 14, duration: 2, programDateTime: 1_030_000 },
+  ];
+
+  it('finds the place that shows a moment, and what comes next where nothing was recorded', () => {
+    expect(secondsAt(fragments, 1_003_500)).toBe(13.5);
+    expect(secondsAt(fragments, 1_010_000)).toBe(14);
+    expect(secondsAt(fragments, 1_031_000)).toBe(15);
+    for (const seconds of [10, 11.25, 13.9, 15.5]) expect(secondsAt(fragments, mediaTimeAt(fragments, seconds)!)).toBeCloseTo(seconds);
+  });
+
+  it('keeps to the beginning and the end of what there is', () => {
+    expect([secondsAt(fragments, 0), secondsAt(fragments, 9_000_000), secondsAt([], 0)]).toEqual([10, 16, null]);
+    expect(recordedOf(fragments)).toEqual({ fromMs: 1_000_000, toMs: 1_032_000 });
+    expect(recordedOf([])).toBeNull();
+  });
+});
+
+describe('beginningAt', () => {
+  const line = (second: string) => `#EXT-X-PROGRAM-DATE-TIME:2026-11-27T18:00:${second}.000Z\n#EXTINF:2.00000,\ns1.m4s\n`;
+  const playlist = `#EXTM3U\n#EXT-X-VERSION:9\n${line('00')}${line('02')}${line('30')}`;
+
+  it('says where to begin, counted from the beginning of the playlist', () => {
+    expect(beginningAt(playlist, Date.parse('2026-11-27T18:00:03.500Z'))).toBe(playlist.replace('#EXTM3U\n', '#EXTM3U\n#EXT-X-START:TIME-OFFSET=3.500,PRECISE=YES\n'));
+    expect(beginningAt(playlist, Date.parse('2026-11-27T18:00:31.000Z'))).toContain('TIME-OFFSET=5.000');
+  });
+
+  it('leaves a playlist without media as it is', () => {
+    const master = '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv0/dvr.m3u8\n';
+    expect(beginningAt(master, 0)).toBe(master);
   });
 });
 

@@ -10,6 +10,7 @@ import type { LayerPosition, ViewerPhase, ViewerStats } from '../lib/viewer_stat
 import { every } from '../lib/worker_timer';
 import type { LayerView, QualityChoice } from '../protocol';
 import type { HlsEngine } from './hls';
+import type { Recorded } from './hls_time';
 import { loadHls } from './load_hls';
 import { BufferRamp } from './ramp';
 import { type Air, type DownReason, type EngineName, type Pin, type Plan, Transport, type TransportReading } from './transport';
@@ -25,6 +26,17 @@ const READING_MS = 1_000;
 const DIFFERENCES = 16;
 /** What a way is taken to carry before it has carried anything, bits per second. */
 const ASSUMED_BPS = 1_500_000;
+/** So much behind the action a moment is sure to be recorded and listed, ms. */
+const NEAREST_MS = 6_000;
+/** Who wishes to be nearer than this wishes to be live, ms. */
+const EDGE_MS = 4_000;
+/** A picture stopped for longer than this goes on where it stopped, ms; after less, what was missed is not worth being behind for. */
+const KEEPS_PLACE_MS = 3_000;
+/** A recording that begins anew with its publisher's return is missing for less than this, ms. */
+const UNRECORDED_MS = 10_000;
+/** A picture this near to the moment that was wished has got there, ms; after so long another one is what there is, ms. */
+const WISH_MET_MS = 1_500;
+const WISH_LIMIT_MS = 4_000;
 
 export type Elements = Record<EngineName, HTMLVideoElement>;
 
@@ -39,6 +51,9 @@ export type Screen = {
 
 /** Which engine is shown, for words about it. */
 export type Carrier = { shown: EngineName | null; why: DownReason | null; /** When WebRTC is tried again, `performance.now()` ms. */ retryAtMs: number | null };
+
+/** `live`: at the edge. `going`: a moment of the past is on its way. `past`: on screen. */
+export type Place = 'live' | 'going' | 'past';
 
 export type WatchOptions = { /** Slug or id. */ broadcast: string; token?: string | undefined; lifetime: AbortSignal };
 
@@ -55,6 +70,10 @@ export class WatchSession {
   /** HLS's picture moves, as of the last beat. */
   readonly #hlsMoves = signal(false);
   readonly #hlsLatencyMs = signal<number | null>(null);
+  readonly #place = signal<Place>('live');
+  readonly #recorded = signal<Recorded | null>(null);
+  readonly #speed = signal(1);
+  readonly #lostMoments = signal(0);
   readonly #phase: ReadonlySignal<ViewerPhase>;
   readonly #latencyMs: ReadonlySignal<number | null>;
   readonly #stats: ReadonlySignal<ViewerStats | null>;
@@ -71,6 +90,11 @@ export class WatchSession {
   #heldMs: number | null = null;
   #stage: { video: HTMLVideoElement; until: AbortSignal } | null = null;
   #loadRetryAt = 0;
+  /** The moment that was wished last and is not on screen yet, ms. */
+  #wished: { mediaMs: number; atMs: number } | null = null;
+  /** Since when a broadcast that is on has not been recorded. */
+  #unrecordedAt: number | null = null;
+  #stopped: { atMs: number; mediaMs: number | null } | null = null;
   #loadAttempt = 0;
 
   constructor(options: WatchOptions) {
@@ -81,7 +105,13 @@ export class WatchSession {
     this.#webrtc = new WebRtcEngine(this.viewer);
     const { viewer } = this;
     const onHls = computed(() => this.#carrier.value.shown === 'hls');
-    this.#phase = computed(() => (onHls.value && this.#hlsMoves.value && isMended(viewer.phase.value) ? PLAYING : viewer.phase.value));
+    this.#phase = computed(() => {
+      const phase = viewer.phase.value;
+      const place = this.#place.value;
+      if (place === 'past' && (phase.kind === 'ended' || isMended(phase))) return PLAYING;
+      if (place === 'going' && phase.kind === 'ended') return CONNECTING;
+      return onHls.value && this.#hlsMoves.value && isMended(phase) ? PLAYING : phase;
+    });
     this.#latencyMs = computed(() => (onHls.value ? this.#hlsLatencyMs.value : viewer.latencyMs.value));
     this.#layers = computed(() => (onHls.value ? this.#rungsAsLayers() : viewer.layers.value));
     this.#layer = computed(() => {
@@ -125,6 +155,28 @@ export class WatchSession {
   get pin(): ReadonlySignal<Pin> {
     return this.#pin;
   }
+  get place(): ReadonlySignal<Place> {
+    return this.#place;
+  }
+  /** What of the past can be played, as far as it is known; `null` before the recording was first loaded. */
+  get recorded(): ReadonlySignal<Recorded | null> {
+    return this.#recorded;
+  }
+  /** How fast the past is played. */
+  get speed(): ReadonlySignal<number> {
+    return this.#speed;
+  }
+  /** How many moments were asked for and did not come. */
+  get lostMoments(): ReadonlySignal<number> {
+    return this.#lostMoments;
+  }
+  get token(): string | null {
+    return this.#options.token ?? null;
+  }
+  /** The picture of HLS follows on. */
+  get hlsMoves(): ReadonlySignal<boolean> {
+    return this.#hlsMoves;
+  }
   get broadcast(): ViewerSession['broadcast'] {
     return this.viewer.broadcast;
   }
@@ -152,7 +204,12 @@ export class WatchSession {
 
   /** The media time on screen, ms since the Unix epoch. */
   mediaNow(localMs: number = performance.now()): number | null {
-    return this.#onHls ? (this.#hls.peek()?.mediaNow(localMs) ?? null) : this.viewer.mediaNow(localMs);
+    return this.#onHls ? (this.#hls.peek()?.mediaNow(localMs) ?? this.#wished?.mediaMs ?? null) : this.viewer.mediaNow(localMs);
+  }
+
+  /** The moment on screen or, where another one has been wished, that one. */
+  position(): number | null {
+    return this.#wished?.mediaMs ?? this.mediaNow();
   }
 
   /** See `ViewerSession.moment`. */
@@ -186,10 +243,61 @@ export class WatchSession {
     this.#transport.nodeAsks(performance.now(), to, why);
   }
 
+  /** Whether there is a past to go to: it is recorded, or there is a replay. */
+  get canRewind(): boolean {
+    const broadcast = this.broadcast.value;
+    return !(this.#hls.value?.impossible ?? false) && (broadcast?.dvr !== undefined || broadcast?.replay === true || this.#place.value !== 'live');
+  }
+
+  /** Plays from `mediaMs` on, ms since the Unix epoch; what is too near to the action is the live edge. */
+  playFrom(mediaMs: number): void {
+    if (!this.canRewind) return;
+    const server = this.serverNow();
+    const isOver = this.#airNow() === 'off';
+    if (!isOver && server !== null && mediaMs > server - EDGE_MS) {
+      if (this.#place.peek() !== 'live') this.goLive();
+      return;
+    }
+    const now = performance.now();
+    const there = Math.max(mediaMs, this.#recorded.peek()?.fromMs ?? mediaMs);
+    this.#wished = { mediaMs: isOver || server === null ? there : Math.min(there, server - NEAREST_MS), atMs: now };
+    this.#hls.peek()?.seek(this.#wished.mediaMs);
+    this.#transport.rewind(now);
+    if (this.#place.peek() === 'live') this.#place.value = 'going';
+  }
+
+  /** So much forwards, or back, from the moment that is on screen or on its way. */
+  step(byMs: number): void {
+    const from = this.position();
+    if (from !== null && (byMs < 0 || this.#place.peek() !== 'live')) this.playFrom(from + byMs);
+  }
+
+  /** From the beginning of what is recorded. */
+  playFromStart(): void {
+    this.playFrom(this.#recorded.peek()?.fromMs ?? this.broadcast.peek()?.started_at_ms ?? 0);
+  }
+
+  setSpeed(speed: number): void {
+    this.#speed.value = speed;
+    this.#hls.peek()?.setSpeed(speed);
+  }
+
+  /** A picture that has been stopped for a while goes on where it stopped, if that is recorded. `false`: it is to be played as it is. */
+  resume(): boolean {
+    const stopped = this.#stopped;
+    if (!stopped || stopped.mediaMs === null || this.#place.peek() !== 'live' || performance.now() - stopped.atMs < KEEPS_PLACE_MS) return false;
+    this.playFrom(stopped.mediaMs);
+    return this.#isRewinding;
+  }
+
   /** To the live edge of whatever can play it, skipping what lies between. */
   goLive(): void {
+    if (this.#airNow() === 'off') return;
     this.#ramp.drop();
     this.#transport.goLive(performance.now());
+    this.setSpeed(1);
+    this.#wished = null;
+    this.#place.value = 'live';
     if (!this.#onHls) return;
     this.#hls.peek()?.toLiveEdge();
     if (this.#pin.peek() !== 'hls' && !this.viewer.linkUp) this.viewer.retry();
@@ -200,6 +308,10 @@ export class WatchSession {
     this.#hls.peek()?.tryAfresh();
     this.#loadRetryAt = 0;
     this.viewer.retry();
+  }
+
+  get #isRewinding(): boolean {
+    return this.#place.peek() !== 'live';
   }
 
   get #onHls(): boolean {
@@ -218,12 +330,18 @@ export class WatchSession {
     const air = this.#airNow();
     if (air === 'on' && this.#air !== 'on') this.#hls.peek()?.tryAfresh();
     this.#air = air;
+    const paused = this.#screen.paused.peek();
+    if (!paused) this.#stopped = null;
+    else this.#stopped ??= { atMs: now, mediaMs: this.mediaNow(now) };
     const reading: TransportReading = {
       air,
-      paused: this.#screen.paused.peek(),
+      paused,
       webrtc: this.#webrtc.read(now),
-      hls: hls ? { ...hls.read(now), impossible: hls.impossible } : NOT_THERE,
+      hls: hls ? { ...hls.read(now), impossible: hls.impossible, recorded: hls.isRecorded, behindMs: this.#behind(now, hls), speed: this.#speed.peek() } : NOT_THERE,
     };
+    // What is no longer recorded has no past; what is over has nothing else.
+    if (air !== 'on' || !this.#isRewinding || this.broadcast.peek()?.dvr) this.#unrecordedAt = null;
+    else if (now - (this.#unrecordedAt ??= now) > UNRECORDED_MS) this.goLive();
     const plan = this.#transport.handle(now, reading);
     this.#carryOut(now, plan, this.#screen);
     this.#hold(now, plan, reading);
@@ -252,6 +370,7 @@ export class WatchSession {
       rung: choice.mode === 'layer' ? this.#rungOf(choice.spatial) : null,
       carriesBps,
       sizes: this.viewer.layers.peek().filter(({ active }) => active).length,
+      fromMs: plan.recorded ? (this.#wished?.mediaMs ?? 0) : null,
     });
     const runs = plan.hls === 'lowest' || plan.hls === 'playing';
     if (runs && !this.#warmBefore) screen.runHidden('hls');
@@ -262,7 +381,11 @@ export class WatchSession {
       this.#toldLines = lines;
       this.viewer.drawn(lines);
     }
-    if (plan.shown && plan.shown !== this.#carrier.peek().shown) screen.bring(plan.shown, plan.aligned);
+    if (plan.shown && plan.shown !== this.#carrier.peek().shown) {
+      screen.bring(plan.shown, plan.aligned);
+      // It may have been stopped before it was left, and its frames are what tells that it is back.
+      if (plan.recorded) screen.runHidden('webrtc');
+    }
   }
 
   #hold(now: number, plan: Plan, { webrtc, hls }: TransportReading): void {
@@ -286,9 +409,15 @@ export class WatchSession {
     const before = this.#carrier.peek();
     const said: Carrier = { shown, why: shown === 'hls' ? why : null, retryAtMs };
     if (before.shown !== said.shown || before.why !== said.why || before.retryAtMs !== said.retryAtMs) this.#carrier.value = said;
+    // Without a press it ends for want of a picture.
+    if (this.#place.peek() === 'going' && plan.state !== 'rewound' && plan.state !== 'rewinding') this.#lostMoments.value += 1;
+    this.#place.value = plan.state === 'rewound' ? 'past' : plan.state === 'rewinding' ? 'going' : 'live';
+    if (this.#wished && (!this.#isRewinding || (plan.state === 'rewound' && hls.recorded && hls.mediaMs !== null && isDone(this.#wished, hls.mediaMs, now)))) this.#wished = null;
     this.#hlsMoves.value = hls.moving || (shown === 'hls' && (this.#screen?.paused.peek() ?? false));
     if (now - this.#readAtMs < READING_MS && before.shown === shown) return;
     this.#readAtMs = now;
+    const recorded = this.#hls.peek()?.recorded ?? null;
+    if (recorded) this.#recorded.value = recorded;
     const server = this.serverNow(now);
     this.#hlsLatencyMs.value = shown === 'hls' && hls.mediaMs !== null && server !== null ? Math.max(0, server - hls.mediaMs) : null;
   }
@@ -297,7 +426,9 @@ export class WatchSession {
     this.#loadRetryAt = Infinity;
     const { broadcast, token, lifetime } = this.#options;
     try {
-      const engine = await loadHls({ url: `/hls/${encodeURIComponent(broadcast)}/master.m3u8`, token: token ?? null, lifetime });
+      const base = `/hls/${encodeURIComponent(broadcast)}`;
+      const engine = await loadHls({ url: `${base}/master.m3u8`, recordedUrl: `${base}/dvr.m3u8`, token: token ?? null, lifetime });
+      engine.setSpeed(this.#speed.peek());
       if (this.#stage) engine.attach(this.#stage.video, this.#stage.until);
       this.#hls.value = engine;
       this.#warmBefore = false;
@@ -305,6 +436,11 @@ export class WatchSession {
       // The network is what it is; a page that is older than its server finds nothing, and is told by whatever it asks next.
       this.#loadRetryAt = now + backoffMs(this.#loadAttempt++, Math.random());
     }
+  }
+
+  #behind(now: number, hls: HlsEngine): number | null {
+    const [server, media] = [this.serverNow(now), hls.mediaNow(now)];
+    return server === null || media === null ? null : server - media;
   }
 
   /** The rungs under the names that the broadcast's layers have: they are the same pictures. */
@@ -323,8 +459,14 @@ export class WatchSession {
 }
 
 /** HLS whose program has not come yet. */
-const NOT_THERE: TransportReading['hls'] = { moving: false, frozen: true, mediaMs: null, impossible: false };
+const NOT_THERE: TransportReading['hls'] = { moving: false, frozen: true, mediaMs: null, impossible: false, recorded: false, behindMs: null, speed: 1 };
 const PLAYING: ViewerPhase = { kind: 'playing' };
+const CONNECTING: ViewerPhase = { kind: 'connecting' };
+
+/** Whether the picture is where it was wished to be, or has stayed elsewhere for so long that it will not get there. */
+function isDone({ mediaMs, atMs }: { mediaMs: number; atMs: number }, shownMs: number, now: number): boolean {
+  return Math.abs(shownMs - mediaMs) < WISH_MET_MS || now - atMs > WISH_LIMIT_MS;
+}
 
 /** Whether a picture by HLS makes good what this phase says of WebRTC. */
 function isMended(phase: ViewerPhase): boolean {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Air, type Pin, type Plan, type SecondOfLink, HLS_BESIDE_MS, STAY_MS, STILL_MS, Transport, type TransportReading } from './transport';
+import { type Air, type Pin, type Plan, type SecondOfLink, CAUGHT_UP_MS, HLS_BESIDE_MS, STAY_MS, STILL_MS, Transport, type TransportReading } from './transport';
 
 const BEAT_MS = 30;
 const COUNT_MS = 60;
@@ -15,6 +15,9 @@ class World {
   hasSound = true;
   undecodable = false;
   impossible = false;
+  /** How far behind the recording's picture is, and how fast it plays. */
+  pastMs = 30_000;
+  speed = 1;
   /** The network lets WebRTC through, from `connects` ms after it does. */
   through = true;
   connectsMs = 100;
@@ -33,6 +36,7 @@ class World {
   #packets = 0;
   #countedAt = -1;
   #hlsSince: number | null = null;
+  #recorded = false;
   #webrtcSince: number | null = null;
 
   constructor(pin: Pin = 'auto') {
@@ -70,10 +74,14 @@ class World {
     if (this.now - this.#countedAt >= COUNT_MS) this.#countedAt = this.now;
     const drawn = sends && (!this.plan || this.plan.webrtc === 'drawn');
     this.#webrtcSince = drawn ? (this.#webrtcSince ?? this.now) : null;
-    const playsHls = this.hlsWorks && this.air !== 'off' && (this.plan?.hls === 'playing' || this.plan?.hls === 'lowest');
+    // Another playlist begins anew.
+    if ((this.plan?.recorded ?? false) !== this.#recorded) this.#hlsSince = null;
+    this.#recorded = this.plan?.recorded ?? false;
+    const playsHls = this.hlsWorks && (this.air !== 'off' || this.#recorded) && (this.plan?.hls === 'playing' || this.plan?.hls === 'lowest');
     this.#hlsSince = playsHls ? (this.#hlsSince ?? this.now) : null;
     const hlsMoves = this.#hlsSince !== null && this.now - this.#hlsSince >= this.hlsStartsMs;
     if (this.plan?.align && this.plan.shown === 'hls') this.bufferMs = HLS_LATENCY_MS;
+    const hlsBehindMs = this.#recorded ? this.pastMs : HLS_LATENCY_MS;
     const buffered = !drawn && this.now - this.#cutAt < this.bufferMs;
     const frozenAt = this.#cutAt + this.bufferMs;
     const reading: TransportReading = {
@@ -91,7 +99,10 @@ class World {
         undecodable: this.undecodable,
         second: drawn || buffered ? { atMs: Math.floor(this.now / 1000) * 1000, loss: 0, roundTripMs: 20, dropped: 0, frozen: false, ...this.second } : null,
       },
-      hls: { moving: hlsMoves, frozen: !hlsMoves, mediaMs: hlsMoves ? this.now - HLS_LATENCY_MS : null, impossible: this.impossible },
+      hls: {
+        moving: hlsMoves, frozen: !hlsMoves, mediaMs: hlsMoves ? this.now - hlsBehindMs : null, impossible: this.impossible,
+        recorded: this.#recorded, behindMs: hlsMoves ? hlsBehindMs : null, speed: this.speed,
+      },
     };
     this.plan = this.transport.handle(this.now, reading);
     if (this.states.at(-1) !== this.plan.state) this.states.push(this.plan.state);
@@ -360,5 +371,133 @@ describe('wishes', () => {
     expect(world.plan).toMatchObject({ why: 'node', webrtc: 'off' });
     world.transport.nodeAsks(world.now, 'webrtc', 'room');
     world.until('webrtc');
+  });
+});
+
+describe('the past', () => {
+  const rewound = (world = new World()) => {
+    world.go(5_000);
+    world.transport.rewind(world.now);
+    world.until('hls');
+    return world;
+  };
+
+  it('comes to the front with its first frames, and the live picture stands until then', () => {
+    const world = new World();
+    world.go(5_000);
+    world.transport.rewind(world.now);
+    world.go(BEAT_MS);
+    expect(world.plan).toMatchObject({ state: 'rewinding', shown: 'webrtc', hls: 'playing', recorded: true });
+    expect(world.until('hls')).toBeLessThan(START_MS + 100);
+    world.go(BEAT_MS);
+    expect(world.plan).toMatchObject({ state: 'rewound', why: null, webrtc: 'sound', align: false, retryAtMs: null });
+  });
+
+  it('is not shown before it is the recording that moves', () => {
+    const world = new World();
+    world.go(5_000).cut().until('hls');
+    world.go(STAY_MS);
+    world.through = true;
+    world.until('webrtc');
+    world.hlsStartsMs = 1_000;
+    world.transport.rewind(world.now);
+    expect(world.until('hls')).toBeGreaterThan(900);
+  });
+
+  it('is left to the person, whatever the network, the node and the publisher do', () => {
+    const world = rewound();
+    world.cut().go(30_000);
+    world.through = true;
+    world.transport.nodeAsks(world.now, 'hls', 'full');
+    world.go(30_000);
+    world.transport.nodeAsks(world.now, 'webrtc', 'room');
+    world.air = 'away';
+    world.go(10_000);
+    world.air = 'off';
+    world.go(10_000);
+    expect(world.plan).toMatchObject({ state: 'rewound', shown: 'hls', hls: 'playing', recorded: true });
+  });
+
+  it('goes on after LIVE until WebRTC has frames', () => {
+    const world = rewound();
+    world.transport.goLive(world.now);
+    world.go(BEAT_MS);
+    expect(world.plan).toMatchObject({ state: 'w_join', shown: 'hls', recorded: true, webrtc: 'drawn', align: false });
+    expect(world.until('webrtc')).toBeLessThan(300);
+    expect(world.plan).toMatchObject({ recorded: false, why: null });
+  });
+
+  it('gives way to live HLS where WebRTC does not come', () => {
+    const world = rewound();
+    world.undecodable = true;
+    world.transport.goLive(world.now);
+    world.go(5_000);
+    expect(world.plan).toMatchObject({ state: 'h_live', shown: 'hls', hls: 'playing', recorded: false });
+  });
+
+  it('gives way to live HLS where that had carried the picture, or must', () => {
+    const world = new World();
+    world.through = false;
+    world.until('hls');
+    world.transport.rewind(world.now);
+    world.go(5_000);
+    expect(world.plan).toMatchObject({ state: 'rewound', recorded: true });
+    world.transport.goLive(world.now);
+    world.go(BEAT_MS);
+    expect(world.plan).toMatchObject({ state: 'h_live', why: 'blocked', recorded: false });
+
+    const pinned = new World('hls');
+    pinned.until('hls');
+    pinned.transport.rewind(pinned.now);
+    pinned.go(1_000);
+    expect(pinned.plan.webrtc).toBe('off');
+    pinned.transport.goLive(pinned.now);
+    pinned.go(BEAT_MS);
+    expect(pinned.plan).toMatchObject({ state: 'h_live', why: 'pinned', recorded: false });
+  });
+
+  it('that is played faster ends when it has caught up, and at its own speed never', () => {
+    const world = rewound();
+    world.pastMs = CAUGHT_UP_MS - 1;
+    world.go(10_000);
+    expect(world.plan.state).toBe('rewound');
+    world.speed = 1.5;
+    world.until('webrtc');
+  });
+
+  it('that does not come is given up, and WebRTC is still there', () => {
+    const world = new World();
+    world.go(5_000);
+    world.hlsWorks = false;
+    world.transport.rewind(world.now);
+    world.go(20_000);
+    expect(world.plan).toMatchObject({ state: 'w_live', shown: 'webrtc', recorded: false });
+  });
+
+  it('is given up by LIVE before it has come', () => {
+    const world = new World();
+    world.go(5_000);
+    world.hlsWorks = false;
+    world.transport.rewind(world.now);
+    world.go(300);
+    world.transport.goLive(world.now);
+    world.go(BEAT_MS);
+    expect(world.plan).toMatchObject({ state: 'w_live', shown: 'webrtc', recorded: false });
+  });
+
+  it('comes under a picture that is stopped, and is all there is of a match that is over', () => {
+    const world = new World();
+    world.go(5_000);
+    world.paused = true;
+    world.transport.rewind(world.now);
+    world.until('hls');
+
+    const over = new World();
+    over.air = 'off';
+    over.go(2_000);
+    expect(over.plan).toMatchObject({ shown: null, hls: 'off' });
+    over.transport.rewind(over.now);
+    over.until('hls');
+    expect(over.plan.state).toBe('rewound');
   });
 });

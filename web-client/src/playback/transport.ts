@@ -10,6 +10,10 @@
 //     └──HLS was sooner────────────────────────────────▶  │                 │
 //                         w_live ◀──same moment── w_join ◀┘ works again ────┘
 //
+//   any ──a moment of the past──▶ rewinding ──it moves──▶ rewound ──LIVE, caught up──▶ w_join, or h_live where WebRTC is not there
+//
+// What is rewound is the person's own: no network and no node moves it. It is HLS's engine with the recording's playlist.
+//
 // The last frame of an engine stays on screen until the other one moves, so a flip never shows black. WebRTC is left at once and come back to
 // slowly: each return that does not last doubles the wait before the next.
 
@@ -19,7 +23,7 @@ export type Pin = 'auto' | EngineName;
 /** Why HLS carries the picture. `sooner`: it had a frame first. `blocked`: WebRTC does not connect. `cut`: its packets stopped. */
 export type DownReason = 'sooner' | 'blocked' | 'cut' | 'loss' | 'device' | 'codec' | 'node' | 'pinned';
 
-export type StateKind = 'start' | 'w_live' | 'w_risk' | 'w_cut' | 'w_leave' | 'h_live' | 'w_join';
+export type StateKind = 'start' | 'w_live' | 'w_risk' | 'w_cut' | 'w_leave' | 'h_live' | 'w_join' | 'rewinding' | 'rewound';
 
 /** `playlist`: loaded and connected, no media. `lowest`: plays out of sight, the smallest rendition. */
 export type Warmth = 'off' | 'playlist' | 'lowest' | 'playing';
@@ -69,6 +73,12 @@ export type TransportReading = {
   hls: EngineReading & {
     /** It cannot play this broadcast: turned off, or no picture that this browser decodes. */
     impossible: boolean;
+    /** What it plays is the recording. */
+    recorded: boolean;
+    /** How far the recording's picture is behind the action, ms; `null` where there is none, or nothing to be behind. */
+    behindMs: number | null;
+    /** How fast the person has it played; 1 as it happened. */
+    speed: number;
   };
 };
 
@@ -79,6 +89,8 @@ export type Plan = {
   /** Set while HLS is shown or about to be. */
   why: DownReason | null;
   hls: Warmth;
+  /** HLS's engine is to play the recording, not what is live. */
+  recorded: boolean;
   /** `off`: no transport at all. `sound`: connected, no picture is sent. */
   webrtc: 'off' | 'sound' | 'drawn';
   /** WebRTC's buffer is to bring its picture to HLS's moment. */
@@ -150,6 +162,12 @@ const STAY_MAX_MS = 120_000;
 const LASTED_MS = 60_000;
 /** HLS that does not move for this long is worse than anything, ms. */
 const HLS_STALLED_MS = 3_000;
+/** A moment of the past that has shown nothing after this long is given up, ms. */
+const REWIND_LIMIT_MS = 15_000;
+/** LIVE waits this long for WebRTC's picture before HLS's is live again, ms. */
+const LIVE_LIMIT_MS = 3_000;
+/** A faster picture this near to the action has caught up, ms: nothing nearer is sure to be recorded. */
+export const CAUGHT_UP_MS = 8_000;
 
 export class Transport {
   /** Of the reading that is being handled. */
@@ -164,6 +182,10 @@ export class Transport {
   #node: string | null = null;
   /** The person pressed LIVE: skipping is what they want. */
   #hurried = false;
+  /** HLS's engine has the recording until WebRTC takes over. */
+  #leavesPast = false;
+  /** Why HLS carried the picture before it was rewound. */
+  #whyBefore: DownReason | null = null;
   /** Since when there has been something to play. */
   #beganAt: number;
   #graceMs = 0;
@@ -205,9 +227,22 @@ export class Transport {
 
   /** The person wants the live edge, whatever is skipped. */
   goLive(now: number): void {
+    this.#now = now;
+    if (this.#kind === 'rewinding') this.#giveUpRewinding();
+    else if (this.#kind === 'rewound') this.#leavePast();
     if (this.#mustStay) return;
     this.#joinAt = now;
     this.#hurried = true;
+  }
+
+  /** The person wants a moment of the past. Which one is the engine's business, and so is another one after it. */
+  rewind(now: number): void {
+    if (this.#kind === 'rewinding' || this.#kind === 'rewound') return;
+    this.#now = now;
+    this.#hurried = false;
+    this.#leavesPast = false;
+    this.#whyBefore = this.#shown === 'hls' ? this.#why : null;
+    this.#enter(this.#shown === 'hls' ? 'rewound' : 'rewinding', null);
   }
 
   handle(now: number, reading: TransportReading): Plan {
@@ -222,7 +257,9 @@ export class Transport {
     this.#graceMs = reading.air === 'away' ? RETURN_MS : this.#graceMs;
     this.#aligned = false;
     // A picture that is stopped is nobody's to exchange; a broadcast without a publisher has none.
-    if (!reading.paused && (reading.air === 'on' || reading.air === 'unknown')) this.#decide(now, reading);
+    // The past is there whoever publishes.
+    const ofPast = this.#kind === 'rewinding' || (this.#kind === 'rewound' && !reading.paused);
+    if (ofPast || (!reading.paused && (reading.air === 'on' || reading.air === 'unknown'))) this.#decide(now, reading);
     return this.#plan(now, reading);
   }
 
@@ -235,6 +272,8 @@ export class Transport {
       case 'w_leave': this.#watchLeave(now, reading); break;
       case 'h_live': this.#watchHls(now, reading); break;
       case 'w_join': this.#watchJoin(now, reading); break;
+      case 'rewinding': this.#watchRewinding(now, reading); break;
+      case 'rewound': this.#watchPast(reading); break;
     }
   }
 
@@ -337,12 +376,13 @@ export class Transport {
     const { webrtc, hls } = reading;
     const wish = this.#staysWhy;
     if (wish) {
+      this.#leavesPast = false;
       this.#enter('h_live', wish);
       return;
     }
     if (this.#hurried) {
       if (webrtc.moving) this.#up(now, false);
-      else if (now - this.#since > JOIN_LIMIT_MS) this.#joinFailed(now);
+      else if (now - this.#since > (this.#leavesPast ? LIVE_LIMIT_MS : JOIN_LIMIT_MS)) this.#joinFailed(now);
       return;
     }
     // A second that lies wholly within its movement; the ones before tell of what was lost while it was away.
@@ -359,7 +399,30 @@ export class Transport {
     if (same || overdue) this.#up(now, same);
   }
 
+  #watchRewinding(now: number, { hls }: TransportReading): void {
+    if (hls.recorded && hls.moving) this.#show('hls', 'rewound', null);
+    else if (hls.impossible || now - this.#since > REWIND_LIMIT_MS) this.#giveUpRewinding();
+  }
+
+  #giveUpRewinding(): void {
+    this.#enter(this.#shown === null ? 'start' : 'w_live', null);
+    this.#packets.forget(this.#now);
+  }
+
+  #watchPast({ air, hls }: TransportReading): void {
+    const caughtUp = hls.recorded && hls.speed > 1 && hls.behindMs !== null && hls.behindMs < CAUGHT_UP_MS;
+    if (air === 'on' && caughtUp) this.goLive(this.#now);
+  }
+
+  /** To the edge: WebRTC where it is there, the recording going on until it moves; else what HLS has live. */
+  #leavePast(): void {
+    this.#hlsMovedAt = this.#now;
+    this.#leavesPast = !this.#mustStay && this.#connectedSince !== null && this.#whyBefore !== 'codec';
+    this.#enter(this.#leavesPast ? 'w_join' : 'h_live', this.#staysWhy ?? this.#whyBefore ?? 'sooner');
+  }
+
   #up(now: number, aligned: boolean): void {
+    this.#leavesPast = false;
     this.#show('webrtc', 'w_live', null);
     this.#aligned = aligned;
     this.#cameBackAt = now;
@@ -370,6 +433,7 @@ export class Transport {
 
   #joinFailed(now: number): void {
     this.#hurried = false;
+    this.#leavesPast = false;
     this.#enter('h_live', this.#why ?? 'cut');
     this.#wait(now);
   }
@@ -400,14 +464,17 @@ export class Transport {
   }
 
   #plan(now: number, reading: TransportReading): Plan {
-    const hls = reading.hls.impossible || reading.air === 'off' ? 'off' : this.#warmth(now, reading);
+    const isPast = this.#kind === 'rewinding' || this.#kind === 'rewound';
+    const hls = reading.hls.impossible || (reading.air === 'off' && !isPast) ? 'off' : this.#warmth(now, reading);
+    const staysOnHls = this.#kind === 'h_live' || this.#kind === 'rewound';
     this.#wasWarm ||= hls !== 'off';
     return {
       state: this.#kind,
       shown: this.#shown,
       why: this.#why,
       hls,
-      webrtc: this.#mustStay && (this.#kind === 'h_live' || this.#kind === 'start') && !reading.hls.impossible ? 'off' : this.#kind === 'h_live' ? 'sound' : 'drawn',
+      recorded: isPast || this.#leavesPast,
+      webrtc: this.#mustStay && (staysOnHls || this.#kind === 'start') && !reading.hls.impossible ? 'off' : staysOnHls ? 'sound' : 'drawn',
       align: this.#kind === 'w_risk' || (this.#kind === 'w_leave' && (this.#why === 'loss' || this.#why === 'device')) || this.#kind === 'h_live' || (this.#kind === 'w_join' && !this.#hurried),
       aligned: this.#aligned,
       retryAtMs: this.#kind === 'h_live' && !this.#mustStay && this.#why !== 'codec' ? this.#joinAt : null,
@@ -431,7 +498,7 @@ export class Transport {
         if (this.#packets.still) return 'playing';
         return this.#wasWarm || now - this.#since >= WARM_AFTER_MS ? 'playlist' : 'off';
       case 'w_risk': return onlyWebrtc ? 'off' : this.#packets.still ? 'playing' : 'lowest';
-      case 'w_cut': case 'w_leave': case 'h_live': case 'w_join': return 'playing';
+      case 'w_cut': case 'w_leave': case 'h_live': case 'w_join': case 'rewinding': case 'rewound': return 'playing';
     }
   }
 }

@@ -3,7 +3,7 @@ import { words } from '../words';
 import { formatDelay } from './format';
 
 /** `live` with the measured delay, or `behind` with a word of its own ("8 s behind", "Reconnecting") and what a press does. */
-export type TallyState = { kind: 'live'; delayMs: number | null; suffix?: string } | { kind: 'behind'; label: string; action?: string };
+export type TallyState = { kind: 'live'; delayMs: number | null; suffix?: string } | { kind: 'behind'; label: string; action?: string } | { kind: 'replay' };
 
 function inside(state: TallyState) {
   switch (state.kind) {
@@ -14,6 +14,8 @@ function inside(state: TallyState) {
           {state.delayMs !== null && <span>{formatDelay(state.delayMs)}{state.suffix ? ` ${state.suffix}` : ''}</span>}
         </>
       );
+    case 'replay':
+      return <b>{words.tally.replay}</b>;
     case 'behind':
       return (
         <>

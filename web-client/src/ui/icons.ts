@@ -38,6 +38,7 @@ export { default as gearFill } from '@phosphor-icons/core/assets/fill/gear-six-f
 export { default as house } from '@phosphor-icons/core/assets/regular/house.svg?raw';
 export { default as houseFill } from '@phosphor-icons/core/assets/fill/house-fill.svg?raw';
 export { default as key } from '@phosphor-icons/core/assets/regular/key.svg?raw';
+export { default as gauge } from '@phosphor-icons/core/assets/regular/gauge.svg?raw';
 export { default as keyboard } from '@phosphor-icons/core/assets/regular/keyboard.svg?raw';
 export { default as magnifier } from '@phosphor-icons/core/assets/regular/magnifying-glass.svg?raw';
 export { default as magnifyPlus } from '@phosphor-icons/core/assets/regular/magnifying-glass-plus.svg?raw';

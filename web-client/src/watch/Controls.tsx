@@ -6,11 +6,17 @@ import {
   chatCircle, chatCircleFill, cornersIn, cornersOut, gear, gearFill, pause, pictureInPicture, pictureInPictureFill, play, rectangle, rectangleFill, speakerHigh, speakerLow,
   speakerSlash,
 } from '../ui/icons';
-import { TallyButton, type TallyState } from '../ui/Tally';
+import { Later } from '../ui/Over';
+import { Tally, TallyButton, type TallyState } from '../ui/Tally';
+import type { WatchSession } from '../playback/session';
 import { words } from '../words';
 import type { Playback } from './playback';
 
+const loadBack = () => import('./Rewind').then((module) => module.BackButton);
+const loadTime = () => import('./Rewind').then((module) => module.TimeShown);
+
 export type ControlsProps = {
+  session: WatchSession;
   playback: Playback;
   tally: TallyState | null;
   /** There is (or was a moment ago) a picture: before that only what will matter then is shown. */
@@ -26,9 +32,10 @@ export type ControlsProps = {
   onLive: () => void;
   onTheatre: () => void;
   onFullScreen: () => void;
+  onToggle: () => void;
 };
 
-export function Controls({ playback, tally, ready, settingsOpen, theatre, fullScreen, keys, chat, settingsButton, onSettings, onLive, onTheatre, onFullScreen }: ControlsProps) {
+export function Controls({ session, playback, tally, ready, settingsOpen, theatre, fullScreen, keys, chat, settingsButton, onSettings, onLive, onTheatre, onFullScreen, onToggle }: ControlsProps) {
   const say = words.watch;
   const paused = playback.paused.value;
   const silent = playback.muted.value || playback.silenced.value;
@@ -36,7 +43,8 @@ export function Controls({ playback, tally, ready, settingsOpen, theatre, fullSc
   const key = (name: string) => (keys ? name : undefined);
   return (
     <div class="bar">
-      {ready && <IconButton icon={paused ? play : pause} label={paused ? say.play : say.pause} shortcut={key('Space')} tip="start" onClick={() => playback.toggle()} />}
+      {ready && <IconButton icon={paused ? play : pause} label={paused ? say.play : say.pause} shortcut={key('Space')} tip="start" onClick={onToggle} />}
+      {ready && session.canRewind && <Later load={loadBack} properties={{ session, shortcut: key('J') }} />}
       <IconButton
         icon={silent || volume === 0 ? speakerSlash : volume < 0.5 ? speakerLow : speakerHigh}
         label={silent ? say.unmute : say.mute}
@@ -56,7 +64,9 @@ export function Controls({ playback, tally, ready, settingsOpen, theatre, fullSc
         style={{ '--at': `${silent ? 0 : volume * 100}%` }}
         onInput={(event) => playback.setVolume(event.currentTarget.valueAsNumber / 100)}
       />
-      {tally && <TallyButton state={tally} hint={tally.kind === 'behind' ? say.goLiveButton : say.liveButton} onClick={onLive} />}
+      {tally?.kind === 'replay' && <Tally state={tally} />}
+      {tally && tally.kind !== 'replay' && <TallyButton state={tally} hint={tally.kind === 'behind' ? say.goLiveButton : say.liveButton} onClick={onLive} />}
+      {ready && session.canRewind && <Later load={loadTime} properties={{ session }} />}
       <span class="grow" />
       {/* Only where the panel's own button, or the one that brings it back, is out of sight. */}
       {fullScreen

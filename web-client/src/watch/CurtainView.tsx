@@ -2,12 +2,12 @@
 import type { ComponentChildren } from 'preact';
 import { Button } from '../ui/Button';
 import { Icon } from '../ui/Icon';
-import { armchair, clock, compass, flag, ticket, videoSlash, wifiSlash } from '../ui/icons';
+import { armchair, clock, compass, flag, play, ticket, videoSlash, wifiSlash } from '../ui/icons';
 import { words } from '../words';
 import type { Curtain, CurtainAction, CurtainIcon } from './curtain';
 
 const ICONS: Record<CurtainIcon, string> = {
-  clock, flag, ticket, no_network: wifiSlash, no_video: videoSlash, seat: armchair, lost: compass,
+  clock, flag, play, ticket, no_network: wifiSlash, no_video: videoSlash, seat: armchair, lost: compass,
 };
 
 export type CurtainViewProps = { curtain: Curtain | null; onAction: (action: Exclude<CurtainAction, 'home'>) => void };
@@ -35,6 +35,7 @@ function actionButton(action: CurtainAction, main: boolean, onAction: CurtainVie
     case 'home': return <Button key={action} look={look} href="/">{words.common.backToLive}</Button>;
     case 'retry': return <Button key={action} look={look} onClick={() => onAction(action)}>{words.common.tryAgain}</Button>;
     case 'reload': return <Button key={action} look={look} onClick={() => onAction(action)}>{words.common.reload}</Button>;
+    case 'replay': return <Button key={action} look={look} onClick={() => onAction(action)}>{words.states.replay.play}</Button>;
     case 'ask_it': return <Button key={action} look={look} onClick={() => onAction(action)}>{words.states.blockedNetwork.ask}</Button>;
   }
 }

@@ -25,11 +25,12 @@ import { ScoreBug } from './ScoreBug';
 import { curtainOf } from './curtain';
 import { useDrawn } from './drawn';
 import { toggleFullScreen, useFullScreen } from './full_screen';
-import { type KeyAction, actionOf, keyTargetOf } from './keys';
+import { type KeyAction, actionOf, keyTargetOf, stepOf } from './keys';
 import type { MatchNow } from './match';
 import { Playback } from './playback';
 import { useChrome } from './use_chrome';
 
+const loadSeekBar = () => import('./Rewind').then((module) => module.SeekBar);
 const loadBehind = () => import('./BehindNote').then((module) => module.BehindNote);
 const loadHeat = () => import('../reactions/HeatLine').then((module) => module.HeatLine);
 const loadRising = () => import('../reactions/Rising').then((module) => module.Rising);
@@ -65,7 +66,7 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
   const curtain = curtainOf(phase, broadcast, droppedAt);
   const delay = useDelay(session, paused);
   const onHls = session.carrier.value.shown === 'hls';
-  const tally = tallyOf(phase.kind, paused, onHls, delay, droppedAt);
+  const tally: TallyState | null = phase.kind === 'playing' && session.place.value === 'past' && broadcast?.state === 'ended' ? { kind: 'replay' } : tallyOf(phase.kind, paused, onHls, delay, droppedAt);
   const chrome = useChrome(menu.open || stats || paused || curtain !== null);
   // Nothing to play, pause or make louder: no dead buttons.
   const controllable = phase.kind === 'playing' || phase.kind === 'reconnecting' || phase.kind === 'connecting' || phase.kind === 'waiting';
@@ -80,7 +81,9 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
   }, [session, playback]);
 
   useDrawn(video, 'contain', session);
-  useMediaSession(broadcast ? titleOf(broadcast) : null, playback);
+  // What has been stopped for a while goes on where it stopped.
+  const toggle = () => { if (!playback.paused.value || !session.resume()) playback.toggle(); };
+  useMediaSession(broadcast ? titleOf(broadcast) : null, playback, toggle);
 
   const goFullScreen = () => void toggleFullScreen(frame.current, playback.video);
   const goLive = () => {
@@ -90,11 +93,13 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
 
   const act = (action: KeyAction, key: string): void => {
     switch (action) {
-      case 'play': playback.toggle(); break;
+      case 'play': toggle(); break;
       case 'mute': playback.toggleMuted(); break;
       case 'louder': playback.louder(); break;
       case 'quieter': playback.quieter(); break;
       case 'live': goLive(); break;
+      case 'back_5': case 'forward_5': case 'back_10': case 'forward_10': session.step(stepOf(action) ?? 0); break;
+      case 'start': session.playFromStart(); break;
       case 'full_screen': goFullScreen(); break;
       case 'theatre': if (!fullScreen) onTheatre(!theatre); break;
       case 'picture_in_picture': playback.togglePictureInPicture(); break;
@@ -119,12 +124,13 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
       // Esc closes what lies on top, whatever the switch says: it is not a character (WCAG 2.1.4).
       if (event.defaultPrevented || (!latest.current.keysOn && event.key !== 'Escape')) return;
       const action = actionOf(event, keyTargetOf(event.target));
-      if (!action || (event.repeat && action !== 'louder' && action !== 'quieter' && action !== 'react')) return;
+      const moves = action !== null && (action === 'start' || stepOf(action) !== null);
+      if (!action || (moves && !session.canRewind) || (event.repeat && !moves && action !== 'louder' && action !== 'quieter' && action !== 'react')) return;
       event.preventDefault();
       latest.current.act(action, event.key);
       if (action !== 'react' && action !== 'chat') chrome.stir();
     }, { signal: until });
-  }, []);
+  }, [session]);
 
   return (
     <section
@@ -140,7 +146,7 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
           playsInline
           disableRemotePlayback
           aria-label={words.watch.video(broadcast ? titleOf(broadcast) : words.product)}
-          onClick={(event) => chrome.pressed(event, () => playback.toggle())}
+          onClick={(event) => chrome.pressed(event, toggle)}
           onDblClick={goFullScreen}
         />
       ))}
@@ -150,6 +156,7 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
         curtain={curtain}
         onAction={(action) => {
           if (action === 'retry') session.retry();
+          else if (action === 'replay') session.playFromStart();
           else if (action === 'reload') location.reload();
           else setDialog('ask_it');
         }}
@@ -168,8 +175,12 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
       {!phone && onHls && <Later load={loadBehind} properties={{ session }} />}
       {controllable && (
         <div class="layer controls over">
-          <Later load={loadHeat} properties={{ room: chat.room, broadcast }} />
+          {session.canRewind && broadcast && phase.kind !== 'waiting'
+            ? <Later load={loadSeekBar} properties={{ session, room: chat.room, broadcast }} />
+            : <Later load={loadHeat} properties={{ room: chat.room, broadcast }} />}
           <Controls
+            session={session}
+            onToggle={toggle}
             playback={playback}
             tally={tally}
             ready={phase.kind === 'playing' || phase.kind === 'reconnecting'}
@@ -195,6 +206,8 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
             choice: session.quality.value,
             hasAudio: broadcast?.has_audio ?? false,
             statsOn: stats,
+            speed: session.place.value === 'past' ? session.speed.value : null,
+            onSpeed: (speed) => session.setSpeed(speed),
             pin: session.pin.value,
             onPin: (pin) => session.setPin(pin),
             onChoice: (choice) => session.setQuality(choice),
@@ -246,11 +259,13 @@ function useDroppedAt(dropped: boolean, match: ReadonlySignal<MatchNow>): string
 }
 
 /** What lock screens and media keys show and press. */
-function useMediaSession(title: string | null, playback: Playback): void {
+function useMediaSession(title: string | null, playback: Playback, toggle: () => void): void {
+  const latest = useRef(toggle);
+  latest.current = toggle;
   useEffect(() => {
     if (!title || !('mediaSession' in navigator)) return;
     navigator.mediaSession.metadata = new MediaMetadata({ title, artist: words.product });
-    navigator.mediaSession.setActionHandler('play', () => void playback.play());
+    navigator.mediaSession.setActionHandler('play', () => { if (playback.paused.value) latest.current(); });
     navigator.mediaSession.setActionHandler('pause', () => { if (!playback.paused.value) playback.toggle(); });
     return () => {
       navigator.mediaSession.metadata = null;

@@ -5,9 +5,11 @@ import { formatBitrate, formatLayer } from '../ui/format';
 import { useState } from 'preact/hooks';
 import type { Pin } from '../playback/transport';
 import { useMedia } from '../ui/hooks';
-import { broadcast as broadcastIcon, chartLine, keyboard } from '../ui/icons';
+import { broadcast as broadcastIcon, chartLine, gauge, keyboard } from '../ui/icons';
 import { Menu, MenuItem, MenuRule } from '../ui/Menu';
+import { rewindWords } from '../rewind_words';
 import { words } from '../words';
+import { SpeedMenu } from './SpeedMenu';
 import { TransportMenu } from './TransportMenu';
 
 export type QualityMenuProps = {
@@ -19,15 +21,18 @@ export type QualityMenuProps = {
   onChoice: (choice: QualityChoice) => void;
   pin: Pin;
   onPin: (pin: Pin) => void;
+  /** How fast the past is played; `null`: the picture is live. */
+  speed: number | null;
+  onSpeed: (speed: number) => void;
   onStats: () => void;
   onShortcuts: () => void;
   onClose: () => void;
 };
 
-export function QualityMenu({ layers, layer, choice, hasAudio, statsOn, pin, onPin, onChoice, onStats, onShortcuts, onClose }: QualityMenuProps) {
+export function QualityMenu({ layers, layer, choice, hasAudio, statsOn, pin, onPin, speed, onSpeed, onChoice, onStats, onShortcuts, onClose }: QualityMenuProps) {
   // A finger has no keys to be reminded of.
   const keys = useMedia('(hover: hover)');
-  const [page, setPage] = useState<'quality' | 'transport'>('quality');
+  const [page, setPage] = useState<'quality' | 'transport' | 'speed'>('quality');
   const nameOf = (spatial: number | null) => {
     const found = layers.find((candidate) => candidate.spatial === spatial);
     return found ? formatLayer(found) : null;
@@ -38,6 +43,7 @@ export function QualityMenu({ layers, layer, choice, hasAudio, statsOn, pin, onP
   const pick = (next: QualityChoice) => () => { onChoice(next); onClose(); };
   const chosen = (spatial: number) => choice.mode === 'layer' && choice.spatial === spatial;
   if (page === 'transport') return <TransportMenu pin={pin} onPin={onPin} onBack={() => setPage('quality')} onClose={onClose} />;
+  if (page === 'speed' && speed !== null) return <SpeedMenu speed={speed} onSpeed={onSpeed} onBack={() => setPage('quality')} onClose={onClose} />;
   return (
     <Menu label={words.quality.title} dark class="layer quality" onClose={onClose}>
       <MenuItem checked={choice.mode === 'auto'} detail={choice.mode === 'auto' ? going : undefined} onSelect={pick({ mode: 'auto' })}>{words.quality.auto}</MenuItem>
@@ -54,6 +60,7 @@ export function QualityMenu({ layers, layer, choice, hasAudio, statsOn, pin, onP
       ))}
       {hasAudio && <MenuItem checked={choice.mode === 'audio_only'} onSelect={pick({ mode: 'audio_only' })}>{words.quality.soundOnly}</MenuItem>}
       <MenuRule />
+      {speed !== null && <MenuItem icon={gauge} detail={rewindWords.speeds(speed)} onSelect={() => setPage('speed')}>{rewindWords.speed}</MenuItem>}
       <MenuItem icon={broadcastIcon} detail={words.transport.names[pin]} onSelect={() => setPage('transport')}>{words.transport.title}</MenuItem>
       <MenuItem toggled={statsOn} icon={chartLine} detail={keys ? <kbd>I</kbd> : undefined} onSelect={() => { onStats(); onClose(); }}>{words.quality.stats}</MenuItem>
       {keys && <MenuItem icon={keyboard} detail={<kbd>?</kbd>} onSelect={() => { onClose(); onShortcuts(); }}>{words.quality.shortcuts}</MenuItem>}

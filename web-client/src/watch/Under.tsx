@@ -12,9 +12,10 @@ import { showToast } from '../ui/Toast';
 import { words } from '../words';
 import type { MatchNow, Moment } from './match';
 
-export type UnderProps = { broadcast: BroadcastView; viewers: number; match: ReadonlySignal<MatchNow>; /** Brings the chat back, where it is hidden. */ onChat: (() => void) | null };
+export type UnderProps = { broadcast: BroadcastView; viewers: number; match: ReadonlySignal<MatchNow>; /** Brings the chat back, where it is hidden. */ onChat: (() => void) | null; /** Plays a moment again, where that can be. */ onMoment: PlayMoment | null };
+export type PlayMoment = (moment: Moment) => void;
 
-export function Under({ broadcast, viewers, match, onChat }: UnderProps) {
+export function Under({ broadcast, viewers, match, onChat, onMoment }: UnderProps) {
   const { score, clock, elapsed, moments } = match.value;
   const { teams } = broadcast;
   const title = titleOf(broadcast);
@@ -43,30 +44,33 @@ export function Under({ broadcast, viewers, match, onChat }: UnderProps) {
           <Button look="secondary" size="sm" icon={share} onClick={() => void shareLink(title)}>{words.watch.share}</Button>
         </div>
       </div>
-      <Moments moments={moments} />
+      <Moments moments={moments} onPlay={onMoment} />
     </section>
   );
 }
 
-export function Moments({ moments }: { moments: readonly Moment[] }) {
+export function Moments({ moments, onPlay }: { moments: readonly Moment[]; onPlay: PlayMoment | null }) {
   if (moments.length === 0) return null;
   return (
-    <ul class="moments" tabIndex={0} aria-label={words.watch.moments}>
-      {moments.map((moment) => <MomentRow key={moment.id} moment={moment} />)}
+    <ul class="moments" tabIndex={onPlay ? undefined : 0} aria-label={words.watch.moments}>
+      {moments.map((moment) => <MomentRow key={moment.id} moment={moment} onPlay={onPlay} />)}
     </ul>
   );
 }
 
 const MOMENT_ICONS: Record<MarkerKind, string> = { goal: soccerBall, card: rectangleFill, chance: star, period: timer, other: flagFill };
 
-function MomentRow({ moment }: { moment: Moment }) {
-  return (
-    <li class={`moment ${moment.kind}`}>
+function MomentRow({ moment, onPlay }: { moment: Moment; onPlay: PlayMoment | null }) {
+  const inside = (
+    <>
       <time>{moment.time}</time>
       <b class="clip">{moment.label}</b>
       <Icon svg={MOMENT_ICONS[moment.kind]} size="s" />
-    </li>
+    </>
   );
+  return onPlay
+    ? <li><button type="button" class={`moment ${moment.kind}`} onClick={() => onPlay(moment)}>{inside}</button></li>
+    : <li class={`moment ${moment.kind}`}>{inside}</li>;
 }
 
 /** The system's own sheet on touch devices, the clipboard elsewhere. The token of a private link stays out of it. */

@@ -12,9 +12,9 @@ import { Later } from '../ui/Over';
 import { arrived } from '../ui/router';
 import { words } from '../words';
 import { Player } from './Player';
-import { Moments, Under } from './Under';
+import { Moments, type PlayMoment, Under } from './Under';
 import { useFullScreen } from './full_screen';
-import { type MatchNow, followMatch } from './match';
+import { MOMENT_LEAD_MS, type MatchNow, followMatch } from './match';
 import { useWatch } from './use_watch';
 
 const loadBehind = () => import('./BehindNote').then((module) => module.BehindNote);
@@ -34,6 +34,8 @@ export function Watch({ slug }: { slug: string }) {
   // Where there is no match there is nobody to talk to.
   const chatting = chat.shown && kind !== 'not_found' && kind !== 'refused';
 
+  const playMoment: PlayMoment | null = session.canRewind ? ({ atMs }) => session.playFrom(atMs - MOMENT_LEAD_MS) : null;
+
   useGoals(chat, match.value);
   useEffect(arrived, []);
   useEffect(() => () => life.abort(), [life]);
@@ -49,7 +51,7 @@ export function Watch({ slug }: { slug: string }) {
           <Player session={session} match={match} chat={chat} theatre={theatre} onTheatre={setTheatre} />
           {phone && session.carrier.value.shown === 'hls' && <Later load={loadBehind} properties={{ session, strip: true }} />}
           {broadcast
-            ? <Under broadcast={broadcast} viewers={session.viewers.value.count} match={match} onChat={chat.shown ? null : () => chat.show(true)} />
+            ? <Under broadcast={broadcast} viewers={session.viewers.value.count} match={match} onChat={chat.shown ? null : () => chat.show(true)} onMoment={playMoment} />
             : <h1 class="sr">{words.watch.player}</h1>}
         </div>
         {/* In full screen it lies over the picture, and is there once. */}
@@ -63,7 +65,7 @@ export function Watch({ slug }: { slug: string }) {
                 room: chat.room,
                 broadcast,
                 input: chat.input,
-                others: phone && match.value.moments.length > 0 ? [{ name: words.chat.moments, content: <Moments moments={match.value.moments} /> }] : [],
+                others: phone && match.value.moments.length > 0 ? [{ name: words.chat.moments, content: <Moments moments={match.value.moments} onPlay={playMoment} /> }] : [],
                 onHide: () => chat.show(false),
                 ...(phone ? {} : { onPopOut: chat.popOut }),
               }}

@@ -24,3 +24,10 @@ test('a drop names the match time it happened at when that is known', () => {
   expect(curtainOf({ kind: 'reconnecting', why: 'network', sinceMs: 0 }, null, '67:12')?.line).toContain('at 67:12');
   expect(curtainOf({ kind: 'reconnecting', why: 'network', sinceMs: 0 }, null, null)?.line).toContain('dropped.');
 });
+
+test('a replay is offered without telling how it ended', () => {
+  const broadcast = { replay: true, started_at_ms: 0, ended_at_ms: 5_400_000, teams: { home: { name: 'Northgate' }, away: { name: 'Port Alder' } }, score: { home: 3, away: 1 } } as BroadcastView;
+  const curtain = curtainOf({ kind: 'ended' }, broadcast, null);
+  expect(curtain).toMatchObject({ title: 'Watch it back', actions: ['replay', 'home'] });
+  expect(curtain?.line).toContain('1\u00a0h\u00a030\u00a0min');
+});

@@ -4,8 +4,8 @@ import type { BroadcastView } from '../protocol';
 import { formatLength } from '../ui/format';
 import { words } from '../words';
 
-export type CurtainAction = 'retry' | 'home' | 'reload' | 'ask_it';
-export type CurtainIcon = 'clock' | 'flag' | 'no_network' | 'no_video' | 'ticket' | 'seat' | 'lost';
+export type CurtainAction = 'retry' | 'home' | 'reload' | 'ask_it' | 'replay';
+export type CurtainIcon = 'play' | 'clock' | 'flag' | 'no_network' | 'no_video' | 'ticket' | 'seat' | 'lost';
 
 export type Curtain = {
   title: string;
@@ -33,6 +33,8 @@ export function curtainOf(phase: ViewerPhase, broadcast: BroadcastView | null, d
         ? { title: say.publisherGone.title, line: say.publisherGone.line(droppedAt), mark: 'progress', actions: [], behind: 'last' }
         : { title: say.networkGone.title, line: say.networkGone.line(droppedAt), mark: 'progress', actions: ['retry'], behind: 'last' };
     case 'ended':
+      // Whoever comes for the replay does not want to be told how it ended.
+      if (broadcast?.replay) return { title: say.replay.title, line: say.replay.line(lengthOf(broadcast)), mark: 'play', actions: ['replay', 'home'], behind: 'poster' };
       return { title: endedTitle(broadcast), line: say.ended.line(lengthOf(broadcast)), mark: 'flag', actions: ['home'], behind: 'poster' };
     case 'blocked':
       return phase.reason === 'network'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { words } from '../words';
-import { actionOf } from './keys';
+import { actionOf, stepOf } from './keys';
 
 const press = (key: string, held: Partial<Record<'ctrlKey' | 'altKey' | 'metaKey', boolean>> = {}) => ({ key, ctrlKey: false, altKey: false, metaKey: false, ...held });
 
@@ -22,6 +22,11 @@ test('a focused button keeps Space and a slider keeps its arrows', () => {
 });
 
 test('every key of the list does something', () => {
-  const typed: Record<string, string> = { Space: ' ', Esc: 'Escape', '↑': 'ArrowUp', '↓': 'ArrowDown' };
+  const typed: Record<string, string> = { Space: ' ', Esc: 'Escape', '↑': 'ArrowUp', '↓': 'ArrowDown', '←': 'ArrowLeft', '→': 'ArrowRight' };
   for (const [keys] of words.shortcuts.list) for (const key of keys) expect(actionOf(press(typed[key] ?? key), 'page'), key).not.toBeNull();
+});
+
+test('arrows move by five seconds, J and L by ten, and nothing else moves', () => {
+  const steps = ['ArrowLeft', 'ArrowRight', 'j', 'L', 'Home', 'm'].map((key) => stepOf(actionOf(press(key), 'page') ?? 'close'));
+  expect(steps).toEqual([-5_000, 5_000, -10_000, 10_000, null, null]);
 });

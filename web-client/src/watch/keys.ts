@@ -1,10 +1,14 @@
 // Which key does what in the player. Pure, so that the list of keys and what they do cannot drift apart unseen.
 
-export type KeyAction = 'play' | 'mute' | 'full_screen' | 'theatre' | 'stats' | 'picture_in_picture' | 'louder' | 'quieter' | 'live' | 'list' | 'chat' | 'show_chat' | 'react' | 'close';
+export type KeyAction = 'play' | 'mute' | 'full_screen' | 'theatre' | 'stats' | 'picture_in_picture' | 'louder' | 'quieter' | 'live' | 'list' | 'chat' | 'show_chat' | 'react' | 'close' | RewindAction;
+/** Only where a broadcast is recorded. */
+export type RewindAction = 'back_5' | 'forward_5' | 'back_10' | 'forward_10' | 'start';
+
 
 const ACTIONS: Readonly<Record<string, KeyAction>> = {
   ' ': 'play', k: 'play', m: 'mute', f: 'full_screen', t: 'theatre', i: 'stats', p: 'picture_in_picture',
   ArrowUp: 'louder', ArrowDown: 'quieter', End: 'live', '?': 'list', Enter: 'chat', h: 'show_chat', Escape: 'close',
+  ArrowLeft: 'back_5', ArrowRight: 'forward_5', j: 'back_10', l: 'forward_10', Home: 'start',
   1: 'react', 2: 'react', 3: 'react', 4: 'react', 5: 'react', 6: 'react',
 };
 
@@ -21,7 +25,18 @@ export function actionOf(press: KeyPress, target: KeyTarget): KeyAction | null {
     case 'page': return action;
     case 'text': case 'modal': return null;
     case 'button': return press.key === ' ' || press.key === 'Enter' ? null : action;
-    case 'slider': return press.key.startsWith('Arrow') || press.key === 'End' ? null : action;
+    case 'slider': return press.key.startsWith('Arrow') || press.key === 'End' || press.key === 'Home' ? null : action;
+  }
+}
+
+/** How far an action moves, ms; `null` for those that move nothing. */
+export function stepOf(action: KeyAction): number | null {
+  switch (action) {
+    case 'back_5': return -5_000;
+    case 'forward_5': return 5_000;
+    case 'back_10': return -10_000;
+    case 'forward_10': return 10_000;
+    default: return null;
   }
 }
 

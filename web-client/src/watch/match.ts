@@ -5,7 +5,7 @@ import type { BroadcastView, MarkerKind, MatchClock, Score } from '../protocol';
 import { formatClock, formatLength } from '../ui/format';
 import { HeldBack, clockAt, momentAt } from '../ui/score';
 
-export type Moment = { id: string; kind: MarkerKind; label: string; time: string };
+export type Moment = { id: string; kind: MarkerKind; label: string; time: string; /** Media time, ms. */ atMs: number };
 
 export type MatchNow = {
   score: Score | null;
@@ -21,6 +21,8 @@ export type MatchNow = {
 const READ_MS = 250;
 /** The row below the picture; older moments stay on the timeline. */
 const MOMENTS_SHOWN = 8;
+/** A moment is played from this long before it, ms: how it came about is half of it. */
+export const MOMENT_LEAD_MS = 5_000;
 const NOTHING: MatchNow = { score: null, clock: null, elapsed: null, moments: [] };
 
 /** Reads the match a few times a second until `until` aborts. The signal changes only when something to draw did. */
@@ -55,5 +57,5 @@ export function momentsUpTo(broadcast: BroadcastView, mediaMs: number): readonly
     .filter((marker) => marker.media_time_ms <= mediaMs)
     .sort((a, b) => b.media_time_ms - a.media_time_ms)
     .slice(0, MOMENTS_SHOWN)
-    .map((marker) => ({ id: marker.id, kind: marker.kind, label: marker.label, time: `${Math.floor(momentAt(marker, broadcast) / 60_000) + 1}′` }));
+    .map((marker) => ({ id: marker.id, kind: marker.kind, label: marker.label, atMs: marker.media_time_ms, time: `${Math.floor(momentAt(marker, broadcast) / 60_000) + 1}′` }));
 }

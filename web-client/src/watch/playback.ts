@@ -2,7 +2,7 @@
 // forbade. Owns no session.
 //
 // A live picture is paused by freezing it; playing again shows the live edge where the picture comes by WebRTC, because that stream went on
-// meanwhile, and the place where it stopped where it comes by HLS.
+// meanwhile, and the place where it stopped where it comes by HLS. Where a broadcast is recorded, `WatchSession.resume` finds the place again.
 import { signal } from '@preact/signals';
 import type { Elements, Screen } from '../playback/session';
 import type { EngineName } from '../playback/transport';
@@ -64,6 +64,8 @@ export class Playback implements Screen {
     this.#front = engine;
     this.#arrange();
     void this.play();
+    // The one in front may have run before it was there, or been stopped while the other one was.
+    this.paused.value = elements[engine].paused;
     this.#crossFade(aligned);
     if (before && document.pictureInPictureElement === before) {
       // A window that is open may be given another picture; where a browser refuses, it shows the last frame until it is closed.
