@@ -496,7 +496,7 @@ scenario('reactions are sent by tap, by hold and by key, and rise over everybody
     await until('the heat line', async () => {
       await page.mouse.move(x++, 300);
       return line.isVisible();
-    }, { within: 20_000 });
+    }, { within: 40_000 });
   }
 
   // Where motion is not wanted, the buttons count.

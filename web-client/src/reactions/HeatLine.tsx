@@ -9,6 +9,8 @@ import { columnsOf, outlineOf } from './heat';
 const COLUMNS = 100;
 /** How often it moves on while nobody reacts, ms. */
 const EVERY_MS = 5_000;
+/** The server tells what it has written down, which lacks the last seconds before this page came: it is asked once more, ms. */
+const READ_AGAIN_MS = 20_000;
 /** Before this much has been played there is no line to speak of, ms. */
 const SHORTEST_MS = 60_000;
 
@@ -23,7 +25,10 @@ export function HeatLine({ room, broadcast, span }: HeatLineProps) {
   const id = broadcast?.id ?? null;
   const open = room.phase.value.kind === 'open';
   useScope((until) => {
-    if (id !== null && open) void room.heat.read(id, until);
+    if (id === null || !open) return;
+    void room.heat.read(id, until);
+    const timer = setTimeout(() => void room.heat.read(id, until), READ_AGAIN_MS);
+    until.addEventListener('abort', () => clearTimeout(timer));
   }, [room, id, open]);
   useTick(EVERY_MS, open);
 
