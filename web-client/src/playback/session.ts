@@ -2,13 +2,14 @@
 //
 // Conversation, seat, chat and count are the viewer's session, which goes on under either engine.
 import { type ReadonlySignal, batch, computed, signal } from '@preact/signals';
+import { hlsPath } from '../lib/api';
 import { backoffMs } from '../lib/backoff';
 import { median } from '../lib/media_time';
 import { signalingUrl } from '../lib/signaling';
 import { ViewerSession } from '../lib/viewer';
 import type { LayerPosition, ViewerPhase, ViewerStats } from '../lib/viewer_state';
 import { every } from '../lib/worker_timer';
-import type { LayerView, QualityChoice } from '../protocol';
+import type { HlsPath, LayerView, QualityChoice } from '../protocol';
 import type { HlsEngine } from './hls';
 import { loadHls } from './load_hls';
 import { BufferRamp } from './ramp';
@@ -25,6 +26,9 @@ const READING_MS = 1_000;
 const DIFFERENCES = 16;
 /** What a way is taken to carry before it has carried anything, bits per second. */
 const ASSUMED_BPS = 1_500_000;
+/** A path that expires is renewed so long before, and no sooner than so long from now whatever the clocks say, ms. */
+const RENEW_BEFORE_MS = 600_000;
+const RENEW_SOONEST_MS = 60_000;
 
 export type Elements = Record<EngineName, HTMLVideoElement>;
 
@@ -296,7 +300,12 @@ export class WatchSession {
     this.#loadRetryAt = Infinity;
     const { broadcast, token, lifetime } = this.#options;
     try {
-      const engine = await loadHls({ url: `/hls/${encodeURIComponent(broadcast)}/master.m3u8`, token: token ?? null, lifetime });
+      // Without a token there is nothing to be had but what is open.
+      const open: HlsPath = { path: `/hls/${encodeURIComponent(broadcast)}` };
+      const { path, expires_at_ms: expiresAtMs } = token === undefined ? open : await hlsPath(broadcast, { token, signal: lifetime });
+      const spent = new AbortController();
+      const engine = await loadHls({ url: `${path}/master.m3u8`, token: null, lifetime: AbortSignal.any([lifetime, spent.signal]) });
+      if (expiresAtMs !== undefined) this.#renewAt(expiresAtMs, spent);
       if (this.#stage) engine.attach(this.#stage.video, this.#stage.until);
       this.#hls.value = engine;
       this.#warmBefore = false;
@@ -304,6 +313,17 @@ export class WatchSession {
       // The network is what it is; a page that is older than its server finds nothing, and is told by whatever it asks next.
       this.#loadRetryAt = now + backoffMs(this.#loadAttempt++, Math.random());
     }
+  }
+
+  /** An engine stays on its path for life: before that opens nothing any more, another engine takes over. */
+  #renewAt(expiresAtMs: number, spent: AbortController): void {
+    const { lifetime } = this.#options;
+    const timer = setTimeout(() => {
+      spent.abort();
+      this.#hls.value = null;
+      this.#loadRetryAt = 0;
+    }, Math.max(RENEW_SOONEST_MS, expiresAtMs - (this.serverNow() ?? Date.now()) - RENEW_BEFORE_MS));
+    lifetime.addEventListener('abort', () => clearTimeout(timer), { once: true });
   }
 
   /** The rungs under the names that the broadcast's layers have: they are the same pictures. */
