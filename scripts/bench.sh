@@ -27,13 +27,8 @@ shift
   case $name in peers | all) need janus janus ;; esac
   case $name in
     social | all)
-      # nginx with nchan, measured beside our chat. The package would start a server on port 80; here it only ever runs as our child.
-      if ! have nginx && [ -d /run/systemd/system ]; then
-        as_root=()
-        [ "$(id -u)" = 0 ] || as_root=(sudo)
-        "${as_root[@]}" systemctl mask --quiet nginx.service
-      fi
-      need nginx nginx
+      # nchan is measured beside our chat.
+      need_nginx
       [ -e /usr/lib/nginx/modules/ngx_nchan_module.so ] || need nginx-with-nchan libnginx-mod-nchan
       ;;
   esac

@@ -10,6 +10,16 @@ have() { command -v "$1" >/dev/null 2>&1; }
 missing_packages=()
 need() { have "$1" || missing_packages+=("$2"); }
 
+# nginx, which the package would start as a server on port 80; here it only ever runs as our child.
+need_nginx() {
+  if ! have nginx && [ -d /run/systemd/system ]; then
+    local as_root=()
+    [ "$(id -u)" = 0 ] || as_root=(sudo)
+    "${as_root[@]}" systemctl mask --quiet nginx.service
+  fi
+  need nginx nginx
+}
+
 # Installs what `need` noted, all at once; says what to do where it may not.
 install_missing() {
   [ ${#missing_packages[@]} -gt 0 ] || return 0

@@ -23,6 +23,8 @@ need ffmpeg ffmpeg
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need initdb postgresql
 # The bus of several nodes is tested on servers of its own.
 need redis-server redis-server
+# The cache that docs/nginx-hls.conf describes is tested in the real one.
+need_nginx
 if [ $browser = yes ]; then
   need chromium chromium
   need firefox-esr firefox-esr

@@ -4,6 +4,7 @@
 //! Authorization: Bearer … / hello.token ─▶ Tokens::verify(now) ─▶ Claims {sub, grants, broadcast, operator, guest}
 //! first visit ─▶ new_guest ─▶ Claims ─▶ Tokens::mint ─▶ the browser keeps it
 //! sign up, sign in, refresh ─▶ Accounts (desk) ─▶ a refresh token for the cookie, and Claims ─▶ Tokens::mint, good for minutes
+//! /hls/{token}/{broadcast}/… ─▶ Tokens::verify_path(now) ─▶ AudienceClass: may watch this broadcast, and is nobody
 //! stream key ─▶ Accounts::bearer_of_stream_key ─▶ Claims
 //! ```
 //! Knows no HTTP and no WebSocket; takes the time it needs.
@@ -14,6 +15,7 @@ mod grant;
 mod guest;
 mod letters;
 mod password;
+mod path_tokens;
 mod profile;
 mod rate;
 mod secret;
@@ -33,6 +35,7 @@ pub use guest::{GUEST_TOKEN_TTL, new_guest};
 pub(crate) use letters::Letter;
 pub use letters::{MailError, MailSettings};
 pub use password::{Busy, Cost};
+pub use path_tokens::{AudienceClass, PathToken, PathTokenError};
 pub use profile::{Export, account_by_operator};
 pub use rate::{Allowance, Asked, Quota, RateKey};
 pub use sign_in::NewPerson;

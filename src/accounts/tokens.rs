@@ -16,8 +16,9 @@ use ring::hmac;
 use ring::rand::SecureRandom;
 use serde::{Deserialize, Serialize};
 
+use super::path_tokens::{AudienceClass, PathToken, PathTokenError, PathTokens};
 use crate::accounts::Grant;
-use crate::ids::UserId;
+use crate::ids::{BroadcastId, UserId};
 use crate::limits::{CLAIMED_GUESTS_MAX, TOKEN_BYTES_MAX};
 use crate::store::secret_file;
 
@@ -90,6 +91,7 @@ pub struct Tokens {
     validation: Validation,
     /// For [`Self::successor`].
     succession: hmac::Key,
+    paths: PathTokens,
     /// Guests who have become accounts, and when (ms): their guest tokens are void. At most `limits::CLAIMED_GUESTS_MAX`.
     claimed: Arc<RwLock<HashMap<UserId, u64>>>,
 }
@@ -124,11 +126,13 @@ impl Tokens {
         // The caller's `now` decides, in `verify`.
         validation.validate_exp = false;
         validation.required_spec_claims.clear();
+        let succession = hmac::Key::new(hmac::HMAC_SHA256, key);
         Self {
             encoding: EncodingKey::from_secret(key),
             decoding: DecodingKey::from_secret(key),
             validation,
-            succession: hmac::Key::new(hmac::HMAC_SHA256, key),
+            paths: PathTokens::derived(&succession),
+            succession,
             claimed: Arc::default(),
         }
     }
@@ -152,6 +156,19 @@ impl Tokens {
     pub fn mint(&self, claims: &Claims) -> String {
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &self.encoding)
             .expect("claims are plain JSON and HS256 takes any key: signing cannot fail")
+    }
+
+    /// The token with which an address opens a broadcast to everybody of a class.
+    pub fn mint_path(&self, broadcast: BroadcastId, class: AudienceClass, now_unix_s: u64) -> PathToken {
+        self.paths.mint(broadcast, class, now_unix_s)
+    }
+
+    /// Checks the token of an address that names `broadcast`.
+    ///
+    /// # Errors
+    /// [`PathTokenError`]; a slug is never opened, and a token is expired from the second `exp` on.
+    pub fn verify_path(&self, token: &str, broadcast: &str, now_unix_s: u64) -> Result<AudienceClass, PathTokenError> {
+        self.paths.verify(token, broadcast, now_unix_s)
     }
 
     /// The one secret that follows another: whoever asks again is given the same, and nobody can compute it without the key.

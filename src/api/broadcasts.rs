@@ -32,6 +32,12 @@ pub(super) async fn find(State(live): State<Live>, Path(name): Path<String>) -> 
     Ok(([NO_STORE], Json(live.find(&name)?)).into_response())
 }
 
+/// Not for caches: it is the capability of whoever asks.
+pub(super) async fn hls(State(live): State<Live>, Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Refusal> {
+    let who = bearer(&live, &headers)?;
+    Ok(([NO_STORE], Json(live.hls_path(who.as_ref(), &name)?)).into_response())
+}
+
 pub(super) async fn change(
     State(live): State<Live>,
     Path(name): Path<String>,

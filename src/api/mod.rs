@@ -35,6 +35,7 @@ pub fn router(live: Live) -> Router {
         .route("/{broadcast}", get(broadcasts::find).patch(broadcasts::change).delete(broadcasts::end))
         .route("/{broadcast}/markers", post(broadcasts::mark))
         .route("/{broadcast}/markers/{marker}", delete(broadcasts::unmark))
+        .route("/{broadcast}/hls", get(broadcasts::hls))
         .route("/{broadcast}/poster", get(posters::get).put(posters::put));
     let broadcasts = broadcasts
         .route("/{broadcast}/audit", get(moderation::audit))

@@ -86,6 +86,13 @@ fn paths() -> Value {
             "parameters": marker,
             "delete": operation("Remove a marker.", None, &[("204", None), ("401", None), ("403", None), ("404", None)])
         },
+        "/api/v1/broadcasts/{broadcast}/hls": {
+            "parameters": broadcast,
+            "get": operation(
+                "Under which path players that send no header find its HLS and DASH; signed where viewing is not open.", None,
+                &[("200", Some("HlsPath")), ("401", None), ("403", None), ("404", None)],
+            )
+        },
         "/api/v1/broadcasts/{broadcast}/poster": {
             "parameters": broadcast,
             "get": {
@@ -223,6 +230,7 @@ fn schemas() -> Value {
             json!({ "broadcast": reference("Broadcast"), "token": text, "whip_url": text, "whep_url": text, "watch_url": text }),
             &["broadcast", "token", "whip_url", "whep_url", "watch_url"],
         ),
+        "HlsPath": all_of(json!({ "path": text, "expires_at_ms": integer }), &["path"]),
         "BroadcastList": all_of(json!({ "broadcasts": list_of("Broadcast") }), &["broadcasts"]),
         "BroadcastChanges": all_of(json!({
             "title": text, "visibility": reference("Visibility"),

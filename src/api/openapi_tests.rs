@@ -11,7 +11,7 @@ use crate::signaling::protocol::{
 };
 use crate::signaling::rest::accounts::*;
 use crate::signaling::rest::people::*;
-use crate::signaling::rest::{BroadcastList, CreatedBroadcast, Me, NewBroadcast, NewMarker, Problem};
+use crate::signaling::rest::{BroadcastList, CreatedBroadcast, HlsPath, Me, NewBroadcast, NewMarker, Problem};
 use crate::social::chat::Restrained;
 use crate::social::reactions::HeatPoint;
 
@@ -55,6 +55,7 @@ fn schemas_have_the_fields_of_the_shapes() {
     hold! {
         "Broadcast" BroadcastView, "Layer" LayerView, "Team" Team, "Teams" Teams, "Score" Score, "MatchClock" MatchClock, "Marker" Marker,
         "NewMarker" NewMarker, "NewBroadcast" NewBroadcast, "CreatedBroadcast" CreatedBroadcast, "BroadcastList" BroadcastList,
+        "HlsPath" HlsPath,
         "User" UserView, "Me" Me, "Problem" Problem,
         "NewAccount" NewAccount, "Credentials" Credentials, "SignedIn" SignedIn, "Account" Account, "Person" Person,
         "AccountChanges" AccountChanges, "NewEmail" NewEmail, "PasswordChange" PasswordChange, "Confirmation" Confirmation,

@@ -6,6 +6,7 @@
 //! {rendition}/plain.m3u8             whole segments only
 //! {rendition}/init-{n}.mp4  s{msn}.m4s  s{msn}.p{part}.m4s      media; the part that was hinted at waits
 //! ```
+//! Where viewing is not open a token stands before the broadcast ([`super::asked`]); `/hls/{token}/{broadcast}/check` says whether it is valid.
 //! Every viewer of a broadcast is sent the same bytes from the same addresses, so any cache with request collapsing can stand in front.
 
 use std::sync::Arc;
@@ -21,12 +22,13 @@ use metrics::counter;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use super::asked::{Asked, is_token};
 use super::packager::Channel;
 use super::playlist::{Packed, Variant};
 use super::shelf::{Progress, Rendition, Shelf};
 use super::{Hls, NoChannel, Wanted, dvr};
 use crate::ids::BroadcastId;
-use crate::limits::{HLS_AHEAD_MAX, HLS_BLOCK_MAX, HLS_SETTLE, HLS_START_MAX};
+use crate::limits::{HLS_AHEAD_MAX, HLS_BLOCK_MAX, HLS_SETTLE, HLS_START_MAX, PATH_CHECK_TTL_S};
 use crate::telemetry::HLS_REQUESTS;
 
 pub(super) const M3U8: &str = "application/vnd.apple.mpegurl";
@@ -40,11 +42,14 @@ const BLOCKING: &str = "max-age=18";
 pub(super) const PLAYLIST: &str = "max-age=1";
 /// It may come yet.
 const MISSING: &str = "max-age=1";
+/// Below a token alone, for caches that ask before they serve.
+const CHECK: &str = "check";
 
 pub(super) fn router(hls: Hls) -> Router {
     Router::new()
-        .route("/hls/{broadcast}/{file}", with_preflight(get(broadcast_file)))
-        .route("/hls/{broadcast}/{rendition}/{file}", with_preflight(get(rendition_file)))
+        .route("/hls/{first}/{second}", with_preflight(get(two)))
+        .route("/hls/{first}/{second}/{third}", with_preflight(get(three)))
+        .route("/hls/{token}/{broadcast}/{rendition}/{file}", with_preflight(get(four)))
         .with_state(hls)
 }
 
@@ -67,6 +72,8 @@ pub(super) enum Refused {
     Busy,
     #[error(transparent)]
     NoChannel(#[from] NoChannel),
+    #[error("{0}: ask for another at /api/v1/broadcasts/{{broadcast}}/hls")]
+    Locked(String),
     #[error("the broadcast may not be watched like this")]
     NotAdmitted(Box<Response>),
 }
@@ -77,7 +84,7 @@ impl IntoResponse for Refused {
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", MISSING),
             Self::BadQuery(_) => (StatusCode::BAD_REQUEST, "bad_request", "no-store"),
             Self::Late | Self::Busy | Self::Unreadable | Self::NoChannel(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "no-store"),
-            Self::NotAdmitted(_) => (StatusCode::FORBIDDEN, "forbidden", "no-store"),
+            Self::Locked(_) | Self::NotAdmitted(_) => (StatusCode::FORBIDDEN, "forbidden", "no-store"),
         };
         let detail = self.to_string();
         if let Self::NotAdmitted(response) = self {
@@ -98,41 +105,73 @@ impl IntoResponse for Refused {
     }
 }
 
-async fn broadcast_file(State(hls): State<Hls>, Path((broadcast, file)): Path<(String, String)>, headers: HeaderMap) -> Response {
-    if let Some(answer) = dvr::broadcast_file(&hls, &broadcast, &file, &headers).await {
+async fn two(State(hls): State<Hls>, Path((broadcast, file)): Path<(String, String)>, headers: HeaderMap) -> Response {
+    broadcast_file(&hls, Asked::plainly(&broadcast, &headers), &file).await
+}
+
+async fn three(
+    State(hls): State<Hls>,
+    Path((first, second, file)): Path<(String, String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    if !is_token(&first) {
+        return rendition_file(&hls, Asked::plainly(&first, &headers), (&second, &file), query.as_deref()).await;
+    }
+    let asked = Asked::by_path(&first, &second, &headers);
+    match hls.unlock(asked) {
+        Err(refused) => finish("none", Err(refused)),
+        Ok(()) if file == CHECK => finish(CHECK, Ok(checked())),
+        Ok(()) => broadcast_file(&hls, asked, &file).await,
+    }
+}
+
+async fn four(
+    State(hls): State<Hls>,
+    Path((token, broadcast, rendition, file)): Path<(String, String, String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let asked = Asked::by_path(&token, &broadcast, &headers);
+    match hls.unlock(asked) {
+        Err(refused) => finish("none", Err(refused)),
+        Ok(()) => rendition_file(&hls, asked, (&rendition, &file), query.as_deref()).await,
+    }
+}
+
+fn checked() -> Response {
+    (StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, format!("public, max-age={PATH_CHECK_TTL_S}"))]).into_response()
+}
+
+async fn broadcast_file(hls: &Hls, asked: Asked<'_>, file: &str) -> Response {
+    if let Some(answer) = dvr::broadcast_file(hls, asked, file).await {
         return finish("recorded", answer);
     }
     let answer = async {
-        let kind = match file.as_str() {
+        let kind = match file {
             "master.m3u8" | "plain.m3u8" => M3U8,
             "manifest.mpd" => MPD,
             _ => return Err(Refused::NotFound),
         };
-        let channel = hls.open(&broadcast, &headers)?;
+        let channel = hls.open(asked)?;
         let shelf = hls.settled(&channel, kind == MPD).await?;
         let packed = if kind == MPD { shelf.manifest() } else { shelf.master(file == "plain.m3u8") };
-        Ok(text(&hls, &packed, kind, PLAYLIST, &headers))
+        Ok(text(hls, asked, &packed, kind, PLAYLIST))
     };
     finish("playlist", answer.await)
 }
 
-async fn rendition_file(
-    State(hls): State<Hls>,
-    Path((broadcast, rendition, file)): Path<(String, String, String)>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    let address = (rendition.as_str(), file.as_str());
-    if let Some(answer) = dvr::rendition_file(&hls, &broadcast, address, query.as_deref().unwrap_or(""), &headers).await {
+async fn rendition_file(hls: &Hls, asked: Asked<'_>, (rendition, name): (&str, &str), query: Option<&str>) -> Response {
+    let query = query.unwrap_or("");
+    if let Some(answer) = dvr::rendition_file(hls, asked, (rendition, name), query).await {
         return finish("recorded", answer);
     }
-    let Some(file) = File::parse(&file) else { return finish("none", Err(Refused::NotFound)) };
-    let label = file.label();
+    let Some(file) = File::parse(name) else { return finish("none", Err(Refused::NotFound)) };
     let answer = async {
-        let channel = hls.open(&broadcast, &headers)?;
+        let channel = hls.open(asked)?;
         match file {
             File::Playlist { is_plain } => {
-                let query = if is_plain { Query::default() } else { Query::parse(query.as_deref().unwrap_or(""))? };
+                let query = if is_plain { Query::default() } else { Query::parse(query)? };
                 let variant = if is_plain {
                     Variant::Plain
                 } else if query.skips {
@@ -140,24 +179,24 @@ async fn rendition_file(
                 } else {
                     Variant::LowLatency
                 };
-                let packed = hls.playlist(&channel, &rendition, query, variant).await?;
-                Ok(text(&hls, &packed, M3U8, if query.waits_for.is_some() { BLOCKING } else { PLAYLIST }, &headers))
+                let packed = hls.playlist(&channel, rendition, query, variant).await?;
+                Ok(text(hls, asked, &packed, M3U8, if query.waits_for.is_some() { BLOCKING } else { PLAYLIST }))
             }
             File::Init(number) => {
                 let shelf = channel.store.newest();
-                let init = shelf.rendition(&rendition).and_then(|found| found.inits.iter().find(|init| init.number == number));
-                Ok(media(&hls, init.map(|init| init.data.clone()).ok_or(Refused::NotFound)?, &headers))
+                let init = shelf.rendition(rendition).and_then(|found| found.inits.iter().find(|init| init.number == number));
+                Ok(media(hls, asked, init.map(|init| init.data.clone()).ok_or(Refused::NotFound)?))
             }
             File::Segment(msn) => {
                 let shelf = channel.store.newest();
-                let segment = shelf.rendition(&rendition).and_then(|found| found.segment(msn));
+                let segment = shelf.rendition(rendition).and_then(|found| found.segment(msn));
                 let whole = segment.filter(|segment| segment.duration_s.is_some() && !segment.is_gap);
-                Ok(media(&hls, whole.map(|segment| segment.data.clone()).ok_or(Refused::NotFound)?, &headers))
+                Ok(media(hls, asked, whole.map(|segment| segment.data.clone()).ok_or(Refused::NotFound)?))
             }
-            File::Part(msn, part) => Ok(media(&hls, hls.part(&channel, &rendition, msn, part).await?, &headers)),
+            File::Part(msn, part) => Ok(media(hls, asked, hls.part(&channel, rendition, msn, part).await?)),
         }
     };
-    finish(label, answer.await)
+    finish(file.label(), answer.await)
 }
 
 /// What a path below a rendition names.
@@ -242,13 +281,18 @@ fn has(rendition: &Rendition, (msn, part): (u64, Option<u64>)) -> bool {
 }
 
 impl Hls {
-    fn open(&self, broadcast: &str, headers: &HeaderMap) -> Result<Arc<Channel>, Refused> {
-        let id = self.admit(broadcast, headers, Wanted::OnAir)?;
+    fn open(&self, asked: Asked<'_>) -> Result<Arc<Channel>, Refused> {
+        let id = self.admit(asked, Wanted::OnAir)?;
         Ok(self.channel(id)?)
     }
 
-    pub(super) fn admit(&self, broadcast: &str, headers: &HeaderMap, wanted: Wanted) -> Result<BroadcastId, Refused> {
-        (self.shared.parts.admit)(broadcast, headers, wanted).map_err(Refused::NotAdmitted)
+    /// Before anything else is said of an address with a token.
+    fn unlock(&self, asked: Asked<'_>) -> Result<(), Refused> {
+        asked.token.map_or(Ok(()), |token| (self.shared.parts.unlock)(token, asked.broadcast).map_err(Refused::Locked))
+    }
+
+    pub(super) fn admit(&self, asked: Asked<'_>, wanted: Wanted) -> Result<BroadcastId, Refused> {
+        (self.shared.parts.admit)(asked, wanted).map_err(Refused::NotAdmitted)
     }
 
     /// Whether the packager that runs has this file.
@@ -352,20 +396,21 @@ impl Hls {
         }
     }
 
-    fn cached(&self, rule: &'static str) -> HeaderValue {
-        let scope = if self.shared.parts.is_open { "public" } else { "private" };
+    /// What has the right to it in its address may be kept for whoever knows the address.
+    fn cached(&self, asked: Asked<'_>, rule: &'static str) -> HeaderValue {
+        let scope = if self.shared.parts.is_open || asked.token.is_some() { "public" } else { "private" };
         HeaderValue::from_str(&format!("{scope}, {rule}")).expect("both are plain ASCII")
     }
 }
 
-pub(super) fn text(hls: &Hls, packed: &Packed, kind: &'static str, cache: &'static str, headers: &HeaderMap) -> Response {
-    let takes_gzip = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(accepts_gzip);
+pub(super) fn text(hls: &Hls, asked: Asked<'_>, packed: &Packed, kind: &'static str, cache: &'static str) -> Response {
+    let takes_gzip = asked.headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(accepts_gzip);
     let body = if takes_gzip { packed.gzip.clone() } else { packed.text.clone() };
     let mut response = ([(header::CONTENT_TYPE, kind), (header::VARY, "accept-encoding")], body).into_response();
     if takes_gzip {
         response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    response.headers_mut().insert(header::CACHE_CONTROL, hls.cached(cache));
+    response.headers_mut().insert(header::CACHE_CONTROL, hls.cached(asked, cache));
     response
 }
 
@@ -378,10 +423,10 @@ fn accepts_gzip(field: &str) -> bool {
     })
 }
 
-fn media(hls: &Hls, data: Bytes, headers: &HeaderMap) -> Response {
-    let plan = Plan::new(data.len(), headers);
+fn media(hls: &Hls, asked: Asked<'_>, data: Bytes) -> Response {
+    let plan = Plan::new(data.len(), asked.headers);
     let body = plan.range().map_or_else(Bytes::new, |range| data.slice(range));
-    dress(hls, plan, body.into_response(), VIDEO)
+    dress(hls, asked, plan, body.into_response(), VIDEO)
 }
 
 /// What of a file is sent.
@@ -416,7 +461,7 @@ fn etag(len: usize) -> String {
 }
 
 /// Status and head of an answer that has the bytes of a plan.
-pub(super) fn dress(hls: &Hls, plan: Plan, mut response: Response, kind: &'static str) -> Response {
+pub(super) fn dress(hls: &Hls, asked: Asked<'_>, plan: Plan, mut response: Response, kind: &'static str) -> Response {
     let len = plan.len;
     let (status, content_range) = match plan.range {
         None => (StatusCode::NOT_MODIFIED, None),
@@ -435,7 +480,7 @@ pub(super) fn dress(hls: &Hls, plan: Plan, mut response: Response, kind: &'stati
     head.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     head.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     head.insert(header::ETAG, HeaderValue::from_str(&etag(len)).expect("hexadecimal digits in quotes"));
-    head.insert(header::CACHE_CONTROL, hls.cached(FOREVER));
+    head.insert(header::CACHE_CONTROL, hls.cached(asked, FOREVER));
     response
 }
 

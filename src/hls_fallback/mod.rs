@@ -25,6 +25,7 @@ pub mod segmenter;
 pub mod shelf;
 pub mod track;
 
+mod asked;
 mod http;
 mod keep_up;
 mod packager;
@@ -43,7 +44,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use axum::http::HeaderMap;
 use axum::response::Response;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -56,10 +56,14 @@ use dvr::Dvr;
 use markers::Marked;
 use packager::{Channel, Ended};
 
+pub use asked::Asked;
 pub use sound::EncoderCommand;
 
 /// Which broadcast a name is, if whoever asks may watch it and it is as wanted; else the answer that says why not.
-pub type Admit = Box<dyn Fn(&str, &HeaderMap, Wanted) -> Result<BroadcastId, Box<Response>> + Send + Sync>;
+pub type Admit = Box<dyn Fn(Asked<'_>, Wanted) -> Result<BroadcastId, Box<Response>> + Send + Sync>;
+
+/// Whether a token opens the broadcast that follows it in an address; else why not. Says nothing of whether there is such a broadcast.
+pub type Unlock = Box<dyn Fn(&str, &str) -> Result<(), String> + Send + Sync>;
 
 /// What a broadcast must be to be watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +84,7 @@ pub struct OnAir {
 pub struct HlsParts {
     pub sfu: SfuHandle,
     pub admit: Admit,
+    pub unlock: Unlock,
     /// Anybody may watch without a token, so that shared caches may keep answers.
     pub is_open: bool,
     /// Length of a part, ms.

@@ -16,6 +16,10 @@ use crate::sfu::codec::MediaKind;
 /// Head-room over the densest segment: RTP sources burst.
 pub(super) const BANDWIDTH_MARGIN: f64 = 1.2;
 
+/// Of each variant. Unsaid, players look for captions in the picture before they play: Apple's authoring rules forbid it, and shaka-player 5.2 asks
+/// for segments that are only hinted at, and fails.
+pub(super) const NO_CAPTIONS: &str = ",CLOSED-CAPTIONS=NONE";
+
 /// Which text of a media playlist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
@@ -92,7 +96,7 @@ fn stream(out: &mut String, main: &Rendition, sound: Option<&Rendition>, file: &
     if let Some(sound) = sound {
         let _ = write!(out, ",AUDIO=\"{}\"", sound.name);
     }
-    let _ = writeln!(out, "\n{}/{file}", main.name);
+    let _ = writeln!(out, "{NO_CAPTIONS}\n{}/{file}", main.name);
 }
 
 const fn file_of(is_plain: bool) -> &'static str {

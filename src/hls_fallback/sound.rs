@@ -23,7 +23,9 @@ use super::format::Format;
 use super::pipeline::SoundFrame;
 use super::track::LineFrame;
 use crate::ids::BroadcastId;
-use crate::limits::{HLS_AAC_BPS, HLS_ENCODER_PROVEN, HLS_ENCODER_RETRY, HLS_ENCODER_PATIENCE, HLS_ENCODER_SILENCE, HLS_ENCODER_WORDS_MAX, HLS_SOUND_QUEUE};
+use crate::limits::{
+    HLS_AAC_BPS, HLS_ENCODER_PATIENCE, HLS_ENCODER_PROVEN, HLS_ENCODER_RETRY, HLS_ENCODER_SILENCE, HLS_ENCODER_WORDS_MAX, HLS_SOUND_QUEUE,
+};
 use crate::telemetry::{HLS_ENCODER_ENDS, HLS_SOUND_DROPPED};
 
 /// Samples of one AAC frame; also what its encoder puts before the first sample that it is given.

@@ -81,6 +81,18 @@ pub const HLS_WAITING_MAX: usize = 32_000;
 /// A playlist may ask for at most this many segments ahead (RFC 8216bis section 6.2.5.2). More: 400.
 pub const HLS_AHEAD_MAX: u64 = 2;
 
+// ---- Tokens in paths ----
+
+/// A path that opens a broadcast does so at least this long: a match with extra time, and the hour before it. Players that follow relative
+/// addresses stay on the path they began with. Later: 403, and whoever may still watch asks for another.
+pub const PATH_TOKEN_TTL: Duration = Duration::from_secs(6 * 3600);
+/// Everybody who asks within one step is given the same path. Shorter: more paths at once, each with its own copy in caches that keep the path.
+pub const PATH_TOKEN_STEP: Duration = Duration::from_secs(300);
+/// Longest token of a path with the broadcast's name, bytes. Ours have about 85. Longer: invalid, unread.
+pub const PATH_TOKEN_BYTES_MAX: usize = 256;
+/// A cache in front may take a path for valid this long after it has asked: what revoking everything (a new key) waits for.
+pub const PATH_CHECK_TTL_S: u64 = 60;
+
 // ---- Sound for players without Opus ----
 
 /// Bit rate of AAC, bits per second.

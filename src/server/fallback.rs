@@ -4,16 +4,18 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use tokio::sync::watch;
 
 use crate::config::{Config, DvrConfig};
 use crate::hls_fallback::dvr::{Dvr, DvrError, DvrParts, Storage};
 use crate::hls_fallback::markers::Marked;
-use crate::hls_fallback::{EncoderCommand, Hls, HlsParts, OnAir, Wanted};
+use crate::hls_fallback::{Asked, EncoderCommand, Hls, HlsParts, OnAir, Wanted};
 use crate::ids::BroadcastId;
 use crate::sfu::SfuHandle;
 use crate::signaling::protocol::{Marker, MarkerKind};
-use crate::signaling::{self, Live};
+use crate::signaling::{self, Live, Onlooker};
 
 /// Recordings in the data directory, unless they are told another.
 const RECORDINGS: &str = "recordings";
@@ -47,15 +49,12 @@ fn storage(dvr: &DvrConfig, dir: &Path) -> Result<Storage, DvrError> {
 /// The fallback, if it is wanted. Without recordings it costs nothing before somebody asks for it.
 pub(super) fn start_hls(config: &Config, sfu: SfuHandle, live: &Live, dvr: Option<Dvr>) -> Option<Hls> {
     let hls = config.hls.as_ref()?;
-    let (admitting, showing, marking) = (live.clone(), live.clone(), live.clone());
+    let (admitting, unlocking, showing, marking) = (live.clone(), live.clone(), live.clone(), live.clone());
     Some(Hls::new(HlsParts {
         sfu,
-        admit: Box::new(move |broadcast, headers, wanted| {
-            let admitted = match wanted {
-                Wanted::OnAir => signaling::watchable(&admitting, broadcast, headers),
-                Wanted::OnAirOrReplay => signaling::replayable(&admitting, broadcast, headers),
-            };
-            admitted.map_err(Box::new)
+        admit: Box::new(move |asked, wanted| admit(&admitting, asked, wanted).map_err(Box::new)),
+        unlock: Box::new(move |token, broadcast| {
+            Onlooker::of_path(&unlocking, token, broadcast).map(drop).map_err(|error| error.to_string())
         }),
         is_open: config.open_view,
         part_ms: hls.part_ms,
@@ -64,6 +63,18 @@ pub(super) fn start_hls(config: &Config, sfu: SfuHandle, live: &Live, dvr: Optio
         markers: Box::new(move |broadcast| marking.markers(broadcast).into_iter().map(marked).collect()),
         dvr,
     }))
+}
+
+#[expect(clippy::result_large_err, reason = "it is sent as it is")]
+fn admit(live: &Live, asked: Asked<'_>, wanted: Wanted) -> Result<BroadcastId, Response> {
+    let onlooker = match asked.token {
+        Some(token) => Onlooker::of_path(live, token, asked.broadcast).map_err(|_| StatusCode::FORBIDDEN.into_response())?,
+        None => Onlooker::of_headers(live, asked.headers)?,
+    };
+    match wanted {
+        Wanted::OnAir => signaling::watchable(live, asked.broadcast, &onlooker),
+        Wanted::OnAirOrReplay => signaling::replayable(live, asked.broadcast, &onlooker),
+    }
 }
 
 /// Which broadcasts have a replay, as they come and go.

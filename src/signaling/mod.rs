@@ -46,19 +46,35 @@ pub fn encode_chat(frame: &protocol::ChatFrame) -> crate::social::Text {
     ws::encode_chat(frame)
 }
 
-/// A broadcast on air that whoever sent these headers may watch, for a transport that makes no peer; else the answer that says why not.
+/// Who asks for a broadcast by a transport that makes no peer.
+pub struct Onlooker(Option<crate::accounts::Claims>);
+
+impl Onlooker {
+    /// Whoever sent these headers.
+    ///
+    /// # Errors
+    /// The refusal, as a response.
+    #[expect(clippy::result_large_err, reason = "it is sent as it is")]
+    pub fn of_headers(live: &Live, headers: &axum::http::HeaderMap) -> Result<Self, axum::response::Response> {
+        http::bearer(live, headers).map(Self).map_err(axum::response::IntoResponse::into_response)
+    }
+
+    /// Whoever was given an address with this token before `broadcast`.
+    ///
+    /// # Errors
+    /// [`crate::accounts::PathTokenError`]
+    pub fn of_path(live: &Live, token: &str, broadcast: &str) -> Result<Self, crate::accounts::PathTokenError> {
+        live.path_bearer(token, broadcast).map(|claims| Self(Some(claims)))
+    }
+}
+
+/// A broadcast on air that `onlooker` may watch; else the answer that says why not.
 ///
 /// # Errors
 /// The refusal, as a response.
 #[expect(clippy::result_large_err, reason = "it is sent as it is")]
-pub fn watchable(
-    live: &Live,
-    broadcast: &str,
-    headers: &axum::http::HeaderMap,
-) -> Result<crate::ids::BroadcastId, axum::response::Response> {
-    use axum::response::IntoResponse;
-    let who = http::bearer(live, headers).map_err(IntoResponse::into_response)?;
-    live.watchable(who.as_ref(), broadcast).map_err(IntoResponse::into_response)
+pub fn watchable(live: &Live, broadcast: &str, onlooker: &Onlooker) -> Result<crate::ids::BroadcastId, axum::response::Response> {
+    live.watchable(onlooker.0.as_ref(), broadcast).map_err(axum::response::IntoResponse::into_response)
 }
 
 /// As [`watchable`], or one whose replay can be watched.
@@ -66,14 +82,8 @@ pub fn watchable(
 /// # Errors
 /// The refusal, as a response.
 #[expect(clippy::result_large_err, reason = "it is sent as it is")]
-pub fn replayable(
-    live: &Live,
-    broadcast: &str,
-    headers: &axum::http::HeaderMap,
-) -> Result<crate::ids::BroadcastId, axum::response::Response> {
-    use axum::response::IntoResponse;
-    let who = http::bearer(live, headers).map_err(IntoResponse::into_response)?;
-    live.replayable(who.as_ref(), broadcast).map_err(IntoResponse::into_response)
+pub fn replayable(live: &Live, broadcast: &str, onlooker: &Onlooker) -> Result<crate::ids::BroadcastId, axum::response::Response> {
+    live.replayable(onlooker.0.as_ref(), broadcast).map_err(axum::response::IntoResponse::into_response)
 }
 
 /// `/v1/ws`, `/whip` and `/whep`.

@@ -6,7 +6,7 @@ use ts_rs::TS;
 use super::protocol::*;
 use super::rest::accounts::*;
 use super::rest::people::*;
-use super::rest::{BroadcastList, CreatedBroadcast, Me, NewBroadcast, NewMarker, Problem};
+use super::rest::{BroadcastList, CreatedBroadcast, HlsPath, Me, NewBroadcast, NewMarker, Problem};
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::social::chat::Restrained;
 use crate::social::reactions::HeatPoint;
@@ -83,6 +83,7 @@ fn generate() -> String {
     declare::<Codec>(&mut out);
     declare::<NewBroadcast>(&mut out);
     declare::<CreatedBroadcast>(&mut out);
+    declare::<HlsPath>(&mut out);
     declare::<BroadcastList>(&mut out);
     declare::<NewMarker>(&mut out);
     declare::<Me>(&mut out);

@@ -135,7 +135,7 @@ metric_names! {
     HLS_PACKAGERS "courtside_hls_packagers" Gauge, Count [] "Broadcasts that are packaged now.";
     HLS_WAITING "courtside_hls_requests_waiting" Gauge, Count [] "Requests that wait for what they name.";
     HLS_REQUESTS "courtside_hls_requests_total" Counter, Count ["file", "status"]
-        "Requests answered, by kind of file (playlist, init, segment, part, recorded, none) and class of status.";
+        "Requests answered, by kind of file (playlist, init, segment, part, recorded, check, none) and class of status.";
     HLS_PARTS "courtside_hls_parts_total" Counter, Count [] "Parts published, over all renditions.";
     HLS_LOSSES "courtside_hls_losses_total" Counter, Count ["kind"]
         "What was lost before it could be packaged, by kind: late (packets that came after they were given up, or twice), gap (holes that nothing filled), frame (not whole, or behind such a one).";

@@ -34,6 +34,9 @@ scenario('only invited people watch where watching is closed', async (stage) => 
 
   const invited = await stage.watch(studio.slug, { query: `?token=${await stage.server.token('--view', '--broadcast', studio.slug)}` });
   await invited.moves();
+  await until('HLS to be ready under a signed path', () => invited.page.evaluate(() => performance.getEntriesByType('resource').some(
+    ({ name, responseStatus }) => /\/hls\/[0-9a-f]{8}\.[^/]+\/[^/]+\/master\.m3u8$/.test(name) && responseStatus === 200,
+  )), { within: 20_000 });
 
   const expired = await stage.server.token('--view', '--ttl', '1s');
   const late = await stage.watch(studio.slug, { query: `?token=${expired}` });

@@ -658,6 +658,19 @@ whip_url: string, whep_url: string,
 watch_url: string };
 
 /**
+ * Answer to `GET /api/v1/broadcasts/{broadcast}/hls`: where players that send no header find it.
+ */
+export type HlsPath = { 
+/**
+ * Before `/master.m3u8`, `/manifest.mpd` and the rest.
+ */
+path: string, 
+/**
+ * From when on it opens nothing; ask again before. Absent where viewing is open.
+ */
+expires_at_ms?: number };
+
+/**
  * Answer to `GET /api/v1/broadcasts`: public ones, live first.
  */
 export type BroadcastList = { broadcasts: Array<BroadcastView> };

@@ -7,7 +7,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
-use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 
 use super::Dvr;
@@ -16,7 +15,7 @@ use super::storage::StorageError;
 use super::texts;
 use super::timeline::{SPRITES, Timeline};
 use crate::hls_fallback::http::{File, JPEG, M3U8, PLAYLIST, Plan, Refused, VIDEO, dress, text};
-use crate::hls_fallback::{Hls, Wanted};
+use crate::hls_fallback::{Asked, Hls, Wanted};
 use crate::ids::BroadcastId;
 
 const VTT: &str = "text/vtt; charset=utf-8";
@@ -24,36 +23,30 @@ const VTT: &str = "text/vtt; charset=utf-8";
 const FINAL: &str = "max-age=60";
 
 /// `None`: this file is not one of a recording.
-pub(in crate::hls_fallback) async fn broadcast_file(
-    hls: &Hls,
-    broadcast: &str,
-    file: &str,
-    headers: &HeaderMap,
-) -> Option<Result<Response, Refused>> {
+pub(in crate::hls_fallback) async fn broadcast_file(hls: &Hls, asked: Asked<'_>, file: &str) -> Option<Result<Response, Refused>> {
     let (which, kind) = match file {
         texts::FILE => (Text::Master, M3U8),
         "thumbs.vtt" => (Text::Thumbs, VTT),
         _ => return None,
     };
-    Some(answer(hls, broadcast, &which, kind, headers).await)
+    Some(answer(hls, asked, &which, kind).await)
 }
 
 /// `None`: this file is not one of a recording, or the live shelf has it.
 pub(in crate::hls_fallback) async fn rendition_file(
     hls: &Hls,
-    broadcast: &str,
+    asked: Asked<'_>,
     (rendition, file): (&str, &str),
     query: &str,
-    headers: &HeaderMap,
 ) -> Option<Result<Response, Refused>> {
     if file == texts::FILE {
         let is_delta = query.split('&').any(|pair| matches!(pair, "_HLS_skip=YES" | "_HLS_skip=v2"));
         let which = Text::Media { rendition: rendition.to_owned(), is_delta };
-        return Some(answer(hls, broadcast, &which, M3U8, headers).await);
+        return Some(answer(hls, asked, &which, M3U8).await);
     }
     if rendition == SPRITES {
         return Some(
-            stored(hls, broadcast, (rendition, file), JPEG, headers, |timeline| {
+            stored(hls, asked, (rendition, file), JPEG, |timeline| {
                 timeline.sprites().find(|sprite| sprite.file() == file).map(|sprite| sprite.bytes)
             })
             .await,
@@ -61,7 +54,7 @@ pub(in crate::hls_fallback) async fn rendition_file(
     }
     let dvr = hls.dvr()?;
     let file_kind = File::parse(file)?;
-    let id = match hls.admit(broadcast, headers, Wanted::OnAirOrReplay) {
+    let id = match hls.admit(asked, Wanted::OnAirOrReplay) {
         Ok(id) => id,
         Err(refused) => return Some(Err(refused)),
     };
@@ -74,46 +67,44 @@ pub(in crate::hls_fallback) async fn rendition_file(
         File::Playlist { .. } | File::Part(..) => None,
     };
     match file_kind {
-        File::Init(_) | File::Segment(_) => Some(read(hls, dvr, id, (rendition, file), VIDEO, headers, found).await),
+        File::Init(_) | File::Segment(_) => Some(read(hls, asked, (dvr, id), (rendition, file), VIDEO, found).await),
         File::Playlist { .. } | File::Part(..) => None,
     }
 }
 
-async fn answer(hls: &Hls, broadcast: &str, which: &Text, kind: &'static str, headers: &HeaderMap) -> Result<Response, Refused> {
+async fn answer(hls: &Hls, asked: Asked<'_>, which: &Text, kind: &'static str) -> Result<Response, Refused> {
     let dvr = hls.dvr().ok_or(Refused::NotFound)?;
-    let id = hls.admit(broadcast, headers, Wanted::OnAirOrReplay)?;
+    let id = hls.admit(asked, Wanted::OnAirOrReplay)?;
     let recording = recording(dvr, id).await?;
     recording.set_markers(hls.markers(id));
     let packed = recording.text(which).ok_or(Refused::NotFound)?;
     let cache = if recording.has_ended() { FINAL } else { PLAYLIST };
-    Ok(text(hls, &packed, kind, cache, headers))
+    Ok(text(hls, asked, &packed, kind, cache))
 }
 
 async fn stored(
     hls: &Hls,
-    broadcast: &str,
+    asked: Asked<'_>,
     file: (&str, &str),
     kind: &'static str,
-    headers: &HeaderMap,
     find: impl FnOnce(&Timeline) -> Option<u64>,
 ) -> Result<Response, Refused> {
     let dvr = hls.dvr().ok_or(Refused::NotFound)?;
-    let id = hls.admit(broadcast, headers, Wanted::OnAirOrReplay)?;
-    read(hls, dvr, id, file, kind, headers, find).await
+    let id = hls.admit(asked, Wanted::OnAirOrReplay)?;
+    read(hls, asked, (dvr, id), file, kind, find).await
 }
 
 /// A file whose length the index knows. It is sent as it is read: nobody holds all of it.
 async fn read(
     hls: &Hls,
-    dvr: &Dvr,
-    id: BroadcastId,
+    asked: Asked<'_>,
+    (dvr, id): (&Dvr, BroadcastId),
     (folder, file): (&str, &str),
     kind: &'static str,
-    headers: &HeaderMap,
     find: impl FnOnce(&Timeline) -> Option<u64>,
 ) -> Result<Response, Refused> {
     let len = recording(dvr, id).await?.with(find).ok_or(Refused::NotFound)?;
-    let plan = Plan::new(len as usize, headers);
+    let plan = Plan::new(len as usize, asked.headers);
     let body = match plan.range() {
         Some(range) => {
             let stream = dvr.storage().get(id, folder, file, range.start as u64..range.end as u64).await.map_err(|error| match error {
@@ -127,7 +118,7 @@ async fn read(
         }
         None => Body::empty(),
     };
-    Ok(dress(hls, plan, body.into_response(), kind))
+    Ok(dress(hls, asked, plan, body.into_response(), kind))
 }
 
 async fn recording(dvr: &Dvr, id: BroadcastId) -> Result<std::sync::Arc<Recording>, Refused> {

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use super::record::{Init, Kind};
 use super::timeline::{Listed, Rendition, SPRITES, Timeline, init_file, segment_file};
 use crate::hls_fallback::markers::{self, Marked};
-use crate::hls_fallback::playlist::{BANDWIDTH_MARGIN, date_time};
+use crate::hls_fallback::playlist::{BANDWIDTH_MARGIN, NO_CAPTIONS, date_time};
 use crate::limits::{HLS_SKIP_UNTIL_S, HLS_TARGET_DURATION_S, THUMBS_EVERY_MS, THUMBS_GRID};
 
 /// Moments that are closer than this are the same, ms.
@@ -92,7 +92,7 @@ fn stream(out: &mut String, main: &Shown<'_>, sound: Option<&Shown<'_>>) {
     if let Some(sound) = sound {
         let _ = write!(out, ",AUDIO=\"{}\"", sound.rendition.name);
     }
-    let _ = writeln!(out, "\n{}/{FILE}", main.rendition.name);
+    let _ = writeln!(out, "{NO_CAPTIONS}\n{}/{FILE}", main.rendition.name);
 }
 
 /// A media playlist from slot `from` on; `None` where there is nothing to play. `is_delta`: without what whoever asks has already.

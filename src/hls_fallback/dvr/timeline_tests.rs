@@ -197,7 +197,7 @@ fn a_live_playlist_slides_and_a_replay_stands_still() {
         "#EXTM3U\n#EXT-X-VERSION:9\n\
          #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"aac\",NAME=\"Sound\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\",URI=\"aac/dvr.m3u8\"\n\
          #EXT-X-STREAM-INF:BANDWIDTH=10579,AVERAGE-BANDWIDTH=8808,CODECS=\"avc1.42e01f,mp4a.40.2\",RESOLUTION=1280x720,FRAME-RATE=30.000,\
-         AUDIO=\"aac\"\nv0/dvr.m3u8\n"
+         AUDIO=\"aac\",CLOSED-CAPTIONS=NONE\nv0/dvr.m3u8\n"
     );
     assert_eq!(texts::media(&timeline, "v9", 0, false, &[]), None);
     assert_eq!(texts::master(&Timeline::default(), 0), None);

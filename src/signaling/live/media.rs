@@ -5,12 +5,14 @@
 
 use super::directory::{IceTags, PeerEntry};
 use super::{Chore, Credential, Live};
-use crate::accounts::Claims;
-use crate::ids::{BroadcastId, PeerId, SessionId};
+use crate::accounts::{AudienceClass, Claims, Grant, PathTokenError};
+use crate::ids::{BroadcastId, PeerId, SessionId, UserId};
 use crate::limits::SFU_ANSWER_MAX;
 use crate::sfu::handle::{AddPeer, IceRestarted, LayerChoice, PeerAnswer, PeerStats, Permissions};
+use crate::signaling::now::Now;
 use crate::signaling::protocol::{Intent, Slot};
 use crate::signaling::refusal::Refusal;
+use crate::signaling::rest::HlsPath;
 use crate::signaling::sdpfrag::offered_ufrag;
 
 /// Who asks for a peer.
@@ -61,6 +63,35 @@ impl Live {
     /// As [`Self::watchable`], or one whose replay can be watched.
     pub(crate) fn replayable(&self, who: Option<&Claims>, broadcast: &str) -> Result<BroadcastId, Refusal> {
         self.with_state(|state| state.directory.replayable(broadcast, who))
+    }
+
+    /// Where players that send no header find a broadcast that `who` may watch. It need not be on air yet.
+    pub(crate) fn hls_path(&self, who: Option<&Claims>, broadcast: &str) -> Result<HlsPath, Refusal> {
+        if !self.settings().has_hls {
+            return Err(Refusal::NotFound("HLS"));
+        }
+        let id = self.with_state(|state| state.directory.find_for(broadcast, who, Grant::View))?;
+        if self.settings().open_view {
+            return Ok(HlsPath { path: format!("/hls/{id}"), expires_at_ms: None });
+        }
+        let token = self.tokens().mint_path(id, AudienceClass::Viewers, Now::read().unix_s());
+        Ok(HlsPath { path: format!("/hls/{}/{id}", token.text), expires_at_ms: Some(token.exp * 1000) })
+    }
+
+    /// What the bearer of a path that names `broadcast` may do: watch it, as nobody in particular.
+    pub(crate) fn path_bearer(&self, token: &str, broadcast: &str) -> Result<Claims, PathTokenError> {
+        let now = Now::read().unix_s();
+        let AudienceClass::Viewers = self.tokens().verify_path(token, broadcast, now)?;
+        Ok(Claims {
+            sub: UserId::from_bits(0),
+            name: String::new(),
+            exp: now,
+            broadcast: Some(broadcast.to_owned()),
+            grants: vec![Grant::View],
+            operator: false,
+            broadcaster: false,
+            guest: true,
+        })
     }
 
     /// Answers a further offer of a peer.

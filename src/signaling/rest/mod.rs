@@ -44,6 +44,17 @@ pub struct BroadcastList {
     pub broadcasts: Vec<BroadcastView>,
 }
 
+/// Answer to `GET /api/v1/broadcasts/{broadcast}/hls`: where players that send no header find it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct HlsPath {
+    /// Before `/master.m3u8`, `/manifest.mpd` and the rest.
+    pub path: String,
+    /// From when on it opens nothing; ask again before. Absent where viewing is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub expires_at_ms: Option<u64>,
+}
+
 /// Body of `POST /api/v1/broadcasts/{id}/markers`; the answer is the `Marker`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct NewMarker {

@@ -1,6 +1,6 @@
 // The REST interface, typed. Every failure is a `RequestError`; nothing is retried here.
 import type {
-  BroadcastChanges, BroadcastList, BroadcastView, CreatedBroadcast, Marker, Me, NewBroadcast, NewMarker, Problem,
+  BroadcastChanges, BroadcastList, BroadcastView, CreatedBroadcast, HlsPath, Marker, Me, NewBroadcast, NewMarker, Problem,
 } from '../protocol';
 import { RequestError } from './errors';
 
@@ -60,6 +60,11 @@ export async function listBroadcasts(options: Call = {}): Promise<BroadcastView[
 
 export async function getBroadcast(idOrSlug: string, options: Call = {}): Promise<BroadcastView> {
   return (await call('GET', broadcastPath(idOrSlug), null, options)).json() as Promise<BroadcastView>;
+}
+
+/** Where its HLS is for whoever may watch it. */
+export async function hlsPath(idOrSlug: string, options: Call): Promise<HlsPath> {
+  return (await call('GET', `${broadcastPath(idOrSlug)}/hls`, null, options)).json() as Promise<HlsPath>;
 }
 
 export async function createBroadcast(broadcast: NewBroadcast, options: Call = {}): Promise<CreatedBroadcast> {

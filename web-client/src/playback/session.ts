@@ -2,13 +2,14 @@
 //
 // Conversation, seat, chat and count are the viewer's session, which goes on under either engine.
 import { type ReadonlySignal, batch, computed, signal } from '@preact/signals';
+import { hlsPath } from '../lib/api';
 import { backoffMs } from '../lib/backoff';
 import { median } from '../lib/media_time';
 import { signalingUrl } from '../lib/signaling';
 import { ViewerSession } from '../lib/viewer';
 import type { LayerPosition, ViewerPhase, ViewerStats } from '../lib/viewer_state';
 import { every } from '../lib/worker_timer';
-import type { LayerView, QualityChoice } from '../protocol';
+import type { HlsPath, LayerView, QualityChoice } from '../protocol';
 import type { HlsEngine } from './hls';
 import type { Recorded } from './hls_time';
 import { loadHls } from './load_hls';
@@ -37,6 +38,9 @@ const UNRECORDED_MS = 10_000;
 /** A picture this near to the moment that was wished has got there, ms; after so long another one is what there is, ms. */
 const WISH_MET_MS = 1_500;
 const WISH_LIMIT_MS = 4_000;
+/** A path that expires is renewed so long before, and no sooner than so long from now whatever the clocks say, ms. */
+const RENEW_BEFORE_MS = 600_000;
+const RENEW_SOONEST_MS = 60_000;
 
 export type Elements = Record<EngineName, HTMLVideoElement>;
 
@@ -426,8 +430,13 @@ export class WatchSession {
     this.#loadRetryAt = Infinity;
     const { broadcast, token, lifetime } = this.#options;
     try {
-      const base = `/hls/${encodeURIComponent(broadcast)}`;
-      const engine = await loadHls({ url: `${base}/master.m3u8`, recordedUrl: `${base}/dvr.m3u8`, token: token ?? null, lifetime });
+      // Without a token there is nothing to be had but what is open.
+      const open: HlsPath = { path: `/hls/${encodeURIComponent(broadcast)}` };
+      const { path, expires_at_ms: expiresAtMs } = token === undefined ? open : await hlsPath(broadcast, { token, signal: lifetime });
+      const spent = new AbortController();
+      const urls = { url: `${path}/master.m3u8`, recordedUrl: `${path}/dvr.m3u8` };
+      const engine = await loadHls({ ...urls, token: null, lifetime: AbortSignal.any([lifetime, spent.signal]) });
+      if (expiresAtMs !== undefined) this.#renewAt(expiresAtMs, spent);
       engine.setSpeed(this.#speed.peek());
       if (this.#stage) engine.attach(this.#stage.video, this.#stage.until);
       this.#hls.value = engine;
@@ -441,6 +450,17 @@ export class WatchSession {
   #behind(now: number, hls: HlsEngine): number | null {
     const [server, media] = [this.serverNow(now), hls.mediaNow(now)];
     return server === null || media === null ? null : server - media;
+  }
+
+  /** An engine stays on its path for life: before that opens nothing any more, another engine takes over. */
+  #renewAt(expiresAtMs: number, spent: AbortController): void {
+    const { lifetime } = this.#options;
+    const timer = setTimeout(() => {
+      spent.abort();
+      this.#hls.value = null;
+      this.#loadRetryAt = 0;
+    }, Math.max(RENEW_SOONEST_MS, expiresAtMs - (this.serverNow() ?? Date.now()) - RENEW_BEFORE_MS));
+    lifetime.addEventListener('abort', () => clearTimeout(timer), { once: true });
   }
 
   /** The rungs under the names that the broadcast's layers have: they are the same pictures. */
