@@ -664,7 +664,7 @@ export type HlsPath = {
 /**
  * Before `/master.m3u8`, `/manifest.mpd` and the rest.
  */
-path: string, 
+path: string,
 /**
  * From when on it opens nothing; ask again before. Absent where viewing is open.
  */
