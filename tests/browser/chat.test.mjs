@@ -197,7 +197,8 @@ scenario('in full screen the chat lies over the picture: read, written and put a
   await page.mouse.move(300, 300);
   await page.getByRole('button', { name: 'Full screen' }).click();
   await until('full screen', () => page.evaluate(() => document.fullscreenElement?.classList.contains('player')));
-  assert.equal(await one.panel.count(), 0, 'hidden until it is wanted');
+  // Hidden until it is wanted.
+  await one.panel.waitFor({ state: 'detached' });
   await page.keyboard.press('h');
   await one.panel.waitFor();
   await two.says('over the picture');
