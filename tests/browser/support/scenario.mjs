@@ -16,7 +16,7 @@ const CONSOLE_KEPT = 60;
 
 /** `find` returns `{ server, browser }` when the test starts: suites fill them in `before`. */
 export function scenarios(find) {
-  return (name, body) => test(name, { timeout: TEST_LIMIT_MS }, async () => {
+  return (name, body, { timeout = TEST_LIMIT_MS } = {}) => test(name, { timeout }, async () => {
     const stage = new Stage(find());
     try {
       await body(stage);
