@@ -153,13 +153,20 @@ mod tests {
         for at in 0..token.len() {
             let mut altered = token.clone().into_bytes();
             altered[at] = if altered[at] == b'1' { b'2' } else { b'1' };
-            assert!(refused(&String::from_utf8(altered).unwrap(), &name), "character {at}");
+            assert!(refused(&String::from_utf8(altered).expect("it is text"), &name), "character {at}");
         }
         assert!(refused(&token, &BroadcastId::from_bits(78).to_string()));
         assert!(refused(&token, "derby"));
         assert_eq!(tokens(2).verify(&token, &name, NOW), Err(PathTokenError::Invalid));
-        for odd in ["", ".", "...", "a.b.c.d", token.rsplit_once('.').unwrap().0, &format!("{token}="), &"x.".repeat(PATH_TOKEN_BYTES_MAX)]
-        {
+        for odd in [
+            "",
+            ".",
+            "...",
+            "a.b.c.d",
+            token.rsplit_once('.').expect("it is text").0,
+            &format!("{token}="),
+            &"x.".repeat(PATH_TOKEN_BYTES_MAX),
+        ] {
             assert!(refused(odd, &name), "{odd}");
         }
     }
@@ -169,7 +176,7 @@ mod tests {
         let token = tokens(1).mint(derby(), AudienceClass::Viewers, NOW);
         let later = token.text.replace(&token.exp.to_string(), &(token.exp + 1).to_string());
         assert_eq!(tokens(1).verify(&later, &derby().to_string(), NOW), Err(PathTokenError::Invalid));
-        let (head, mac) = token.text.rsplit_once('.').unwrap();
+        let (head, mac) = token.text.rsplit_once('.').expect("a token has four parts");
         let moved = format!("{head}|{}.{mac}", derby());
         assert_eq!(tokens(1).verify(&moved, "", NOW), Err(PathTokenError::Invalid));
     }

@@ -425,7 +425,7 @@ mod tests {
 
     #[test]
     fn defaults_serve_loopback_in_the_clear() {
-        let config = from_toml("").unwrap();
+        let config = from_toml("").expect("it is right");
         assert_eq!(config.listen.to_string(), "127.0.0.1:7880");
         assert_eq!((config.media_v4, config.media_v6), (Some(Ipv4Addr::UNSPECIFIED), Some(Ipv6Addr::UNSPECIFIED)));
         assert_eq!(config.tls, Tls::Off);
@@ -434,7 +434,7 @@ mod tests {
 
     #[test]
     fn media_is_bound_everywhere_unless_told_otherwise() {
-        let bound = |text| from_toml(text).map(|config| (config.media_v4, config.media_v6)).unwrap();
+        let bound = |text| from_toml(text).map(|config| (config.media_v4, config.media_v6)).expect("it is right");
         assert_eq!(bound("media_ip = ['::1']"), (None, Some(Ipv6Addr::LOCALHOST)));
         assert_eq!(bound("listen = '0.0.0.0:1'"), (Some(Ipv4Addr::UNSPECIFIED), Some(Ipv6Addr::UNSPECIFIED)));
         assert_eq!(bound("listen = '0.0.0.0:1'\nmedia_ip = ['10.0.0.1']"), (Some(Ipv4Addr::new(10, 0, 0, 1)), None));
@@ -447,7 +447,7 @@ mod tests {
         assert!(text.contains("442 and 2 workers take TCP port 443 from `listen`"), "{text}");
         for fine in ["media_tcp = false", "workers = 1"] {
             let workers = if fine.starts_with('w') { "" } else { "workers = 2\n" };
-            from_toml(&format!("listen = '0.0.0.0:443'\nmedia_port = 442\n{workers}{fine}")).unwrap();
+            from_toml(&format!("listen = '0.0.0.0:443'\nmedia_port = 442\n{workers}{fine}")).expect("it is right");
         }
     }
 
@@ -484,22 +484,22 @@ mod tests {
         raw.offer(listen, vec!["127.0.0.1:1".into()], Origin::Flag("listen"));
         raw.offer(listen, vec!["127.0.0.1:2".into()], Origin::Env("COURTSIDE_LISTEN"));
         raw.offer_toml("listen = '127.0.0.1:3'", Path::new("test.toml"), &mut Vec::new());
-        assert_eq!(Config::resolve(&raw, Vec::new()).unwrap().listen.port(), 1);
+        assert_eq!(Config::resolve(&raw, Vec::new()).expect("it is right").listen.port(), 1);
     }
 
     #[test]
     fn secrets_are_shown_neither_in_problems_nor_in_debug_output() {
         let text = from_toml("turn_secret = 'hunter2'").unwrap_err().to_string();
         assert!(!text.contains("hunter2"), "{text}");
-        let config = from_toml("turn_secret = 'correct horse'").unwrap();
+        let config = from_toml("turn_secret = 'correct horse'").expect("it is right");
         assert!(!format!("{config:?}").contains("horse"));
-        assert_eq!(config.turn_secret.unwrap().expose(), "correct horse");
+        assert_eq!(config.turn_secret.expect("it is set").expose(), "correct horse");
     }
 
     #[test]
     fn self_signed_names_need_self_signing() {
         assert!(from_toml("tls_san = ['example.org']").is_err());
-        let config = from_toml("tls_self_signed = true\ntls_san = ['Example.org', '10.0.0.1']").unwrap();
+        let config = from_toml("tls_self_signed = true\ntls_san = ['Example.org', '10.0.0.1']").expect("it is right");
         assert_eq!(config.tls, Tls::SelfSigned { sans: vec!["example.org".into(), "10.0.0.1".into()] });
         assert!(from_toml("tls_self_signed = true\ntls_cert = 'a'\ntls_key = 'b'").is_err());
     }
@@ -508,9 +508,9 @@ mod tests {
     fn databases_and_mail_servers_are_checked_and_their_passwords_hidden() {
         let config =
             from_toml("database_url = 'postgres://u:hunter2@db/x'\nsmtp_url = 'smtps://u:hunter2@mail'\nmail_from = 'A <a@b.org>'")
-                .unwrap();
+                .expect("it is right");
         assert!(!format!("{config:?}").contains("hunter2"));
-        assert_eq!(config.mail.unwrap().smtp_url.expose(), "smtps://u:hunter2@mail");
+        assert_eq!(config.mail.expect("it is set").smtp_url.expose(), "smtps://u:hunter2@mail");
         let text = from_toml("database_url = 'mysql://u:hunter2@db/x'\nsmtp_url = 'mail:hunter2@x'\nmail_from = 'nobody'")
             .unwrap_err()
             .to_string();
@@ -524,11 +524,11 @@ mod tests {
 
     #[test]
     fn recordings_need_what_they_are_made_of_and_are_bounded() {
-        let hls = from_toml("dvr = true\ndvr_window_min = 5\ndvr_bucket = 's3://match/day'").unwrap().hls.unwrap();
-        let dvr = hls.dvr.unwrap();
+        let hls = from_toml("dvr = true\ndvr_window_min = 5\ndvr_bucket = 's3://match/day'").expect("it is right").hls.expect("HLS is on");
+        let dvr = hls.dvr.expect("it records");
         assert_eq!((dvr.window.as_secs(), dvr.bytes_max, dvr.retention.as_secs()), (300, 50_000_000_000, 86_400));
         assert_eq!(dvr.bucket.as_deref(), Some("s3://match/day"));
-        assert_eq!(from_toml("").unwrap().hls.unwrap().dvr, None);
+        assert_eq!(from_toml("").expect("it is right").hls.expect("HLS is on").dvr, None);
         let text =
             from_toml("dvr = true\nhls = false\ndvr_window_min = 0\ndvr_max_gb = 0\nreplay_kept_hours = 9999\ndvr_bucket = 'gs://x'")
                 .unwrap_err()
@@ -542,6 +542,6 @@ mod tests {
 
     #[test]
     fn every_default_parses() {
-        Config::resolve(&Raw::default(), Vec::new()).unwrap();
+        Config::resolve(&Raw::default(), Vec::new()).expect("it is right");
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! sfu tap ─▶ packager.rs (a task a broadcast, while somebody asks)
 //!              pipeline.rs    depay/ ─▶ clock.rs ─▶ segmenter.rs, track.rs ─▶ fmp4.rs      pure: frames in, steps out
-//!              sound.rs       Opus ─▶ child ─▶ AAC
+//!              sound.rs       Opus ─▶ child.rs ─▶ AAC
 //!            shelf.rs         one immutable value, replaced in one step ──closed segments──▶ dvr/ recordings and replays
 //!              playlist.rs, dash.rs   its texts, rendered once, packed once
 //!            http.rs ─▶ routes, blocking requests, cache headers
@@ -26,6 +26,7 @@ pub mod shelf;
 pub mod track;
 
 mod asked;
+mod child;
 mod http;
 mod keep_up;
 mod packager;

@@ -5,19 +5,19 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 use metrics::counter;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::child;
 use super::fmp4::{self, Sample};
 use super::format::Format;
 use super::pipeline::SoundFrame;
@@ -181,12 +181,9 @@ async fn encode(
     queue: &mut mpsc::Receiver<SoundFrame>,
     out: &mpsc::Sender<(u32, LineFrame)>,
 ) -> End {
-    let mut child = match spawn(&command.program) {
-        Ok(child) => child,
+    let (mut child, input, output) = match spawn(&command.program) {
+        Ok(spawned) => spawned,
         Err(error) => return End::Start(error),
-    };
-    let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-        return End::Start(io::Error::other("it has no standard streams"));
     };
     let (line, base) = (first.line, first.ticks);
     let end = tokio::select! {
@@ -200,20 +197,12 @@ async fn encode(
     }
 }
 
-fn spawn(program: &str) -> io::Result<Child> {
+fn spawn(program: &str) -> io::Result<(Child, ChildStdin, ChildStdout)> {
     let bit_rate = HLS_AAC_BPS.to_string();
-    Command::new(program)
-        .args(["-hide_banner", "-nostdin", "-loglevel", "error", "-threads", "1"])
-        .args(["-fflags", "nobuffer", "-probesize", "32", "-analyzeduration", "0", "-f", "mp4", "-i", "pipe:0"])
-        .args(["-vn", "-af", "aresample=async=1:min_hard_comp=0.05:first_pts=0", "-ac", "2", "-ar", "48000"])
-        .args(["-c:a", "aac", "-b:a", &bit_rate, "-flush_packets", "1", "-f", "adts", "pipe:1"])
-        .env_clear()
-        .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
+    let read_at_once = ["-fflags", "nobuffer", "-probesize", "32", "-analyzeduration", "0"];
+    let sound = ["-vn", "-af", "aresample=async=1:min_hard_comp=0.05:first_pts=0", "-ac", "2", "-ar", "48000"];
+    let aac = ["-c:a", "aac", "-b:a", &bit_rate, "-flush_packets", "1", "-f", "adts"];
+    child::spawn(program, &read_at_once, &[&sound[..], &aac].concat())
 }
 
 /// Writes fragments of one frame each. A pipe that does not drain within `patience` is a child that hangs.
@@ -342,7 +331,7 @@ mod tests {
             let (mut bytes, mut frames) = (BytesMut::new(), VecDeque::new());
             for piece in stream.chunks(step) {
                 bytes.extend_from_slice(piece);
-                split_adts(&mut bytes, &mut frames).unwrap();
+                split_adts(&mut bytes, &mut frames).expect("they are whole");
             }
             let lengths: Vec<usize> = frames.iter().map(Bytes::len).collect();
             assert_eq!((lengths, bytes.len()), (vec![3, 300, 1], 0), "{step}");
@@ -351,10 +340,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_child_is_not_blamed_for_the_silence_of_its_publisher() {
-        let mut child = spawn("cat").unwrap();
+        let (_child, input, _) = spawn("cat").expect("it is on every machine");
         let (frames, mut queue) = mpsc::channel(1);
         let first = SoundFrame { line: 1, ticks: 0, data: Bytes::new() };
-        let end = feed(child.stdin.take().unwrap(), first, &mut queue, Duration::from_millis(1)).await;
+        let end = feed(input, first, &mut queue, Duration::from_millis(1)).await;
         assert!(matches!(end, End::Starved), "{end}");
         drop(frames);
     }

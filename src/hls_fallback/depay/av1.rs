@@ -102,11 +102,11 @@ mod tests {
         let first = [&[0b0010_1000, SEQUENCE.len() as u8 + 1, head][..], SEQUENCE, &[0x30, 1, 2]].concat();
         let first = [&[first[0] | 0x40][..], &first[1..]].concat();
         let payloads = [Bytes::from(first), Bytes::from_static(&[0b1001_0000, 3, 4])];
-        let frame = assemble(payloads.iter()).unwrap();
+        let frame = assemble(payloads.iter()).expect("a whole frame");
         assert!(frame.key);
         let expected = [&[head | HAS_SIZE, SEQUENCE.len() as u8][..], SEQUENCE, &[0x32, 4, 1, 2, 3, 4]].concat();
         assert_eq!(&frame.data[..], expected);
-        let format = frame.format.unwrap();
+        let format = frame.format.expect("a key frame says its format");
         assert_eq!((format.size(), format.codecs().as_str()), (Some((640, 360)), "av01.0.01M.08"));
     }
 

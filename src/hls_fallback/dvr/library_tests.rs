@@ -21,7 +21,7 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().expect("a temporary folder");
         let objects = Arc::new(Moody::default());
         let parts = DvrParts {
             indices: dir.path().join("index"),
@@ -35,13 +35,13 @@ impl Desk {
     }
 
     async fn open(&self) -> Dvr {
-        Dvr::open(self.parts.clone()).await.unwrap()
+        Dvr::open(self.parts.clone()).await.expect("the folder can be used")
     }
 
     fn indices(&self) -> Vec<String> {
         let mut names: Vec<String> = std::fs::read_dir(self.dir.path().join("index"))
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .expect("the test's own file")
+            .map(|entry| entry.expect("it can be listed").file_name().into_string().expect("the test's own file"))
             .collect();
         names.sort();
         names
@@ -55,13 +55,13 @@ async fn written(dvr: &Dvr, broadcast: BroadcastId) {
         other => panic!("{other:?}"),
     };
     let (done, told) = oneshot::channel();
-    jobs.send(Job::Flush(done)).await.unwrap();
-    told.await.unwrap();
+    jobs.send(Job::Flush(done)).await.expect("it is stored");
+    told.await.expect("the writer answers");
 }
 
 /// Hands over as much as fits into the queue, again and again.
 async fn record(dvr: &Dvr, broadcast: BroadcastId, numbers: std::ops::Range<u64>) {
-    let mut recorder = dvr.begin(broadcast, numbers.start).await.unwrap();
+    let mut recorder = dvr.begin(broadcast, numbers.start).await.expect("there is room for a recording");
     let all: Vec<u64> = numbers.collect();
     for some in all.chunks(DVR_QUEUE / 2 - 1) {
         for number in some {
@@ -74,11 +74,12 @@ async fn record(dvr: &Dvr, broadcast: BroadcastId, numbers: std::ops::Range<u64>
 async fn playlist(dvr: &Dvr, broadcast: BroadcastId) -> Option<String> {
     let recording = dvr.recording(broadcast, 1).await?;
     let packed = recording.text(&Text::Media { rendition: "aac".into(), is_delta: false })?;
-    Some(String::from_utf8(packed.text.to_vec()).unwrap())
+    Some(String::from_utf8(packed.text.to_vec()).expect("it is text"))
 }
 
 async fn read(dvr: &Dvr, broadcast: BroadcastId, file: &str, len: u64) -> Option<Vec<u8>> {
-    let chunks: Vec<bytes::Bytes> = dvr.storage().get(broadcast, "aac", file, 0..len).await.ok()?.try_collect().await.unwrap();
+    let chunks: Vec<bytes::Bytes> =
+        dvr.storage().get(broadcast, "aac", file, 0..len).await.ok()?.try_collect().await.expect("it is stored");
     Some(chunks.concat())
 }
 
@@ -107,24 +108,24 @@ async fn a_broadcast_becomes_a_replay_and_the_replay_outlives_the_server_until_i
     let desk = Desk::new();
     let dvr = desk.open().await;
     record(&dvr, SHOW, 10..20).await;
-    let live = playlist(&dvr, SHOW).await.unwrap();
+    let live = playlist(&dvr, SHOW).await.expect("it has a playlist");
     assert_eq!((live.matches("#EXTINF").count(), live.contains("ENDLIST")), (10, false));
     kept_up(&dvr, &[SHOW], HOUR_MS, |_| true).await;
     assert!(!has_replay(&dvr, SHOW), "it is on air");
     kept_up(&dvr, &[], HOUR_MS, |dvr| has_replay(dvr, SHOW)).await;
-    let replay = playlist(&dvr, SHOW).await.unwrap();
+    let replay = playlist(&dvr, SHOW).await.expect("it has a playlist");
     assert!(replay.contains("#EXT-X-PLAYLIST-TYPE:VOD\n") && replay.ends_with("#EXT-X-ENDLIST\n"), "{replay}");
     assert!(dvr.begin(SHOW, 30).await.is_none(), "what has ended does not go on");
     dvr.shutdown().await;
 
     let dvr = desk.open().await;
     assert!(has_replay(&dvr, SHOW));
-    assert_eq!(playlist(&dvr, SHOW).await.unwrap(), replay);
-    assert_eq!(read(&dvr, SHOW, "s15.m4s", 6).await.unwrap(), b"aac 15");
+    assert_eq!(playlist(&dvr, SHOW).await.expect("it has a playlist"), replay);
+    assert_eq!(read(&dvr, SHOW, "s15.m4s", 6).await.expect("it has a playlist"), b"aac 15");
     kept_up(&dvr, &[], 2 * HOUR_MS - 1, |dvr| has_replay(dvr, SHOW)).await;
     kept_up(&dvr, &[], 2 * HOUR_MS, |dvr| dvr.census() == (0, 0)).await;
     assert!(playlist(&dvr, SHOW).await.is_none() && read(&dvr, SHOW, "s15.m4s", 6).await.is_none());
-    assert!(desk.indices().is_empty() && dvr.storage().list(SHOW).await.unwrap().is_empty(), "nothing is left");
+    assert!(desk.indices().is_empty() && dvr.storage().list(SHOW).await.expect("it has a playlist").is_empty(), "nothing is left");
 }
 
 #[tokio::test]
@@ -132,39 +133,39 @@ async fn a_server_that_is_killed_loses_nothing_that_was_listed_and_goes_on_with_
     let desk = Desk::new();
     let dvr = desk.open().await;
     record(&dvr, SHOW, 10..20).await;
-    let before = playlist(&dvr, SHOW).await.unwrap();
+    let before = playlist(&dvr, SHOW).await.expect("it has a playlist");
     // What a crash may leave: a file without its record, and a record without its end.
-    dvr.storage().put(SHOW, "aac", "s20.m4s", bytes::Bytes::from_static(b"aac 20")).await.unwrap();
+    dvr.storage().put(SHOW, "aac", "s20.m4s", bytes::Bytes::from_static(b"aac 20")).await.expect("it has a playlist");
     let index = desk.dir.path().join("index").join(format!("{SHOW}.log"));
-    let mut bytes = std::fs::read(&index).unwrap();
+    let mut bytes = std::fs::read(&index).expect("the test's own file");
     bytes.extend_from_slice(b"5f1c20a7 {\"k\":\"segm");
-    std::fs::write(&index, bytes).unwrap();
+    std::fs::write(&index, bytes).expect("the test's own file");
     // The first server still believes that it lives; its file is another's from here on.
     let again = desk.open().await;
-    assert_eq!(playlist(&again, SHOW).await.unwrap(), before);
+    assert_eq!(playlist(&again, SHOW).await.expect("it has a playlist"), before);
     assert!(read(&again, SHOW, "s20.m4s", 6).await.is_none(), "the file that nobody knows of is gone");
     assert!(!has_replay(&again, SHOW));
     record(&again, SHOW, 500..503).await;
-    let after = playlist(&again, SHOW).await.unwrap();
+    let after = playlist(&again, SHOW).await.expect("it has a playlist");
     assert_eq!((after.matches("#EXTINF").count(), after.matches("#EXT-X-DISCONTINUITY\n").count()), (13, 1), "{after}");
     kept_up(&again, &[], HOUR_MS, |dvr| has_replay(dvr, SHOW)).await;
     again.shutdown().await;
     let third = desk.open().await;
-    assert_eq!(playlist(&third, SHOW).await.unwrap().matches("#EXTINF").count(), 13);
+    assert_eq!(playlist(&third, SHOW).await.expect("it has a playlist").matches("#EXTINF").count(), 13);
 }
 
 #[tokio::test]
 async fn a_full_disk_is_a_gap_and_an_alarm_until_there_is_room_again() {
     let desk = Desk::new();
     let dvr = desk.open().await;
-    let mut recorder = dvr.begin(SHOW, 10).await.unwrap();
+    let mut recorder = dvr.begin(SHOW, 10).await.expect("it has a playlist");
     for number in 10..30 {
         desk.objects.is_full.store((13..23).contains(&number), Ordering::Relaxed);
         recorder.take(vec![closed("aac", number)]);
         written(&dvr, SHOW).await;
         assert_eq!(dvr.degraded(), usize::from((13..23).contains(&number)), "segment {number}");
     }
-    let text = playlist(&dvr, SHOW).await.unwrap();
+    let text = playlist(&dvr, SHOW).await.expect("it has a playlist");
     assert_eq!((text.matches("#EXTINF").count(), text.matches("#EXT-X-GAP").count()), (20, 10));
 }
 
@@ -172,14 +173,14 @@ async fn a_full_disk_is_a_gap_and_an_alarm_until_there_is_room_again() {
 async fn a_storage_that_is_too_slow_costs_segments_and_never_the_packager() {
     let desk = Desk::new();
     let dvr = desk.open().await;
-    let mut recorder = dvr.begin(SHOW, 10).await.unwrap();
+    let mut recorder = dvr.begin(SHOW, 10).await.expect("it has a playlist");
     // Nothing is written while this test does not yield.
     recorder.take((10..10 + 4 * DVR_QUEUE as u64).map(|number| closed("aac", number)).collect());
     recorder.take(Vec::new());
     written(&dvr, SHOW).await;
     recorder.take(vec![closed("aac", 10 + 4 * DVR_QUEUE as u64)]);
     written(&dvr, SHOW).await;
-    let text = playlist(&dvr, SHOW).await.unwrap();
+    let text = playlist(&dvr, SHOW).await.expect("it has a playlist");
     let gaps = text.matches("#EXT-X-GAP").count();
     assert_eq!(text.matches("#EXTINF").count(), 4 * DVR_QUEUE + 1);
     assert!((2 * DVR_QUEUE..4 * DVR_QUEUE).contains(&gaps), "{gaps}");
@@ -192,12 +193,13 @@ async fn the_window_slides_and_what_has_left_it_is_gone_from_the_disk() {
     desk.parts.window = Duration::from_secs(60);
     let dvr = desk.open().await;
     record(&dvr, SHOW, 10..1010).await;
-    let text = playlist(&dvr, SHOW).await.unwrap();
+    let text = playlist(&dvr, SHOW).await.expect("it has a playlist");
     assert_eq!(text.matches("#EXTINF").count(), 31, "what began within the minute");
     assert!(text.contains("#EXT-X-MEDIA-SEQUENCE:979\n"), "{text}");
-    let files = dvr.storage().list(SHOW).await.unwrap().len();
+    let files = dvr.storage().list(SHOW).await.expect("it has a playlist").len();
     assert!((2 * 60..=2 * 62 + 2).contains(&files), "a minute, and a minute for those who read an older playlist: {files}");
-    let lines = std::fs::read_to_string(desk.dir.path().join("index").join(format!("{SHOW}.log"))).unwrap().lines().count();
+    let lines =
+        std::fs::read_to_string(desk.dir.path().join("index").join(format!("{SHOW}.log"))).expect("the test's own file").lines().count();
     assert!(lines < 2 * 2 * 62 + crate::limits::DVR_LOG_SLACK + 100, "the index is bounded too: {lines}");
     let (_, bytes) = dvr.census();
     assert_eq!(
@@ -207,7 +209,7 @@ async fn the_window_slides_and_what_has_left_it_is_gone_from_the_disk() {
                 .storage()
                 .list(SHOW)
                 .await
-                .unwrap()
+                .expect("the storage works")
                 .iter()
                 .filter(|(_, file)| file.starts_with('s'))
                 .map(|(folder, file)| { (folder.len() + file.len() - "s.m4s".len() + 1) as u64 })
@@ -224,11 +226,11 @@ async fn when_bytes_run_short_the_oldest_replay_goes_first_and_then_the_oldest_p
     kept_up(&dvr, &[], HOUR_MS, |dvr| has_replay(dvr, OTHER)).await;
     record(&dvr, SHOW, 10..60).await;
     kept_up(&dvr, &[SHOW], HOUR_MS, |dvr| !has_replay(dvr, OTHER) && dvr.census().0 == 1).await;
-    assert_eq!(playlist(&dvr, SHOW).await.unwrap().matches("#EXTINF").count(), 50, "it has room now");
+    assert_eq!(playlist(&dvr, SHOW).await.expect("it has a playlist").matches("#EXTINF").count(), 50, "it has room now");
     record(&dvr, SHOW, 100..400).await;
     assert!(dvr.census().1 > 1_000);
     kept_up(&dvr, &[SHOW], HOUR_MS, |dvr| dvr.census().1 <= 1_000).await;
-    let text = playlist(&dvr, SHOW).await.unwrap();
+    let text = playlist(&dvr, SHOW).await.expect("it has a playlist");
     assert!(text.contains("s399.m4s") && !text.contains("s100.m4s"), "{text}");
 }
 
@@ -238,9 +240,9 @@ async fn a_deletion_that_was_cut_short_is_gone_on_with() {
     let dvr = desk.open().await;
     record(&dvr, SHOW, 10..20).await;
     let index = desk.dir.path().join("index").join(format!("{SHOW}.log"));
-    std::fs::rename(&index, index.with_extension("gone")).unwrap();
+    std::fs::rename(&index, index.with_extension("gone")).expect("the test's own file");
     let again = desk.open().await;
-    assert!(again.storage().list(SHOW).await.unwrap().is_empty());
+    assert!(again.storage().list(SHOW).await.expect("the storage works").is_empty());
     assert!(desk.indices().is_empty());
 }
 
@@ -248,7 +250,7 @@ async fn a_deletion_that_was_cut_short_is_gone_on_with() {
 async fn what_was_never_recorded_leaves_nothing() {
     let desk = Desk::new();
     let dvr = desk.open().await;
-    drop(dvr.begin(SHOW, 10).await.unwrap());
+    drop(dvr.begin(SHOW, 10).await.expect("there is room for a recording"));
     kept_up(&dvr, &[], HOUR_MS, |dvr| dvr.census() == (0, 0)).await;
     assert!(desk.indices().is_empty());
 }

@@ -117,20 +117,20 @@ mod tests {
 
     #[test]
     fn a_torn_tail_is_cut_off_before_anything_is_added() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().expect("a temporary folder");
         let path = dir.path().join("a.log");
-        let (mut log, read) = Log::open(path.clone()).unwrap();
+        let (mut log, read) = Log::open(path.clone()).expect("the index can be read");
         assert_eq!(read, Read::default());
-        log.append(&trims(0..3)).unwrap();
+        log.append(&trims(0..3)).expect("the index can be read");
         drop(log);
-        let whole = fs::read(&path).unwrap();
+        let whole = fs::read(&path).expect("the index can be read");
         for torn in 0..whole.len() {
-            fs::write(&path, &whole[..torn]).unwrap();
-            let (mut log, read) = Log::open(path.clone()).unwrap();
+            fs::write(&path, &whole[..torn]).expect("the index can be read");
+            let (mut log, read) = Log::open(path.clone()).expect("the index can be read");
             let kept = whole[..torn].iter().filter(|byte| **byte == b'\n').count();
             assert_eq!(read.records, trims(0..kept as u64), "torn at {torn}");
-            log.append(&trims(7..8)).unwrap();
-            let after = Log::read(&path).unwrap();
+            log.append(&trims(7..8)).expect("the index can be read");
+            let after = Log::read(&path).expect("the index can be read");
             assert_eq!(after.records, [trims(0..kept as u64), trims(7..8)].concat(), "torn at {torn}");
             assert_eq!(after.damaged, 0);
         }
@@ -138,29 +138,29 @@ mod tests {
 
     #[test]
     fn an_addition_that_finds_no_room_leaves_nothing_behind() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().expect("a temporary folder");
         let path = dir.path().join("a.log");
-        let (mut log, _) = Log::open(path.clone()).unwrap();
-        log.append(&trims(0..1)).unwrap();
+        let (mut log, _) = Log::open(path.clone()).expect("the index can be read");
+        log.append(&trims(0..1)).expect("the index can be read");
         log.fill_up();
         assert_eq!(log.append(&trims(1..2)).unwrap_err().kind(), io::ErrorKind::StorageFull);
         // Half of it had been written all the same.
-        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"0123").unwrap();
-        log.append(&trims(2..3)).unwrap();
-        assert_eq!(Log::read(&path).unwrap().records, [trims(0..1), trims(2..3)].concat());
+        OpenOptions::new().append(true).open(&path).expect("the index can be read").write_all(b"0123").expect("the index can be read");
+        log.append(&trims(2..3)).expect("the index can be written");
+        assert_eq!(Log::read(&path).expect("the index can be read").records, [trims(0..1), trims(2..3)].concat());
         assert_eq!(log.records(), 2);
     }
 
     #[test]
     fn an_index_is_replaced_in_one_step_and_goes_on() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().expect("a temporary folder");
         let path = dir.path().join("a.log");
-        let (mut log, _) = Log::open(path.clone()).unwrap();
-        log.append(&trims(0..100)).unwrap();
-        log.rewrite(&trims(98..100)).unwrap();
+        let (mut log, _) = Log::open(path.clone()).expect("the index can be read");
+        log.append(&trims(0..100)).expect("the index can be read");
+        log.rewrite(&trims(98..100)).expect("the index can be read");
         assert_eq!(log.records(), 2);
-        log.append(&trims(100..101)).unwrap();
-        assert_eq!(Log::read(&path).unwrap().records, trims(98..101));
+        log.append(&trims(100..101)).expect("the index can be read");
+        assert_eq!(Log::read(&path).expect("the index can be read").records, trims(98..101));
         assert!(!path.with_extension("new").exists());
     }
 }

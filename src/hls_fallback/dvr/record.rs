@@ -216,7 +216,7 @@ mod tests {
             start += line.len();
         }
         for at in 0..bytes.len() {
-            let hit = lines.iter().position(|line| line.contains(&at)).unwrap();
+            let hit = lines.iter().position(|line| line.contains(&at)).expect("it is there");
             let mut changed = bytes.clone();
             changed[at] ^= 0x20;
             let read = decode(&changed);

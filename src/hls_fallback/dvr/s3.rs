@@ -91,6 +91,7 @@ mod tests {
     use crate::hls_fallback::dvr::storage::Storage;
     use crate::ids::BroadcastId;
 
+    /// A bucket of this test: it holds what the test puts.
     type Objects = Arc<Mutex<HashMap<String, Bytes>>>;
 
     /// Who does not sign is refused.
@@ -102,17 +103,18 @@ mod tests {
         if !is_signed(&headers) {
             return StatusCode::FORBIDDEN.into_response();
         }
-        objects.lock().unwrap().insert(path, body);
+        objects.lock().expect("never poisoned: no panic while held").insert(path, body);
         [(header::ETAG, "\"1\"")].into_response()
     }
 
     async fn read(State(objects): State<Objects>, Path(path): Path<String>, headers: HeaderMap) -> Response {
-        let Some(body) = objects.lock().unwrap().get(&path).filter(|_| is_signed(&headers)).cloned() else {
+        let Some(body) = objects.lock().expect("never poisoned: no panic while held").get(&path).filter(|_| is_signed(&headers)).cloned()
+        else {
             return StatusCode::NOT_FOUND.into_response();
         };
-        let range = headers[header::RANGE].to_str().unwrap().strip_prefix("bytes=").unwrap();
-        let (first, last) = range.split_once('-').unwrap();
-        let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
+        let range = headers[header::RANGE].to_str().expect("it is text").strip_prefix("bytes=").expect("a range of bytes");
+        let (first, last) = range.split_once('-').expect("a range has two ends");
+        let (first, last): (usize, usize) = (first.parse().expect("a number"), last.parse().expect("a number"));
         let content_range = format!("bytes {first}-{last}/{}", body.len());
         let head = [(header::CONTENT_RANGE, content_range), (header::ETAG, "\"1\"".to_owned())];
         (StatusCode::PARTIAL_CONTENT, head, body.slice(first..=last)).into_response()
@@ -122,8 +124,8 @@ mod tests {
     async fn a_bucket_is_written_and_read_with_signed_requests() {
         let objects = Objects::default();
         let router = axum::Router::new().route("/match/{*path}", get(read).put(put)).with_state(Arc::clone(&objects));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("the storage works");
+        let endpoint = format!("http://{}", listener.local_addr().expect("it is bound"));
         let serving = tokio::spawn(async move { axum::serve(listener, router).await });
         let builder = AmazonS3Builder::new()
             .with_bucket_name("match")
@@ -132,11 +134,12 @@ mod tests {
             .with_allow_http(true)
             .with_access_key_id("key")
             .with_secret_access_key("secret");
-        let storage = Storage::over(build(builder).unwrap());
+        let storage = Storage::over(build(builder).expect("it is complete"));
         let show = BroadcastId::from_bits(3);
-        storage.put(show, "v0", "s1.m4s", Bytes::from_static(b"0123456789")).await.unwrap();
-        assert!(objects.lock().unwrap().contains_key(&format!("{show}/v0/s1.m4s")));
-        let read: Vec<Bytes> = storage.get(show, "v0", "s1.m4s", 2..6).await.unwrap().try_collect().await.unwrap();
+        storage.put(show, "v0", "s1.m4s", Bytes::from_static(b"0123456789")).await.expect("the storage works");
+        assert!(objects.lock().expect("never poisoned: no panic while held").contains_key(&format!("{show}/v0/s1.m4s")));
+        let read: Vec<Bytes> =
+            storage.get(show, "v0", "s1.m4s", 2..6).await.expect("the storage works").try_collect().await.expect("the storage works");
         assert_eq!(read.concat(), b"2345");
         assert!(matches!(storage.get(show, "v0", "s2.m4s", 0..1).await.err(), Some(StorageError::NotFound)));
         serving.abort();

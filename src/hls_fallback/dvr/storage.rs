@@ -168,24 +168,25 @@ mod tests {
 
     #[tokio::test]
     async fn a_folder_keeps_lists_and_forgets() {
-        let dir = tempfile::tempdir().unwrap();
-        let storage = Storage::folder(dir.path()).unwrap();
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let storage = Storage::folder(dir.path()).expect("the folder can be used");
         for (folder, file) in [("v0", "s1.m4s"), ("v0", "s2.m4s"), ("aac", "s1.m4s")] {
-            storage.put(SHOW, folder, file, Bytes::from_static(b"0123456789")).await.unwrap();
+            storage.put(SHOW, folder, file, Bytes::from_static(b"0123456789")).await.expect("the storage works");
         }
-        let read: Vec<Bytes> = storage.get(SHOW, "v0", "s2.m4s", 2..5).await.unwrap().try_collect().await.unwrap();
+        let read: Vec<Bytes> =
+            storage.get(SHOW, "v0", "s2.m4s", 2..5).await.expect("the storage works").try_collect().await.expect("the storage works");
         assert_eq!(read.concat(), b"234");
-        assert_eq!(storage.list(SHOW).await.unwrap().len(), 3);
+        assert_eq!(storage.list(SHOW).await.expect("the storage works").len(), 3);
         for _ in 0..2 {
-            storage.delete(SHOW, "v0", "s2.m4s").await.unwrap();
+            storage.delete(SHOW, "v0", "s2.m4s").await.expect("the storage works");
         }
         assert!(matches!(storage.get(SHOW, "v0", "s2.m4s", 0..1).await.err(), Some(StorageError::NotFound)));
-        std::fs::write(dir.path().join(SHOW.to_string()).join("v0/s3.m4s#1"), b"half").unwrap();
+        std::fs::write(dir.path().join(SHOW.to_string()).join("v0/s3.m4s#1"), b"half").expect("the test's own file");
         storage.sweep(SHOW);
-        for (folder, file) in storage.list(SHOW).await.unwrap() {
-            storage.delete(SHOW, &folder, &file).await.unwrap();
+        for (folder, file) in storage.list(SHOW).await.expect("the storage works") {
+            storage.delete(SHOW, &folder, &file).await.expect("the storage works");
         }
-        assert!(std::fs::read_dir(dir.path()).unwrap().next().is_none(), "nothing is left behind");
+        assert!(std::fs::read_dir(dir.path()).expect("the test's own file").next().is_none(), "nothing is left behind");
     }
 
     #[test]

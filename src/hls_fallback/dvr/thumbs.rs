@@ -5,19 +5,17 @@
 //! keep failing goes on without pictures.
 
 use std::io;
-use std::process::Stdio;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use metrics::counter;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::Command;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
 use super::record::Sprite;
 use super::writer::Job;
-use crate::hls_fallback::EncoderCommand;
+use crate::hls_fallback::{EncoderCommand, child};
 use crate::ids::BroadcastId;
 use crate::limits::{
     HLS_ENCODER_WORDS_MAX, THUMBS_CHILD_TIMEOUT, THUMBS_FAILURES_MAX, THUMBS_GRID, THUMBS_JPEG_BYTES_MAX, THUMBS_SHEET_BYTES_MAX,
@@ -147,20 +145,9 @@ async fn draw(
 
 async fn make(command: &EncoderCommand, (width, height): (u16, u16), file: Vec<u8>) -> Result<Vec<u8>, Failure> {
     let filter = format!("scale={width}:{height},tile={}x{}", THUMBS_GRID.0, THUMBS_GRID.1);
-    let mut child = Command::new(&*command.program)
-        .args(["-hide_banner", "-nostdin", "-loglevel", "error", "-threads", "1", "-skip_frame", "nokey", "-f", "mp4", "-i", "pipe:0"])
-        .args(["-an", "-vf", &filter, "-frames:v", "1", "-q:v", "6", "-f", "mjpeg", "pipe:1"])
-        .env_clear()
-        .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(Failure::Start)?;
-    let (Some(mut input), Some(output), Some(errors)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
-        return Err(Failure::Start(io::Error::other("it has no standard streams")));
-    };
+    let picture = ["-an", "-vf", &filter, "-frames:v", "1", "-q:v", "6", "-f", "mjpeg"];
+    let (mut child, mut input, output) = child::spawn(&command.program, &["-skip_frame", "nokey"], &picture).map_err(Failure::Start)?;
+    let Some(errors) = child.stderr.take() else { return Err(Failure::Start(io::Error::other("it has no standard error"))) };
     let work = async {
         let feed = async move {
             // One that has what it needs closes its input early.

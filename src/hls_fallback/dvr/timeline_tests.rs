@@ -63,7 +63,7 @@ fn slots_count_on_over_a_restart_which_is_a_discontinuity() {
     for name in ["v0", "aac"] {
         assert_eq!(numbers(&timeline, name, 0), [(100, 100, true), (101, 101, true), (102, 102, true), (103, 900, true)]);
     }
-    let text = texts::media(&timeline, "v0", 0, false, &[]).unwrap();
+    let text = texts::media(&timeline, "v0", 0, false, &[]).expect("it is listed");
     assert_eq!(text.matches("#EXT-X-DISCONTINUITY\n").count(), 1);
     assert!(text.contains("#EXT-X-DISCONTINUITY\n#EXT-X-PROGRAM-DATE-TIME:2026-11-21T03:01:00.000Z\n#EXTINF:2.00000,\ns900.m4s"), "{text}");
     // What is behind it is counted as long as it is there, and afterwards too.
@@ -86,12 +86,12 @@ fn what_a_rendition_lacks_is_a_gap_unless_it_is_only_late() {
     assert_eq!(lines.len(), 10 - DVR_LAG_SLOTS);
     assert!(lines[1].init.is_some() && lines[2..].iter().all(|line| line.init.is_none()));
     assert_eq!(lines[2].media_ms, START_MS + 4000.0, "when it was is known from the others");
-    let text = texts::media(&timeline, "aac", 0, false, &[]).unwrap();
+    let text = texts::media(&timeline, "aac", 0, false, &[]).expect("it is listed");
     assert_eq!(text.matches("#EXT-X-GAP\n").count(), 5, "{text}");
     // It is back, with another format.
     timeline.apply(init("aac", 110));
     timeline.apply(Record::Segment(written("aac", 110, 20.0, 110)));
-    let text = texts::media(&timeline, "aac", 0, false, &[]).unwrap();
+    let text = texts::media(&timeline, "aac", 0, false, &[]).expect("it is listed");
     assert_eq!(text.matches("#EXT-X-GAP\n").count(), 8, "{text}");
     assert!(text.contains("#EXT-X-MAP:URI=\"init-110.mp4\"\n#EXT-X-PROGRAM-DATE-TIME:2026-11-21T03:00:20.000Z"), "{text}");
 }
@@ -178,7 +178,7 @@ fn a_live_playlist_slides_and_a_replay_stands_still() {
                  X-COURTSIDE-KIND=\"goal\",X-COURTSIDE-LABEL=\"1:0\"\n";
     let map = "#EXT-X-MAP:URI=\"init-100.mp4\"\n";
     assert_eq!(
-        texts::media(&timeline, "v0", 101, false, &markers).unwrap(),
+        texts::media(&timeline, "v0", 101, false, &markers).expect("it is listed"),
         format!(
             "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-TARGETDURATION:3\n#EXT-X-SERVER-CONTROL:HOLD-BACK=9.0,CAN-SKIP-UNTIL=18.0\n\
              #EXT-X-MEDIA-SEQUENCE:101\n#EXT-X-DISCONTINUITY-SEQUENCE:0\n{range}{map}{body}"
@@ -186,14 +186,14 @@ fn a_live_playlist_slides_and_a_replay_stands_still() {
     );
     timeline.apply(Record::End { at_ms: 1 });
     assert_eq!(
-        texts::media(&timeline, "v0", 101, true, &markers).unwrap(),
+        texts::media(&timeline, "v0", 101, true, &markers).expect("it is listed"),
         format!(
             "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-TARGETDURATION:3\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-MEDIA-SEQUENCE:101\n\
              #EXT-X-DISCONTINUITY-SEQUENCE:0\n{range}{map}{body}#EXT-X-ENDLIST\n"
         )
     );
     assert_eq!(
-        texts::master(&timeline, 0).unwrap(),
+        texts::master(&timeline, 0).expect("it is listed"),
         "#EXTM3U\n#EXT-X-VERSION:9\n\
          #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"aac\",NAME=\"Sound\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\",URI=\"aac/dvr.m3u8\"\n\
          #EXT-X-STREAM-INF:BANDWIDTH=10579,AVERAGE-BANDWIDTH=8808,CODECS=\"avc1.42e01f,mp4a.40.2\",RESOLUTION=1280x720,FRAME-RATE=30.000,\
@@ -206,9 +206,14 @@ fn a_live_playlist_slides_and_a_replay_stands_still() {
 #[test]
 fn a_delta_update_and_what_the_player_has_make_the_whole() {
     let timeline = show(600);
-    let whole = texts::media(&timeline, "v0", 0, false, &[]).unwrap();
-    let delta = texts::media(&timeline, "v0", 0, true, &[]).unwrap();
-    let skipped: usize = delta.lines().find_map(|line| line.strip_prefix("#EXT-X-SKIP:SKIPPED-SEGMENTS=")).unwrap().parse().unwrap();
+    let whole = texts::media(&timeline, "v0", 0, false, &[]).expect("it is listed");
+    let delta = texts::media(&timeline, "v0", 0, true, &[]).expect("it is listed");
+    let skipped: usize = delta
+        .lines()
+        .find_map(|line| line.strip_prefix("#EXT-X-SKIP:SKIPPED-SEGMENTS="))
+        .expect("it is listed")
+        .parse()
+        .expect("it is listed");
     let addresses = |text: &str| text.lines().filter(|line| line.ends_with(".m4s")).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(addresses(&whole)[skipped..], addresses(&delta));
     assert_eq!(addresses(&delta).len(), 10, "eighteen seconds, and what ended just then");
@@ -238,7 +243,7 @@ fn previews_count_as_a_player_does_and_leave_out_what_nobody_recorded() {
     }
     let at = [0.0, 10.0, 1000.0, 1010.0].map(|at| START_MS + at * 1000.0).to_vec();
     timeline.apply(Record::Sprite(Sprite { first: 100, size: (160, 90), at, bytes: 50 }));
-    let vtt = texts::thumbs(&timeline, 0).unwrap();
+    let vtt = texts::thumbs(&timeline, 0).expect("it is listed");
     assert!(
         vtt.starts_with("WEBVTT\n\n2026-11-21T03:00:00.000Z\n00:00:00.000 --> 00:00:10.000\nthumbs/t100-4.jpg#xywh=0,0,160,90\n"),
         "{vtt}"
@@ -246,7 +251,7 @@ fn previews_count_as_a_player_does_and_leave_out_what_nobody_recorded() {
     assert!(vtt.contains("\n00:00:20.000 --> 00:00:30.000\nthumbs/t100-4.jpg#xywh=320,0,160,90\n"), "the pause does not count: {vtt}");
     assert!(vtt.contains("\n00:00:10.000 --> 00:00:20.000\n"), "no two at the same time: {vtt}");
     assert_eq!(vtt.matches("-->").count(), 4);
-    let later = texts::thumbs(&timeline, 105).unwrap();
+    let later = texts::thumbs(&timeline, 105).expect("it is listed");
     assert!(later.starts_with("WEBVTT\n\n2026-11-21T03:00:10.000Z\n00:00:00.000 -->"), "{later}");
     assert_eq!(THUMBS_EVERY_MS, 10_000.0);
 }

@@ -286,13 +286,13 @@ mod tests {
 
     #[tokio::test]
     async fn an_index_that_finds_no_room_is_made_anew_as_soon_as_there_is() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().expect("a temporary folder");
         let path = dir.path().join("a.log");
-        let (mut log, _) = Log::open(path.clone()).unwrap();
+        let (mut log, _) = Log::open(path.clone()).expect("the index can be read");
         log.fill_up();
         // A new one finds none either.
         let beside = path.with_extension("new");
-        std::fs::create_dir(&beside).unwrap();
+        std::fs::create_dir(&beside).expect("the index can be read");
         let (recording, degraded) = (Arc::new(Recording::new(SHOW, 1e9, Timeline::default())), Degraded::default());
         let storage = Storage::over(Arc::new(Moody::default()));
         let writer = Writer::new(Arc::clone(&recording), storage, log, path.clone(), 1e9, Alarm::new(SHOW, degraded.clone()));
@@ -300,25 +300,25 @@ mod tests {
         let task = tokio::spawn(writer.run(queue));
         let room = Arc::new(Semaphore::new(100));
         let hand_over = async |number| {
-            let permit = Arc::clone(&room).acquire_owned().await.unwrap();
-            jobs.send(Job::Segment(closed("aac", number), permit)).await.unwrap();
+            let permit = Arc::clone(&room).acquire_owned().await.expect("never closed");
+            jobs.send(Job::Segment(closed("aac", number), permit)).await.expect("the writer runs");
             let (done, written) = oneshot::channel();
-            jobs.send(Job::Flush(done)).await.unwrap();
-            written.await.unwrap();
+            jobs.send(Job::Flush(done)).await.expect("the writer runs");
+            written.await.expect("the writer answers");
         };
-        jobs.send(Job::Begin { first: 1 }).await.unwrap();
+        jobs.send(Job::Begin { first: 1 }).await.expect("the writer runs");
         for number in 1..4 {
             hand_over(number).await;
         }
-        assert_eq!((degraded.count(), Log::read(&path).unwrap().records.len()), (1, 0));
+        assert_eq!((degraded.count(), Log::read(&path).expect("the index can be read").records.len()), (1, 0));
         assert_eq!(recording.with(|timeline| timeline.listed("aac", 0).len()), 3, "they can be watched all the same");
-        std::fs::remove_dir(&beside).unwrap();
+        std::fs::remove_dir(&beside).expect("the index can be read");
         hand_over(4).await;
         hand_over(5).await;
         assert_eq!(degraded.count(), 0);
-        let read = Timeline::from_records(Log::read(&path).unwrap().records);
+        let read = Timeline::from_records(Log::read(&path).expect("the index can be read").records);
         assert_eq!(read.listed("aac", 0).len(), 5);
         drop(jobs);
-        task.await.unwrap();
+        task.await.expect("the writer answers");
     }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Air, type Pin, type Plan, type SecondOfLink, CAUGHT_UP_MS, HLS_BESIDE_MS, STAY_MS, STILL_MS, Transport, type TransportReading } from './transport';
+import { type SecondOfLink, STILL_MS } from './link_signs';
+import { type Air, CAUGHT_UP_MS, HLS_BESIDE_MS, type Pin, type Plan, STAY_MS, Transport, type TransportReading } from './transport';
 
 const BEAT_MS = 30;
 const COUNT_MS = 60;

@@ -4,7 +4,8 @@ import type { ViewerSession } from '../lib/viewer';
 import type { ViewerStats } from '../lib/viewer_state';
 import { FrameTrail } from './frames';
 import type { Targets } from './ramp';
-import type { EngineReading, SecondOfLink, TransportReading } from './transport';
+import type { SecondOfLink } from './link_signs';
+import type { EngineReading, TransportReading } from './transport';
 
 /** Packets within this long count as a moving picture where no frame is shown: a hidden tab, a browser without frame callbacks, ms. */
 const FLOWS_MS = 500;
