@@ -30,6 +30,8 @@ const RECALL_SHARE: usize = 10;
 const TURN_MAX: Duration = Duration::from_millis(50);
 /// A worker that does less is not what they wait for: something else has the core.
 const BUSY: f64 = 0.5;
+/// Of the viewers, who go at once where only their waiting says that there are too many.
+const SHED_WHILE_WAITING: f64 = 0.25;
 /// What a viewer is thought to need while nothing is known, bit/s.
 const VIEWER_BPS: f64 = 2_500_000.0;
 
@@ -62,6 +64,19 @@ impl Usage {
     }
 }
 
+/// Who is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Audience {
+    /// Whom the node sends media, players without a session among them.
+    pub(crate) viewers: usize,
+    /// Of them, those who can make room.
+    pub(crate) movable: usize,
+    /// Those who were asked to go and have not been asked back.
+    pub(crate) away: usize,
+    /// What one of these would be sent; 0: not known.
+    pub(crate) bps: u32,
+}
+
 /// What to do about the audience.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wish {
@@ -69,6 +84,11 @@ pub(crate) enum Wish {
     Shed(usize),
     /// So many who were sent away may come back.
     Recall(usize),
+}
+
+/// What a broadcast sends each viewer, as far as that is known.
+fn known(bps: u32) -> f64 {
+    if bps == 0 { VIEWER_BPS } else { f64::from(bps) }
 }
 
 /// See the file's head.
@@ -97,19 +117,25 @@ impl Headroom {
 
     /// In use as last measured, 0..; 1 is everything.
     pub(crate) fn in_use(&self) -> f64 {
-        self.in_use_with(0, 0, 0)
+        self.taken_with(0, 0, 0).max(self.waits())
     }
 
-    /// ... and if there were so many more viewers, each sent up to `bps` or as much as the `viewers` who are there.
-    fn in_use_with(&self, more: usize, bps: u32, viewers: usize) -> f64 {
-        let idle = Usage { sent_bps: 0.0, busiest: 0.0, slowest_turn: Duration::ZERO };
-        let Usage { sent_bps, busiest, slowest_turn } = self.usage.unwrap_or(idle);
+    /// What viewers take, and would take if there were so many more of them, each sent up to `bps` or as much as the `viewers` who are there. A core
+    /// that does little does it for others: publishers, handshakes, the room itself.
+    fn taken_with(&self, more: usize, bps: u32, viewers: usize) -> f64 {
+        let Some(Usage { sent_bps, busiest, .. }) = self.usage else {
+            return self.egress_max_bps.map_or(0.0, |max| more as f64 * known(bps) / max);
+        };
         let share = |of: f64| if viewers == 0 { 0.0 } else { of / viewers as f64 };
-        let each = if bps == 0 { VIEWER_BPS } else { f64::from(bps) }.max(share(sent_bps));
-        let egress = self.egress_max_bps.map_or(0.0, |max| (sent_bps + more as f64 * each) / max);
-        let core = busiest + more as f64 * share(busiest);
-        let waits = if busiest >= BUSY { slowest_turn.as_secs_f64() / TURN_MAX.as_secs_f64() } else { 0.0 };
-        egress.max(core).max(waits)
+        let egress = self.egress_max_bps.map_or(0.0, |max| (sent_bps + more as f64 * known(bps).max(share(sent_bps))) / max);
+        let core = if busiest < BUSY { busiest } else { busiest + more as f64 * share(busiest) };
+        egress.max(core)
+    }
+
+    /// How long viewers wait, of what they may.
+    fn waits(&self) -> f64 {
+        let busy = self.usage.filter(|usage| usage.busiest >= BUSY);
+        busy.map_or(0.0, |usage| usage.slowest_turn.as_secs_f64() / TURN_MAX.as_secs_f64())
     }
 
     /// Whether one more viewer, who is sent up to `bps`, is one too many. `viewers` are those there now.
@@ -118,7 +144,7 @@ impl Headroom {
             self.admitted.pop_front();
         }
         let shown = viewers.saturating_sub(self.admitted.len());
-        self.in_use_with(self.admitted.len() + 1, bps, shown) > HIGH
+        self.taken_with(self.admitted.len() + 1, bps, shown).max(self.waits()) > HIGH
     }
 
     /// One more viewer was let in.
@@ -126,8 +152,9 @@ impl Headroom {
         self.admitted.push_back(now);
     }
 
-    /// Told once a second. `viewers` could make room, `away` were asked to and have not been asked back; a viewer is sent about `bps`.
-    pub(crate) fn handle_usage(&mut self, now: Instant, usage: Usage, bps: u32, viewers: usize, away: usize) -> Option<Wish> {
+    /// Told once a second what `audience` took.
+    pub(crate) fn handle_usage(&mut self, now: Instant, usage: Usage, audience: Audience) -> Option<Wish> {
+        let Audience { viewers, movable, away, bps } = audience;
         self.usage = Some(usage);
         let in_use = self.in_use();
         self.high_since = (in_use > HIGH).then(|| self.high_since.unwrap_or(now));
@@ -136,13 +163,16 @@ impl Headroom {
             return None;
         }
         let lasts = |since: Option<Instant>, long: Duration| since.is_some_and(|since| now.saturating_duration_since(since) >= long);
-        if lasts(self.high_since, HIGH_FOR) && viewers > 0 {
+        if lasts(self.high_since, HIGH_FOR) && movable > 0 {
             self.quiet_until = Some(now + SETTLED_AFTER);
-            let too_many = (viewers as f64 * (1.0 - AIM / in_use)).ceil();
-            return Some(Wish::Shed((too_many as usize).clamp(1, viewers)));
+            // How long they wait does not tell how many are too many.
+            let taken = self.taken_with(0, 0, 0);
+            let share = if taken > HIGH { 1.0 - AIM / taken } else { SHED_WHILE_WAITING };
+            let too_many = (viewers as f64 * share).ceil() as usize;
+            return Some(Wish::Shed(too_many.clamp(1, movable)));
         }
         if lasts(self.low_since, LOW_FOR) && away > 0 {
-            let come = (1..=away.div_ceil(RECALL_SHARE)).take_while(|come| self.in_use_with(*come, bps, viewers) <= AIM).count();
+            let come = (1..=away.div_ceil(RECALL_SHARE)).take_while(|come| self.taken_with(*come, bps, viewers) <= AIM).count();
             if come > 0 {
                 self.quiet_until = Some(now + RECALL_INTERVAL);
                 return Some(Wish::Recall(come));
@@ -162,6 +192,10 @@ mod tests {
         Usage { sent_bps: mbps * MBPS, busiest: 0.1, slowest_turn: Duration::ZERO }
     }
 
+    fn audience(viewers: usize, away: usize) -> Audience {
+        Audience { viewers, movable: viewers, away, bps: 2_500_000 }
+    }
+
     /// A node that may send 50 Mbit/s, and its clock.
     fn node() -> (Headroom, Instant) {
         (Headroom::new(Some(50_000_000)), crate::signaling::now::Now::read().instant)
@@ -174,15 +208,15 @@ mod tests {
     #[test]
     fn the_tail_goes_once_it_is_too_much_for_a_while_and_no_more_until_that_shows() {
         let (mut node, start) = node();
-        assert_eq!(node.handle_usage(at(start, 0), sending(49.0), 2_500_000, 20, 0), None, "a moment is nothing");
-        assert_eq!(node.handle_usage(at(start, 1), sending(30.0), 2_500_000, 20, 0), None);
-        assert_eq!(node.handle_usage(at(start, 2), sending(50.0), 2_500_000, 20, 0), None);
-        assert_eq!(node.handle_usage(at(start, 3), sending(50.0), 2_500_000, 20, 0), None);
-        assert_eq!(node.handle_usage(at(start, 4), sending(50.0), 2_500_000, 20, 0), Some(Wish::Shed(5)), "three quarters are left");
+        assert_eq!(node.handle_usage(at(start, 0), sending(49.0), audience(20, 0)), None, "a moment is nothing");
+        assert_eq!(node.handle_usage(at(start, 1), sending(30.0), audience(20, 0)), None);
+        assert_eq!(node.handle_usage(at(start, 2), sending(50.0), audience(20, 0)), None);
+        assert_eq!(node.handle_usage(at(start, 3), sending(50.0), audience(20, 0)), None);
+        assert_eq!(node.handle_usage(at(start, 4), sending(50.0), audience(20, 0)), Some(Wish::Shed(5)), "three quarters are left");
         for second in 5..9 {
-            assert_eq!(node.handle_usage(at(start, second), sending(50.0), 2_500_000, 15, 5), None, "they are on their way");
+            assert_eq!(node.handle_usage(at(start, second), sending(50.0), audience(15, 5)), None, "they are on their way");
         }
-        assert!(matches!(node.handle_usage(at(start, 9), sending(50.0), 2_500_000, 15, 5), Some(Wish::Shed(_))));
+        assert!(matches!(node.handle_usage(at(start, 9), sending(50.0), audience(15, 5)), Some(Wish::Shed(_))));
     }
 
     #[test]
@@ -193,7 +227,7 @@ mod tests {
         let mut came = Vec::new();
         for second in 0..60 {
             let usage = sending(2.5 * viewers as f64);
-            match node.handle_usage(at(start, second), usage, 2_500_000, viewers, away) {
+            match node.handle_usage(at(start, second), usage, audience(viewers, away)) {
                 Some(Wish::Recall(count)) => {
                     came.push((second, count));
                     viewers += count;
@@ -211,7 +245,7 @@ mod tests {
     #[test]
     fn newcomers_count_before_they_show() {
         let (mut node, start) = node();
-        node.handle_usage(start, sending(0.1), 2_500_000, 0, 0);
+        node.handle_usage(start, sending(0.1), audience(0, 0));
         let mut viewers = 0;
         while !node.is_full_for(start, 2_500_000, viewers) {
             node.admitted(start);
@@ -235,11 +269,35 @@ mod tests {
     }
 
     #[test]
+    fn what_a_core_does_for_others_is_not_put_down_to_the_first_viewers() {
+        let (_, start) = node();
+        let mut node = Headroom::new(None);
+        let usage = |busiest, turn_ms| Usage { sent_bps: 1e6, busiest, slowest_turn: Duration::from_millis(turn_ms) };
+        node.handle_usage(start, usage(0.3, 1), audience(1, 0));
+        for viewers in 1..11 {
+            assert!(!node.is_full_for(start, 2_500_000, viewers), "{viewers}");
+            node.admitted(start);
+        }
+        node.handle_usage(start, usage(0.8, 1), audience(80, 0));
+        assert!(node.is_full_for(at(start, 6), 2_500_000, 8), "each of them a tenth of a core");
+    }
+
+    #[test]
+    fn waiting_alone_sends_a_part_away_and_not_nearly_all() {
+        let (mut node, start) = node();
+        let slow = Usage { sent_bps: 0.0, busiest: 0.6, slowest_turn: Duration::from_millis(500) };
+        node.handle_usage(start, slow, audience(100, 0));
+        assert_eq!(node.handle_usage(at(start, 2), slow, audience(100, 0)), Some(Wish::Shed(25)));
+        let few = Audience { movable: 7, ..audience(100, 0) };
+        assert_eq!(node.handle_usage(at(start, 8), slow, few), Some(Wish::Shed(7)), "of those who can");
+    }
+
+    #[test]
     fn without_a_bound_the_core_alone_decides() {
         let (_, start) = node();
         let mut node = Headroom::new(None);
         assert!(!node.is_full_for(start, 2_500_000, 5000));
-        assert_eq!(node.handle_usage(start, sending(9000.0), 2_500_000, 1000, 0), None);
+        assert_eq!(node.handle_usage(start, sending(9000.0), audience(1000, 0)), None);
         assert!(!node.is_full_for(start, 2_500_000, 1000));
     }
 }

@@ -43,10 +43,9 @@ impl Held {
         &self.entries
     }
 
-    /// Whether this one is here already, and what became of it.
-    pub(super) fn find(&self, author: UserId, nonce: u64) -> Option<Option<Ruling>> {
-        let is_it = |entry: &&HeldEntry| entry.message.author.id == author && entry.message.nonce == nonce;
-        self.entries.iter().find(is_it).map(|entry| entry.ruled.map(|(ruling, _)| ruling))
+    /// This one, if it is here already, with what became of it.
+    pub(super) fn find(&self, author: UserId, nonce: u64) -> Option<&HeldEntry> {
+        self.entries.iter().find(|entry| entry.message.author.id == author && entry.message.nonce == nonce)
     }
 
     fn waiting(&self) -> impl Iterator<Item = &HeldMessage> {
@@ -172,7 +171,8 @@ mod tests {
         let late = START.after(CHAT_HELD_FOR);
         assert_eq!(waiting.wake_at(), Some(late));
         assert!(waiting.handle_timeout(late));
-        assert_eq!(waiting.find(held(1, 1).author.id, held(1, 1).nonce), Some(Some(Ruling::Expired)));
+        let ruled = waiting.find(held(1, 1).author.id, held(1, 1).nonce).and_then(|entry| entry.ruled);
+        assert_eq!(ruled.map(|(ruling, _)| ruling), Some(Ruling::Expired));
     }
 
     #[test]

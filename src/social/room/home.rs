@@ -23,8 +23,8 @@ use crate::limits::{
 };
 use crate::social::bus::LogId;
 use crate::social::chat::{
-    Answer, Ask, Audience, ChatAuthor, ChatEvent, ChatMessage, ChatRefusal, ChatRole, DeskEvent, FilterRule, HeldMessage, InBatch, Logged,
-    MessageId, OutBatch, Reach, ReplyTo, Reported, Request, Restraint, Ruling, Standing, Verdict,
+    Answer, Ask, Audience, ChatAuthor, ChatEvent, ChatMessage, ChatRefusal, ChatRole, DeskEvent, FilterRule, HeldEntry, HeldMessage,
+    InBatch, Logged, MessageId, OutBatch, Reach, ReplyTo, Reported, Request, Restraint, Ruling, Standing, Verdict,
 };
 use crate::social::clock::UnixMs;
 use crate::social::moderation::{WordList, is_emote_only};
@@ -116,7 +116,7 @@ impl Home {
         for logged in log {
             transcript.apply(logged);
             if let (ChatEvent::Said { message }, Some(nonce)) = (&logged.event, logged.nonce) {
-                speakers.remember(message.sent_at_ms, message.author.id, nonce, message.id);
+                speakers.remember(message.sent_at_ms, message.sent_at_ms, message.author.id, nonce, message.id);
             }
         }
         Self {
@@ -220,8 +220,12 @@ impl Home {
                 if let Some(said) = self.speakers.said(now, author.id, nonce) {
                     return Ok(Some(said));
                 }
-                if self.held.find(author.id, nonce).is_some() {
-                    return Err(ChatRefusal::Held);
+                if let Some(HeldEntry { message, ruled }) = self.held.find(author.id, nonce) {
+                    // Asked again by somebody who was away when it was decided.
+                    return Err(match ruled {
+                        Some((Ruling::Refused | Ruling::Expired, _)) => ChatRefusal::Filtered { rule: message.rule },
+                        Some((Ruling::Approved, _)) | None => ChatRefusal::Held,
+                    });
                 }
                 let text = self.admit(now, &author, standing, &text)?;
                 if mentions.len() > CHAT_MENTIONS_MAX {
@@ -237,7 +241,7 @@ impl Home {
                     let is_held = self.transcript.modes.review && self.held.hold(message);
                     return Err(if is_held { ChatRefusal::Held } else { ChatRefusal::Filtered { rule } });
                 }
-                self.speakers.remember(now, author.id, nonce, id);
+                self.speakers.remember(now, now, author.id, nonce, id);
                 let is_viewer = author.role == ChatRole::Viewer;
                 let message = ChatMessage { id, author, text, sent_at_ms: now, media_time_ms, reply_to, mentions, edited: false };
                 if is_viewer {
@@ -370,7 +374,7 @@ impl Home {
         // What it answers may be gone, or different.
         let reply_to = reply_to.and_then(|reply| self.reply_to(reply.id).ok());
         let id = self.next_id();
-        self.speakers.remember(held_at_ms, author.id, nonce, id);
+        self.speakers.remember(now, held_at_ms, author.id, nonce, id);
         let message = ChatMessage { id, author, text, sent_at_ms: now, media_time_ms, reply_to, mentions, edited: false };
         self.enter(Logged { id, event: ChatEvent::Said { message }, reach: Reach::Everyone, nonce: Some(nonce) }, None);
     }

@@ -454,6 +454,8 @@ fn words_of_the_list_wait_too_and_a_refused_one_is_never_said() {
     let log = bench.flush(1200);
     let said = log.iter().filter(|logged| matches!(logged.event, ChatEvent::Said { .. })).count();
     assert_eq!(said, 1);
+    let again = bench.ask(1250, 1, say(1, "a spoiler"));
+    assert_eq!(again, Err(ChatRefusal::Filtered { rule: FilterRule::Words }), "who was away asks again, and nobody looks at it any more");
     let id = bench.said(1300, 1, 2, "fine words");
     assert_eq!(
         bench.ask(1400, 1, Ask::Edit { message: id, text: "spoiler".to_owned() }),

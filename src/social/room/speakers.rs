@@ -50,11 +50,11 @@ impl Speakers {
         Ok(speaker.spoke_at.replace(now).is_none())
     }
 
-    pub(super) fn remember(&mut self, at: UnixMs, user: UserId, nonce: u64, id: MessageId) {
+    /// A message that came at `at`. Its author spoke then or, where a moderator had to approve it, before.
+    pub(super) fn remember(&mut self, at: UnixMs, spoke_at: UnixMs, user: UserId, nonce: u64, id: MessageId) {
         let speaker = self.speakers.entry(user).or_default();
         speaker.said.push_back((at, nonce, id));
-        // What a moderator has approved was said before.
-        speaker.spoke_at = speaker.spoke_at.max(Some(at));
+        speaker.spoke_at = speaker.spoke_at.max(Some(spoke_at));
         if speaker.said.len() > CHAT_NONCES_MAX {
             speaker.said.pop_front();
         }

@@ -7,7 +7,7 @@ use metrics::{counter, gauge};
 
 use super::{Directory, Effect, Member, Told};
 use crate::ids::{BroadcastId, PeerId, SessionId};
-use crate::signaling::live::headroom::{Usage, Wish};
+use crate::signaling::live::headroom::{Audience, Usage, Wish};
 use crate::signaling::now::Now;
 use crate::signaling::protocol::{Transport, TransportReason};
 use crate::signaling::refusal::Refusal;
@@ -45,7 +45,8 @@ impl Directory {
         let movable = if self.has_hls { self.movable().count() } else { 0 };
         // Of the broadcast that sends most, so that nobody is asked back for whom there is no room.
         let bps = self.members.values().filter(|member| member.away_since.is_some()).map(|member| self.top_bps(member.broadcast)).max();
-        let wish = self.headroom.handle_usage(now.instant, usage, bps.unwrap_or_default(), movable, away);
+        let audience = Audience { viewers: self.view_peers, movable, away, bps: bps.unwrap_or_default() };
+        let wish = self.headroom.handle_usage(now.instant, usage, audience);
         gauge!(NODE_IN_USE).set(self.headroom.in_use());
         match wish {
             Some(Wish::Shed(count)) => self.shed(now, count),
