@@ -13,7 +13,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Social, failed};
 use crate::ids::{BroadcastId, UserId};
-use crate::limits::NODE_HEARTBEAT;
+use crate::limits::{NODE_HEARTBEAT, PRESENCE_INTERVAL};
 use crate::social::bus::BusError;
 use crate::social::presence::ViewerCount;
 
@@ -90,15 +90,19 @@ impl Social {
     }
 }
 
-/// Tells the rooms who watches here. What cannot be told is told with a later heartbeat.
+/// Tells the rooms who watches here, all of them each time: so at most so often, however many come. What cannot be told is told with a later
+/// heartbeat.
 pub(super) async fn follow(social: Social) {
     let mut ticks = interval(NODE_HEARTBEAT);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut pace = interval(PRESENCE_INTERVAL);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = social.shared.watchers.stirred.notified() => {}
             _ = ticks.tick() => {}
         }
+        pace.tick().await;
         let changed = std::mem::take(&mut social.shared.watchers.here().changed);
         for broadcast in changed {
             let people = social.shared.watchers.here().people.get(&broadcast).cloned().unwrap_or_default();
