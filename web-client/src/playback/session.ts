@@ -49,8 +49,8 @@ export type Screen = {
   readonly paused: ReadonlySignal<boolean>;
   /** `engine` comes to the front and is heard; `aligned`: both pictures are at the same moment, so that their sounds may overlap. */
   bring(engine: EngineName, aligned: boolean): void;
-  /** An element that nobody sees plays along. */
-  runHidden(engine: EngineName): void;
+  /** Plays what has stopped by itself, in front or out of sight: another source leaves an element stopped. Not what a person has stopped. */
+  keepRunning(engine: EngineName): void;
 };
 
 /** Which engine is shown, for words about it. */
@@ -89,7 +89,6 @@ export class WatchSession {
   #air: Air = 'unknown';
   #lines: number | null = null;
   #toldLines: number | null = null;
-  #warmBefore = false;
   #differences: number[] = [];
   #heldMs: number | null = null;
   #stage: { video: HTMLVideoElement; until: AbortSignal } | null = null;
@@ -376,20 +375,17 @@ export class WatchSession {
       sizes: this.viewer.layers.peek().filter(({ active }) => active).length,
       fromMs: plan.recorded ? (this.#wished?.mediaMs ?? 0) : null,
     });
-    const runs = plan.hls === 'lowest' || plan.hls === 'playing';
-    if (runs && !this.#warmBefore) screen.runHidden('hls');
-    this.#warmBefore = runs;
+    if (plan.hls === 'lowest' || plan.hls === 'playing') screen.keepRunning('hls');
     this.viewer.setMedia(plan.webrtc !== 'off');
     const lines = plan.webrtc === 'drawn' ? this.#lines : 0;
     if (lines !== null && lines !== this.#toldLines && (this.#lines !== null || this.#toldLines !== null)) {
       this.#toldLines = lines;
       this.viewer.drawn(lines);
     }
-    if (plan.shown && plan.shown !== this.#carrier.peek().shown) {
-      screen.bring(plan.shown, plan.aligned);
-      // It may have been stopped before it was left, and its frames are what tells that it is back.
-      if (plan.recorded) screen.runHidden('webrtc');
-    }
+    if (plan.shown && plan.shown !== this.#carrier.peek().shown) screen.bring(plan.shown, plan.aligned);
+    // It may have been stopped before it was left, and its frames are what tells that it is back. While a moment of the past is on its way what
+    // was stopped stands still.
+    if (plan.shown && plan.state !== 'rewinding') screen.keepRunning('webrtc');
   }
 
   #hold(now: number, plan: Plan, { webrtc, hls }: TransportReading): void {
@@ -440,7 +436,6 @@ export class WatchSession {
       engine.setSpeed(this.#speed.peek());
       if (this.#stage) engine.attach(this.#stage.video, this.#stage.until);
       this.#hls.value = engine;
-      this.#warmBefore = false;
     } catch {
       // The network is what it is; a page that is older than its server finds nothing, and is told by whatever it asks next.
       this.#loadRetryAt = now + backoffMs(this.#loadAttempt++, Math.random());
