@@ -69,7 +69,6 @@ export class HlsEngine {
   constructor(options: HlsOptions) {
     this.#options = options;
     this.#impossible = options.make === null;
-    options.lifetime.addEventListener('abort', () => this.#close(), { once: true });
   }
 
   /** What there is to choose from, smallest first. */
@@ -104,7 +103,8 @@ export class HlsEngine {
       });
     };
     if ('requestVideoFrameCallback' in video) next();
-    until.addEventListener('abort', () => {
+    // Another engine may take over on the same element.
+    AbortSignal.any([until, this.#options.lifetime]).addEventListener('abort', () => {
       if (handle) video.cancelVideoFrameCallback(handle);
       this.#close();
       this.#video = null;

@@ -93,6 +93,8 @@ export class WatchSession {
   #heldMs: number | null = null;
   #stage: { video: HTMLVideoElement; until: AbortSignal } | null = null;
   #loadRetryAt = 0;
+  /** What the engine stays on for life, and when another one is to take over, by the server's clock. */
+  #path: { renewAtMs: number; spent: AbortController } | null = null;
   /** The moment that was wished last and is not on screen yet, ms. */
   #wished: { mediaMs: number; atMs: number } | null = null;
   /** Since when a broadcast that is on has not been recorded. */
@@ -329,6 +331,7 @@ export class WatchSession {
     if (this.#options.lifetime.aborted || !this.#screen) return;
     const now = performance.now();
     if (++this.#beats % BEATS_PER_COUNT === 0) void this.#webrtc.count();
+    this.#renewPath(now);
     const hls = this.#hls.peek();
     const air = this.#airNow();
     if (air === 'on' && this.#air !== 'on') this.#hls.peek()?.tryAfresh();
@@ -432,7 +435,8 @@ export class WatchSession {
       const spent = new AbortController();
       const urls = { url: `${path}/master.m3u8`, recordedUrl: `${path}/dvr.m3u8` };
       const engine = await loadHls({ ...urls, token: null, lifetime: AbortSignal.any([lifetime, spent.signal]) });
-      if (expiresAtMs !== undefined) this.#renewAt(expiresAtMs, spent);
+      const soonest = this.#serverNowOrOurs() + RENEW_SOONEST_MS;
+      this.#path = expiresAtMs === undefined ? null : { renewAtMs: Math.max(soonest, expiresAtMs - RENEW_BEFORE_MS), spent };
       engine.setSpeed(this.#speed.peek());
       if (this.#stage) engine.attach(this.#stage.video, this.#stage.until);
       this.#hls.value = engine;
@@ -447,15 +451,19 @@ export class WatchSession {
     return server === null || media === null ? null : server - media;
   }
 
-  /** An engine stays on its path for life: before that opens nothing any more, another engine takes over. */
-  #renewAt(expiresAtMs: number, spent: AbortController): void {
-    const { lifetime } = this.#options;
-    const timer = setTimeout(() => {
-      spent.abort();
-      this.#hls.value = null;
-      this.#loadRetryAt = 0;
-    }, Math.max(RENEW_SOONEST_MS, expiresAtMs - (this.serverNow() ?? Date.now()) - RENEW_BEFORE_MS));
-    lifetime.addEventListener('abort', () => clearTimeout(timer), { once: true });
+  /** An engine stays on its path for life: before that opens nothing any more, another engine takes over, at the same moment of the past. */
+  #renewPath(now: number): void {
+    if (!this.#path || this.#serverNowOrOurs() < this.#path.renewAtMs) return;
+    const mediaMs = this.#isRewinding ? this.position() : null;
+    if (mediaMs !== null) this.#wished = { mediaMs, atMs: now };
+    this.#path.spent.abort();
+    this.#path = null;
+    this.#hls.value = null;
+    this.#loadRetryAt = 0;
+  }
+
+  #serverNowOrOurs(): number {
+    return this.serverNow() ?? Date.now();
   }
 
   /** The rungs under the names that the broadcast's layers have: they are the same pictures. */
