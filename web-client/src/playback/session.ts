@@ -92,7 +92,9 @@ export class WatchSession {
   #differences: number[] = [];
   #heldMs: number | null = null;
   #stage: { video: HTMLVideoElement; until: AbortSignal } | null = null;
+  #isLoading = false;
   #loadRetryAt = 0;
+  #loadAttempt = 0;
   /** What the engine stays on for life, and when another one is to take over, by the server's clock. */
   #path: { renewAtMs: number; spent: AbortController } | null = null;
   /** The moment that was wished last and is not on screen yet, ms. */
@@ -100,7 +102,6 @@ export class WatchSession {
   /** Since when a broadcast that is on has not been recorded. */
   #unrecordedAt: number | null = null;
   #stopped: { atMs: number; mediaMs: number | null } | null = null;
-  #loadAttempt = 0;
 
   constructor(options: WatchOptions) {
     this.#options = options;
@@ -369,7 +370,7 @@ export class WatchSession {
     const stats = this.viewer.stats.peek();
     const carriesBps = stats && stats.videoBps > 0 ? (stats.videoBps + stats.audioBps) * 1.5 : ASSUMED_BPS;
     const choice = this.quality.peek();
-    if (plan.hls !== 'off' && !this.#hls.peek() && now >= this.#loadRetryAt) void this.#load(now);
+    if (plan.hls !== 'off' && !this.#hls.peek() && !this.#isLoading && now >= this.#loadRetryAt) void this.#load();
     this.#hls.peek()?.want(now, {
       warmth: plan.hls,
       lowest: choice.mode === 'audio_only',
@@ -425,24 +426,29 @@ export class WatchSession {
     this.#hlsLatencyMs.value = shown === 'hls' && hls.mediaMs !== null && server !== null ? Math.max(0, server - hls.mediaMs) : null;
   }
 
-  async #load(now: number): Promise<void> {
-    this.#loadRetryAt = Infinity;
+  async #load(): Promise<void> {
+    this.#isLoading = true;
     const { broadcast, token, lifetime } = this.#options;
     try {
       // Without a token there is nothing to be had but what is open.
       const open: HlsPath = { path: `/hls/${encodeURIComponent(broadcast)}` };
       const { path, expires_at_ms: expiresAtMs } = token === undefined ? open : await hlsPath(broadcast, { token, signal: lifetime });
+      if (lifetime.aborted) return;
       const spent = new AbortController();
       const urls = { url: `${path}/master.m3u8`, recordedUrl: `${path}/dvr.m3u8` };
       const engine = await loadHls({ ...urls, token: null, lifetime: AbortSignal.any([lifetime, spent.signal]) });
+      if (lifetime.aborted) return;
       const soonest = this.#serverNowOrOurs() + RENEW_SOONEST_MS;
       this.#path = expiresAtMs === undefined ? null : { renewAtMs: Math.max(soonest, expiresAtMs - RENEW_BEFORE_MS), spent };
       engine.setSpeed(this.#speed.peek());
       if (this.#stage) engine.attach(this.#stage.video, this.#stage.until);
       this.#hls.value = engine;
+      this.#loadAttempt = 0;
     } catch {
       // The network is what it is; a page that is older than its server finds nothing, and is told by whatever it asks next.
-      this.#loadRetryAt = now + backoffMs(this.#loadAttempt++, Math.random());
+      this.#loadRetryAt = performance.now() + backoffMs(this.#loadAttempt++, Math.random());
+    } finally {
+      this.#isLoading = false;
     }
   }
 
