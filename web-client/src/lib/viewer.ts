@@ -407,9 +407,8 @@ export class ViewerSession {
 
   #offerFailed(error: RequestError): void {
     if (error.code === 'not_joined') void this.#join();
-    // It was told where to go instead.
-    else if (error.code === 'full' && this.#isAway) this.setMedia(false);
-    else if (error.code === 'ended' || error.code === 'full' || error.code === 'forbidden') this.#joinFailed(error);
+    // Full is no failure of who was told where to go instead: if a transport is wanted all the same, the next offers come ever later.
+    else if (error.code === 'ended' || (error.code === 'full' && !this.#isAway) || error.code === 'forbidden') this.#joinFailed(error);
     else this.#watch.peerGone();
   }
 
