@@ -301,7 +301,6 @@ export class WatchSession {
     if (this.#airNow() === 'off') return;
     this.#ramp.drop();
     this.#transport.goLive(performance.now());
-    this.setSpeed(1);
     this.#wished = null;
     this.#place.value = 'live';
     if (!this.#onHls) return;
@@ -417,6 +416,8 @@ export class WatchSession {
     if (this.#place.peek() === 'going' && plan.state !== 'rewound' && plan.state !== 'rewinding') this.#lostMoments.value += 1;
     this.#place.value = plan.state === 'rewound' ? 'past' : plan.state === 'rewinding' ? 'going' : 'live';
     if (this.#wished && (!this.#isRewinding || (plan.state === 'rewound' && hls.recorded && hls.mediaMs !== null && isDone(this.#wished, hls.mediaMs, now)))) this.#wished = null;
+    // However the edge was come to.
+    if (!this.#isRewinding && this.#speed.peek() !== 1) this.setSpeed(1);
     this.#hlsMoves.value = hls.moving || (shown === 'hls' && (this.#screen?.paused.peek() ?? false));
     if (now - this.#readAtMs < READING_MS && before.shown === shown) return;
     this.#readAtMs = now;
