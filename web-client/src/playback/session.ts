@@ -95,8 +95,10 @@ export class WatchSession {
   #isLoading = false;
   #loadRetryAt = 0;
   #loadAttempt = 0;
-  /** What the engine stays on for life, and when another one is to take over, by the server's clock. */
-  #path: { renewAtMs: number; spent: AbortController } | null = null;
+  #path: { path: string; /** By the server's clock. */ renewAtMs: number } | null = null;
+  #pathAsked: Promise<string> | null = null;
+  /** Ends the engine, which stays on its path for life. */
+  #spent = new AbortController();
   /** The moment that was wished last and is not on screen yet, ms. */
   #wished: { mediaMs: number; atMs: number } | null = null;
   /** Since when a broadcast that is on has not been recorded. */
@@ -175,9 +177,6 @@ export class WatchSession {
   /** How many moments were asked for and did not come. */
   get lostMoments(): ReadonlySignal<number> {
     return this.#lostMoments;
-  }
-  get token(): string | null {
-    return this.#options.token ?? null;
   }
   /** The picture of HLS follows on. */
   get hlsMoves(): ReadonlySignal<boolean> {
@@ -315,6 +314,13 @@ export class WatchSession {
     this.viewer.retry();
   }
 
+  /** Where HLS of this broadcast is, and what belongs to it: open to this person for some hours. Asked for once, for whoever needs it. */
+  path(): Promise<string> {
+    if (this.#path) return Promise.resolve(this.#path.path);
+    this.#pathAsked ??= this.#askPath().finally(() => { this.#pathAsked = null; });
+    return this.#pathAsked;
+  }
+
   get #isRewinding(): boolean {
     return this.#place.peek() !== 'live';
   }
@@ -429,18 +435,13 @@ export class WatchSession {
 
   async #load(): Promise<void> {
     this.#isLoading = true;
-    const { broadcast, token, lifetime } = this.#options;
+    const { lifetime } = this.#options;
     try {
-      // Without a token there is nothing to be had but what is open.
-      const open: HlsPath = { path: `/hls/${encodeURIComponent(broadcast)}` };
-      const { path, expires_at_ms: expiresAtMs } = token === undefined ? open : await hlsPath(broadcast, { token, signal: lifetime });
+      const path = await this.path();
       if (lifetime.aborted) return;
-      const spent = new AbortController();
-      const urls = { url: `${path}/master.m3u8`, recordedUrl: `${path}/dvr.m3u8` };
-      const engine = await loadHls({ ...urls, token: null, lifetime: AbortSignal.any([lifetime, spent.signal]) });
+      this.#spent = new AbortController();
+      const engine = await loadHls({ url: `${path}/master.m3u8`, recordedUrl: `${path}/dvr.m3u8`, lifetime: AbortSignal.any([lifetime, this.#spent.signal]) });
       if (lifetime.aborted) return;
-      const soonest = this.#serverNowOrOurs() + RENEW_SOONEST_MS;
-      this.#path = expiresAtMs === undefined ? null : { renewAtMs: Math.max(soonest, expiresAtMs - RENEW_BEFORE_MS), spent };
       engine.setSpeed(this.#speed.peek());
       if (this.#stage) engine.attach(this.#stage.video, this.#stage.until);
       this.#hls.value = engine;
@@ -458,12 +459,21 @@ export class WatchSession {
     return server === null || media === null ? null : server - media;
   }
 
-  /** An engine stays on its path for life: before that opens nothing any more, another engine takes over, at the same moment of the past. */
+  async #askPath(): Promise<string> {
+    const { broadcast, token, lifetime } = this.#options;
+    // Without a token there is nothing to be had but what is open.
+    const open: HlsPath = { path: `/hls/${encodeURIComponent(broadcast)}` };
+    const { path, expires_at_ms: expiresAtMs = Infinity } = token === undefined ? open : await hlsPath(broadcast, { token, signal: lifetime });
+    this.#path = { path, renewAtMs: Math.max(this.#serverNowOrOurs() + RENEW_SOONEST_MS, expiresAtMs - RENEW_BEFORE_MS) };
+    return path;
+  }
+
+  /** Before the path opens nothing any more another engine takes over, on a new path and at the same moment of the past. */
   #renewPath(now: number): void {
-    if (!this.#path || this.#serverNowOrOurs() < this.#path.renewAtMs) return;
+    if (!this.#path || this.#isLoading || this.#serverNowOrOurs() < this.#path.renewAtMs) return;
     const mediaMs = this.#isRewinding ? this.position() : null;
     if (mediaMs !== null) this.#wished = { mediaMs, atMs: now };
-    this.#path.spent.abort();
+    this.#spent.abort();
     this.#path = null;
     this.#hls.value = null;
     this.#loadRetryAt = 0;
