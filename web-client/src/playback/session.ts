@@ -108,7 +108,7 @@ export class WatchSession {
   constructor(options: WatchOptions) {
     this.#options = options;
     const { broadcast, token, lifetime } = options;
-    const onTransport = (to: EngineName, reason: string): void => this.nodeAsks(to, reason);
+    const onTransport = (to: EngineName): void => this.nodeAsks(to);
     this.viewer = new ViewerSession({ broadcast, token, url: signalingUrl(location.href), lifetime, onTransport });
     this.#webrtc = new WebRtcEngine(this.viewer);
     const { viewer } = this;
@@ -243,9 +243,9 @@ export class WatchSession {
     if (pin === 'webrtc' && !this.viewer.linkUp) this.viewer.retry();
   }
 
-  /** The node wants this viewer elsewhere: `hls` when it has no room, `webrtc` when it has again. `why` in its words. */
-  nodeAsks(to: EngineName, why: string): void {
-    this.#transport.nodeAsks(performance.now(), to, why);
+  /** The node wants this viewer elsewhere: `hls` when it has no room, `webrtc` when it has again. */
+  nodeAsks(to: EngineName): void {
+    this.#transport.nodeAsks(performance.now(), to);
   }
 
   /** Whether there is a past to go to: it is recorded, or there is a replay. */
