@@ -97,6 +97,38 @@ scenario('a person goes back by keys and on the bar, and LIVE brings the edge', 
   assert.ok(flips.length === 2 && flips.every(({ readable }) => readable), 'the picture was never black');
 });
 
+scenario('who watches the buffered picture goes back and comes to the edge again, and it plays each time', async (stage) => {
+  const studio = await stage.broadcast('Buffered', PICTURE);
+  await recorded(studio.slug, RECORDED_S);
+  const viewer = await stage.watch(studio.slug);
+  await viewer.moves();
+  await slider(viewer).waitFor();
+  await viewer.chooseTransport('Buffered');
+  await viewer.isBy('hls');
+  await viewer.moves();
+  const age = await viewer.age();
+
+  await viewer.page.keyboard.press('j');
+  await ageIs(viewer, age + 6_000, age + 14_000);
+  await viewer.moves();
+
+  await stir(viewer);
+  await viewer.player.getByRole('button', { name: 'go to the live edge' }).click();
+  await ageIs(viewer, 0, age + 3_000);
+  await viewer.moves();
+  assert.equal(await viewer.engine(), 'hls');
+  assert.equal(await said(viewer), 'live');
+
+  // Stopped for a while it goes on where it stopped, by the recording on the same element.
+  await viewer.page.keyboard.press('k');
+  const stoppedAt = (await viewer.look()).counter;
+  await viewer.page.waitForFunction((since) => performance.now() > since + 8_000, await viewer.page.evaluate(() => performance.now()));
+  await viewer.page.keyboard.press('k');
+  await viewer.moves({ steps: 2 });
+  const wentOn = (await viewer.look()).counter - stoppedAt;
+  assert.ok(wentOn > -2_500 && wentOn < 5_000, `it went on ${wentOn} ms after the place where it was stopped`);
+});
+
 scenario('the past can be stopped and played faster', async (stage) => {
   const studio = await stage.broadcast('Faster', PICTURE);
   await recorded(studio.slug, RECORDED_S);

@@ -106,7 +106,10 @@ export class WatchPage {
   async qualities() {
     await this.page.mouse.move(640, 300);
     await this.player.getByRole('button', { name: 'Quality and settings' }).click();
-    const names = await this.page.getByRole('menuitemradio').allInnerTexts();
+    // The menu's code comes when it is opened.
+    const choices = this.page.getByRole('menuitemradio');
+    await choices.first().waitFor();
+    const names = await choices.allInnerTexts();
     await this.page.keyboard.press('Escape');
     return names;
   }

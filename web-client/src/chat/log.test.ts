@@ -198,3 +198,17 @@ test('what waits is found again by another page, and a ruling that was missed is
   log.keepHeld([], now());
   expect(shown(log)).toEqual(['look (failed)']);
 });
+
+test('a ruling that was missed is known by what this person has said since, and by nothing that others or they themselves said before', () => {
+  const held = { id: '7-9', author, text: 'look', rule: 'links', nonce: 5, held_at_ms: START, until_ms: START + 600_000 } as const;
+  const others = message(1, { text: 'look', sent_at_ms: START + 1_000 });
+  const before = { ...mine(2, 'look'), sent_at_ms: START - 1_000 };
+  const since = { ...mine(3, 'look'), sent_at_ms: START + 1_000 };
+  for (const [messages, becomes] of [[[before, others], ['look', 'look', 'look (failed)']], [[before, since], ['look', 'look']]] as const) {
+    const log = new ChatLog();
+    log.enter(history([...messages]), now(), ME);
+    log.keepHeld([held], now());
+    log.keepHeld([], now());
+    expect(shown(log)).toEqual(becomes);
+  }
+});

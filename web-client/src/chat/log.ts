@@ -226,8 +226,8 @@ export class ChatLog {
 
   /** Which of this person's messages a moderator still has to look at, after a time without a connection or from another page. */
   keepHeld(held: readonly HeldMessage[], now: Now): void {
-    for (const { pending, state } of this.pending()) {
-      if (state === 'held' && !held.some(({ nonce }) => nonce === pending.nonce)) this.#missedRuling(pending, now);
+    for (const line of this.pending()) {
+      if (line.state === 'held' && !held.some(({ nonce }) => nonce === line.pending.nonce)) this.#missedRuling(line, now);
     }
     for (const { nonce, text, author, held_at_ms: sentAtMs, media_time_ms: mediaMs = null, mentions = [], reply_to: replyTo } of held) {
       if (this.#pendingAt(nonce) >= 0) this.#setPending(nonce, 'held', null);
@@ -238,10 +238,11 @@ export class ChatLog {
     }
   }
 
-  /** Nobody said what became of it: said, it stands in the history. */
-  #missedRuling({ nonce, text }: Pending, now: Now): void {
-    const isSaid = this.#lines.some((line) => line.kind === 'message' && line.message.text === text);
-    this.rule(nonce, isSaid ? 'approved' : 'expired', now);
+  /** Nobody said what became of it: approved, it stands in the history as said since, by the same person. */
+  #missedRuling({ pending, author, sentAtMs }: Extract<Line, { kind: 'pending' }>, now: Now): void {
+    const isIt = ({ text, author: { id }, sent_at_ms: saidAtMs }: ChatMessage): boolean => text === pending.text && id === author.id && saidAtMs >= sentAtMs;
+    const isSaid = this.#lines.some((line) => line.kind === 'message' && isIt(line.message));
+    this.rule(pending.nonce, isSaid ? 'approved' : 'expired', now);
   }
 
   /** The person gives it up. */

@@ -10,7 +10,7 @@ import { type RequestError, asRequestError } from './errors';
 import { personOf } from './invitation';
 import { LinkWatch } from './link_watch';
 import { median } from './media_time';
-import type { BroadcastView, LayerView, QualityChoice, Transport, TransportReason, UserView } from '../protocol';
+import type { BroadcastView, LayerView, QualityChoice, Transport, UserView } from '../protocol';
 import { SignalingClient, type SignalingEvent } from './signaling';
 import { type InboundSnapshot, entriesOf, readInbound, viewerStats } from './stats';
 import { type ViewerFacts, phaseOf, samePhase } from './viewer_phase';
@@ -40,7 +40,7 @@ export type ViewerOptions = {
   /** For a moving picture in a list: nobody's viewer, and no part of the server's figures about watching. */
   preview?: boolean;
   /** The node wants this viewer on another transport, or back. Without it: no picture until there is room again. */
-  onTransport?: (to: Transport, reason: TransportReason) => void;
+  onTransport?: (to: Transport) => void;
   /** See `signalingUrl`. */
   url: string;
   /** Ends the session. */
@@ -274,7 +274,7 @@ export class ViewerSession {
           void this.#refresh();
         } else {
           // Another session is another newcomer: if there is still no room, it is told so again.
-          if (this.#isAway) this.#askedTo('webrtc', 'room_again');
+          if (this.#isAway) this.#askedTo('webrtc');
           void this.#join();
         }
         break;
@@ -285,7 +285,7 @@ export class ViewerSession {
         this.#changeBroadcast({ viewers: event.count, viewers_peak: event.peak });
         break;
       case 'transport':
-        this.#askedTo(event.to, event.reason);
+        this.#askedTo(event.to);
         break;
       case 'layers':
         this.#changeBroadcast({ layers: event.layers });
@@ -326,13 +326,13 @@ export class ViewerSession {
   }
 
   /** A node that is nearly full has its own way; what it says is not a failure. */
-  #askedTo(to: Transport, reason: TransportReason): void {
+  #askedTo(to: Transport): void {
     this.#isAway = to === 'hls';
     if (this.#isAway && this.#facts.value.failure?.code === 'full') {
       clearTimeout(this.#joinTimer);
       this.#patch({ failure: null });
     }
-    if (this.#options.onTransport) this.#options.onTransport(to, reason);
+    if (this.#options.onTransport) this.#options.onTransport(to);
     else this.setMedia(!this.#isAway);
   }
 
@@ -407,9 +407,8 @@ export class ViewerSession {
 
   #offerFailed(error: RequestError): void {
     if (error.code === 'not_joined') void this.#join();
-    // It was told where to go instead.
-    else if (error.code === 'full' && this.#isAway) this.setMedia(false);
-    else if (error.code === 'ended' || error.code === 'full' || error.code === 'forbidden') this.#joinFailed(error);
+    // Full is no failure of who was told where to go instead: if a transport is wanted all the same, the next offers come ever later.
+    else if (error.code === 'ended' || (error.code === 'full' && !this.#isAway) || error.code === 'forbidden') this.#joinFailed(error);
     else this.#watch.peerGone();
   }
 

@@ -28,7 +28,6 @@ export type HlsOptions = {
   url: string;
   /** Of the recording. */
   recordedUrl: string;
-  token: string | null;
   /** `null`: this browser plays no HLS in any way. */
   make: MakeHlsPlayer | null;
   lifetime: AbortSignal;
@@ -69,7 +68,6 @@ export class HlsEngine {
   constructor(options: HlsOptions) {
     this.#options = options;
     this.#impossible = options.make === null;
-    options.lifetime.addEventListener('abort', () => this.#close(), { once: true });
   }
 
   /** What there is to choose from, smallest first. */
@@ -104,7 +102,8 @@ export class HlsEngine {
       });
     };
     if ('requestVideoFrameCallback' in video) next();
-    until.addEventListener('abort', () => {
+    // Another engine may take over on the same element.
+    AbortSignal.any([until, this.#options.lifetime]).addEventListener('abort', () => {
       if (handle) video.cancelVideoFrameCallback(handle);
       this.#close();
       this.#video = null;
@@ -188,7 +187,7 @@ export class HlsEngine {
   }
 
   #make(now: number, video: HTMLVideoElement): void {
-    const { token, make } = this.#options;
+    const { make } = this.#options;
     if (!make) return;
     const isRecorded = this.#wish.fromMs !== null;
     const url = isRecorded ? this.#options.recordedUrl : this.#options.url;
@@ -196,7 +195,7 @@ export class HlsEngine {
     this.#trail.reset();
     this.#clock.reset();
     const player: HlsPlayer = make({
-      video, url, token, fromMs, carriesBps: this.#wish.carriesBps,
+      video, url, fromMs, carriesBps: this.#wish.carriesBps,
       failed: (failure, what) => { if (this.#player === player) this.#failed(failure, what); },
     });
     this.#player = player;
@@ -247,8 +246,8 @@ export class HlsEngine {
     if (!player || now < (player.rungs.length < this.#wish.sizes ? Math.min(this.#askAt, this.#askedAt + ASK_AGAIN_MS) : this.#askAt)) return;
     this.#askedAt = now;
     this.#askAt = now + ASK_EVERY_MS + Math.random() * ASK_SPREAD_MS;
-    const { url, token, lifetime } = this.#options;
-    fetch(url, { signal: AbortSignal.any([lifetime, AbortSignal.timeout(BACKOFF_CAP_MS)]), ...(token === null ? {} : { headers: { authorization: `Bearer ${token}` } }) })
+    const { url, lifetime } = this.#options;
+    fetch(url, { signal: AbortSignal.any([lifetime, AbortSignal.timeout(BACKOFF_CAP_MS)]) })
       .then(async (response) => {
         if (!response.ok) return response.body?.cancel();
         const sizes = new Set((await response.text()).match(/RESOLUTION=\d+x\d+/g)).size;

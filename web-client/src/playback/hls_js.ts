@@ -39,7 +39,7 @@ export class HlsJsPlayer implements HlsPlayer {
   #lateMs: number | null = null;
   readonly #isRecorded: boolean;
 
-  constructor({ video, url, token, fromMs, carriesBps, failed }: HlsPlayerOptions) {
+  constructor({ video, url, fromMs, carriesBps, failed }: HlsPlayerOptions) {
     this.#video = video;
     this.#fromMs = fromMs;
     this.#isRecorded = fromMs !== null;
@@ -53,7 +53,6 @@ export class HlsJsPlayer implements HlsPlayer {
         ? { maxBufferLength: RECORDED_AHEAD_S, backBufferLength: RECORDED_BEHIND_S, pLoader: this.#beginning() }
         : { maxBufferLength: AHEAD_S, backBufferLength: BEHIND_S, maxLiveSyncPlaybackRate: CATCH_UP_RATE }),
       abrEwmaDefaultEstimate: carriesBps,
-      ...(token === null ? {} : { xhrSetup: (xhr: XMLHttpRequest) => xhr.setRequestHeader('authorization', `Bearer ${token}`) }),
     });
     this.#hls.on(Hls.Events.MANIFEST_PARSED, () => {
       this.#preferOpus();

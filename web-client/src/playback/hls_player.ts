@@ -9,12 +9,10 @@ export type HlsFailure =
 
 export type HlsPlayerOptions = {
   video: HTMLVideoElement;
-  /** Of the master playlist. */
+  /** Of the master playlist, by a path that is open as it is: players send no token. */
   url: string;
   /** What `url` names is a recording, to be played from this media time on, ms since the Unix epoch. `null`: it is live. */
   fromMs: number | null;
-  /** Sent with every request, where watching needs one. */
-  token: string | null;
   /** What the way has lately carried, bits per second. */
   carriesBps: number;
   failed: (failure: HlsFailure, what: string) => void;

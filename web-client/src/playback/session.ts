@@ -49,8 +49,8 @@ export type Screen = {
   readonly paused: ReadonlySignal<boolean>;
   /** `engine` comes to the front and is heard; `aligned`: both pictures are at the same moment, so that their sounds may overlap. */
   bring(engine: EngineName, aligned: boolean): void;
-  /** An element that nobody sees plays along. */
-  runHidden(engine: EngineName): void;
+  /** Plays what has stopped by itself, in front or out of sight: another source leaves an element stopped. Not what a person has stopped. */
+  keepRunning(engine: EngineName): void;
 };
 
 /** Which engine is shown, for words about it. */
@@ -89,22 +89,26 @@ export class WatchSession {
   #air: Air = 'unknown';
   #lines: number | null = null;
   #toldLines: number | null = null;
-  #warmBefore = false;
   #differences: number[] = [];
   #heldMs: number | null = null;
   #stage: { video: HTMLVideoElement; until: AbortSignal } | null = null;
+  #isLoading = false;
   #loadRetryAt = 0;
+  #loadAttempt = 0;
+  #path: { path: string; /** By the server's clock. */ renewAtMs: number } | null = null;
+  #pathAsked: Promise<string> | null = null;
+  /** Ends the engine, which stays on its path for life. */
+  #spent = new AbortController();
   /** The moment that was wished last and is not on screen yet, ms. */
   #wished: { mediaMs: number; atMs: number } | null = null;
   /** Since when a broadcast that is on has not been recorded. */
   #unrecordedAt: number | null = null;
   #stopped: { atMs: number; mediaMs: number | null } | null = null;
-  #loadAttempt = 0;
 
   constructor(options: WatchOptions) {
     this.#options = options;
     const { broadcast, token, lifetime } = options;
-    const onTransport = (to: EngineName, reason: string): void => this.nodeAsks(to, reason);
+    const onTransport = (to: EngineName): void => this.nodeAsks(to);
     this.viewer = new ViewerSession({ broadcast, token, url: signalingUrl(location.href), lifetime, onTransport });
     this.#webrtc = new WebRtcEngine(this.viewer);
     const { viewer } = this;
@@ -174,9 +178,6 @@ export class WatchSession {
   get lostMoments(): ReadonlySignal<number> {
     return this.#lostMoments;
   }
-  get token(): string | null {
-    return this.#options.token ?? null;
-  }
   /** The picture of HLS follows on. */
   get hlsMoves(): ReadonlySignal<boolean> {
     return this.#hlsMoves;
@@ -242,9 +243,9 @@ export class WatchSession {
     if (pin === 'webrtc' && !this.viewer.linkUp) this.viewer.retry();
   }
 
-  /** The node wants this viewer elsewhere: `hls` when it has no room, `webrtc` when it has again. `why` in its words. */
-  nodeAsks(to: EngineName, why: string): void {
-    this.#transport.nodeAsks(performance.now(), to, why);
+  /** The node wants this viewer elsewhere: `hls` when it has no room, `webrtc` when it has again. */
+  nodeAsks(to: EngineName): void {
+    this.#transport.nodeAsks(performance.now(), to);
   }
 
   /** Whether there is a past to go to: it is recorded, or there is a replay. */
@@ -299,7 +300,6 @@ export class WatchSession {
     if (this.#airNow() === 'off') return;
     this.#ramp.drop();
     this.#transport.goLive(performance.now());
-    this.setSpeed(1);
     this.#wished = null;
     this.#place.value = 'live';
     if (!this.#onHls) return;
@@ -312,6 +312,13 @@ export class WatchSession {
     this.#hls.peek()?.tryAfresh();
     this.#loadRetryAt = 0;
     this.viewer.retry();
+  }
+
+  /** Where HLS of this broadcast is, and what belongs to it: open to this person for some hours. Asked for once, for whoever needs it. */
+  path(): Promise<string> {
+    if (this.#path) return Promise.resolve(this.#path.path);
+    this.#pathAsked ??= this.#askPath().finally(() => { this.#pathAsked = null; });
+    return this.#pathAsked;
   }
 
   get #isRewinding(): boolean {
@@ -330,6 +337,7 @@ export class WatchSession {
     if (this.#options.lifetime.aborted || !this.#screen) return;
     const now = performance.now();
     if (++this.#beats % BEATS_PER_COUNT === 0) void this.#webrtc.count();
+    this.#renewPath(now);
     const hls = this.#hls.peek();
     const air = this.#airNow();
     if (air === 'on' && this.#air !== 'on') this.#hls.peek()?.tryAfresh();
@@ -367,7 +375,7 @@ export class WatchSession {
     const stats = this.viewer.stats.peek();
     const carriesBps = stats && stats.videoBps > 0 ? (stats.videoBps + stats.audioBps) * 1.5 : ASSUMED_BPS;
     const choice = this.quality.peek();
-    if (plan.hls !== 'off' && !this.#hls.peek() && now >= this.#loadRetryAt) void this.#load(now);
+    if (plan.hls !== 'off' && !this.#hls.peek() && !this.#isLoading && now >= this.#loadRetryAt) void this.#load();
     this.#hls.peek()?.want(now, {
       warmth: plan.hls,
       lowest: choice.mode === 'audio_only',
@@ -376,20 +384,17 @@ export class WatchSession {
       sizes: this.viewer.layers.peek().filter(({ active }) => active).length,
       fromMs: plan.recorded ? (this.#wished?.mediaMs ?? 0) : null,
     });
-    const runs = plan.hls === 'lowest' || plan.hls === 'playing';
-    if (runs && !this.#warmBefore) screen.runHidden('hls');
-    this.#warmBefore = runs;
+    if (plan.hls === 'lowest' || plan.hls === 'playing') screen.keepRunning('hls');
     this.viewer.setMedia(plan.webrtc !== 'off');
     const lines = plan.webrtc === 'drawn' ? this.#lines : 0;
     if (lines !== null && lines !== this.#toldLines && (this.#lines !== null || this.#toldLines !== null)) {
       this.#toldLines = lines;
       this.viewer.drawn(lines);
     }
-    if (plan.shown && plan.shown !== this.#carrier.peek().shown) {
-      screen.bring(plan.shown, plan.aligned);
-      // It may have been stopped before it was left, and its frames are what tells that it is back.
-      if (plan.recorded) screen.runHidden('webrtc');
-    }
+    if (plan.shown && plan.shown !== this.#carrier.peek().shown) screen.bring(plan.shown, plan.aligned);
+    // It may have been stopped before it was left, and its frames are what tells that it is back. While a moment of the past is on its way what
+    // was stopped stands still.
+    if (plan.shown && plan.state !== 'rewinding') screen.keepRunning('webrtc');
   }
 
   #hold(now: number, plan: Plan, { webrtc, hls }: TransportReading): void {
@@ -417,6 +422,8 @@ export class WatchSession {
     if (this.#place.peek() === 'going' && plan.state !== 'rewound' && plan.state !== 'rewinding') this.#lostMoments.value += 1;
     this.#place.value = plan.state === 'rewound' ? 'past' : plan.state === 'rewinding' ? 'going' : 'live';
     if (this.#wished && (!this.#isRewinding || (plan.state === 'rewound' && hls.recorded && hls.mediaMs !== null && isDone(this.#wished, hls.mediaMs, now)))) this.#wished = null;
+    // However the edge was come to.
+    if (!this.#isRewinding && this.#speed.peek() !== 1) this.setSpeed(1);
     this.#hlsMoves.value = hls.moving || (shown === 'hls' && (this.#screen?.paused.peek() ?? false));
     if (now - this.#readAtMs < READING_MS && before.shown === shown) return;
     this.#readAtMs = now;
@@ -426,24 +433,24 @@ export class WatchSession {
     this.#hlsLatencyMs.value = shown === 'hls' && hls.mediaMs !== null && server !== null ? Math.max(0, server - hls.mediaMs) : null;
   }
 
-  async #load(now: number): Promise<void> {
-    this.#loadRetryAt = Infinity;
-    const { broadcast, token, lifetime } = this.#options;
+  async #load(): Promise<void> {
+    this.#isLoading = true;
+    const { lifetime } = this.#options;
     try {
-      // Without a token there is nothing to be had but what is open.
-      const open: HlsPath = { path: `/hls/${encodeURIComponent(broadcast)}` };
-      const { path, expires_at_ms: expiresAtMs } = token === undefined ? open : await hlsPath(broadcast, { token, signal: lifetime });
-      const spent = new AbortController();
-      const urls = { url: `${path}/master.m3u8`, recordedUrl: `${path}/dvr.m3u8` };
-      const engine = await loadHls({ ...urls, token: null, lifetime: AbortSignal.any([lifetime, spent.signal]) });
-      if (expiresAtMs !== undefined) this.#renewAt(expiresAtMs, spent);
+      const path = await this.path();
+      if (lifetime.aborted) return;
+      this.#spent = new AbortController();
+      const engine = await loadHls({ url: `${path}/master.m3u8`, recordedUrl: `${path}/dvr.m3u8`, lifetime: AbortSignal.any([lifetime, this.#spent.signal]) });
+      if (lifetime.aborted) return;
       engine.setSpeed(this.#speed.peek());
       if (this.#stage) engine.attach(this.#stage.video, this.#stage.until);
       this.#hls.value = engine;
-      this.#warmBefore = false;
+      this.#loadAttempt = 0;
     } catch {
       // The network is what it is; a page that is older than its server finds nothing, and is told by whatever it asks next.
-      this.#loadRetryAt = now + backoffMs(this.#loadAttempt++, Math.random());
+      this.#loadRetryAt = performance.now() + backoffMs(this.#loadAttempt++, Math.random());
+    } finally {
+      this.#isLoading = false;
     }
   }
 
@@ -452,15 +459,28 @@ export class WatchSession {
     return server === null || media === null ? null : server - media;
   }
 
-  /** An engine stays on its path for life: before that opens nothing any more, another engine takes over. */
-  #renewAt(expiresAtMs: number, spent: AbortController): void {
-    const { lifetime } = this.#options;
-    const timer = setTimeout(() => {
-      spent.abort();
-      this.#hls.value = null;
-      this.#loadRetryAt = 0;
-    }, Math.max(RENEW_SOONEST_MS, expiresAtMs - (this.serverNow() ?? Date.now()) - RENEW_BEFORE_MS));
-    lifetime.addEventListener('abort', () => clearTimeout(timer), { once: true });
+  async #askPath(): Promise<string> {
+    const { broadcast, token, lifetime } = this.#options;
+    // Without a token there is nothing to be had but what is open.
+    const open: HlsPath = { path: `/hls/${encodeURIComponent(broadcast)}` };
+    const { path, expires_at_ms: expiresAtMs = Infinity } = token === undefined ? open : await hlsPath(broadcast, { token, signal: lifetime });
+    this.#path = { path, renewAtMs: Math.max(this.#serverNowOrOurs() + RENEW_SOONEST_MS, expiresAtMs - RENEW_BEFORE_MS) };
+    return path;
+  }
+
+  /** Before the path opens nothing any more another engine takes over, on a new path and at the same moment of the past. */
+  #renewPath(now: number): void {
+    if (!this.#path || this.#isLoading || this.#serverNowOrOurs() < this.#path.renewAtMs) return;
+    const mediaMs = this.#isRewinding ? this.position() : null;
+    if (mediaMs !== null) this.#wished = { mediaMs, atMs: now };
+    this.#spent.abort();
+    this.#path = null;
+    this.#hls.value = null;
+    this.#loadRetryAt = 0;
+  }
+
+  #serverNowOrOurs(): number {
+    return this.serverNow() ?? Date.now();
   }
 
   /** The rungs under the names that the broadcast's layers have: they are the same pictures. */

@@ -366,11 +366,11 @@ describe('wishes', () => {
     const world = new World();
     world.go(5_000);
     world.transport.setPin(world.now, 'webrtc');
-    world.transport.nodeAsks(world.now, 'hls', 'full');
+    world.transport.nodeAsks(world.now, 'hls');
     world.until('hls');
     world.go(BEAT_MS);
     expect(world.plan).toMatchObject({ why: 'node', webrtc: 'off' });
-    world.transport.nodeAsks(world.now, 'webrtc', 'room');
+    world.transport.nodeAsks(world.now, 'webrtc');
     world.until('webrtc');
   });
 });
@@ -409,9 +409,9 @@ describe('the past', () => {
     const world = rewound();
     world.cut().go(30_000);
     world.through = true;
-    world.transport.nodeAsks(world.now, 'hls', 'full');
+    world.transport.nodeAsks(world.now, 'hls');
     world.go(30_000);
-    world.transport.nodeAsks(world.now, 'webrtc', 'room');
+    world.transport.nodeAsks(world.now, 'webrtc');
     world.air = 'away';
     world.go(10_000);
     world.air = 'off';

@@ -147,8 +147,8 @@ export class Transport {
   #why: DownReason | null = null;
   #aligned = false;
   #pin: Pin;
-  /** Why the node wants this viewer on HLS, in its own words. */
-  #node: string | null = null;
+  /** Then this viewer is to be on HLS. */
+  #nodeIsFull = false;
   /** The person pressed LIVE: skipping is what they want. */
   #hurried = false;
   /** HLS's engine has the recording until WebRTC takes over. */
@@ -189,8 +189,8 @@ export class Transport {
   }
 
   /** The node has no room, or has it again. A pin of the person's does not count against a node without room. */
-  nodeAsks(now: number, to: EngineName, why: string): void {
-    this.#node = to === 'hls' ? why : null;
+  nodeAsks(now: number, to: EngineName): void {
+    this.#nodeIsFull = to === 'hls';
     if (to === 'webrtc') this.#joinAt = now;
   }
 
@@ -266,7 +266,7 @@ export class Transport {
 
   /** What makes WebRTC be left without further ado. */
   #leaves({ webrtc, hls }: TransportReading): boolean {
-    if (this.#pin === 'webrtc' && this.#node === null) return false;
+    if (this.#pin === 'webrtc' && !this.#nodeIsFull) return false;
     const wished = this.#staysWhy;
     if (wished && !hls.impossible) this.#leave(wished);
     else if (webrtc.undecodable) this.#leave('codec');
@@ -425,7 +425,7 @@ export class Transport {
 
   /** What holds the picture on HLS whatever the network does. */
   get #staysWhy(): DownReason | null {
-    if (this.#node !== null) return 'node';
+    if (this.#nodeIsFull) return 'node';
     return this.#pin === 'hls' ? 'pinned' : null;
   }
   get #mustStay(): boolean {
@@ -451,7 +451,7 @@ export class Transport {
   }
 
   #warmth(now: number, { air, webrtc }: TransportReading): Warmth {
-    const onlyWebrtc = this.#pin === 'webrtc' && this.#node === null;
+    const onlyWebrtc = this.#pin === 'webrtc' && !this.#nodeIsFull;
     switch (this.#kind) {
       case 'start': {
         if (onlyWebrtc) return 'off';

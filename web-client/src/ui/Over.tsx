@@ -1,7 +1,8 @@
 // Parts of a place that its first page does not carry.
 import type { ComponentChildren, ComponentType } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { words } from '../words';
+import { useScope } from './hooks';
 import { showToast } from './Toast';
 
 export type LaterProps<P> = { load: () => Promise<ComponentType<P>>; properties: P; /** In its place until it is there. */ meanwhile?: ComponentChildren };
@@ -21,11 +22,15 @@ export function Later<P>({ load, properties, meanwhile }: LaterProps<P>) {
 }
 
 function useLater<P>(load: () => Promise<ComponentType<P>>, properties: P, failed: () => void) {
-  const [loaded, setLoaded] = useState<{ component: ComponentType<P> } | null>(null);
-  useEffect(() => {
-    load().then((component) => setLoaded({ component }), failed);
+  const [loaded, setLoaded] = useState<{ load: () => Promise<ComponentType<P>>; component: ComponentType<P> } | null>(null);
+  useScope((until) => {
+    load().then(
+      (component) => { if (!until.aborted) setLoaded({ load, component }); },
+      () => { if (!until.aborted) failed(); },
+    );
   }, [load]);
-  if (!loaded) return null;
+  // Where one stands in the place of another, Preact keeps what that one had: it is not for these properties.
+  if (loaded?.load !== load) return null;
   const Component = loaded.component;
   return <Component {...(properties as P & object)} />;
 }

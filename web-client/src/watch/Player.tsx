@@ -82,7 +82,10 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
 
   useDrawn(video, 'contain', session);
   // What has been stopped for a while goes on where it stopped.
-  const toggle = () => { if (!playback.paused.value || !session.resume()) playback.toggle(); };
+  const toggle = () => {
+    if (playback.paused.value && session.resume()) playback.goesOn();
+    else playback.toggle();
+  };
   useMediaSession(broadcast ? titleOf(broadcast) : null, playback, toggle);
 
   const goFullScreen = () => void toggleFullScreen(frame.current, playback.video);

@@ -33,7 +33,7 @@ export function SeekBar({ session, room, broadcast }: SeekBarProps) {
   /** The share of the bar under the pointer, and whether it is held down. */
   const [pointed, setPointed] = useState<{ share: number; drags: boolean } | null>(null);
   const seenUpTo = useRef(-Infinity);
-  const previews = usePreviews(session, broadcast.id);
+  const previews = usePreviews(session);
   useLostMoment(session);
 
   const serverMs = session.serverNow() ?? Date.now();
@@ -129,15 +129,14 @@ function PreviewAt({ previews, span, share, isOver }: { previews: Previews; span
   const found = previewAt(previews.list.value, atMs);
   return (
     <div class="peek" style={{ '--share': share }} aria-hidden="true">
-      {found && <i style={pictureOf(found, previews)} />}
+      {found && <i style={pictureOf(found)} />}
       <span class="num">{isOver ? formatPlace(atMs - span.fromMs) : share > 0.995 ? say.live : `−${formatPlace(span.toMs - atMs)}`}</span>
     </div>
   );
 }
 
-function pictureOf({ sheet, x, y, width, height }: Preview, previews: Previews) {
-  const address = previews.sheet(sheet);
-  return { width: `${width}px`, height: `${height}px`, ...(address ? { backgroundImage: `url("${address}")` } : {}), backgroundPosition: `-${x}px -${y}px` };
+function pictureOf({ sheet, x, y, width, height }: Preview) {
+  return { width: `${width}px`, height: `${height}px`, backgroundImage: `url("${sheet}")`, backgroundPosition: `-${x}px -${y}px` };
 }
 
 /** Ten seconds back. */
@@ -164,11 +163,11 @@ function usePosition(session: WatchSession): number | null {
   return last.current;
 }
 
-function usePreviews(session: WatchSession, broadcast: string): Previews {
+function usePreviews(session: WatchSession): Previews {
   const held = useMemo(() => {
     const life = new AbortController();
-    return { life, previews: new Previews(`/hls/${encodeURIComponent(broadcast)}`, session.token, life.signal) };
-  }, [session, broadcast]);
+    return { life, previews: new Previews(() => session.path(), life.signal) };
+  }, [session]);
   useEffect(() => () => held.life.abort(), [held]);
   return held.previews;
 }

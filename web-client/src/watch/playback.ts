@@ -27,6 +27,8 @@ export class Playback implements Screen {
   readonly inPictureInPicture = signal(false);
   #elements: Elements | null = null;
   #front: EngineName = 'webrtc';
+  /** The element in front was found stopped, and nobody had said that a person stopped it. */
+  #foundStopped = false;
   /** Of the volume that is wanted, 0..1: what the fade has left of each. */
   #shares: Record<EngineName, number> = { webrtc: 1, hls: 0 };
   #fade: ReturnType<typeof setInterval> | undefined;
@@ -62,6 +64,7 @@ export class Playback implements Screen {
     if (!elements || engine === this.#front) return;
     const before = this.video;
     this.#front = engine;
+    this.#foundStopped = false;
     this.#arrange();
     void this.play();
     // The one in front may have run before it was there, or been stopped while the other one was.
@@ -73,11 +76,25 @@ export class Playback implements Screen {
     }
   }
 
-  runHidden(engine: EngineName): void {
-    if (engine === this.#front) return;
-    this.#sound();
-    // Without sound every browser allows it; one that does not shows nothing, and then this engine is not shown.
-    this.#elements?.[engine].play().catch(() => undefined);
+  keepRunning(engine: EngineName): void {
+    const video = this.#elements?.[engine];
+    if (!video) return;
+    if (engine !== this.#front) {
+      if (!video.paused) return;
+      this.#sound();
+      // Without sound every browser allows it; one that does not shows nothing, and then this engine is not shown.
+      video.play().catch(() => undefined);
+      return;
+    }
+    const isStopped = video.paused && !this.paused.value;
+    // The element stops first and says later that it was a person who stopped it: by the next look it has.
+    if (isStopped && this.#foundStopped) void this.play();
+    this.#foundStopped = isStopped;
+  }
+
+  /** The picture goes on, and something else will play it: see `WatchSession.resume`. */
+  goesOn(): void {
+    this.paused.value = false;
   }
 
   /** To the live edge, with sound if the browser allows it. */

@@ -5,8 +5,6 @@ export type Preview = { atMs: number; sheet: string; x: number; y: number; width
 
 /** A list is good for this long, ms: every ten seconds there is one picture more. */
 const LIST_FOR_MS = 10_000;
-/** Sheets kept where a token is needed to read them; 25 pictures each. */
-const SHEETS_MAX = 12;
 /** A picture further from its place than this shows something else, ms. */
 const NEAR_MS = 20_000;
 
@@ -31,20 +29,15 @@ export function previewAt(previews: readonly Preview[], atMs: number): Preview |
 }
 
 export class Previews {
-  readonly #base: string;
-  readonly #token: string | null;
+  readonly #base: () => Promise<string>;
   readonly #until: AbortSignal;
   readonly #list = signal<readonly Preview[]>([]);
-  /** Addresses that a style can name, by sheet. */
-  readonly #sheets = signal<ReadonlyMap<string, string>>(new Map());
-  #asked = new Set<string>();
   #listAt = -Infinity;
 
-  constructor(base: string, token: string | null, until: AbortSignal) {
+  /** `base`: the path before `/thumbs.vtt`, open as it is because a style sends no token. */
+  constructor(base: () => Promise<string>, until: AbortSignal) {
     this.#base = base;
-    this.#token = token;
     this.#until = until;
-    until.addEventListener('abort', () => { for (const url of this.#sheets.peek().values()) URL.revokeObjectURL(url); }, { once: true });
   }
 
   get list(): ReadonlySignal<readonly Preview[]> {
@@ -55,41 +48,13 @@ export class Previews {
   look(now: number): void {
     if (now - this.#listAt < LIST_FOR_MS) return;
     this.#listAt = now;
-    this.#fetch(`${this.#base}/thumbs.vtt`)
-      .then((response) => response.text())
-      .then((vtt) => { this.#list.value = previewsOf(vtt, this.#base); }, () => undefined);
+    this.#bring().then((list) => { this.#list.value = list; }, () => undefined);
   }
 
-  /** Where a sheet can be shown from; `null` while it is on its way. */
-  sheet(url: string): string | null {
-    // A style sends no token: with one, the sheet is fetched and named by an address of this page's own.
-    if (this.#token === null) return url;
-    const known = this.#sheets.value.get(url);
-    if (known === undefined && !this.#asked.has(url)) void this.#bring(url);
-    return known ?? null;
-  }
-
-  async #bring(url: string): Promise<void> {
-    this.#asked.add(url);
-    try {
-      const blob = await (await this.#fetch(url)).blob();
-      if (this.#until.aborted) return;
-      const sheets = new Map(this.#sheets.peek()).set(url, URL.createObjectURL(blob));
-      for (const [oldest, address] of sheets) {
-        if (sheets.size <= SHEETS_MAX) break;
-        sheets.delete(oldest);
-        this.#asked.delete(oldest);
-        URL.revokeObjectURL(address);
-      }
-      this.#sheets.value = sheets;
-    } catch {
-      this.#asked.delete(url);
-    }
-  }
-
-  async #fetch(url: string): Promise<Response> {
-    const response = await fetch(url, { signal: this.#until, ...(this.#token === null ? {} : { headers: { authorization: `Bearer ${this.#token}` } }) });
-    if (!response.ok) throw new Error(`${url}: ${response.status}`);
-    return response;
+  async #bring(): Promise<readonly Preview[]> {
+    const base = await this.#base();
+    const response = await fetch(`${base}/thumbs.vtt`, { signal: this.#until });
+    if (!response.ok) throw new Error(`${base}/thumbs.vtt: ${response.status}`);
+    return previewsOf(await response.text(), base);
   }
 }
