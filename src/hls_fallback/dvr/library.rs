@@ -80,6 +80,8 @@ enum Held {
     Kept(Kept),
     /// It is being deleted.
     Going,
+    /// Its index could not be read when the server started. It is left as it is, so that nothing of it is written over.
+    Unreadable,
 }
 
 #[derive(Debug)]
@@ -149,52 +151,38 @@ impl Dvr {
         self.shared.degraded.count()
     }
 
-    /// A packager begins, with this number. `None`: it is not recorded, which the log says.
-    pub(in crate::hls_fallback) async fn begin(&self, broadcast: BroadcastId, mut first: u64) -> Option<Recorder> {
-        let running = {
-            let held = self.held();
+    /// A packager begins, with this number. Never waits: the index is opened by the writer. `None`: it is not recorded, which the log says.
+    pub(in crate::hls_fallback) fn begin(&self, broadcast: BroadcastId, mut first: u64) -> Option<Recorder> {
+        let shared = &self.shared;
+        let jobs = {
+            let mut held = self.held();
             match held.get(&broadcast) {
                 Some(Held::Running { recording, jobs, is_ending: false }) => {
                     first = first.max(recording.with(Timeline::next_number));
-                    Some(jobs.clone())
+                    jobs.clone()
                 }
-                Some(_) => return None,
+                Some(Held::Running { .. } | Held::Kept(_) | Held::Going) => {
+                    tracing::error!(%broadcast, "the recording of this broadcast has ended: what comes now is not recorded");
+                    return None;
+                }
+                Some(Held::Unreadable) => {
+                    tracing::error!(%broadcast, "the index of this recording could not be read when the server started: this broadcast is not recorded");
+                    return None;
+                }
                 None if held.len() >= DVR_RECORDINGS_MAX => {
                     tracing::error!(%broadcast, "there are too many recordings on this node: this broadcast is not recorded");
                     return None;
                 }
-                None => None,
-            }
-        };
-        let jobs = match running {
-            Some(jobs) => jobs,
-            None => {
-                let path = self.index(broadcast);
-                let opened = spawn_blocking({
-                    let path = path.clone();
-                    move || Log::open(path)
-                })
-                .await;
-                match opened.map_err(std::io::Error::other).and_then(|opened| opened) {
-                    Ok((log, read)) => {
-                        let timeline = Timeline::from_records(read.records);
-                        first = first.max(timeline.next_number());
-                        self.start(broadcast, log, path, timeline)
-                    }
-                    Err(error) => {
-                        tracing::error!(%broadcast, %error, "the index of a recording cannot be made: this broadcast is not recorded");
-                        return None;
-                    }
+                None => {
+                    let (running, jobs) = self.start(broadcast, None, self.index(broadcast), Timeline::default());
+                    held.insert(broadcast, running);
+                    jobs
                 }
             }
         };
-        jobs.send(Job::Begin { first }).await.ok()?;
-        let shared = &self.shared;
-        let thumbs = shared
-            .parts
-            .pictures
-            .clone()
-            .map(|command| Thumbs::start(broadcast, command, Arc::clone(&shared.children), jobs.clone(), &shared.tasks));
+        let children = &shared.children;
+        let pictures = shared.parts.pictures.clone();
+        let thumbs = pictures.map(|command| Thumbs::start(broadcast, command, Arc::clone(children), jobs.clone(), &shared.tasks));
         Some(Recorder::new(broadcast, first, jobs, Arc::clone(&shared.room), thumbs))
     }
 
@@ -207,7 +195,7 @@ impl Dvr {
                 return Some(Arc::clone(recording));
             }
             Held::Kept(Kept { opened: None, .. }) => {}
-            Held::Going => return None,
+            Held::Going | Held::Unreadable => return None,
         }
         let path = self.index(broadcast);
         let read = spawn_blocking(move || Log::read(&path)).await.map_err(std::io::Error::other).and_then(|read| read);
@@ -241,7 +229,7 @@ impl Dvr {
                     *is_ending = true;
                     Some((*id, jobs.clone()))
                 }
-                Held::Running { .. } | Held::Kept(_) | Held::Going => None,
+                Held::Running { .. } | Held::Kept(_) | Held::Going | Held::Unreadable => None,
             });
             over.collect()
         };
@@ -276,14 +264,14 @@ impl Dvr {
 
     // ---- Private ----
 
-    fn start(&self, broadcast: BroadcastId, log: Log, path: PathBuf, timeline: Timeline) -> mpsc::Sender<Job> {
+    /// Starts a writer. Without `log` it opens its index by itself.
+    fn start(&self, broadcast: BroadcastId, log: Option<Log>, path: PathBuf, timeline: Timeline) -> (Held, mpsc::Sender<Job>) {
         let recording = Arc::new(Recording::new(broadcast, self.window_ms(), timeline));
         let (jobs, queue) = mpsc::channel(DVR_QUEUE);
         let alarm = Alarm::new(broadcast, self.shared.degraded.clone());
         let writer = Writer::new(Arc::clone(&recording), self.shared.parts.storage.clone(), log, path, self.window_ms(), alarm);
         self.shared.tasks.spawn(writer.run(queue));
-        self.held().insert(broadcast, Held::Running { recording, jobs: jobs.clone(), is_ending: false });
-        jobs
+        (Held::Running { recording, jobs: jobs.clone(), is_ending: false }, jobs)
     }
 
     /// A recording of an earlier run.
@@ -297,6 +285,7 @@ impl Dvr {
             Ok(read) => read,
             Err(error) => {
                 tracing::error!(%broadcast, %error, "the index of a recording cannot be read; it is left as it is");
+                self.held().insert(broadcast, Held::Unreadable);
                 return;
             }
         };
@@ -318,8 +307,14 @@ impl Dvr {
         .map_err(std::io::Error::other)
         .and_then(|opened| opened)
         {
-            Ok((log, _)) => drop(self.start(broadcast, log, path, timeline)),
-            Err(error) => tracing::error!(%broadcast, %error, "a recording cannot be gone on with"),
+            Ok((log, _)) => {
+                let (running, _) = self.start(broadcast, Some(log), path, timeline);
+                self.held().insert(broadcast, running);
+            }
+            Err(error) => {
+                tracing::error!(%broadcast, %error, "a recording cannot be gone on with");
+                self.held().insert(broadcast, Held::Unreadable);
+            }
         }
     }
 
@@ -392,7 +387,7 @@ impl Dvr {
             let bytes = held.values().map(Held::bytes).sum::<u64>() - going_too;
             let running = held.values().filter_map(|held| match held {
                 Held::Running { recording, jobs, is_ending: false } => Some((recording.clone(), jobs.clone())),
-                Held::Running { .. } | Held::Kept(_) | Held::Going => None,
+                Held::Running { .. } | Held::Kept(_) | Held::Going | Held::Unreadable => None,
             });
             let largest = running.max_by_key(|(recording, _)| recording.with(Timeline::bytes));
             (bytes.saturating_sub(self.shared.parts.bytes_max), largest)
@@ -475,7 +470,7 @@ impl Held {
         match self {
             Self::Running { recording, .. } => recording.with(Timeline::bytes),
             Self::Kept(kept) => kept.bytes,
-            Self::Going => 0,
+            Self::Going | Self::Unreadable => 0,
         }
     }
 }

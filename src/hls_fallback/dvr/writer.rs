@@ -52,7 +52,7 @@ pub(super) enum Job {
 pub(super) struct Writer {
     recording: Arc<Recording>,
     storage: Storage,
-    /// `None` while it is lent to a thread.
+    /// `None` before it is opened, and while it is lent to a thread.
     log: Option<Log>,
     path: PathBuf,
     window_ms: f64,
@@ -62,9 +62,9 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(recording: Arc<Recording>, storage: Storage, log: Log, path: PathBuf, window_ms: f64, alarm: Alarm) -> Self {
+    pub(super) fn new(recording: Arc<Recording>, storage: Storage, log: Option<Log>, path: PathBuf, window_ms: f64, alarm: Alarm) -> Self {
         let window_ms = window_ms + DVR_GRACE.as_secs_f64() * 1000.0;
-        Self { recording, storage, log: Some(log), path, window_ms, is_behind: false, alarm }
+        Self { recording, storage, log, path, window_ms, is_behind: false, alarm }
     }
 
     /// Writes until the end, or until nobody can tell it anything any more.
@@ -102,10 +102,16 @@ impl Writer {
         if segments.is_empty() {
             return;
         }
+        // Bytes without an index would be nobody's after a crash.
+        let has_index = self.log.is_some() || self.with_log(|_| Ok(())).await;
+        if !has_index {
+            counter!(HLS_DVR_LOST, "reason" => "index").increment(segments.len() as u64);
+        }
         let mut records = Vec::new();
         for (closed, _) in &segments {
             records.extend(self.rendition_of(closed, &records));
-            if let Some(init) = self.new_init(closed, &records)
+            if has_index
+                && let Some(init) = self.new_init(closed, &records)
                 && let Some(record) = self.write_init(&closed.rendition, init).await
             {
                 records.push(record);
@@ -116,7 +122,7 @@ impl Writer {
             let (rendition, segment) = (Arc::clone(&closed.rendition), Arc::clone(&closed.segment));
             let has_init = self.has_init(&rendition, segment.init, &records);
             async move {
-                if segment.is_gap || segment.data.is_empty() || !has_init {
+                if !has_index || segment.is_gap || segment.data.is_empty() || !has_init {
                     return Ok(0);
                 }
                 storage.put(broadcast, &rendition, &segment_file(segment.opening.msn), segment.data.clone()).await?;
@@ -295,7 +301,7 @@ mod tests {
         std::fs::create_dir(&beside).expect("the index can be read");
         let (recording, degraded) = (Arc::new(Recording::new(SHOW, 1e9, Timeline::default())), Degraded::default());
         let storage = Storage::over(Arc::new(Moody::default()));
-        let writer = Writer::new(Arc::clone(&recording), storage, log, path.clone(), 1e9, Alarm::new(SHOW, degraded.clone()));
+        let writer = Writer::new(Arc::clone(&recording), storage, Some(log), path.clone(), 1e9, Alarm::new(SHOW, degraded.clone()));
         let (jobs, queue) = mpsc::channel(8);
         let task = tokio::spawn(writer.run(queue));
         let room = Arc::new(Semaphore::new(100));
