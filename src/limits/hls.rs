@@ -136,6 +136,8 @@ pub const DVR_LAG_SLOTS: usize = 3;
 pub const DVR_RECORDINGS_MAX: usize = 256;
 /// Replays whose index is in memory, about 1 MB each for two hours. More: the one that nobody asked for longest is let go of.
 pub const DVR_OPEN_MAX: usize = 16;
+/// A replay that could not be deleted is tried again so much later; until it is gone its bytes count.
+pub const DVR_DELETE_RETRY: Duration = Duration::from_secs(60);
 /// Broadcasts on air, replays that expire and room on the disk are looked at this often; between two looks the bound in bytes may be exceeded by
 /// what is recorded meanwhile.
 pub const DVR_UPKEEP_INTERVAL: Duration = Duration::from_secs(1);

@@ -291,9 +291,47 @@ async fn a_deletion_that_was_cut_short_is_gone_on_with() {
     record(&dvr, SHOW, 10..20).await;
     let index = desk.dir.path().join("index").join(format!("{SHOW}.log"));
     std::fs::rename(&index, index.with_extension("gone")).expect("the test's own file");
+    let bytes = dvr.census().1;
     let again = desk.open().await;
+    let left = again.storage().list(SHOW).await.expect("the storage works").len();
+    assert_eq!((again.census(), left), ((1, bytes), 22), "the start does not wait for it");
+    assert!(again.begin(SHOW, 30).is_none() && playlist(&again, SHOW).await.is_none());
+    kept_up(&again, &[], HOUR_MS, |dvr| dvr.census() == (0, 0)).await;
     assert!(again.storage().list(SHOW).await.expect("the storage works").is_empty());
     assert!(desk.indices().is_empty());
+}
+
+#[tokio::test]
+async fn a_replay_that_cannot_be_deleted_counts_until_it_can() {
+    let desk = Desk::new();
+    let dvr = desk.open().await;
+    record(&dvr, SHOW, 10..20).await;
+    kept_up(&dvr, &[], HOUR_MS, |dvr| has_replay(dvr, SHOW)).await;
+    let all = dvr.census();
+    desk.objects.is_stubborn.store(true, Ordering::Relaxed);
+    let failed = |dvr: &Dvr| matches!(dvr.held().get(&SHOW), Some(Held::Going(Going { has_failed: true, due_ms: Some(_), .. })));
+    kept_up(&dvr, &[], 2 * HOUR_MS, failed).await;
+    assert_eq!((dvr.census(), has_replay(&dvr, SHOW), desk.indices()), (all, false, vec![format!("{SHOW}.gone")]));
+    desk.objects.is_stubborn.store(false, Ordering::Relaxed);
+    let retry_ms = DVR_DELETE_RETRY.as_millis() as u64;
+    kept_up(&dvr, &[], 2 * HOUR_MS + retry_ms - 1, failed).await;
+    kept_up(&dvr, &[], 2 * HOUR_MS + retry_ms, |dvr| dvr.census() == (0, 0)).await;
+    assert!(desk.indices().is_empty() && dvr.storage().list(SHOW).await.expect("the storage works").is_empty());
+}
+
+#[tokio::test]
+async fn what_a_stuck_deletion_takes_is_taken_from_the_others() {
+    let mut desk = Desk::new();
+    desk.parts.bytes_max = 1_000;
+    let dvr = desk.open().await;
+    record(&dvr, OTHER, 10..40).await;
+    kept_up(&dvr, &[], HOUR_MS, |dvr| has_replay(dvr, OTHER)).await;
+    desk.objects.is_stubborn.store(true, Ordering::Relaxed);
+    record(&dvr, SHOW, 10..60).await;
+    assert!(dvr.census().1 > 1_000);
+    kept_up(&dvr, &[SHOW], HOUR_MS, |dvr| dvr.census().1 <= 1_000).await;
+    assert_eq!(dvr.census().0, 2);
+    assert!(playlist(&dvr, SHOW).await.expect("it has a playlist").matches("#EXTINF").count() < 50, "the oldest part has gone");
 }
 
 #[tokio::test]
