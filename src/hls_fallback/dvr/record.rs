@@ -30,7 +30,7 @@ pub(super) enum Record {
     Init(Init),
     /// A segment of one rendition.
     Segment(Written),
-    /// A sheet of preview pictures; it takes the place of an earlier one with the same first picture.
+    /// A sheet of preview pictures; it takes the place of an earlier one with the same first picture, which is still had for a while.
     Sprite(Sprite),
     /// Slots before this one are gone.
     Trim { slot: u64 },
