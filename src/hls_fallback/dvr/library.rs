@@ -5,7 +5,7 @@
 //!              ▲ open: found without an end                ▲ open: found with its end
 //! ```
 //! Invariant: a recording has an index file before it has anything else, and loses it last (renamed first, so that a deletion that was cut
-//! short is gone on with at the next start).
+//! short is gone on with, after a minute or by the next run). Until then it is held, and its bytes count.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -342,7 +342,9 @@ impl Dvr {
         });
         let bytes = Timeline::from_records(read.records).bytes();
         match self.held().entry(broadcast) {
-            Entry::Vacant(free) => drop(free.insert(Held::Going(Going { bytes, has_failed: false, due_ms: Some(0) }))),
+            Entry::Vacant(free) => {
+                free.insert(Held::Going(Going { bytes, has_failed: false, due_ms: Some(0) }));
+            }
             Entry::Occupied(_) => tracing::warn!(file = %path.display(), "there is a newer recording of this broadcast"),
         }
     }
@@ -461,7 +463,7 @@ impl Dvr {
             Err(error) => {
                 let retry_s = DVR_DELETE_RETRY.as_secs();
                 tracing::error!(%broadcast, %error, retry_s, "a replay could not be removed: its bytes still count");
-                // Gone only at shutdown: then the next start finds it.
+                // At shutdown it is held no more: the next start finds it.
                 if let Some(Held::Going(going)) = held.get_mut(&broadcast) {
                     (going.has_failed, going.due_ms) = (true, Some(now_ms.saturating_add(DVR_DELETE_RETRY.as_millis() as u64)));
                 }

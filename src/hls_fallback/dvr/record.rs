@@ -3,7 +3,8 @@
 //! ```text
 //! 5f1c20a7 {"k":"segment","r":"v1","n":1795230007,...}\n
 //! ```
-//! Invariant: a record is appended only once the bytes that it names are safe, so whatever the index lists can be read.
+//! Invariant: a record is appended only once the bytes that it names are safe, so whatever the index lists can be read, unless it was deleted while
+//! the index could not be written.
 
 use serde::{Deserialize, Serialize};
 

@@ -113,7 +113,10 @@ impl Storage {
         let at = self.at(broadcast, folder, file);
         let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
         let pieces = in_time(self.objects.get_opts(&at, options)).await?.into_stream();
-        Ok(stream::try_unfold(pieces, async |mut pieces| Ok(next_within(DVR_STORE_TIMEOUT, &mut pieces).await?.map(|piece| (piece, pieces)))).boxed())
+        Ok(stream::try_unfold(pieces, async |mut pieces| {
+            Ok(next_within(DVR_STORE_TIMEOUT, &mut pieces).await?.map(|piece| (piece, pieces)))
+        })
+        .boxed())
     }
 
     /// Removes a file. One that is not there is no error.

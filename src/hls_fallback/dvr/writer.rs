@@ -1,4 +1,5 @@
 //! The task that writes one recording: bytes to the storage, then records to the index, then both become visible. Nobody waits for it.
+//! An index that can be opened comes before everything; one that refuses records later holds back neither what is seen nor what is deleted.
 //!
 //! ```text
 //! packager ──try_send──▶ jobs ─▶ put (fsync) ─▶ append (fdatasync) ─▶ Recording ─▶ what left the window is deleted
@@ -196,7 +197,7 @@ impl Writer {
     }
 
     /// Records into the index and then into the timeline. `false`: the index could not be written; it is made anew from the timeline as soon
-    /// as it can.
+    /// as it can. What is gone is deleted in either case: it may be the room that the index needs.
     async fn enter(&mut self, records: Vec<Record>) -> bool {
         if records.is_empty() {
             return true;
@@ -251,7 +252,7 @@ impl Writer {
         result.is_ok()
     }
 
-    /// What cannot be deleted now is found by the next start.
+    /// What cannot be deleted now is found by the next start if the recording goes on then, and else goes with the replay.
     async fn delete(&self, gone: Gone) {
         for (folder, file) in gone.files {
             if let Err(error) = self.storage.delete(self.recording.broadcast, &folder, &file).await {
