@@ -103,8 +103,7 @@ impl Writer {
         if segments.is_empty() {
             return;
         }
-        // Bytes without an index would be nobody's after a crash.
-        let has_index = self.log.is_some() || self.with_log(|_| Ok(())).await;
+        let has_index = self.has_index().await;
         if !has_index {
             counter!(HLS_DVR_LOST, "reason" => "index").increment(segments.len() as u64);
         }
@@ -179,6 +178,9 @@ impl Writer {
     }
 
     async fn write_sprite(&mut self, sprite: Sprite, data: Bytes) {
+        if !self.has_index().await {
+            return;
+        }
         match self.storage.put(self.recording.broadcast, SPRITES, &sprite.file(), data).await {
             Ok(()) => drop(self.enter(vec![Record::Sprite(sprite)]).await),
             Err(error) => self.lost(&error),
@@ -224,6 +226,11 @@ impl Writer {
         self.is_behind = !is_whole;
         self.delete(gone).await;
         is_whole
+    }
+
+    /// Opens it if it is not open. Bytes without an index would be nobody's after a crash.
+    async fn has_index(&mut self) -> bool {
+        self.log.is_some() || self.with_log(|_| Ok(())).await
     }
 
     /// On a thread for such things.
