@@ -56,10 +56,7 @@ pub(super) enum Ended {
 #[expect(clippy::disallowed_methods, reason = "the shell stamps what it hands to the core")]
 pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: &Channel, parts: &HlsParts, first_msn: u64) -> (Ended, u64) {
     let mut sound = parts.encoder.clone().map(|command| Encoder::start(broadcast, command));
-    let mut recorder = match &parts.dvr {
-        Some(dvr) => dvr.begin(broadcast, first_msn).await,
-        None => None,
-    };
+    let mut recorder = parts.dvr.as_ref().and_then(|dvr| dvr.begin(broadcast, first_msn));
     let first_msn = recorder.as_ref().map_or(first_msn, |recorder| recorder.first());
     let mut pipeline = Pipeline::new(first_msn, parts.part_ms, parts.encoder.is_some());
     let mut told = Told::default();

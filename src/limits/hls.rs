@@ -114,7 +114,8 @@ pub const HLS_ENCODER_WORDS_MAX: usize = 2048;
 
 /// What the window of a live broadcast may be set to, minutes: 12 h of four renditions are 30,000 records and about 6 MB of memory.
 pub const DVR_WINDOW_MIN_RANGE: std::ops::RangeInclusive<u64> = 1..=720;
-/// A segment that has left the window is kept so long for those who read an older playlist. Longer: 404.
+/// A segment that has left the window, and a sheet of preview pictures that was replaced, are kept so long (media time) for those who read an older
+/// playlist or list. Longer: 404.
 pub const DVR_GRACE: Duration = Duration::from_secs(60);
 /// Segments of one broadcast that wait to be written: half a minute of four renditions. Full: the newest is a gap in the recording, counted.
 pub const DVR_QUEUE: usize = 64;
@@ -136,6 +137,8 @@ pub const DVR_LAG_SLOTS: usize = 3;
 pub const DVR_RECORDINGS_MAX: usize = 256;
 /// Replays whose index is in memory, about 1 MB each for two hours. More: the one that nobody asked for longest is let go of.
 pub const DVR_OPEN_MAX: usize = 16;
+/// A replay that could not be deleted is tried again so much later; until it is gone its bytes count.
+pub const DVR_DELETE_RETRY: Duration = Duration::from_secs(60);
 /// Broadcasts on air, replays that expire and room on the disk are looked at this often; between two looks the bound in bytes may be exceeded by
 /// what is recorded meanwhile.
 pub const DVR_UPKEEP_INTERVAL: Duration = Duration::from_secs(1);

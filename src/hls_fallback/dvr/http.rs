@@ -45,12 +45,7 @@ pub(in crate::hls_fallback) async fn rendition_file(
         return Some(answer(hls, asked, &which, M3U8).await);
     }
     if rendition == SPRITES {
-        return Some(
-            stored(hls, asked, (rendition, file), JPEG, |timeline| {
-                timeline.sprites().find(|sprite| sprite.file() == file).map(|sprite| sprite.bytes)
-            })
-            .await,
-        );
+        return Some(stored(hls, asked, (rendition, file), JPEG, |timeline| timeline.sprite_bytes(file)).await);
     }
     let dvr = hls.dvr()?;
     let file_kind = File::parse(file)?;

@@ -5,9 +5,11 @@
 //!              ▲ open: found without an end                ▲ open: found with its end
 //! ```
 //! Invariant: a recording has an index file before it has anything else, and loses it last (renamed first, so that a deletion that was cut
-//! short is gone on with at the next start).
+//! short is gone on with, after a minute or by the next run). Until then it is held, and its bytes count.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use super::alarm::{Alarm, Degraded};
 use super::log::{self, Log};
+use super::record::Read;
 use super::recorder::Recorder;
 use super::recording::Recording;
 use super::storage::{Storage, StorageError};
@@ -26,7 +29,7 @@ use super::timeline::Timeline;
 use super::writer::{Job, Writer};
 use crate::hls_fallback::EncoderCommand;
 use crate::ids::BroadcastId;
-use crate::limits::{DVR_OPEN_MAX, DVR_QUEUE, DVR_QUEUED_KIB_MAX, DVR_RECORDINGS_MAX, THUMBS_CHILDREN_MAX};
+use crate::limits::{DVR_DELETE_RETRY, DVR_OPEN_MAX, DVR_QUEUE, DVR_QUEUED_KIB_MAX, DVR_RECORDINGS_MAX, THUMBS_CHILDREN_MAX};
 
 /// What recordings are made with.
 #[derive(Debug, Clone)]
@@ -50,7 +53,7 @@ pub enum DvrError {
     #[error("recordings: {0}")]
     Storage(#[from] StorageError),
     #[error("recordings: the folder {} cannot be used: {source}", path.display())]
-    Folder { path: PathBuf, source: std::io::Error },
+    Folder { path: PathBuf, source: io::Error },
 }
 
 /// See the file's head. Cheap to clone.
@@ -78,8 +81,31 @@ enum Held {
         is_ending: bool,
     },
     Kept(Kept),
-    /// It is being deleted.
-    Going,
+    Going(Going),
+    /// Its index could not be read when the server started. It is left as it is, so that nothing of it is written over.
+    Unreadable,
+}
+
+/// It is being deleted, and tried again until it is gone.
+#[derive(Debug)]
+struct Going {
+    /// They count until they are gone.
+    bytes: u64,
+    /// It could not be deleted once: what it takes is not free soon.
+    has_failed: bool,
+    /// When it is tried next, wall clock; `None`: just now.
+    due_ms: Option<u64>,
+}
+
+/// Why there is still something of a recording.
+#[derive(Debug, thiserror::Error)]
+enum Undeleted {
+    #[error("its index: {0}")]
+    Index(#[from] io::Error),
+    #[error("its files: {0}")]
+    Storage(#[from] StorageError),
+    #[error("{0} of its files are still there")]
+    Left(usize),
 }
 
 #[derive(Debug)]
@@ -91,7 +117,7 @@ struct Kept {
 }
 
 impl Dvr {
-    /// Finds the recordings of earlier runs, and goes on with deletions that were cut short.
+    /// Finds the recordings of earlier runs. Deletions that were cut short are gone on with by [`Self::upkeep`].
     ///
     /// # Errors
     /// `Folder`.
@@ -99,7 +125,7 @@ impl Dvr {
         let folder = parts.indices.clone();
         let failed = |source| DvrError::Folder { path: folder.clone(), source };
         std::fs::create_dir_all(&folder).map_err(failed)?;
-        let names: Vec<PathBuf> = std::fs::read_dir(&folder).map_err(failed)?.flatten().map(|entry| entry.path()).collect();
+        let mut names: Vec<PathBuf> = std::fs::read_dir(&folder).map_err(failed)?.flatten().map(|entry| entry.path()).collect();
         let shared = Shared {
             parts,
             held: Mutex::default(),
@@ -110,11 +136,13 @@ impl Dvr {
             tasks: TaskTracker::new(),
         };
         let dvr = Self { shared: Arc::new(shared) };
+        // An index comes before what is left of an older one with its name.
+        names.sort_unstable_by(|one, other| other.cmp(one));
         for path in names {
             let stem = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse::<BroadcastId>().ok());
             match (stem, path.extension().and_then(|extension| extension.to_str())) {
                 (Some(broadcast), Some("log")) => dvr.find(broadcast, path).await,
-                (Some(broadcast), Some("gone")) => dvr.delete(broadcast, path).await,
+                (Some(broadcast), Some(GONE)) => dvr.find_going(broadcast, path).await,
                 // An index that was being written anew.
                 (Some(_), Some("new")) => drop(std::fs::remove_file(&path)),
                 _ => tracing::warn!(file = %path.display(), "this file is no index of a recording"),
@@ -149,52 +177,38 @@ impl Dvr {
         self.shared.degraded.count()
     }
 
-    /// A packager begins, with this number. `None`: it is not recorded, which the log says.
-    pub(in crate::hls_fallback) async fn begin(&self, broadcast: BroadcastId, mut first: u64) -> Option<Recorder> {
-        let running = {
-            let held = self.held();
+    /// A packager begins, with this number. Never waits: the index is opened by the writer. `None`: it is not recorded, which the log says.
+    pub(in crate::hls_fallback) fn begin(&self, broadcast: BroadcastId, mut first: u64) -> Option<Recorder> {
+        let shared = &self.shared;
+        let jobs = {
+            let mut held = self.held();
             match held.get(&broadcast) {
                 Some(Held::Running { recording, jobs, is_ending: false }) => {
                     first = first.max(recording.with(Timeline::next_number));
-                    Some(jobs.clone())
+                    jobs.clone()
                 }
-                Some(_) => return None,
+                Some(Held::Running { .. } | Held::Kept(_) | Held::Going(_)) => {
+                    tracing::error!(%broadcast, "the recording of this broadcast has ended: what comes now is not recorded");
+                    return None;
+                }
+                Some(Held::Unreadable) => {
+                    tracing::error!(%broadcast, "the index of this recording could not be read when the server started: this broadcast is not recorded");
+                    return None;
+                }
                 None if held.len() >= DVR_RECORDINGS_MAX => {
                     tracing::error!(%broadcast, "there are too many recordings on this node: this broadcast is not recorded");
                     return None;
                 }
-                None => None,
-            }
-        };
-        let jobs = match running {
-            Some(jobs) => jobs,
-            None => {
-                let path = self.index(broadcast);
-                let opened = spawn_blocking({
-                    let path = path.clone();
-                    move || Log::open(path)
-                })
-                .await;
-                match opened.map_err(std::io::Error::other).and_then(|opened| opened) {
-                    Ok((log, read)) => {
-                        let timeline = Timeline::from_records(read.records);
-                        first = first.max(timeline.next_number());
-                        self.start(broadcast, log, path, timeline)
-                    }
-                    Err(error) => {
-                        tracing::error!(%broadcast, %error, "the index of a recording cannot be made: this broadcast is not recorded");
-                        return None;
-                    }
+                None => {
+                    let (running, jobs) = self.start(broadcast, None, self.index(broadcast), Timeline::default());
+                    held.insert(broadcast, running);
+                    jobs
                 }
             }
         };
-        jobs.send(Job::Begin { first }).await.ok()?;
-        let shared = &self.shared;
-        let thumbs = shared
-            .parts
-            .pictures
-            .clone()
-            .map(|command| Thumbs::start(broadcast, command, Arc::clone(&shared.children), jobs.clone(), &shared.tasks));
+        let children = &shared.children;
+        let pictures = shared.parts.pictures.clone();
+        let thumbs = pictures.map(|command| Thumbs::start(broadcast, command, Arc::clone(children), jobs.clone(), &shared.tasks));
         Some(Recorder::new(broadcast, first, jobs, Arc::clone(&shared.room), thumbs))
     }
 
@@ -207,11 +221,9 @@ impl Dvr {
                 return Some(Arc::clone(recording));
             }
             Held::Kept(Kept { opened: None, .. }) => {}
-            Held::Going => return None,
+            Held::Going(_) | Held::Unreadable => return None,
         }
-        let path = self.index(broadcast);
-        let read = spawn_blocking(move || Log::read(&path)).await.map_err(std::io::Error::other).and_then(|read| read);
-        let timeline = match read {
+        let timeline = match read_index(self.index(broadcast)).await {
             Ok(read) => Timeline::from_records(read.records),
             Err(error) => {
                 tracing::error!(%broadcast, %error, "the index of a replay cannot be read");
@@ -241,15 +253,16 @@ impl Dvr {
                     *is_ending = true;
                     Some((*id, jobs.clone()))
                 }
-                Held::Running { .. } | Held::Kept(_) | Held::Going => None,
+                Held::Running { .. } | Held::Kept(_) | Held::Going(_) | Held::Unreadable => None,
             });
             over.collect()
         };
         for (broadcast, jobs) in over {
             self.shared.tasks.spawn(self.clone().end(broadcast, jobs, now_ms));
         }
-        for broadcast in self.superfluous(now_ms) {
-            self.shared.tasks.spawn(self.clone().forget(broadcast));
+        self.forget(&self.superfluous(now_ms));
+        for broadcast in self.due(now_ms) {
+            self.shared.tasks.spawn(self.clone().delete(broadcast, now_ms));
         }
         self.make_room().await;
     }
@@ -276,27 +289,23 @@ impl Dvr {
 
     // ---- Private ----
 
-    fn start(&self, broadcast: BroadcastId, log: Log, path: PathBuf, timeline: Timeline) -> mpsc::Sender<Job> {
+    /// Starts a writer. Without `log` it opens its index by itself.
+    fn start(&self, broadcast: BroadcastId, log: Option<Log>, path: PathBuf, timeline: Timeline) -> (Held, mpsc::Sender<Job>) {
         let recording = Arc::new(Recording::new(broadcast, self.window_ms(), timeline));
         let (jobs, queue) = mpsc::channel(DVR_QUEUE);
         let alarm = Alarm::new(broadcast, self.shared.degraded.clone());
         let writer = Writer::new(Arc::clone(&recording), self.shared.parts.storage.clone(), log, path, self.window_ms(), alarm);
         self.shared.tasks.spawn(writer.run(queue));
-        self.held().insert(broadcast, Held::Running { recording, jobs: jobs.clone(), is_ending: false });
-        jobs
+        (Held::Running { recording, jobs: jobs.clone(), is_ending: false }, jobs)
     }
 
     /// A recording of an earlier run.
     async fn find(&self, broadcast: BroadcastId, path: PathBuf) {
-        let read = spawn_blocking({
-            let path = path.clone();
-            move || Log::read(&path)
-        })
-        .await;
-        let read = match read.map_err(std::io::Error::other).and_then(|read| read) {
+        let read = match read_index(path.clone()).await {
             Ok(read) => read,
             Err(error) => {
                 tracing::error!(%broadcast, %error, "the index of a recording cannot be read; it is left as it is");
+                self.held().insert(broadcast, Held::Unreadable);
                 return;
             }
         };
@@ -309,37 +318,48 @@ impl Dvr {
             self.held().insert(broadcast, Held::Kept(kept));
             return;
         }
-        self.tidy(broadcast, &timeline).await;
-        match spawn_blocking({
-            let path = path.clone();
-            move || Log::open(path)
-        })
-        .await
-        .map_err(std::io::Error::other)
-        .and_then(|opened| opened)
-        {
-            Ok((log, _)) => drop(self.start(broadcast, log, path, timeline)),
-            Err(error) => tracing::error!(%broadcast, %error, "a recording cannot be gone on with"),
+        if let Err(error) = self.tidy(broadcast, &timeline).await {
+            tracing::warn!(%broadcast, %error, "files that belong to no recording could not be removed");
+        }
+        let opened = path.clone();
+        match blocking(move || Log::open(opened)).await {
+            Ok((log, _)) => {
+                let (running, _) = self.start(broadcast, Some(log), path, timeline);
+                self.held().insert(broadcast, running);
+            }
+            Err(error) => {
+                tracing::error!(%broadcast, %error, "a recording cannot be gone on with");
+                self.held().insert(broadcast, Held::Unreadable);
+            }
         }
     }
 
-    /// Deletes files that no record names: they were written just before a crash, or should have been deleted.
-    async fn tidy(&self, broadcast: BroadcastId, timeline: &Timeline) {
+    /// One whose deletion was cut short.
+    async fn find_going(&self, broadcast: BroadcastId, path: PathBuf) {
+        let read = read_index(path.clone()).await.unwrap_or_else(|error| {
+            tracing::warn!(%broadcast, %error, "how large a recording is that is to be removed cannot be read");
+            Read::default()
+        });
+        let bytes = Timeline::from_records(read.records).bytes();
+        match self.held().entry(broadcast) {
+            Entry::Vacant(free) => {
+                free.insert(Held::Going(Going { bytes, has_failed: false, due_ms: Some(0) }));
+            }
+            Entry::Occupied(_) => tracing::warn!(file = %path.display(), "there is a newer recording of this broadcast"),
+        }
+    }
+
+    /// Deletes files that no record names: they were written just before a crash, or should have been deleted. Stops at what cannot be.
+    async fn tidy(&self, broadcast: BroadcastId, timeline: &Timeline) -> Result<(), StorageError> {
         let storage = self.shared.parts.storage.clone();
         let swept = storage.clone();
         // A thread that panicked has swept less.
         drop(spawn_blocking(move || swept.sweep(broadcast)).await);
         let known: HashSet<(String, String)> = timeline.files().map(|(folder, file)| (folder.to_owned(), file)).collect();
-        match storage.list(broadcast).await {
-            Ok(found) => {
-                for (folder, file) in found.into_iter().filter(|found| !known.contains(found)) {
-                    if let Err(error) = storage.delete(broadcast, &folder, &file).await {
-                        tracing::warn!(%broadcast, folder, file, %error, "a file that belongs to no recording could not be removed");
-                    }
-                }
-            }
-            Err(error) => tracing::warn!(%broadcast, %error, "the files of a recording could not be listed"),
+        for (folder, file) in storage.list(broadcast).await?.into_iter().filter(|found| !known.contains(found)) {
+            storage.delete(broadcast, &folder, &file).await?;
         }
+        Ok(())
     }
 
     async fn end(self, broadcast: BroadcastId, jobs: mpsc::Sender<Job>, now_ms: u64) {
@@ -370,7 +390,8 @@ impl Dvr {
             .filter_map(|(id, held)| if let Held::Kept(kept) = held { Some((kept.ended_at_ms, *id, kept.bytes)) } else { None })
             .collect();
         kept.sort_unstable();
-        let (mut number, mut bytes) = (held.len(), held.values().map(Held::bytes).sum::<u64>());
+        let going = held.values().filter(|held| held.is_soon_gone()).count();
+        let (mut number, mut bytes) = (held.len() - going, held.values().map(Held::lasting_bytes).sum::<u64>());
         let retention_ms = parts.retention.as_millis() as u64;
         let mut gone = Vec::new();
         for (ended_at_ms, id, its_bytes) in kept {
@@ -389,10 +410,10 @@ impl Dvr {
         let (excess, largest) = {
             let held = self.held();
             let going_too: u64 = held.values().map(|held| if let Held::Kept(kept) = held { kept.bytes } else { 0 }).sum();
-            let bytes = held.values().map(Held::bytes).sum::<u64>() - going_too;
+            let bytes = held.values().map(Held::lasting_bytes).sum::<u64>() - going_too;
             let running = held.values().filter_map(|held| match held {
                 Held::Running { recording, jobs, is_ending: false } => Some((recording.clone(), jobs.clone())),
-                Held::Running { .. } | Held::Kept(_) | Held::Going => None,
+                Held::Running { .. } | Held::Kept(_) | Held::Going(_) | Held::Unreadable => None,
             });
             let largest = running.max_by_key(|(recording, _)| recording.with(Timeline::bytes));
             (bytes.saturating_sub(self.shared.parts.bytes_max), largest)
@@ -406,34 +427,64 @@ impl Dvr {
         }
     }
 
-    async fn forget(self, broadcast: BroadcastId) {
+    /// They are no replays any more; what they take is deleted from now on.
+    fn forget(&self, broadcasts: &[BroadcastId]) {
         {
             let mut held = self.held();
-            if !matches!(held.get(&broadcast), Some(Held::Kept(_))) {
-                return;
+            for broadcast in broadcasts {
+                if let Some(one) = held.get_mut(broadcast)
+                    && let Held::Kept(Kept { bytes, .. }) = *one
+                {
+                    *one = Held::Going(Going { bytes, has_failed: false, due_ms: Some(0) });
+                }
             }
-            held.insert(broadcast, Held::Going);
         }
         self.tell_replays();
-        let path = self.index(broadcast);
-        let gone = path.with_extension("gone");
-        let renamed = std::fs::rename(&path, &gone).and_then(|()| log::sync_folder(&gone));
-        if let Err(error) = renamed {
-            tracing::error!(%broadcast, %error, "a replay cannot be removed");
-            return;
+    }
+
+    /// What is to be deleted now; it counts as begun.
+    fn due(&self, now_ms: u64) -> Vec<BroadcastId> {
+        let mut held = self.held();
+        let due = held.iter_mut().filter_map(|(id, held)| match held {
+            Held::Going(going) => going.due_ms.take_if(|due_ms| *due_ms <= now_ms).map(|_| *id),
+            Held::Running { .. } | Held::Kept(_) | Held::Unreadable => None,
+        });
+        due.collect()
+    }
+
+    async fn delete(self, broadcast: BroadcastId, now_ms: u64) {
+        let deleted = self.try_delete(broadcast).await;
+        let mut held = self.held();
+        match deleted {
+            Ok(()) => {
+                held.remove(&broadcast);
+                tracing::info!(%broadcast, "the replay is gone");
+            }
+            Err(error) => {
+                let retry_s = DVR_DELETE_RETRY.as_secs();
+                tracing::error!(%broadcast, %error, retry_s, "a replay could not be removed: its bytes still count");
+                // At shutdown it is held no more: the next start finds it.
+                if let Some(Held::Going(going)) = held.get_mut(&broadcast) {
+                    (going.has_failed, going.due_ms) = (true, Some(now_ms.saturating_add(DVR_DELETE_RETRY.as_millis() as u64)));
+                }
+            }
         }
-        self.delete(broadcast, gone).await;
-        self.held().remove(&broadcast);
-        tracing::info!(%broadcast, "the replay is gone");
     }
 
     /// Everything of a recording, then its index.
-    async fn delete(&self, broadcast: BroadcastId, index: PathBuf) {
-        self.tidy(broadcast, &Timeline::default()).await;
-        match self.shared.parts.storage.list(broadcast).await {
-            Ok(left) if left.is_empty() => drop(std::fs::remove_file(&index)),
-            Ok(left) => tracing::warn!(%broadcast, files = left.len(), "a replay could not be removed; the next start tries again"),
-            Err(error) => tracing::warn!(%broadcast, %error, "a replay could not be removed; the next start tries again"),
+    async fn try_delete(&self, broadcast: BroadcastId) -> Result<(), Undeleted> {
+        let path = self.index(broadcast);
+        let gone = path.with_extension(GONE);
+        let renamed = gone.clone();
+        blocking(move || {
+            if_there(std::fs::rename(&path, &renamed))?;
+            log::sync_folder(&renamed)
+        })
+        .await?;
+        self.tidy(broadcast, &Timeline::default()).await?;
+        match self.shared.parts.storage.list(broadcast).await?.len() {
+            0 => Ok(blocking(move || if_there(std::fs::remove_file(&gone))).await?),
+            left => Err(Undeleted::Left(left)),
         }
     }
 
@@ -471,13 +522,41 @@ impl Dvr {
 }
 
 impl Held {
+    /// It is being deleted, and nothing speaks against it.
+    const fn is_soon_gone(&self) -> bool {
+        matches!(self, Self::Going(Going { has_failed: false, .. }))
+    }
+
+    /// Without those that are soon gone.
+    fn lasting_bytes(&self) -> u64 {
+        if self.is_soon_gone() { 0 } else { self.bytes() }
+    }
+
     fn bytes(&self) -> u64 {
         match self {
             Self::Running { recording, .. } => recording.with(Timeline::bytes),
             Self::Kept(kept) => kept.bytes,
-            Self::Going => 0,
+            Self::Going(going) => going.bytes,
+            Self::Unreadable => 0,
         }
     }
+}
+
+/// What is being deleted has its index under this extension.
+const GONE: &str = "gone";
+
+async fn read_index(path: PathBuf) -> io::Result<Read> {
+    blocking(move || Log::read(&path)).await
+}
+
+/// On a thread for such things.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    spawn_blocking(work).await.map_err(io::Error::other).and_then(|worked| worked)
+}
+
+/// What an earlier attempt did already is no error.
+fn if_there(done: io::Result<()>) -> io::Result<()> {
+    done.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
 fn index_path(indices: &Path, broadcast: BroadcastId) -> PathBuf {

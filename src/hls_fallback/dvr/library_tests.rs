@@ -61,7 +61,7 @@ async fn written(dvr: &Dvr, broadcast: BroadcastId) {
 
 /// Hands over as much as fits into the queue, again and again.
 async fn record(dvr: &Dvr, broadcast: BroadcastId, numbers: std::ops::Range<u64>) {
-    let mut recorder = dvr.begin(broadcast, numbers.start).await.expect("there is room for a recording");
+    let mut recorder = dvr.begin(broadcast, numbers.start).expect("there is room for a recording");
     let all: Vec<u64> = numbers.collect();
     for some in all.chunks(DVR_QUEUE / 2 - 1) {
         for number in some {
@@ -115,7 +115,7 @@ async fn a_broadcast_becomes_a_replay_and_the_replay_outlives_the_server_until_i
     kept_up(&dvr, &[], HOUR_MS, |dvr| has_replay(dvr, SHOW)).await;
     let replay = playlist(&dvr, SHOW).await.expect("it has a playlist");
     assert!(replay.contains("#EXT-X-PLAYLIST-TYPE:VOD\n") && replay.ends_with("#EXT-X-ENDLIST\n"), "{replay}");
-    assert!(dvr.begin(SHOW, 30).await.is_none(), "what has ended does not go on");
+    assert!(dvr.begin(SHOW, 30).is_none(), "what has ended does not go on");
     dvr.shutdown().await;
 
     let dvr = desk.open().await;
@@ -158,7 +158,7 @@ async fn a_server_that_is_killed_loses_nothing_that_was_listed_and_goes_on_with_
 async fn a_full_disk_is_a_gap_and_an_alarm_until_there_is_room_again() {
     let desk = Desk::new();
     let dvr = desk.open().await;
-    let mut recorder = dvr.begin(SHOW, 10).await.expect("it has a playlist");
+    let mut recorder = dvr.begin(SHOW, 10).expect("it has a playlist");
     for number in 10..30 {
         desk.objects.is_full.store((13..23).contains(&number), Ordering::Relaxed);
         recorder.take(vec![closed("aac", number)]);
@@ -173,7 +173,7 @@ async fn a_full_disk_is_a_gap_and_an_alarm_until_there_is_room_again() {
 async fn a_storage_that_is_too_slow_costs_segments_and_never_the_packager() {
     let desk = Desk::new();
     let dvr = desk.open().await;
-    let mut recorder = dvr.begin(SHOW, 10).await.expect("it has a playlist");
+    let mut recorder = dvr.begin(SHOW, 10).expect("it has a playlist");
     // Nothing is written while this test does not yield.
     recorder.take((10..10 + 4 * DVR_QUEUE as u64).map(|number| closed("aac", number)).collect());
     recorder.take(Vec::new());
@@ -185,6 +185,56 @@ async fn a_storage_that_is_too_slow_costs_segments_and_never_the_packager() {
     assert_eq!(text.matches("#EXTINF").count(), 4 * DVR_QUEUE + 1);
     assert!((2 * DVR_QUEUE..4 * DVR_QUEUE).contains(&gaps), "{gaps}");
     assert_eq!(dvr.shared.room.available_permits(), DVR_QUEUED_KIB_MAX, "what was dropped waits no more");
+}
+
+#[tokio::test]
+async fn a_packager_that_begins_while_the_queue_is_full_is_recorded_once_there_is_room() {
+    let desk = Desk::new();
+    let dvr = desk.open().await;
+    let mut recorder = dvr.begin(SHOW, 10).expect("there is room for a recording");
+    // Nothing is written while this test does not yield.
+    recorder.take((10..10 + 2 * DVR_QUEUE as u64).map(|number| closed("aac", number)).collect());
+    let mut again = dvr.begin(SHOW, 500).expect("nobody waits for the queue");
+    again.take(vec![closed("aac", 500)]);
+    written(&dvr, SHOW).await;
+    again.take(vec![closed("aac", 501), closed("aac", 502)]);
+    written(&dvr, SHOW).await;
+    let text = playlist(&dvr, SHOW).await.expect("it has a playlist");
+    assert_eq!(text.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{text}");
+    let (_, second) = text.split_once("#EXT-X-DISCONTINUITY\n").expect("it was looked for");
+    assert_eq!((second.matches("#EXTINF").count(), second.matches("#EXT-X-GAP").count()), (3, 1), "{second}");
+}
+
+#[tokio::test]
+async fn an_index_that_cannot_be_opened_holds_nobody_back_and_leaves_no_bytes_behind() {
+    let desk = Desk::new();
+    let dvr = desk.open().await;
+    let in_the_way = desk.dir.path().join("index").join(format!("{SHOW}.log"));
+    std::fs::create_dir(&in_the_way).expect("the test's own folder");
+    let mut recorder = dvr.begin(SHOW, 10).expect("the writer opens the index");
+    recorder.take(vec![closed("aac", 10), closed("aac", 11)]);
+    written(&dvr, SHOW).await;
+    assert_eq!(dvr.degraded(), 1);
+    assert!(dvr.storage().list(SHOW).await.expect("the storage works").is_empty(), "nobody would know of them");
+    std::fs::remove_dir(&in_the_way).expect("the test's own folder");
+    recorder.take(vec![closed("aac", 12)]);
+    written(&dvr, SHOW).await;
+    assert_eq!((dvr.degraded(), desk.indices()), (0, vec![format!("{SHOW}.log")]));
+    let text = playlist(&dvr, SHOW).await.expect("it has a playlist");
+    assert!(text.contains("s12.m4s") && !text.contains("s11.m4s"), "{text}");
+    let again = desk.open().await;
+    assert_eq!(playlist(&again, SHOW).await.expect("it has a playlist"), text, "the index has it too");
+}
+
+#[tokio::test]
+async fn an_index_that_cannot_be_read_is_left_as_it_is() {
+    let desk = Desk::new();
+    let index = desk.dir.path().join("index").join(format!("{SHOW}.log"));
+    std::fs::create_dir_all(&index).expect("the test's own folder");
+    let dvr = desk.open().await;
+    assert!(dvr.begin(SHOW, 10).is_none());
+    kept_up(&dvr, &[], 9 * HOUR_MS, |_| true).await;
+    assert!(index.is_dir());
 }
 
 #[tokio::test]
@@ -241,16 +291,54 @@ async fn a_deletion_that_was_cut_short_is_gone_on_with() {
     record(&dvr, SHOW, 10..20).await;
     let index = desk.dir.path().join("index").join(format!("{SHOW}.log"));
     std::fs::rename(&index, index.with_extension("gone")).expect("the test's own file");
+    let bytes = dvr.census().1;
     let again = desk.open().await;
+    let left = again.storage().list(SHOW).await.expect("the storage works").len();
+    assert_eq!((again.census(), left), ((1, bytes), 22), "the start does not wait for it");
+    assert!(again.begin(SHOW, 30).is_none() && playlist(&again, SHOW).await.is_none());
+    kept_up(&again, &[], HOUR_MS, |dvr| dvr.census() == (0, 0)).await;
     assert!(again.storage().list(SHOW).await.expect("the storage works").is_empty());
     assert!(desk.indices().is_empty());
+}
+
+#[tokio::test]
+async fn a_replay_that_cannot_be_deleted_counts_until_it_can() {
+    let desk = Desk::new();
+    let dvr = desk.open().await;
+    record(&dvr, SHOW, 10..20).await;
+    kept_up(&dvr, &[], HOUR_MS, |dvr| has_replay(dvr, SHOW)).await;
+    let all = dvr.census();
+    desk.objects.is_stubborn.store(true, Ordering::Relaxed);
+    let failed = |dvr: &Dvr| matches!(dvr.held().get(&SHOW), Some(Held::Going(Going { has_failed: true, due_ms: Some(_), .. })));
+    kept_up(&dvr, &[], 2 * HOUR_MS, failed).await;
+    assert_eq!((dvr.census(), has_replay(&dvr, SHOW), desk.indices()), (all, false, vec![format!("{SHOW}.gone")]));
+    desk.objects.is_stubborn.store(false, Ordering::Relaxed);
+    let retry_ms = DVR_DELETE_RETRY.as_millis() as u64;
+    kept_up(&dvr, &[], 2 * HOUR_MS + retry_ms - 1, failed).await;
+    kept_up(&dvr, &[], 2 * HOUR_MS + retry_ms, |dvr| dvr.census() == (0, 0)).await;
+    assert!(desk.indices().is_empty() && dvr.storage().list(SHOW).await.expect("the storage works").is_empty());
+}
+
+#[tokio::test]
+async fn what_a_stuck_deletion_takes_is_taken_from_the_others() {
+    let mut desk = Desk::new();
+    desk.parts.bytes_max = 1_000;
+    let dvr = desk.open().await;
+    record(&dvr, OTHER, 10..40).await;
+    kept_up(&dvr, &[], HOUR_MS, |dvr| has_replay(dvr, OTHER)).await;
+    desk.objects.is_stubborn.store(true, Ordering::Relaxed);
+    record(&dvr, SHOW, 10..60).await;
+    assert!(dvr.census().1 > 1_000);
+    kept_up(&dvr, &[SHOW], HOUR_MS, |dvr| dvr.census().1 <= 1_000).await;
+    assert_eq!(dvr.census().0, 2);
+    assert!(playlist(&dvr, SHOW).await.expect("it has a playlist").matches("#EXTINF").count() < 50, "the oldest part has gone");
 }
 
 #[tokio::test]
 async fn what_was_never_recorded_leaves_nothing() {
     let desk = Desk::new();
     let dvr = desk.open().await;
-    drop(dvr.begin(SHOW, 10).await.expect("there is room for a recording"));
+    drop(dvr.begin(SHOW, 10).expect("there is room for a recording"));
     kept_up(&dvr, &[], HOUR_MS, |dvr| dvr.census() == (0, 0)).await;
     assert!(desk.indices().is_empty());
 }

@@ -3,7 +3,8 @@
 //! ```text
 //! 5f1c20a7 {"k":"segment","r":"v1","n":1795230007,...}\n
 //! ```
-//! Invariant: a record is appended only once the bytes that it names are safe, so whatever the index lists can be read.
+//! Invariant: a record is appended only once the bytes that it names are safe, so whatever the index lists can be read, unless it was deleted while
+//! the index could not be written.
 
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +31,7 @@ pub(super) enum Record {
     Init(Init),
     /// A segment of one rendition.
     Segment(Written),
-    /// A sheet of preview pictures; it takes the place of an earlier one with the same first picture.
+    /// A sheet of preview pictures; it takes the place of an earlier one with the same first picture, which is still had for a while.
     Sprite(Sprite),
     /// Slots before this one are gone.
     Trim { slot: u64 },

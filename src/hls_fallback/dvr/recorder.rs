@@ -19,6 +19,8 @@ use crate::telemetry::HLS_DVR_LOST;
 pub(in crate::hls_fallback) struct Recorder {
     broadcast: BroadcastId,
     first: u64,
+    /// The writer knows that this packager has begun; before, nothing of it can be written.
+    is_begun: bool,
     jobs: mpsc::Sender<Job>,
     /// KiB that may wait on this node.
     room: Arc<Semaphore>,
@@ -31,7 +33,10 @@ pub(in crate::hls_fallback) struct Recorder {
 
 impl Recorder {
     pub(super) fn new(broadcast: BroadcastId, first: u64, jobs: mpsc::Sender<Job>, room: Arc<Semaphore>, thumbs: Option<Thumbs>) -> Self {
-        Self { broadcast, first, jobs, room, is_overrun: false, thumbs, pictures: Vec::new(), next_picture_ms: f64::NEG_INFINITY }
+        let (pictures, next_picture_ms) = (Vec::new(), f64::NEG_INFINITY);
+        let mut recorder = Self { broadcast, first, is_begun: false, jobs, room, is_overrun: false, thumbs, pictures, next_picture_ms };
+        recorder.tell_begin();
+        recorder
     }
 
     /// The number that the first segment is to have.
@@ -43,6 +48,10 @@ impl Recorder {
     pub(in crate::hls_fallback) fn take(&mut self, closed: Vec<Closed>) {
         for one in closed {
             self.take_picture(&one);
+            if !self.tell_begin() {
+                self.lost("queue");
+                continue;
+            }
             let kib = u32::try_from(one.segment.data.len() / 1024 + 1).unwrap_or(u32::MAX);
             let Ok(permit) = Arc::clone(&self.room).try_acquire_many_owned(kib) else {
                 self.lost("bytes");
@@ -53,6 +62,12 @@ impl Recorder {
                 Err(_) => self.lost("queue"),
             }
         }
+    }
+
+    /// `false`: the queue has no room for it yet.
+    fn tell_begin(&mut self) -> bool {
+        self.is_begun = self.is_begun || self.jobs.try_send(Job::Begin { first: self.first }).is_ok();
+        self.is_begun
     }
 
     fn lost(&mut self, reason: &'static str) {

@@ -1,6 +1,7 @@
 //! HTTP for buckets: `object_store` brings its own client only together with a second TLS library, so it is lent ours.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::http;
@@ -15,15 +16,16 @@ use crate::limits::DVR_STORE_TIMEOUT;
 
 /// A bucket by the usual `AWS_*` variables: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT`, `AWS_ALLOW_HTTP`.
 pub(super) fn connect(bucket: &str) -> Result<Arc<dyn ObjectStore>, StorageError> {
-    build(AmazonS3Builder::from_env().with_bucket_name(bucket))
+    build(AmazonS3Builder::from_env().with_bucket_name(bucket), DVR_STORE_TIMEOUT)
 }
 
-fn build(builder: AmazonS3Builder) -> Result<Arc<dyn ObjectStore>, StorageError> {
-    let retry = RetryConfig { max_retries: 2, retry_timeout: DVR_STORE_TIMEOUT, ..RetryConfig::default() };
-    Ok(Arc::new(builder.with_retry(retry).with_http_connector(Lent(client()?)).build()?))
+/// `patience`: how long a connection, an answer's head and each piece of its body may take.
+fn build(builder: AmazonS3Builder, patience: Duration) -> Result<Arc<dyn ObjectStore>, StorageError> {
+    let retry = RetryConfig { max_retries: 2, retry_timeout: patience, ..RetryConfig::default() };
+    Ok(Arc::new(builder.with_retry(retry).with_http_connector(Lent(client(patience)?)).build()?))
 }
 
-fn client() -> Result<reqwest::Client, StorageError> {
+fn client(patience: Duration) -> Result<reqwest::Client, StorageError> {
     let tls = |error: &dyn std::fmt::Display| StorageError::Tls(error.to_string());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(|error| tls(&error))?;
@@ -31,7 +33,8 @@ fn client() -> Result<reqwest::Client, StorageError> {
     // A host without certificates still reaches buckets that speak plain HTTP.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let config = builder.with_root_certificates(roots).with_no_client_auth();
-    reqwest::Client::builder().use_preconfigured_tls(config).connect_timeout(DVR_STORE_TIMEOUT).build().map_err(|error| tls(&error))
+    let client = reqwest::Client::builder().use_preconfigured_tls(config).connect_timeout(patience).read_timeout(patience);
+    client.build().map_err(|error| tls(&error))
 }
 
 #[derive(Debug, Clone)]
@@ -80,12 +83,12 @@ mod tests {
     use std::collections::HashMap;
     use std::sync::Mutex;
 
-    use axum::body::Bytes;
+    use axum::body::{Body, Bytes};
     use axum::extract::{Path, State};
     use axum::http::{HeaderMap, StatusCode, header};
     use axum::response::{IntoResponse, Response};
     use axum::routing::get;
-    use futures_util::TryStreamExt;
+    use futures_util::{StreamExt, TryStreamExt, stream};
 
     use super::*;
     use crate::hls_fallback::dvr::storage::Storage;
@@ -120,6 +123,16 @@ mod tests {
         (StatusCode::PARTIAL_CONTENT, head, body.slice(first..=last)).into_response()
     }
 
+    fn bucket_at(endpoint: &str) -> AmazonS3Builder {
+        AmazonS3Builder::new()
+            .with_bucket_name("match")
+            .with_region("eu-central-1")
+            .with_endpoint(endpoint)
+            .with_allow_http(true)
+            .with_access_key_id("key")
+            .with_secret_access_key("secret")
+    }
+
     #[tokio::test]
     async fn a_bucket_is_written_and_read_with_signed_requests() {
         let objects = Objects::default();
@@ -127,14 +140,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("the storage works");
         let endpoint = format!("http://{}", listener.local_addr().expect("it is bound"));
         let serving = tokio::spawn(async move { axum::serve(listener, router).await });
-        let builder = AmazonS3Builder::new()
-            .with_bucket_name("match")
-            .with_region("eu-central-1")
-            .with_endpoint(&endpoint)
-            .with_allow_http(true)
-            .with_access_key_id("key")
-            .with_secret_access_key("secret");
-        let storage = Storage::over(build(builder).expect("it is complete"));
+        let storage = Storage::over(build(bucket_at(&endpoint), DVR_STORE_TIMEOUT).expect("it is complete"));
         let show = BroadcastId::from_bits(3);
         storage.put(show, "v0", "s1.m4s", Bytes::from_static(b"0123456789")).await.expect("the storage works");
         assert!(objects.lock().expect("never poisoned: no panic while held").contains_key(&format!("{show}/v0/s1.m4s")));
@@ -145,5 +151,25 @@ mod tests {
         serving.abort();
         drop(serving.await);
         assert!(matches!(storage.put(show, "v0", "s3.m4s", Bytes::new()).await, Err(StorageError::Store(_) | StorageError::Late)));
+    }
+
+    /// Half of what it promises, then silence.
+    async fn half() -> Response {
+        let silent = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"01234"))]).chain(stream::pending());
+        let head = [(header::CONTENT_RANGE, "bytes 0-9/10"), (header::CONTENT_LENGTH, "10"), (header::ETAG, "\"1\"")];
+        (StatusCode::PARTIAL_CONTENT, head, Body::from_stream(silent)).into_response()
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_stops_in_the_middle_fails_in_time() {
+        let router = axum::Router::new().route("/match/{*path}", get(half));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("the storage works");
+        let endpoint = format!("http://{}", listener.local_addr().expect("it is bound"));
+        let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+        let storage = Storage::over(build(bucket_at(&endpoint), Duration::from_millis(100)).expect("it is complete"));
+        let body = storage.get(BroadcastId::from_bits(3), "v0", "s1.m4s", 0..10).await.expect("its head comes");
+        let read = tokio::time::timeout(DVR_STORE_TIMEOUT / 2, body.try_collect::<Vec<Bytes>>()).await;
+        assert!(read.expect("it ends long before the limit of pieces").is_err());
+        serving.abort();
     }
 }

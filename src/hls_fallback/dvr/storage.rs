@@ -1,14 +1,15 @@
-//! Where the bytes of recordings are: a folder, or a bucket. `object_store` behind names of ours, with a time limit on every answer.
+//! Where the bytes of recordings are: a folder, or a bucket. `object_store` behind names of ours, with a time limit on every answer and each piece of it.
 //!
 //! A file that was put is on disk (`fsync` of the file, then of its folder) or with the bucket when [`Storage::put`] returns, and is never
 //! seen in part.
 
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::TryStreamExt;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutPayload};
@@ -111,7 +112,11 @@ impl Storage {
     ) -> Result<BoxStream<'static, object_store::Result<Bytes>>, StorageError> {
         let at = self.at(broadcast, folder, file);
         let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
-        Ok(in_time(self.objects.get_opts(&at, options)).await?.into_stream())
+        let pieces = in_time(self.objects.get_opts(&at, options)).await?.into_stream();
+        Ok(stream::try_unfold(pieces, async |mut pieces| {
+            Ok(next_within(DVR_STORE_TIMEOUT, &mut pieces).await?.map(|piece| (piece, pieces)))
+        })
+        .boxed())
     }
 
     /// Removes a file. One that is not there is no error.
@@ -160,6 +165,15 @@ async fn in_time<T>(answer: impl Future<Output = object_store::Result<T>>) -> Re
     timeout(DVR_STORE_TIMEOUT, answer).await.map_err(|_| StorageError::Late)?.map_err(StorageError::from)
 }
 
+/// What takes too long is told as the storage's own errors are.
+async fn next_within(
+    patience: Duration,
+    pieces: &mut BoxStream<'static, object_store::Result<Bytes>>,
+) -> object_store::Result<Option<Bytes>> {
+    let late = |_| object_store::Error::Generic { store: "recordings", source: StorageError::Late.into() };
+    timeout(patience, pieces.try_next()).await.map_err(late)?
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +201,15 @@ mod tests {
             storage.delete(SHOW, &folder, &file).await.expect("the storage works");
         }
         assert!(std::fs::read_dir(dir.path()).expect("the test's own file").next().is_none(), "nothing is left behind");
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_hangs_in_the_middle_of_a_file_is_waited_for_so_long_and_no_longer() {
+        let mut hanging = stream::iter([Ok(Bytes::from_static(b"half"))]).chain(stream::pending()).boxed();
+        let first = next_within(DVR_STORE_TIMEOUT, &mut hanging).await;
+        assert_eq!(first.expect("it is there"), Some(Bytes::from_static(b"half")));
+        let next = timeout(DVR_STORE_TIMEOUT, next_within(Duration::from_millis(10), &mut hanging)).await;
+        assert!(next.expect("it has a limit of its own").is_err());
     }
 
     #[test]

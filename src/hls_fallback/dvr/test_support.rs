@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -30,11 +31,13 @@ pub(super) fn closed(rendition: &str, number: u64) -> Closed {
     Closed { rendition: rendition.into(), kind: MediaKind::Audio, segment: Arc::new(segment), init, frames_per_second: 0.0 }
 }
 
-/// In memory, and full while it is told to be.
+/// In memory, and full or read-only while it is told to be.
 #[derive(Debug, Default)]
 pub(super) struct Moody {
     objects: InMemory,
     pub(super) is_full: AtomicBool,
+    /// Nothing can be deleted.
+    pub(super) is_stubborn: AtomicBool,
 }
 
 impl std::fmt::Display for Moody {
@@ -61,6 +64,10 @@ impl ObjectStore for Moody {
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        if self.is_stubborn.load(Ordering::Relaxed) {
+            let refused = || Error::Generic { store: "moody", source: std::io::Error::from(std::io::ErrorKind::ReadOnlyFilesystem).into() };
+            return locations.map(move |_| Err(refused())).boxed();
+        }
         self.objects.delete_stream(locations)
     }
 

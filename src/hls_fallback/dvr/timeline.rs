@@ -14,7 +14,7 @@
 use std::collections::VecDeque;
 
 use super::record::{Init, Kind, Record, Sprite, Written};
-use crate::limits::{DVR_HOLES_MAX, DVR_LAG_SLOTS, DVR_RENDITIONS_MAX, HLS_TARGET_DURATION_S};
+use crate::limits::{DVR_GRACE, DVR_HOLES_MAX, DVR_LAG_SLOTS, DVR_RENDITIONS_MAX, HLS_TARGET_DURATION_S};
 
 /// What one rendition has of a slot.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -80,6 +80,8 @@ pub(super) struct Timeline {
     discontinuities_gone: u64,
     renditions: Vec<Rendition>,
     sprites: VecDeque<Sprite>,
+    /// Sheets that are not listed any more, for those who have an older list; with the media time of what took their place.
+    replaced: VecDeque<(Sprite, f64)>,
     bytes: u64,
     ended_at_ms: Option<u64>,
 }
@@ -168,7 +170,10 @@ impl Timeline {
                 }));
             }
         }
-        records.extend(self.sprites.iter().cloned().map(Record::Sprite));
+        for sprite in &self.sprites {
+            let earlier = self.replaced.iter().map(|(replaced, _)| replaced).filter(|replaced| replaced.first == sprite.first);
+            records.extend(earlier.chain([sprite]).cloned().map(Record::Sprite));
+        }
         records.extend(self.ended_at_ms.map(|at_ms| Record::End { at_ms }));
         records
     }
@@ -183,6 +188,12 @@ impl Timeline {
 
     pub(super) fn sprites(&self) -> impl Iterator<Item = &Sprite> {
         self.sprites.iter()
+    }
+
+    /// Bytes of a sheet, also of one that is not listed any more.
+    pub(super) fn sprite_bytes(&self, file: &str) -> Option<u64> {
+        let all = self.sprites.iter().chain(self.replaced.iter().map(|(sprite, _)| sprite));
+        all.filter(|sprite| sprite.file() == file).map(|sprite| sprite.bytes).next()
     }
 
     /// All that it has stored.
@@ -205,7 +216,7 @@ impl Timeline {
 
     /// Records that [`Self::to_records`] gives, about.
     pub(super) fn len(&self) -> usize {
-        self.slots.len() * self.renditions.len().max(1) + self.sprites.len() + self.runs.len()
+        self.slots.len() * self.renditions.len().max(1) + self.sprites.len() + self.replaced.len() + self.runs.len()
     }
 
     /// Media time of the end of the newest slot.
@@ -349,18 +360,33 @@ impl Timeline {
     }
 
     fn take_sprite(&mut self, sprite: Sprite) -> Gone {
-        let mut gone = Gone::default();
+        let newest_ms = sprite.at.last().copied().unwrap_or_default();
         self.bytes += sprite.bytes;
         match self.sprites.iter_mut().find(|other| other.first == sprite.first) {
             Some(other) => {
-                self.bytes -= other.bytes;
-                if other.file() != sprite.file() {
-                    gone.files.push((SPRITES.to_owned(), other.file()));
+                let before = std::mem::replace(other, sprite);
+                if before.file() == other.file() {
+                    self.bytes -= before.bytes;
+                } else {
+                    self.replaced.push_back((before, newest_ms));
                 }
-                *other = sprite;
             }
             None => self.sprites.push_back(sprite),
         }
+        let grace_ms = DVR_GRACE.as_secs_f64() * 1000.0;
+        self.drop_replaced(|_, replaced_ms| replaced_ms + grace_ms < newest_ms)
+    }
+
+    fn drop_replaced(&mut self, is_over: impl Fn(&Sprite, f64) -> bool) -> Gone {
+        let mut gone = Gone::default();
+        self.replaced.retain(|(sprite, replaced_ms)| {
+            let is_over = is_over(sprite, *replaced_ms);
+            if is_over {
+                self.bytes -= sprite.bytes;
+                gone.files.push((SPRITES.to_owned(), sprite.file()));
+            }
+            !is_over
+        });
         gone
     }
 
@@ -397,7 +423,9 @@ impl Timeline {
         {
             self.bytes -= sprite.bytes;
             gone.files.push((SPRITES.to_owned(), sprite.file()));
+            let first = sprite.first;
             self.sprites.pop_front();
+            gone.files.append(&mut self.drop_replaced(|replaced, _| replaced.first == first).files);
         }
         gone
     }
@@ -410,7 +438,8 @@ impl Timeline {
             })
         });
         let inits = self.renditions.iter().flat_map(|one| one.inits.iter().map(|init| (one.name.as_str(), init_file(init.number))));
-        segments.chain(inits).chain(self.sprites.iter().map(|sprite| (SPRITES, sprite.file())))
+        let sheets = self.sprites.iter().chain(self.replaced.iter().map(|(sprite, _)| sprite)).map(|sprite| (SPRITES, sprite.file()));
+        segments.chain(inits).chain(sheets)
     }
 }
 

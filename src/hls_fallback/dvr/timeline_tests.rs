@@ -125,19 +125,43 @@ fn what_leaves_the_window_is_named_once_and_with_everything_that_only_it_needed(
         bytes: 50,
     };
     timeline.apply(Record::Sprite(sprite(100, 1)));
-    let replaced = timeline.apply(Record::Sprite(sprite(100, 2)));
-    assert_eq!(replaced.files, [("thumbs".to_owned(), "t100-1.jpg".to_owned())]);
+    assert_eq!(timeline.apply(Record::Sprite(sprite(100, 2))), Gone::default());
     let before = timeline.bytes();
     assert_eq!(timeline.first_within(7999.0), 106);
     let gone = timeline.apply(Record::Trim { slot: 106 });
     let files: Vec<String> = gone.files.iter().map(|(folder, file)| format!("{folder}/{file}")).collect();
     assert_eq!(files.iter().filter(|file| file.contains("/s10")).count(), 12);
     assert!(files.contains(&"v0/init-100.mp4".to_owned()) && files.contains(&"thumbs/t100-2.jpg".to_owned()), "{files:?}");
+    assert!(files.contains(&"thumbs/t100-1.jpg".to_owned()), "nobody has a list with it any more: {files:?}");
     assert!(!files.iter().any(|file| file.starts_with("aac/init")), "sound still needs its own");
-    assert_eq!(before - timeline.bytes(), (0..6).map(|index| 2 * (1100 + index)).sum::<u64>() + 700 + 50);
+    assert_eq!(before - timeline.bytes(), (0..6).map(|index| 2 * (1100 + index)).sum::<u64>() + 700 + 2 * 50);
     assert_eq!(timeline.apply(Record::Trim { slot: 106 }), Gone::default());
     assert_eq!((timeline.segment_bytes("v0", 105), timeline.segment_bytes("v0", 106)), (None, Some(1106)));
     assert_eq!(timeline.files().count(), 4 + 4 + 2);
+}
+
+#[test]
+fn a_replaced_sheet_of_previews_is_had_for_a_minute_and_listed_no_more() {
+    let mut timeline = show(100);
+    let sheet = |first: u64, count: u64| {
+        let at = (0..count).map(|index| START_MS + (first - 100 + index * 5) as f64 * 2000.0).collect();
+        Sprite { first, size: (160, 90), at, bytes: 10 + count }
+    };
+    let before = timeline.bytes();
+    let mut gone = Vec::new();
+    for count in 1..=9 {
+        gone.extend(timeline.apply(Record::Sprite(sheet(100, count))).files);
+    }
+    // The first was replaced 10 s behind the start, and the ninth is of 80 s.
+    assert_eq!(gone, [("thumbs".to_owned(), "t100-1.jpg".to_owned())]);
+    assert_eq!((timeline.sprite_bytes("t100-1.jpg"), timeline.sprite_bytes("t100-2.jpg")), (None, Some(12)));
+    assert_eq!((timeline.sprites().count(), timeline.bytes() - before), (1, (12..=19).sum()));
+    assert_eq!(timeline.files().filter(|(folder, _)| *folder == SPRITES).count(), 8);
+    assert!(!texts::thumbs(&timeline, 0).expect("it is listed").contains("t100-8.jpg"));
+    gone.extend(timeline.apply(Record::Sprite(sheet(150, 1))).files);
+    gone.extend(timeline.apply(Record::Sprite(sheet(150, 2))).files);
+    assert_eq!(gone.len(), 4, "{gone:?}");
+    assert_eq!(Timeline::from_records(timeline.to_records()), timeline, "what is still had is known after a restart");
 }
 
 #[test]

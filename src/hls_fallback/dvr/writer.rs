@@ -1,4 +1,5 @@
 //! The task that writes one recording: bytes to the storage, then records to the index, then both become visible. Nobody waits for it.
+//! An index that can be opened comes before everything; one that refuses records later holds back neither what is seen nor what is deleted.
 //!
 //! ```text
 //! packager ──try_send──▶ jobs ─▶ put (fsync) ─▶ append (fdatasync) ─▶ Recording ─▶ what left the window is deleted
@@ -52,7 +53,7 @@ pub(super) enum Job {
 pub(super) struct Writer {
     recording: Arc<Recording>,
     storage: Storage,
-    /// `None` while it is lent to a thread.
+    /// `None` before it is opened, and while it is lent to a thread.
     log: Option<Log>,
     path: PathBuf,
     window_ms: f64,
@@ -62,9 +63,9 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(recording: Arc<Recording>, storage: Storage, log: Log, path: PathBuf, window_ms: f64, alarm: Alarm) -> Self {
+    pub(super) fn new(recording: Arc<Recording>, storage: Storage, log: Option<Log>, path: PathBuf, window_ms: f64, alarm: Alarm) -> Self {
         let window_ms = window_ms + DVR_GRACE.as_secs_f64() * 1000.0;
-        Self { recording, storage, log: Some(log), path, window_ms, is_behind: false, alarm }
+        Self { recording, storage, log, path, window_ms, is_behind: false, alarm }
     }
 
     /// Writes until the end, or until nobody can tell it anything any more.
@@ -102,10 +103,15 @@ impl Writer {
         if segments.is_empty() {
             return;
         }
+        let has_index = self.has_index().await;
+        if !has_index {
+            counter!(HLS_DVR_LOST, "reason" => "index").increment(segments.len() as u64);
+        }
         let mut records = Vec::new();
         for (closed, _) in &segments {
             records.extend(self.rendition_of(closed, &records));
-            if let Some(init) = self.new_init(closed, &records)
+            if has_index
+                && let Some(init) = self.new_init(closed, &records)
                 && let Some(record) = self.write_init(&closed.rendition, init).await
             {
                 records.push(record);
@@ -116,7 +122,7 @@ impl Writer {
             let (rendition, segment) = (Arc::clone(&closed.rendition), Arc::clone(&closed.segment));
             let has_init = self.has_init(&rendition, segment.init, &records);
             async move {
-                if segment.is_gap || segment.data.is_empty() || !has_init {
+                if !has_index || segment.is_gap || segment.data.is_empty() || !has_init {
                     return Ok(0);
                 }
                 storage.put(broadcast, &rendition, &segment_file(segment.opening.msn), segment.data.clone()).await?;
@@ -172,6 +178,9 @@ impl Writer {
     }
 
     async fn write_sprite(&mut self, sprite: Sprite, data: Bytes) {
+        if !self.has_index().await {
+            return;
+        }
         match self.storage.put(self.recording.broadcast, SPRITES, &sprite.file(), data).await {
             Ok(()) => drop(self.enter(vec![Record::Sprite(sprite)]).await),
             Err(error) => self.lost(&error),
@@ -190,7 +199,7 @@ impl Writer {
     }
 
     /// Records into the index and then into the timeline. `false`: the index could not be written; it is made anew from the timeline as soon
-    /// as it can.
+    /// as it can. What is gone is deleted in either case: it may be the room that the index needs.
     async fn enter(&mut self, records: Vec<Record>) -> bool {
         if records.is_empty() {
             return true;
@@ -219,6 +228,11 @@ impl Writer {
         is_whole
     }
 
+    /// Opens it if it is not open. Bytes without an index would be nobody's after a crash.
+    async fn has_index(&mut self) -> bool {
+        self.log.is_some() || self.with_log(|_| Ok(())).await
+    }
+
     /// On a thread for such things.
     async fn with_log(&mut self, work: impl FnOnce(&mut Log) -> std::io::Result<()> + Send + 'static) -> bool {
         let (lent, path) = (self.log.take(), self.path.clone());
@@ -245,7 +259,7 @@ impl Writer {
         result.is_ok()
     }
 
-    /// What cannot be deleted now is found by the next start.
+    /// What cannot be deleted now is found by the next start if the recording goes on then, and else goes with the replay.
     async fn delete(&self, gone: Gone) {
         for (folder, file) in gone.files {
             if let Err(error) = self.storage.delete(self.recording.broadcast, &folder, &file).await {
@@ -295,7 +309,7 @@ mod tests {
         std::fs::create_dir(&beside).expect("the index can be read");
         let (recording, degraded) = (Arc::new(Recording::new(SHOW, 1e9, Timeline::default())), Degraded::default());
         let storage = Storage::over(Arc::new(Moody::default()));
-        let writer = Writer::new(Arc::clone(&recording), storage, log, path.clone(), 1e9, Alarm::new(SHOW, degraded.clone()));
+        let writer = Writer::new(Arc::clone(&recording), storage, Some(log), path.clone(), 1e9, Alarm::new(SHOW, degraded.clone()));
         let (jobs, queue) = mpsc::channel(8);
         let task = tokio::spawn(writer.run(queue));
         let room = Arc::new(Semaphore::new(100));
