@@ -117,6 +117,15 @@ id!(
 );
 
 id!(
+    /// A friends' video call beside a broadcast.
+    CallId
+);
+
+/// What one publisher sends, as the media plane keeps it apart. A broadcast's main picture goes by the broadcast's own id; a call member's camera or a
+/// guest's by one that is drawn for it.
+pub type SourceId = BroadcastId;
+
+id!(
     /// One process. New at each start, so that what an earlier run of the same machine said is nobody's.
     NodeId
 );

@@ -5,15 +5,15 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, watch};
 
 use super::codec::MediaKind;
-use super::handle::{Command, IceRestarted, LayerChoice, PeerAnswer, PeerGone, PeerStats, SfuError, SfuEvent, SfuEvents, SfuHandle};
+use super::handle::{Command, Fill, IceRestarted, LayerChoice, PeerAnswer, PeerGone, PeerStats, SfuError, SfuEvent, SfuEvents, SfuHandle};
 use super::pool::{Pool, WorkerSlot};
 use super::rtp::id::Mid;
 use super::stats::WorkerSnapshot;
-use crate::ids::{BroadcastId, PeerId};
+use crate::ids::{BroadcastId, PeerId, SourceId};
 use crate::limits::{COMMAND_QUEUE, EVENT_QUEUE};
 
 /// What the control plane asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Asked {
     Added { peer: PeerId, broadcast: BroadcastId, publish: bool },
     Renegotiated(PeerId),
@@ -22,6 +22,10 @@ pub(crate) enum Asked {
     Layer(PeerId, LayerChoice),
     DrawnAt(PeerId, Mid, u16),
     Closed(BroadcastId),
+    Withdrawn(PeerId),
+    Filled(PeerId, Vec<Fill>),
+    ShownGuest(BroadcastId, Option<SourceId>),
+    Silenced(SourceId, bool),
 }
 
 /// The test's side of it.
@@ -65,7 +69,7 @@ impl FakeSfu {
                 }
                 drop(reply.send(answer));
             }
-            Command::Renegotiate { peer, offer, reply } => {
+            Command::Renegotiate { peer, offer, reply, .. } => {
                 self.note(Asked::Renegotiated(peer));
                 drop(reply.send(answer(peer, &offer)));
             }
@@ -87,6 +91,10 @@ impl FakeSfu {
                 true => Ok(PeerStats { connected: true, ..PeerStats::default() }),
                 false => Err(SfuError::UnknownPeer),
             })),
+            Command::Withdraw { peer } => self.note(Asked::Withdrawn(peer)),
+            Command::Fill { peer, fills } => self.note(Asked::Filled(peer, fills.into_iter().map(|(fill, _)| fill).collect())),
+            Command::ShowGuest { broadcast, guest } => self.note(Asked::ShownGuest(broadcast, guest.map(|(source, _)| source))),
+            Command::Silence { source, silenced } => self.note(Asked::Silenced(source, silenced)),
             // No media comes from here: the tap stays open until the test has forgotten it.
             Command::AddTap { .. } => {}
             Command::CloseBroadcast { broadcast } => {
@@ -117,5 +125,5 @@ fn answer(peer: PeerId, offer: &str) -> Result<PeerAnswer, SfuError> {
     let [audio, video] = [Mid::new(b"0").unwrap(), Mid::new(b"1").unwrap()];
     let main = vec![(audio, MediaKind::Audio), (video, MediaKind::Video)];
     let ice_ufrag = "first".to_owned();
-    Ok(PeerAnswer { peer, sdp: sdp.to_owned(), ice_ufrag, up_tracks: 0, down_tracks: 2, mids: vec![audio, video], main })
+    Ok(PeerAnswer { peer, sdp: sdp.to_owned(), ice_ufrag, up_tracks: 0, down_tracks: 2, mids: vec![audio, video], main, free: Vec::new() })
 }

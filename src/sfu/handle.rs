@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::ids::{BroadcastId, PeerId};
+use crate::ids::{BroadcastId, PeerId, SourceId};
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::rtp::id::{Mid, Rid};
 pub use crate::sfu::stats::WorkerSnapshot;
@@ -34,6 +34,16 @@ pub struct AddPeer {
     pub offer: String,
     /// The layer the peer starts with.
     pub choice: LayerChoice,
+    /// What its up-tracks are a source of, beside what it watches: a call member's camera. `None`: it may only send what `permissions` say.
+    pub source: Option<SourceId>,
+}
+
+/// What fills a receiving m-line that is not the broadcast's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fill {
+    pub mid: Mid,
+    /// Its track of the m-line's kind; `None` empties the m-line.
+    pub source: Option<SourceId>,
 }
 
 /// The answer to an offer.
@@ -52,6 +62,8 @@ pub struct PeerAnswer {
     pub mids: Vec<Mid>,
     /// The receiving m-lines that the broadcast itself fills.
     pub main: Vec<(Mid, MediaKind)>,
+    /// The other receiving m-lines, in the order of the offer. The first of each kind are a guest's ([`SfuHandle::show_guest`]).
+    pub free: Vec<(Mid, MediaKind)>,
 }
 
 /// Fresh ICE credentials for an existing peer (ICE restart by SDP fragment, RFC 9725 section 4.3.2).
@@ -200,15 +212,63 @@ pub struct PeerStats {
 /// What a worker is told. One answer each, through the oneshot.
 #[derive(Debug)]
 pub enum Command {
-    AddPeer { peer: PeerId, home: u8, request: AddPeer, reply: oneshot::Sender<Result<PeerAnswer, SfuError>> },
-    Renegotiate { peer: PeerId, offer: String, reply: oneshot::Sender<Result<PeerAnswer, SfuError>> },
-    RestartIce { peer: PeerId, remote_ufrag: String, remote_pwd: String, reply: oneshot::Sender<Result<IceRestarted, SfuError>> },
-    RemovePeer { peer: PeerId },
-    ChooseLayer { peer: PeerId, choice: LayerChoice },
-    DrawnAt { peer: PeerId, mid: Mid, height: u16 },
-    Stats { peer: PeerId, reply: oneshot::Sender<Result<PeerStats, SfuError>> },
-    CloseBroadcast { broadcast: BroadcastId },
-    AddTap { broadcast: BroadcastId, tap: TapSender },
+    AddPeer {
+        peer: PeerId,
+        home: u8,
+        request: AddPeer,
+        reply: oneshot::Sender<Result<PeerAnswer, SfuError>>,
+    },
+    Renegotiate {
+        peer: PeerId,
+        offer: String,
+        source: Option<SourceId>,
+        reply: oneshot::Sender<Result<PeerAnswer, SfuError>>,
+    },
+    RestartIce {
+        peer: PeerId,
+        remote_ufrag: String,
+        remote_pwd: String,
+        reply: oneshot::Sender<Result<IceRestarted, SfuError>>,
+    },
+    RemovePeer {
+        peer: PeerId,
+    },
+    ChooseLayer {
+        peer: PeerId,
+        choice: LayerChoice,
+    },
+    DrawnAt {
+        peer: PeerId,
+        mid: Mid,
+        height: u16,
+    },
+    Stats {
+        peer: PeerId,
+        reply: oneshot::Sender<Result<PeerStats, SfuError>>,
+    },
+    CloseBroadcast {
+        broadcast: BroadcastId,
+    },
+    AddTap {
+        broadcast: BroadcastId,
+        tap: TapSender,
+    },
+    Withdraw {
+        peer: PeerId,
+    },
+    /// Each fill with the home worker of its source.
+    Fill {
+        peer: PeerId,
+        fills: Vec<(Fill, u8)>,
+    },
+    ShowGuest {
+        broadcast: BroadcastId,
+        guest: Option<(SourceId, u8)>,
+    },
+    Silence {
+        source: SourceId,
+        silenced: bool,
+    },
 }
 
 /// Cheap to clone; every clone talks to the same workers.
@@ -232,13 +292,45 @@ impl SfuHandle {
         result
     }
 
-    /// Answers a further offer on an existing peer: an ICE restart, a codec change or further m-lines.
+    /// Answers a further offer on an existing peer: an ICE restart, a codec change or further m-lines. `source`: see [`AddPeer::source`].
     ///
     /// # Errors
     /// As [`Self::add_peer`], and `UnknownPeer`.
-    pub async fn renegotiate(&self, peer: PeerId, offer: String) -> Result<PeerAnswer, SfuError> {
+    pub async fn renegotiate(&self, peer: PeerId, offer: String, source: Option<SourceId>) -> Result<PeerAnswer, SfuError> {
+        if let Some(source) = source {
+            self.pool.set_home(source, peer.worker());
+        }
         let (reply, answer) = oneshot::channel();
-        self.ask(peer, Command::Renegotiate { peer, offer, reply }, answer).await
+        self.ask(peer, Command::Renegotiate { peer, offer, source, reply }, answer).await
+    }
+
+    /// A peer publishes nothing beside what its permissions say any more, whatever it sends. Unknown peers are ignored.
+    pub async fn withdraw(&self, peer: PeerId) {
+        self.tell(peer.worker(), Command::Withdraw { peer }).await;
+    }
+
+    /// Fills receiving m-lines of a peer with tracks of sources, wherever on this node those are published, or empties them. M-lines that are not named
+    /// stay as they are; unknown peers, m-lines and sources are ignored, and so are the broadcast's own m-lines. A source that is not
+    /// published yet fills its m-lines once it is.
+    pub async fn fill(&self, peer: PeerId, fills: Vec<Fill>) {
+        let fills =
+            fills.into_iter().map(|fill| (fill, fill.source.and_then(|source| self.pool.home(source)).unwrap_or(peer.worker()))).collect();
+        self.tell(peer.worker(), Command::Fill { peer, fills }).await;
+    }
+
+    /// Fills the guest m-lines of everybody who watches a broadcast, now or later, or empties them.
+    pub async fn show_guest(&self, broadcast: BroadcastId, guest: Option<SourceId>) {
+        let guest = guest.and_then(|source| Some((source, self.pool.home(source)?)));
+        for worker in 0..self.pool.workers() {
+            self.tell(worker, Command::ShowGuest { broadcast, guest }).await;
+        }
+    }
+
+    /// Forwards the sound of a source no more, or again. Unknown sources are ignored.
+    pub async fn silence(&self, source: SourceId, silenced: bool) {
+        if let Some(worker) = self.pool.home(source) {
+            self.tell(worker, Command::Silence { source, silenced }).await;
+        }
     }
 
     /// Gives a peer second ICE credentials; media flows on until the client nominates with them.

@@ -41,6 +41,9 @@ impl Pool {
         let least = (0..self.workers()).min_by_key(|&worker| self.workers[usize::from(worker)].peers.load(Ordering::Relaxed)).unwrap_or(0);
         let home = *self.homes.lock().expect("never poisoned: no panic while held").entry(request.broadcast).or_insert(least);
         let worker = if request.permissions.publish { home } else { least };
+        if let Some(source) = request.source {
+            self.set_home(source, worker);
+        }
         self.workers[usize::from(worker)].peers.fetch_add(1, Ordering::Relaxed);
         (PeerId::on_worker(worker, &mut rand::rng()), home)
     }
@@ -55,6 +58,11 @@ impl Pool {
     /// The worker of a broadcast's publisher.
     pub(super) fn home(&self, broadcast: BroadcastId) -> Option<u8> {
         self.homes.lock().expect("never poisoned: no panic while held").get(&broadcast).copied()
+    }
+
+    /// A source is published by a peer on this worker from now on.
+    pub(super) fn set_home(&self, source: BroadcastId, worker: u8) {
+        self.homes.lock().expect("never poisoned: no panic while held").insert(source, worker);
     }
 
     pub(super) fn forget(&self, broadcast: BroadcastId) {

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::protocol::*;
 use super::ws::CLIENT_MESSAGE_TYPES;
-use crate::ids::{BroadcastId, MarkerId, PeerId, SessionId, UserId};
+use crate::ids::{BroadcastId, CallId, MarkerId, PeerId, SessionId, UserId};
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::social::chat::{Reported, Restrained};
 use crate::social::clock::UnixMs;
@@ -20,6 +20,7 @@ const PEER: PeerId = PeerId::from_bits(0x0123_4567_89ab_cdef);
 const MARKER: MarkerId = MarkerId::from_bits(0x1122_3344_5566_7788);
 const MEDIA_MS: f64 = 1_795_230_000_250.0;
 
+const CALL: CallId = CallId::from_bits(0x0a0b_0c0d_0e0f_0102);
 const SAID: MessageId = MessageId { epoch: 1_795_230_000_000, seq: 17 };
 
 fn text(text: &str) -> String {
@@ -80,6 +81,9 @@ fn client_messages() -> Vec<ClientMessage> {
         ClientMessage::WatchFriends { id: 17 },
         ClientMessage::UnwatchFriends { id: 18 },
         ClientMessage::React { taps: vec![Tap { kind: ReactionKind::Goal, count: 7 }], media_time_ms: Some(MEDIA_MS) },
+        ClientMessage::Call { id: 19, ask: CallAsk::Join { call: CALL, invitation: Some(text("b2theQ")) } },
+        ClientMessage::CallPace { pace: Pace { behind_ms: 412.0, least_ms: 180.0 } },
+        ClientMessage::OnAir { id: 20, ask: OnAirAsk::Invite { user: UserId::from_bits(9) } },
     ]
 }
 
@@ -198,6 +202,38 @@ fn broadcast() -> BroadcastView {
         markers: vec![Marker { id: MARKER, kind: MarkerKind::Goal, label: text("1:0 Kofi"), media_time_ms: MEDIA_MS }],
         dvr: Some(DvrView { window_s: 7200 }),
         replay: false,
+        guest: Some(GuestView { user: UserId::from_bits(9), name: text("Ann"), layout: OnAirLayout::SideBySide }),
+    }
+}
+
+fn call_line() -> CallLine {
+    CallLine { number: 4, member: MemberId(2), name: text("Ann"), text: text("offside!"), said_at_ms: 1_795_230_000_000 }
+}
+
+fn call() -> CallView {
+    let member = CallMember {
+        id: MemberId(2),
+        user: UserId::from_bits(9),
+        name: text("Ann"),
+        guest: false,
+        microphone: true,
+        camera: true,
+        screen: false,
+        silenced: false,
+        in_step: true,
+        here: true,
+        link: LinkWord::Weak,
+    };
+    CallView {
+        id: CALL,
+        broadcast: BroadcastId::from_bits(0x0fed_cba9_8765_4321),
+        started_at_ms: 1_795_229_990_000,
+        host: MemberId(2),
+        members: vec![member],
+        ringing: vec![Ringing { user: UserId::from_bits(8), name: text("Ben") }],
+        play: CallPlay::Behind { behind_ms: 45_000.0 },
+        pace_ms: Some(420.0),
+        lines: vec![call_line()],
     }
 }
 
@@ -264,6 +300,22 @@ fn server_messages() -> Vec<ServerMessage> {
             },
         },
         ServerMessage::MessagesRead { user: UserId::from_bits(9), reader: UserId::from_bits(8), up_to: 5 },
+        ServerMessage::CallEntered { id: 19, member: MemberId(2), call: call() },
+        ServerMessage::CallLink { id: 21, invitation: text("b2theQ"), expires_at_ms: 1_795_316_400_000 },
+        ServerMessage::Call { call: CallView { lines: Vec::new(), ..call() } },
+        ServerMessage::CallOver { call: CALL, reason: CallOver::Removed },
+        ServerMessage::CallRing { call: CALL, from: person(), watching: Some(watching()), expires_at_ms: 1_795_230_045_000 },
+        ServerMessage::CallRingOver { call: CALL, reason: RingOver::Missed },
+        ServerMessage::CallSpeaking { member: MemberId(2), speaking: true, level_dbov: 24 },
+        ServerMessage::CallSaid { line: call_line() },
+        ServerMessage::CallReacted { by: MemberId(1), to: MemberId(2), kind: ReactionKind::Goal },
+        ServerMessage::CallPlayed { by: MemberId(2), play: CallPlay::Paused { media_time_ms: MEDIA_MS } },
+        ServerMessage::CallPaced { behind_ms: 420.0 },
+        ServerMessage::Hands {
+            hands: vec![RaisedHand { user: UserId::from_bits(9), name: text("Ann"), guest: false, raised_at_ms: 1_795_230_000_000 }],
+        },
+        ServerMessage::OnAirInvited { expires_at_ms: 1_795_230_030_000 },
+        ServerMessage::OnAirOver { ended: true },
         ServerMessage::Error {
             id: Some(4),
             error: ErrorView {

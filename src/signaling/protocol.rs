@@ -6,6 +6,7 @@
 
 mod broadcast;
 mod media;
+mod on_air;
 mod people;
 
 use serde::{Deserialize, Serialize};
@@ -15,10 +16,12 @@ pub use self::broadcast::{
     BroadcastChanges, BroadcastView, ClockChange, DvrView, LayerView, Marker, MarkerKind, MatchClock, Score, ScoreChange, Team, Teams,
 };
 pub use self::media::{IceServer, Intent, PeerState, PlaybackReport, QualityChoice, Slot, StatsView};
+pub use self::on_air::{GuestView, OnAirAsk, OnAirLayout, RaisedHand};
 pub use self::people::{FriendOnline, Presence, Watching};
 pub use crate::accounts::Grant;
-use crate::ids::{MarkerId, PeerId, SessionId, UserId};
+use crate::ids::{CallId, MarkerId, PeerId, SessionId, UserId};
 use crate::sfu::codec::{Codec, MediaKind};
+pub use crate::social::call::{CallAsk, CallLine, CallMember, CallOver, CallPlay, CallView, LinkWord, MemberId, Pace, RingOver, Ringing};
 pub use crate::social::chat::{
     Audience, ChatAuthor, ChatEvent, ChatHistory, ChatMessage, ChatModes, ChatRole, DeskEvent, FilterRule, HeldMessage, MessageId, ReplyTo,
     ReportReason, Restraint, Ruling, Verdict,
@@ -192,6 +195,12 @@ pub enum ClientMessage {
         #[ts(optional)]
         media_time_ms: Option<f64>,
     },
+    /// About a call (needs the call grant).
+    Call { id: u32, ask: CallAsk },
+    /// Once a second while in a call: how far behind this client's picture is.
+    CallPace { pace: Pace },
+    /// About guests on air.
+    OnAir { id: u32, ask: OnAirAsk },
 }
 
 /// What somebody changes in the chat.
@@ -459,6 +468,88 @@ pub enum ServerMessage {
         reader: UserId,
         #[ts(type = "number")]
         up_to: u64,
+    },
+    /// Answer to `call` with `start` or `join`: this client is in. Offers of its peer may send from now on.
+    CallEntered {
+        id: u32,
+        member: MemberId,
+        call: CallView,
+    },
+    /// Answer to `call` with `link`.
+    CallLink {
+        id: u32,
+        /// Goes into the link: `/watch/{slug}?call={call}&invitation={invitation}`.
+        invitation: String,
+        /// Wall clock, ms since the Unix epoch.
+        #[ts(type = "number")]
+        expires_at_ms: u64,
+    },
+    /// The call changed.
+    Call {
+        call: CallView,
+    },
+    /// This client is no longer in the call; its peer sends and receives nothing of it any more.
+    CallOver {
+        #[ts(type = "string")]
+        call: CallId,
+        reason: CallOver,
+    },
+    /// Somebody asks this person into a call.
+    CallRing {
+        #[ts(type = "string")]
+        call: CallId,
+        from: Person,
+        /// Where it is. Absent: this person may not watch it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        watching: Option<Watching>,
+        /// Wall clock, ms since the Unix epoch.
+        #[ts(type = "number")]
+        expires_at_ms: u64,
+    },
+    CallRingOver {
+        #[ts(type = "string")]
+        call: CallId,
+        reason: RingOver,
+    },
+    /// A member began or ceased to speak.
+    CallSpeaking {
+        member: MemberId,
+        speaking: bool,
+        /// How loud: 0 loudest, 127 silence.
+        level_dbov: u8,
+    },
+    CallSaid {
+        line: CallLine,
+    },
+    CallReacted {
+        by: MemberId,
+        to: MemberId,
+        kind: ReactionKind,
+    },
+    /// Somebody moved everybody who is in step.
+    CallPlayed {
+        by: MemberId,
+        play: CallPlay,
+    },
+    /// How far behind the server's clock those in step are held now.
+    CallPaced {
+        behind_ms: f64,
+    },
+    /// To the broadcaster: who wants to come on air. Always whole.
+    Hands {
+        hands: Vec<RaisedHand>,
+    },
+    /// The broadcaster asks this person to come on air.
+    OnAirInvited {
+        /// Wall clock, ms since the Unix epoch.
+        #[ts(type = "number")]
+        expires_at_ms: u64,
+    },
+    /// To the guest: they are asked no longer, or are off air.
+    OnAirOver {
+        /// By the broadcaster, and not because the time was over or they left.
+        ended: bool,
     },
     /// A request failed, or (without `id`) the connection did something wrong.
     Error {

@@ -232,6 +232,7 @@ impl Session {
             ClientMessage::WatchFriends { id } if self.identity.is_account() => Command::WatchFriends { id },
             ClientMessage::WatchFriends { .. } => return Err(AccountRefusal::NoAccount.into()),
             ClientMessage::UnwatchFriends { id } => Command::UnwatchFriends { id },
+            ClientMessage::Call { .. } | ClientMessage::CallPace { .. } | ClientMessage::OnAir { .. } => return Err(Refusal::Unavailable),
             ClientMessage::React { taps, media_time_ms } => {
                 self.demand_author()?;
                 if taps.len() > ReactionKind::ALL.len() {
@@ -455,6 +456,7 @@ const fn request_id(message: &ClientMessage) -> Option<u32> {
         | ClientMessage::Candidate { .. }
         | ClientMessage::ViewSize { .. }
         | ClientMessage::Report { .. }
+        | ClientMessage::CallPace { .. }
         | ClientMessage::React { .. } => None,
         ClientMessage::Ping { id, .. }
         | ClientMessage::Join { id, .. }
@@ -473,6 +475,8 @@ const fn request_id(message: &ClientMessage) -> Option<u32> {
         | ClientMessage::ReportMessage { id, .. }
         | ClientMessage::WatchFriends { id }
         | ClientMessage::UnwatchFriends { id }
+        | ClientMessage::Call { id, .. }
+        | ClientMessage::OnAir { id, .. }
         | ClientMessage::ChangeChat { id, .. } => Some(*id),
     }
 }

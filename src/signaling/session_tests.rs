@@ -47,6 +47,7 @@ fn view() -> BroadcastView {
         markers: Vec::new(),
         dvr: None,
         replay: false,
+        guest: None,
     }
 }
 

@@ -437,7 +437,7 @@ fn unknown_type(text: &str) -> Option<String> {
 }
 
 /// Every `type` of [`ClientMessage`]; a test holds it to the golden files.
-pub(super) const CLIENT_MESSAGE_TYPES: [&str; 23] = [
+pub(super) const CLIENT_MESSAGE_TYPES: [&str; 26] = [
     "hello",
     "ping",
     "join",
@@ -461,6 +461,9 @@ pub(super) const CLIENT_MESSAGE_TYPES: [&str; 23] = [
     "watch_friends",
     "unwatch_friends",
     "react",
+    "call",
+    "call_pace",
+    "on_air",
 ];
 
 /// The `type` of a message, for metrics.
@@ -489,6 +492,9 @@ const fn word(message: &ClientMessage) -> &'static str {
         ClientMessage::WatchFriends { .. } => "watch_friends",
         ClientMessage::UnwatchFriends { .. } => "unwatch_friends",
         ClientMessage::React { .. } => "react",
+        ClientMessage::Call { .. } => "call",
+        ClientMessage::CallPace { .. } => "call_pace",
+        ClientMessage::OnAir { .. } => "on_air",
     }
 }
 

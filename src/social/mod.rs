@@ -5,6 +5,7 @@
 
 pub mod archive;
 pub mod bus;
+pub mod call;
 pub mod chat;
 pub mod clock;
 pub mod moderation;

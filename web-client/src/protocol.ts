@@ -88,7 +88,10 @@ note?: string }
 /**
  * The media time on the sender's screen.
  */
-media_time_ms?: number };
+media_time_ms?: number }
+  | { "type": "call", id: number, ask: CallAsk }
+  | { "type": "call_pace", pace: Pace }
+  | { "type": "on_air", id: number, ask: OnAirAsk };
 
 /**
  * From server to client.
@@ -160,6 +163,48 @@ person: Person, message: PrivateMessage }
  * The other one.
  */
 user: string, reader: string, up_to: number }
+  | { "type": "call_entered", id: number, member: MemberId, call: CallView }
+  | { "type": "call_link", id: number,
+/**
+ * Goes into the link: `/watch/{slug}?call={call}&invitation={invitation}`.
+ */
+invitation: string,
+/**
+ * Wall clock, ms since the Unix epoch.
+ */
+expires_at_ms: number }
+  | { "type": "call", call: CallView }
+  | { "type": "call_over", call: string, reason: CallOver }
+  | { "type": "call_ring", call: string, from: Person,
+/**
+ * Where it is. Absent: this person may not watch it.
+ */
+watching?: Watching,
+/**
+ * Wall clock, ms since the Unix epoch.
+ */
+expires_at_ms: number }
+  | { "type": "call_ring_over", call: string, reason: RingOver }
+  | { "type": "call_speaking", member: MemberId, speaking: boolean,
+/**
+ * How loud: 0 loudest, 127 silence.
+ */
+level_dbov: number }
+  | { "type": "call_said", line: CallLine }
+  | { "type": "call_reacted", by: MemberId, to: MemberId, kind: ReactionKind }
+  | { "type": "call_played", by: MemberId, play: CallPlay }
+  | { "type": "call_paced", behind_ms: number }
+  | { "type": "hands", hands: Array<RaisedHand> }
+  | { "type": "on_air_invited",
+/**
+ * Wall clock, ms since the Unix epoch.
+ */
+expires_at_ms: number }
+  | { "type": "on_air_over",
+/**
+ * By the broadcaster, and not because the time was over or they left.
+ */
+ended: boolean }
   | { "type": "error", id?: number, error: ErrorView }
   | { "type": "bye", reason: ByeReason, message: string, reconnect_after_ms?: number };
 
@@ -189,7 +234,7 @@ reason: string };
  */
 export type Slot = { mid: string, kind: MediaKind,
 /**
- * `main` is the broadcast itself.
+ * `main`: the broadcast itself; `guest`: who is on air beside it; `member:{id}`: a member of the call.
  */
 source: string };
 
@@ -234,7 +279,11 @@ dvr?: DvrView,
 /**
  * It has ended and can be watched again: `/hls/{id}/dvr.m3u8`.
  */
-replay?: boolean };
+replay?: boolean,
+/**
+ * Who is on air beside the main picture.
+ */
+guest?: GuestView };
 
 /**
  * One simulcast layer as it arrives at the server.
@@ -579,6 +628,170 @@ export type ReactionCount = { kind: ReactionKind, count: number };
  * People watching now over all nodes, and the most there were; large numbers rounded.
  */
 export type ViewerCount = { count: number, peak: number };
+
+/**
+ * What a client asks about calls.
+ */
+export type CallAsk = { "ask": "start",
+/**
+ * At most `limits::CALL_RING_MAX`.
+ */
+ring: Array<string> }
+  | { "ask": "join", call: string, invitation?: string }
+  | { "ask": "decline", call: string }
+  | { "ask": "ring", users: Array<string> }
+  | { "ask": "link" }
+  | { "ask": "leave" }
+  | { "ask": "present", microphone: boolean, camera: boolean, screen: boolean }
+  | { "ask": "remove", member: MemberId }
+  | { "ask": "mute", member: MemberId }
+  | { "ask": "say",
+/**
+ * Drawn by the client for this message; the same one when it is sent again.
+ */
+nonce: number,
+/**
+ * At most `limits::CALL_TEXT_MAX` characters.
+ */
+text: string }
+  | { "ask": "react", kind: ReactionKind, to?: MemberId }
+  | { "ask": "in_step", on: boolean }
+  | { "ask": "play", play: CallPlay }
+  | { "ask": "pin", member?: MemberId };
+
+/**
+ * Where everybody who is in step is in the match.
+ */
+export type CallPlay = { "at": "live" }
+  | { "at": "behind",
+/**
+ * Ms.
+ */
+behind_ms: number }
+  | { "at": "paused",
+/**
+ * Media time, ms since the Unix epoch.
+ */
+media_time_ms: number };
+
+/**
+ * What a member of a call tells once a second of its own picture; nobody answers.
+ */
+export type Pace = { 
+/**
+ * Server clock minus the media time on screen, ms.
+ */
+behind_ms: number,
+/**
+ * How little that could be here if nothing held the picture back, ms.
+ */
+least_ms: number };
+
+/**
+ * A call as its members see it. Always whole.
+ */
+export type CallView = { id: string, broadcast: string,
+/**
+ * Wall clock, ms since the Unix epoch.
+ */
+started_at_ms: number,
+/**
+ * Who may remove and silence: whoever began it, then whoever has been in it longest.
+ */
+host: MemberId,
+/**
+ * In the order in which they came.
+ */
+members: Array<CallMember>,
+/**
+ * Rung, and neither here nor declined yet.
+ */
+ringing: Array<Ringing>,
+/**
+ * The part of the match that those in step watch.
+ */
+play: CallPlay,
+/**
+ * How far behind the server's clock those in step are held, ms; absent while nobody has told theirs.
+ */
+pace_ms?: number,
+/**
+ * The last `limits::CALL_LINES_KEPT` of the call's own chat, oldest first; only in `call_entered`.
+ */
+lines?: Array<CallLine> };
+
+export type CallMember = { id: MemberId, user: string, name: string, guest: boolean, microphone: boolean, camera: boolean, screen: boolean,
+/**
+ * Silenced by the host, until they unmute themselves.
+ */
+silenced: boolean, in_step: boolean,
+/**
+ * `false`: nothing is heard of their client just now; they may come back.
+ */
+here: boolean, link: LinkWord };
+
+/**
+ * How well a member's connection carries, in a word.
+ */
+export type LinkWord = "good" | "weak" | "poor";
+
+export type Ringing = { user: string, name: string };
+
+/**
+ * A line of a call's own chat.
+ */
+export type CallLine = { 
+/**
+ * From 1, rising.
+ */
+number: number, member: MemberId,
+/**
+ * As it was when they said it: they may have left.
+ */
+name: string, text: string, said_at_ms: number };
+
+/**
+ * Why a call is over for this client.
+ */
+export type CallOver = "left" | "removed" | "blocked" | "elsewhere" | "lost" | "shutting_down";
+
+/**
+ * Why it does not ring any more.
+ */
+export type RingOver = "answered" | "declined" | "missed";
+
+/**
+ * A member's number in one call, from 1; never used twice in it.
+ */
+export type MemberId = number;
+
+/**
+ * What a client asks about guests on the joined broadcast.
+ */
+export type OnAirAsk = { "ask": "raise_hand", raised: boolean }
+  | { "ask": "invite", user: string }
+  | { "ask": "answer", accept: boolean }
+  | { "ask": "layout", layout: OnAirLayout }
+  | { "ask": "end" };
+
+/**
+ * How the main picture and a guest's share the screen.
+ */
+export type OnAirLayout = "side_by_side" | "inset" | "guest_only";
+
+/**
+ * Who is on air beside the main picture.
+ */
+export type GuestView = { user: string, name: string, layout: OnAirLayout };
+
+/**
+ * Somebody who wants to come on air.
+ */
+export type RaisedHand = { user: string, name: string, guest: boolean,
+/**
+ * Wall clock, ms since the Unix epoch.
+ */
+raised_at_ms: number };
 
 /**
  * What carries the picture.

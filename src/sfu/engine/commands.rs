@@ -36,7 +36,7 @@ impl Engine {
                 let result = self.add_peer(now, peer, home, &request);
                 self.answer_new_peer(now, peer, result, reply, wire);
             }
-            Command::Renegotiate { peer, offer, reply } => drop(reply.send(self.renegotiate(now, peer, &offer))),
+            Command::Renegotiate { peer, offer, source: _, reply } => drop(reply.send(self.renegotiate(now, peer, &offer))),
             Command::RestartIce { peer, remote_ufrag, remote_pwd, reply } => {
                 drop(reply.send(self.restart_ice(peer, IceCredentials { ufrag: remote_ufrag, pwd: remote_pwd })));
             }
@@ -58,6 +58,7 @@ impl Engine {
             Command::Stats { peer, reply } => drop(reply.send(self.stats(peer))),
             Command::CloseBroadcast { broadcast } => self.close_broadcast(now, broadcast, wire),
             Command::AddTap { broadcast, tap } => self.add_tap(now, broadcast, tap),
+            Command::Withdraw { .. } | Command::Fill { .. } | Command::ShowGuest { .. } | Command::Silence { .. } => {}
         }
     }
 
@@ -213,6 +214,7 @@ impl Engine {
             up_tracks: peer.publisher.as_ref().map_or(0, |publisher| publisher.media().len()),
             down_tracks: peer.downs.len(),
             mids: peer.media.iter().map(|media| media.mid).collect(),
+            free: Vec::new(),
             main: peer.downs.iter().filter_map(|down| self.main_slot(key, down)).collect(),
         }
     }

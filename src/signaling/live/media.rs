@@ -96,7 +96,7 @@ impl Live {
 
     /// Answers a further offer of a peer.
     pub(crate) async fn renegotiate(&self, peer: PeerId, offer: String) -> Result<Answered, Refusal> {
-        in_time(self.shared.sfu.renegotiate(peer, offer)).await.map(answered)
+        in_time(self.shared.sfu.renegotiate(peer, offer, None)).await.map(answered)
     }
 
     /// New ICE credentials for a peer.
@@ -145,7 +145,7 @@ impl Live {
         }
         let ufrag = offered_ufrag(&offer);
         let permissions = Permissions { publish: true, view: who.session.is_some() };
-        let request = AddPeer { broadcast: admission.broadcast, permissions, offer, choice: LayerChoice::Auto };
+        let request = AddPeer { broadcast: admission.broadcast, permissions, offer, choice: LayerChoice::Auto, source: None };
         let added = self.add(request).await;
         match added {
             Ok(answer) => {
@@ -172,7 +172,7 @@ impl Live {
         let broadcast = self.decide(|now, state| state.directory.admit_viewer(now, name, who.claims.as_ref(), who.session, needs_live))?;
         let ufrag = offered_ufrag(&offer);
         let permissions = Permissions { publish: false, view: true };
-        let request = AddPeer { broadcast, permissions, offer, choice: LayerChoice::Auto };
+        let request = AddPeer { broadcast, permissions, offer, choice: LayerChoice::Auto, source: None };
         match self.add(request).await {
             Ok(answer) => {
                 let credential = super::access::credential(who.claims.as_ref());

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use super::on_air::GuestView;
 use crate::ids::{BroadcastId, MarkerId};
 use crate::sfu::codec::Codec;
 use crate::store::{BroadcastState, Visibility};
@@ -53,6 +54,10 @@ pub struct BroadcastView {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[ts(as = "Option<bool>", optional)]
     pub replay: bool,
+    /// Who is on air beside the main picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub guest: Option<GuestView>,
 }
 
 /// How far a live broadcast can be rewound.

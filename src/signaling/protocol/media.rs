@@ -39,7 +39,7 @@ pub enum PeerState {
 pub struct Slot {
     pub mid: String,
     pub kind: MediaKind,
-    /// `main` is the broadcast itself.
+    /// `main`: the broadcast itself; `guest`: who is on air beside it; `member:{id}`: a member of the call.
     pub source: String,
 }
 

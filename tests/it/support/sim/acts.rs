@@ -15,7 +15,8 @@ impl Sim {
         let encoder = Encoder::new(self.now, self.unix_ms(), show, filler, worker, &mut self.ledger);
         let offer = encoder.offer(&client.transport());
         client.encoder = Some(encoder);
-        let request = AddPeer { broadcast, permissions: Permissions { publish: true, view: false }, offer, choice: LayerChoice::Auto };
+        let request =
+            AddPeer { broadcast, permissions: Permissions { publish: true, view: false }, offer, choice: LayerChoice::Auto, source: None };
         self.seat(client, broadcast, worker, request, (Path::default(), Path::default()))
     }
 
@@ -36,7 +37,7 @@ impl Sim {
         let mut client = self.client(format!("viewer {}", self.seats.len()), viewer.worker);
         client.waits = viewer.waits;
         let offer = offer::view(&client.transport(), &viewer.codecs, viewer.rtx, viewer.fec);
-        let request = AddPeer { broadcast, permissions, offer, choice: viewer.choice };
+        let request = AddPeer { broadcast, permissions, offer, choice: viewer.choice, source: None };
         let who = self.seat(client, broadcast, viewer.worker, request, (viewer.up, viewer.down))?;
         self.receiver_mut(who).reports = viewer.reports;
         self.receiver_mut(who).deaf_for = viewer.deaf_for;
@@ -91,7 +92,7 @@ impl Sim {
     /// A further offer of an existing peer.
     pub(crate) fn renegotiate(&mut self, who: Who, offer: String) -> Result<PeerAnswer, SfuError> {
         let (worker, peer) = (self.seats[who].worker, self.seats[who].peer);
-        self.command(worker, |reply| Command::Renegotiate { peer, offer, reply })
+        self.command(worker, |reply| Command::Renegotiate { peer, offer, source: None, reply })
     }
 
     pub(crate) fn restart_ice(&mut self, who: Who) {
