@@ -85,6 +85,8 @@ pub struct HlsConfig {
     pub part_ms: u32,
     /// `None`: sound is Opus alone.
     pub encoder: Option<String>,
+    /// A picture of one layer, or one that players do not take, is made in several sizes.
+    pub ladder: bool,
     /// `None`: nothing is recorded.
     pub dvr: Option<DvrConfig>,
 }
@@ -348,11 +350,12 @@ impl Reader<'_> {
         let is_on = self.one("hls", parse::switch);
         let part_ms = self.one("hls_part_ms", parse::part_ms);
         let encoder = self.one("hls_encoder", parse::program)?;
+        let ladder = self.one("hls_ladder", parse::switch)?;
         let dvr = self.dvr()?;
         if is_on == Some(false) && dvr.is_some() {
             self.wrong("dvr", "needs `hls`".to_owned());
         }
-        let config = HlsConfig { part_ms: part_ms?, encoder, dvr };
+        let config = HlsConfig { part_ms: part_ms?, encoder, ladder, dvr };
         Some(is_on?.then_some(config))
     }
 

@@ -1,14 +1,16 @@
-//! Fragmented MP4 (ISO/IEC 14496-12, CMAF): initialisation segments and fragments of one track. The only file that names `mp4_atom`.
+//! Fragmented MP4 (ISO/IEC 14496-12, CMAF): initialisation segments and fragments of one track. This file and [`reader`] alone name `mp4_atom`.
 //!
 //! A fragment is one `moof` and one `mdat`; fragments that follow each other may be joined without change, which is why a segment is nothing
 //! but its parts.
+
+pub mod reader;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use mp4_atom::esds::{DecoderConfig, DecoderSpecific, EsDescriptor, SLConfig};
 use mp4_atom::{
     Audio, Av01, Av1c, Avc1, Avcc, Codec, Dinf, Dops, Dref, DrefEntry, Encode, Esds, FourCC, Ftyp, Hdlr, Mdhd, Mdia, Mfhd, Minf, Moof,
-    Moov, Mp4a, Mvex, Mvhd, Opus, Smhd, Stbl, Stco, Stsd, Tfdt, Tfhd, Tkhd, Traf, Trak, Trex, Trun, TrunEntry, Url, Visual, Vmhd, Vp09,
-    VpcC,
+    Moov, Mp4a, Mvex, Mvhd, Opus, Smhd, Stbl, Stco, Stsd, Tfdt, Tfhd, Tkhd, Traf, Trak, Trex, Trun, TrunEntry, Url, Visual, Vmhd, Vp08,
+    Vp09, VpcC,
 };
 
 use super::format::{Av1Format, Format, vp9_level};
@@ -140,6 +142,7 @@ fn sample_entry(format: &Format) -> Codec {
             fiel: None,
             spatial: None,
         }),
+        Format::Vp8 { width, height } => Codec::Vp08(vp08(*width, *height)),
         Format::Vp9(format) => Codec::Vp09(vp09(format)),
         Format::Av1(format) => Codec::Av01(av01(format)),
         Format::Opus => Codec::Opus(Opus {
@@ -183,6 +186,12 @@ fn visual(width: u16, height: u16) -> Visual {
 
 fn stereo() -> Audio {
     Audio { data_reference_index: 1, channel_count: 2, sample_size: 16, sample_rate: 48_000.into() }
+}
+
+fn vp08(width: u16, height: u16) -> Vp08 {
+    // Eight bits, 4:2:0: VP8 has nothing else (RFC 6386).
+    let vpcc = VpcC { level: 41, bit_depth: 8, chroma_subsampling: 1, ..VpcC::default() };
+    Vp08 { visual: visual(width, height), vpcc, btrt: None, colr: None, pasp: None, spatial: None }
 }
 
 fn vp09(format: &KeyFrame) -> Vp09 {

@@ -16,6 +16,11 @@ pub enum Format {
         width: u16,
         height: u16,
     },
+    /// No player takes it in MP4; a child does, that makes H.264 of it.
+    Vp8 {
+        width: u16,
+        height: u16,
+    },
     Vp9(KeyFrame),
     Av1(Av1Format),
     /// 48 kHz, two channels: what RTP carries (RFC 7587).
@@ -36,7 +41,7 @@ pub struct Av1Format {
 impl Format {
     pub const fn kind(&self) -> MediaKind {
         match self {
-            Self::H264 { .. } | Self::Vp9(_) | Self::Av1(_) => MediaKind::Video,
+            Self::H264 { .. } | Self::Vp8 { .. } | Self::Vp9(_) | Self::Av1(_) => MediaKind::Video,
             Self::Opus | Self::Aac => MediaKind::Audio,
         }
     }
@@ -52,7 +57,7 @@ impl Format {
     /// Pixels, of video.
     pub const fn size(&self) -> Option<(u16, u16)> {
         match self {
-            Self::H264 { width, height, .. } => Some((*width, *height)),
+            Self::H264 { width, height, .. } | Self::Vp8 { width, height } => Some((*width, *height)),
             Self::Vp9(format) => Some((format.width, format.height)),
             Self::Av1(format) => Some((format.sequence.width, format.sequence.height)),
             Self::Opus | Self::Aac => None,
@@ -66,6 +71,7 @@ impl Format {
                 Some([profile, constraints, level]) => format!("avc1.{profile:02x}{constraints:02x}{level:02x}"),
                 Some(_) | None => "avc1".to_owned(),
             },
+            Self::Vp8 { .. } => "vp08.00.41.08".to_owned(),
             Self::Vp9(format) => format!("vp09.{:02}.{:02}.{:02}", format.profile, vp9_level(format), format.bit_depth),
             Self::Av1(format) => {
                 let Sequence { profile, level, high_tier, .. } = format.sequence;

@@ -314,7 +314,7 @@ impl Hls {
         let first = self
             .wait(channel.store.watch_any(), deadline, |shelf| shelf.renditions.iter().any(is_ready).then(|| Arc::clone(shelf)))
             .await?;
-        if first.renditions.iter().all(|rendition| !rendition.segments.is_empty()) {
+        if first.renditions.iter().all(|rendition| !rendition.segments.is_empty()) && !first.lacks_picture() {
             return Ok(first);
         }
         // Layers begin one after the other, and the encoder of sound needs a moment.
@@ -322,7 +322,7 @@ impl Hls {
         let is_whole = move |shelf: &Arc<Shelf>| {
             let has_sound = shelf.renditions.iter().any(|rendition| &*rendition.name == "opus");
             let has_encoded = shelf.renditions.iter().any(|rendition| &*rendition.name == "aac");
-            let is_whole = shelf.renditions.iter().all(is_ready) && has_sound && (has_encoded || !expects_sound);
+            let is_whole = shelf.renditions.iter().all(is_ready) && has_sound && (has_encoded || !expects_sound) && !shelf.lacks_picture();
             is_whole.then(|| Arc::clone(shelf))
         };
         match self.wait(channel.store.watch_any(), Instant::now() + HLS_SETTLE, is_whole).await {

@@ -4,11 +4,12 @@
 //! sfu tap ─▶ packager.rs (a task a broadcast, while somebody asks)
 //!              pipeline.rs    depay/ ─▶ clock.rs ─▶ segmenter.rs, track.rs ─▶ fmp4.rs      pure: frames in, steps out
 //!              sound.rs       Opus ─▶ child.rs ─▶ AAC
+//!              ladder.rs      VP8, or a lone layer ─▶ child.rs ─▶ H.264 in several sizes
 //!            shelf.rs         one immutable value, replaced in one step ──closed segments──▶ dvr/ recordings and replays
 //!              playlist.rs, dash.rs   its texts, rendered once, packed once
 //!            http.rs ─▶ routes, blocking requests, cache headers
 //! ```
-//! Nothing is encoded here but sound: simulcast layers are the ladder. A packager begins with the first request and ends when nobody has asked
+//! Simulcast layers are the ladder, and are not encoded again. A packager begins with the first request and ends when nobody has asked
 //! for anything for `limits::HLS_IDLE`; where broadcasts are recorded it runs as long as they are on air.
 
 pub mod clock;
@@ -29,6 +30,7 @@ mod asked;
 mod child;
 mod http;
 mod keep_up;
+mod ladder;
 mod packager;
 mod sound;
 
@@ -58,7 +60,7 @@ use markers::Marked;
 use packager::{Channel, Ended};
 
 pub use asked::Asked;
-pub use sound::EncoderCommand;
+pub use child::EncoderCommand;
 
 /// Which broadcast a name is, if whoever asks may watch it and it is as wanted; else the answer that says why not.
 pub type Admit = Box<dyn Fn(Asked<'_>, Wanted) -> Result<BroadcastId, Box<Response>> + Send + Sync>;
@@ -90,8 +92,10 @@ pub struct HlsParts {
     pub is_open: bool,
     /// Length of a part, ms.
     pub part_ms: u32,
-    /// `None`: Opus alone.
+    /// `None`: Opus alone, and no picture of what players do not take.
     pub encoder: Option<EncoderCommand>,
+    /// A permit for each picture of which a ladder is made at once; `None`: none is made.
+    pub ladders: Option<Arc<Semaphore>>,
     /// What is on air.
     pub on_air: Box<dyn Fn() -> Vec<OnAir> + Send + Sync>,
     /// The marked moments of a broadcast.

@@ -9,10 +9,12 @@ use tokio::time::{Instant as TokioInstant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::HlsParts;
+use super::child::Supervised;
 use super::depay::Losses;
-use super::pipeline::Pipeline;
+use super::ladder::Rungs;
+use super::pipeline::{Encoders, Pipeline};
 use super::shelf::Store;
-use super::sound::Encoder;
+use super::sound::Aac;
 use crate::ids::BroadcastId;
 use crate::limits::{HLS_IDLE, HLS_TAP_QUEUE};
 use crate::sfu::tap::Tap;
@@ -55,10 +57,13 @@ pub(super) enum Ended {
 /// the number after the last one is returned.
 #[expect(clippy::disallowed_methods, reason = "the shell stamps what it hands to the core")]
 pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: &Channel, parts: &HlsParts, first_msn: u64) -> (Ended, u64) {
-    let mut sound = parts.encoder.clone().map(|command| Encoder::start(broadcast, command));
+    let mut sound = parts.encoder.clone().map(|command| Supervised::start(broadcast, command, Aac, None));
+    // Costs nothing until there is a picture for it.
+    let command = parts.encoder.clone().zip(parts.ladders.clone());
+    let mut ladder = command.map(|(command, places)| Supervised::start(broadcast, command, Rungs, Some(places)));
     let mut recorder = parts.dvr.as_ref().and_then(|dvr| dvr.begin(broadcast, first_msn));
     let first_msn = recorder.as_ref().map_or(first_msn, |recorder| recorder.first());
-    let mut pipeline = Pipeline::new(first_msn, parts.part_ms, parts.encoder.is_some());
+    let mut pipeline = Pipeline::new(first_msn, parts.part_ms, Encoders { sound: sound.is_some(), ladder: ladder.is_some() });
     let mut told = Told::default();
     let mut origin_ms = None;
     let ended = loop {
@@ -79,7 +84,8 @@ pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: &Channel,
                     pipeline.handle_run(now, &run);
                 }
             }
-            (line, frame) = Encoder::next(&mut sound) => pipeline.handle_encoded(Instant::now(), line, frame),
+            (line, frame) = Supervised::next(&mut sound) => pipeline.handle_encoded(Instant::now(), line, frame),
+            (line, (rung, frame)) = Supervised::next(&mut ladder) => pipeline.handle_rung(Instant::now(), line, rung, frame),
             () = sleep_until(TokioInstant::from_std(wake)) => pipeline.handle_timeout(Instant::now()),
         }
         for rendition in pipeline.take_renditions() {
@@ -90,7 +96,7 @@ pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: &Channel,
             && let Some(origin) = pipeline.origin_ms()
         {
             origin_ms = Some(origin);
-            channel.store.set_origin(origin);
+            channel.store.set_origin(origin, pipeline.expects_picture());
         }
         let steps = pipeline.take_steps();
         counter!(HLS_PARTS).increment(steps.iter().filter(|(_, step)| matches!(step, super::segment::Step::Part(_))).count() as u64);
@@ -102,6 +108,10 @@ pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: &Channel,
         if let Some(sound) = &mut sound {
             sound.feed(frames);
         }
+        let pictures = pipeline.take_pictures();
+        if let Some(ladder) = &mut ladder {
+            ladder.feed(pictures);
+        }
         if let Some(codec) = pipeline.take_unfit()
             && !std::mem::replace(&mut told.is_unfit, true)
         {
@@ -111,6 +121,9 @@ pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: &Channel,
     };
     if let Some(sound) = sound {
         sound.stop().await;
+    }
+    if let Some(ladder) = ladder {
+        ladder.stop().await;
     }
     (ended, pipeline.next_msn())
 }

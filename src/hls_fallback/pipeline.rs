@@ -3,20 +3,21 @@
 //!
 //! ```text
 //! TapRun ─▶ stream ─▶ depay ─▶ clock (line) ─▶ segmenter ─▶ steps
-//!                                  └─ Opus ─▶ take_sound ─▶ (encoder) ─▶ handle_encoded ─▶ segmenter
+//!                                  ├─ Opus ─▶ take_sound ─▶ (encoder) ─▶ handle_encoded ─▶ segmenter
+//!                                  └─ VP8, or a lone layer ─▶ take_pictures ─▶ (encoder) ─▶ handle_rung ─▶ segmenter
 //! ```
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use bytes::Bytes;
-
+use super::child::Fed;
 use super::clock::{Line, StreamClock};
 use super::depay::{Depacketizer, Losses, TimedFrame};
+use super::ladder::Choice;
 use super::segment::{Step, TrackId};
 use super::segmenter::Segmenter;
 use super::track::LineFrame;
-use crate::limits::{HLS_CLOCK_WAIT, HLS_FRAMES_WAITING_MAX, LAYERS_MAX};
+use crate::limits::{HLS_CLOCK_WAIT, HLS_FRAMES_WAITING_MAX, HLS_LADDER_RUNGS_MAX, LAYERS_MAX};
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::tap::{TapRun, TrackSlot};
 use crate::timeline::ClockMap;
@@ -33,14 +34,13 @@ pub struct NewRendition {
     pub kind: MediaKind,
 }
 
-/// A frame of sound for the encoder.
-#[derive(Debug, Clone)]
-pub struct SoundFrame {
-    /// Which line: it counts those of this packager.
-    pub line: u32,
-    /// On the line, 48 kHz.
-    pub ticks: i64,
-    pub data: Bytes,
+/// What there are encoders for: whose frames they are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Encoders {
+    /// [`Pipeline::take_sound`].
+    pub sound: bool,
+    /// [`Pipeline::take_pictures`].
+    pub ladder: bool,
 }
 
 /// One RTP stream of the broadcast.
@@ -49,8 +49,7 @@ struct Stream {
     slot: TrackSlot,
     layer: u8,
     generation: u32,
-    /// `None`: a codec that no player takes in MP4.
-    depacketizer: Option<Depacketizer>,
+    depacketizer: Depacketizer,
     codec: Codec,
     clock: StreamClock,
     map: Option<ClockMap>,
@@ -72,22 +71,25 @@ pub struct Pipeline {
     waiting: VecDeque<(usize, TimedFrame)>,
     anchors: VecDeque<i64>,
     renditions: Vec<NewRendition>,
-    wants_sound: bool,
-    sound: Vec<SoundFrame>,
+    encoders: Encoders,
+    sound: Vec<Fed>,
+    pictures: Vec<Fed>,
+    ladder: Choice,
     encoded: Option<TrackId>,
+    /// Of the ladder, smallest first.
+    rungs: [Option<TrackId>; HLS_LADDER_RUNGS_MAX],
     former_losses: Losses,
     /// A codec that cannot be packaged, once.
     unfit: Option<Codec>,
 }
 
 impl Pipeline {
-    /// `wants_sound`: somebody encodes it, and `take_sound` is called.
     /// The number that no segment has had.
     pub const fn next_msn(&self) -> u64 {
         self.segmenter.next_msn()
     }
 
-    pub fn new(first_msn: u64, part_ms: u32, wants_sound: bool) -> Self {
+    pub fn new(first_msn: u64, part_ms: u32, encoders: Encoders) -> Self {
         Self {
             segmenter: Segmenter::new(first_msn, part_ms),
             streams: Vec::new(),
@@ -98,9 +100,12 @@ impl Pipeline {
             waiting: VecDeque::new(),
             anchors: VecDeque::new(),
             renditions: Vec::new(),
-            wants_sound,
+            encoders,
             sound: Vec::new(),
+            pictures: Vec::new(),
+            ladder: Choice::default(),
             encoded: None,
+            rungs: [None; HLS_LADDER_RUNGS_MAX],
             former_losses: Losses::default(),
             unfit: None,
         }
@@ -128,10 +133,10 @@ impl Pipeline {
             if stream.codec != packet.codec {
                 stream.renew(packet.codec, &mut self.former_losses);
             }
-            match &mut stream.depacketizer {
-                Some(depacketizer) => depacketizer.handle_packet(now, packet, &mut frames),
-                None => self.unfit = Some(packet.codec),
+            if packet.codec == Codec::Vp8 && !self.encoders.ladder {
+                self.unfit = Some(packet.codec);
             }
+            stream.depacketizer.handle_packet(now, packet, &mut frames);
         }
         self.take(now, index, frames);
         if self.segmenter.take_strayed() {
@@ -153,13 +158,26 @@ impl Pipeline {
         self.segmenter.handle_frame(now, track, frame, &line);
     }
 
+    /// Takes a frame of the ladder that the encoder made of the picture on line `line`. `rung`: which size, smallest first.
+    pub fn handle_rung(&mut self, now: Instant, line: u32, rung: usize, frame: LineFrame) {
+        let Some(line) = self.line.filter(|_| line == self.lines) else { return };
+        let track = match self.rungs.get(rung) {
+            Some(Some(track)) => *track,
+            Some(None) => {
+                let track = self.add_rendition(format!("t{rung}"), MediaKind::Video);
+                self.rungs[rung] = Some(track);
+                track
+            }
+            None => return,
+        };
+        self.segmenter.handle_frame(now, track, frame, &line);
+    }
+
     /// What time alone brings.
     pub fn handle_timeout(&mut self, now: Instant) {
         for index in 0..self.streams.len() {
             let mut frames = Vec::new();
-            if let Some(depacketizer) = &mut self.streams[index].depacketizer {
-                depacketizer.handle_timeout(now, &mut frames);
-            }
+            self.streams[index].depacketizer.handle_timeout(now, &mut frames);
             self.take(now, index, frames);
         }
         self.begin_line(now);
@@ -170,7 +188,7 @@ impl Pipeline {
 
     /// When [`Self::handle_timeout`] is due.
     pub fn wake_at(&self, now: Instant) -> Option<Instant> {
-        let repairs = self.streams.iter().filter_map(|stream| stream.depacketizer.as_ref()?.wake_at());
+        let repairs = self.streams.iter().filter_map(|stream| stream.depacketizer.wake_at());
         // Once it has passed, the line begins with whatever packet makes it possible.
         let clocks = self.began.filter(|_| self.line.is_none()).map(|began| began + HLS_CLOCK_WAIT).filter(|due| *due > now);
         repairs.chain(clocks).chain(self.segmenter.wake_at(now)).min()
@@ -187,13 +205,24 @@ impl Pipeline {
     }
 
     /// Sound since the last call, for the encoder.
-    pub fn take_sound(&mut self) -> Vec<SoundFrame> {
+    pub fn take_sound(&mut self) -> Vec<Fed> {
         std::mem::take(&mut self.sound)
+    }
+
+    /// Pictures since the last call of which a ladder is to be made.
+    pub fn take_pictures(&mut self) -> Vec<Fed> {
+        std::mem::take(&mut self.pictures)
     }
 
     /// Media time of the zero of all timestamps, once it is known.
     pub fn origin_ms(&self) -> Option<f64> {
         self.line.map(|line| line.origin_ms)
+    }
+
+    /// Whether there is a picture that is packaged, or encoded so that it can be.
+    pub fn expects_picture(&self) -> bool {
+        let mut pictures = self.streams.iter().filter(|stream| stream.slot.kind() == MediaKind::Video);
+        pictures.any(|stream| stream.codec != Codec::Vp8 || self.encoders.ladder)
     }
 
     /// A codec that cannot be packaged; told once.
@@ -203,7 +232,7 @@ impl Pipeline {
 
     /// Of all streams, and frames that had no place in a segment.
     pub fn losses(&self) -> (Losses, u64) {
-        let streams = self.streams.iter().filter_map(|stream| stream.depacketizer.as_ref()).map(|depacketizer| depacketizer.losses);
+        let streams = self.streams.iter().map(|stream| stream.depacketizer.losses);
         (streams.fold(self.former_losses, add), self.segmenter.frames_left_out)
     }
 
@@ -216,6 +245,7 @@ impl Pipeline {
             stream.renew(stream.codec, &mut self.former_losses);
         }
         self.anchors.clear();
+        self.ladder.restart();
         self.waiting.clear();
         self.line = None;
         self.began = Some(now);
@@ -293,26 +323,40 @@ impl Pipeline {
             // From before the beginning: a clock that jumped back.
             return;
         }
-        let track = match self.streams[index].track {
-            Some(track) => track,
-            None => {
-                let stream = &self.streams[index];
-                let name = if is_picture { format!("v{}", stream.layer) } else { "opus".to_owned() };
-                let track = self.add_rendition(name, stream.slot.kind());
-                self.streams[index].track = Some(track);
-                track
-            }
-        };
-        if !is_picture && self.wants_sound {
-            self.sound.push(SoundFrame { line: self.lines, ticks, data: frame.data.clone() });
+        let TimedFrame { time, key, data, format, received } = frame;
+        let frame = LineFrame { ticks, key, data, format, received };
+        let in_ladder = is_picture && self.encoders.ladder && self.ladder.takes(now, index, frame.format.as_deref());
+        if in_ladder {
+            self.pictures.push(Fed { line: self.lines, frame: frame.clone() });
         }
-        if self.segmenter.leads(track, now) {
+        let is_packaged = self.streams[index].codec != Codec::Vp8;
+        let track = is_packaged.then(|| self.track(index));
+        if !is_picture && self.encoders.sound {
+            self.sound.push(Fed { line: self.lines, frame: frame.clone() });
+        }
+        // Where all renditions are made of this stream, they run at its pace.
+        let leads = track.map_or(in_ladder, |track| self.segmenter.leads(track, now));
+        if leads {
             let rate_hz = f64::from(self.streams[index].codec.clock_rate_hz());
-            line.follow(ticks as f64 * 1000.0 / rate_hz, map.media_time(frame.time.0).0);
+            line.follow(ticks as f64 * 1000.0 / rate_hz, map.media_time(time.0).0);
             self.line = Some(line);
         }
-        let TimedFrame { key, data, format, received, .. } = frame;
-        self.segmenter.handle_frame(now, track, LineFrame { ticks, key, data, format, received }, &line);
+        if let Some(track) = track {
+            self.segmenter.handle_frame(now, track, frame, &line);
+        }
+    }
+
+    /// The rendition of a stream, added with its first frame.
+    fn track(&mut self, index: usize) -> TrackId {
+        let stream = &self.streams[index];
+        if let Some(track) = stream.track {
+            return track;
+        }
+        let kind = stream.slot.kind();
+        let name = if kind == MediaKind::Video { format!("v{}", stream.layer) } else { "opus".to_owned() };
+        let track = self.add_rendition(name, kind);
+        self.streams[index].track = Some(track);
+        track
     }
 
     /// A key frame of the picture: moves its layer to agree with the others, if it does not yet. Returns where it is then.
@@ -344,9 +388,7 @@ impl Pipeline {
 impl Stream {
     /// Forgets what has arrived and is not whole.
     fn renew(&mut self, codec: Codec, losses: &mut Losses) {
-        if let Some(former) = &self.depacketizer {
-            *losses = add(*losses, former.losses);
-        }
+        *losses = add(*losses, self.depacketizer.losses);
         self.codec = codec;
         self.depacketizer = Depacketizer::new(codec);
     }

@@ -90,6 +90,8 @@ pub struct Shelf {
     pub part_ms: u32,
     /// Media time of the zero of all timestamps, ms since the Unix epoch.
     pub origin_ms: f64,
+    /// There is a picture, or will be in a moment.
+    pub expects_picture: bool,
     pub markers: Arc<[Marked]>,
     master: [OnceLock<Packed>; 2],
     manifest: OnceLock<Packed>,
@@ -253,12 +255,19 @@ impl Rendition {
 impl Shelf {
     fn empty(part_ms: u32) -> Self {
         let (master, manifest) = (Default::default(), OnceLock::new());
-        Self { renditions: Vec::new(), part_ms, origin_ms: 0.0, markers: Arc::default(), master, manifest }
+        Self { renditions: Vec::new(), part_ms, origin_ms: 0.0, expects_picture: false, markers: Arc::default(), master, manifest }
     }
 
     /// The one after `before`.
     fn new(before: &Self, renditions: Vec<Rendition>) -> Self {
-        Self { renditions, origin_ms: before.origin_ms, markers: Arc::clone(&before.markers), ..Self::empty(before.part_ms) }
+        let Self { origin_ms, expects_picture, part_ms, .. } = *before;
+        Self { renditions, origin_ms, expects_picture, markers: Arc::clone(&before.markers), ..Self::empty(part_ms) }
+    }
+
+    /// A player that begins now would take it for sound alone.
+    pub fn lacks_picture(&self) -> bool {
+        let has_picture = self.renditions.iter().any(|rendition| rendition.kind == MediaKind::Video && rendition.is_ready());
+        self.expects_picture && !has_picture
     }
 
     pub fn rendition(&self, name: &str) -> Option<&Rendition> {
@@ -320,10 +329,10 @@ impl Store {
     }
 
     /// The zero of all timestamps is known.
-    pub fn set_origin(&self, origin_ms: f64) {
+    pub fn set_origin(&self, origin_ms: f64, expects_picture: bool) {
         let mut state = self.lock();
         let renditions = state.newest.renditions.clone();
-        state.newest = Arc::new(Shelf { origin_ms, ..Shelf::new(&state.newest, renditions) });
+        state.newest = Arc::new(Shelf { origin_ms, expects_picture, ..Shelf::new(&state.newest, renditions) });
     }
 
     /// Makes steps visible, all of them in one. Returns the segments that they closed.

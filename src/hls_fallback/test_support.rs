@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::pipeline::Pipeline;
+use super::pipeline::{Encoders, Pipeline};
 use super::shelf::Store;
 use crate::ids::BroadcastId;
 use crate::sfu::codec::{Codec, inspect};
@@ -160,7 +160,7 @@ pub(super) struct Rig {
 
 impl Rig {
     pub(super) fn new() -> Self {
-        let (publisher, pipeline) = (Publisher::new(), Pipeline::new(FIRST_MSN, PART_MS, false));
+        let (publisher, pipeline) = (Publisher::new(), Pipeline::new(FIRST_MSN, PART_MS, Encoders { sound: false, ladder: false }));
         Self { publisher, pipeline, store: Store::new(PART_MS), numbers: Numbers::default() }
     }
 
@@ -186,7 +186,7 @@ impl Rig {
             self.store.add_rendition(&rendition.name, rendition.kind);
         }
         if let Some(origin) = self.pipeline.origin_ms() {
-            self.store.set_origin(origin);
+            self.store.set_origin(origin, self.pipeline.expects_picture());
         }
     }
 

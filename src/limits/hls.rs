@@ -93,11 +93,11 @@ pub const PATH_TOKEN_BYTES_MAX: usize = 256;
 /// A cache in front may take a path for valid this long after it has asked: what revoking everything (a new key) waits for.
 pub const PATH_CHECK_TTL_S: u64 = 60;
 
-// ---- Sound for players without Opus ----
+// ---- Encoders: sound for players without Opus, the ladder of a picture that has none ----
 
 /// Bit rate of AAC, bits per second.
 pub const HLS_AAC_BPS: u32 = 128_000;
-/// Frames of sound on their way to the encoder: 5 s. Full: the newest is dropped and counted.
+/// Frames on their way to an encoder and back: 5 s of sound, 8 s of a picture. Full: the newest is dropped and counted.
 pub const HLS_SOUND_QUEUE: usize = 256;
 /// First and longest pause before an encoder that died is started again.
 pub const HLS_ENCODER_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -109,6 +109,14 @@ pub const HLS_ENCODER_SILENCE: Duration = Duration::from_secs(5);
 pub const HLS_ENCODER_PATIENCE: Duration = Duration::from_secs(4);
 /// Last words of an encoder that are kept for the log, bytes.
 pub const HLS_ENCODER_WORDS_MAX: usize = 2048;
+
+/// Sizes that are made of one picture.
+pub const HLS_LADDER_RUNGS_MAX: usize = 3;
+/// Lines of the largest and of the smallest of them; a smaller source is made once, as it is.
+pub const HLS_LADDER_HEIGHT_MAX: u16 = 1080;
+pub const HLS_LADDER_RUNG_MIN: u16 = 160;
+/// A source whose picture has had one layer alone for this long is taken not to be simulcast.
+pub const HLS_LADDER_LONE: Duration = Duration::from_secs(6);
 
 // ---- Recording ----
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::config::{Config, DvrConfig};
 use crate::hls_fallback::dvr::{Dvr, DvrError, DvrParts, Storage};
@@ -59,10 +59,16 @@ pub(super) fn start_hls(config: &Config, sfu: SfuHandle, live: &Live, dvr: Optio
         is_open: config.open_view,
         part_ms: hls.part_ms,
         encoder: encoder(hls.encoder.as_deref()),
+        ladders: hls.ladder.then(|| Arc::new(Semaphore::new(ladders()))),
         on_air: Box::new(move || showing.on_air().into_iter().map(|(broadcast, is_live)| OnAir { broadcast, is_live }).collect()),
         markers: Box::new(move |broadcast| marking.markers(broadcast).into_iter().map(marked).collect()),
         dvr,
     }))
+}
+
+/// How many ladders are made at once. Each takes most of a core, and media comes first.
+fn ladders() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))
 }
 
 #[expect(clippy::result_large_err, reason = "it is sent as it is")]

@@ -12,6 +12,8 @@ import { until } from './support/until.mjs';
 const HLS_JS = createRequire(import.meta.url).resolve('hls.js/dist/hls.min.js');
 /** Drawing to display, of which the camera, the encoder and the way to the server take some; the rest is three parts and the player. */
 const AGE_MAX_MS = 2_800;
+/** What decoding and encoding again may add, on a machine that does everything else at the same time. */
+const ENCODING_MAX_MS = 1_000;
 
 const run = promisify(execFile);
 
@@ -114,6 +116,22 @@ scenario('a player that knows nothing of parts plays whole segments', async (sta
   const seen = await ages(page, 3_000);
   assert.ok(seen.length > 20 && seen.every((age) => age < 12_000), `${seen.length} pictures, the last ${seen.at(-1)} ms old`);
   assert.deepEqual((await heard(page)).fatal, []);
+});
+
+scenario('VP8, which no player takes, is watched in several sizes that an encoder makes, a moment later', async (stage) => {
+  const studio = await stage.broadcast('VP8', { codec: 'VP8', width: 640, height: 360, rate: 30 });
+  const page = await play(stage, `${server.url}/hls/${studio.slug}/master.m3u8`);
+  await until('the picture to play', async () => (await heard(page)).began, { within: 30_000 });
+  await ages(page, 3_000);
+  const seen = await ages(page, 3_000);
+  const median = seen.toSorted((a, b) => a - b)[Math.floor(seen.length / 2)];
+  assert.ok(seen.length > 20, `only ${seen.length} pictures could be read`);
+  assert.ok(median < AGE_MAX_MS + ENCODING_MAX_MS, `the picture is ${median} ms old`);
+  const levels = await page.evaluate(() => globalThis.player.levels.map(({ height, videoCodec }) => [height, videoCodec.slice(0, 4)]));
+  // Each once with AAC and once with Opus.
+  assert.deepEqual(new Set(levels.map(String)), new Set(['180,avc1', '360,avc1']));
+  assert.deepEqual((await heard(page)).fatal, []);
+  console.log(`VP8 by HLS: median age ${median} ms of ${seen.length} pictures`);
 });
 
 scenario('ffmpeg decodes every rendition without an error', async (stage) => {

@@ -16,7 +16,7 @@ const HEAD: usize = 4;
 /// Any bytes as a row of packets.
 pub fn fuzz_depacketizer(epoch: Instant, bytes: &[u8]) {
     for codec in Codec::ALL {
-        let Some(mut depacketizer) = Depacketizer::new(codec) else { continue };
+        let mut depacketizer = Depacketizer::new(codec);
         let (mut rest, mut now, mut seq, mut time, mut taken) = (bytes, epoch, 1_u64 << 16, 0_u32, 0);
         let mut frames: Vec<TimedFrame> = Vec::new();
         while let Some((&[step, ticks, flags, len], after)) = rest.split_first_chunk::<HEAD>() {

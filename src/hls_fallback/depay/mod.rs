@@ -2,12 +2,13 @@
 //! out nothing that a decoder could not follow: after a loss it waits for the next key frame.
 //!
 //! ```text
-//! packet ─▶ reorder.rs (waits for retransmission) ─▶ packets of one picture ─▶ h264.rs | vp9.rs | av1.rs | as it is (Opus) ─▶ TimedFrame
+//! packet ─▶ reorder.rs (waits for retransmission) ─▶ packets of one picture ─▶ h264.rs | vp8.rs | vp9.rs | av1.rs | as it is (Opus) ─▶ TimedFrame
 //! ```
 
 mod av1;
 mod h264;
 mod reorder;
+mod vp8;
 mod vp9;
 
 use std::sync::Arc;
@@ -74,22 +75,22 @@ pub struct Depacketizer {
 #[derive(Debug)]
 enum Assembler {
     H264(h264::Assembler),
+    Vp8,
     Vp9,
     Av1,
     Opus,
 }
 
 impl Depacketizer {
-    /// `None` for VP8, which no player takes in MP4.
-    pub fn new(codec: Codec) -> Option<Self> {
+    pub fn new(codec: Codec) -> Self {
         let assembler = match codec {
             Codec::H264 => Assembler::H264(h264::Assembler::default()),
             Codec::Vp9 => Assembler::Vp9,
             Codec::Av1 => Assembler::Av1,
             Codec::Opus => Assembler::Opus,
-            Codec::Vp8 => return None,
+            Codec::Vp8 => Assembler::Vp8,
         };
-        Some(Self {
+        Self {
             codec,
             reorder: Reorder::default(),
             open: Vec::new(),
@@ -99,7 +100,7 @@ impl Depacketizer {
             assembler,
             format: None,
             losses: Losses::default(),
-        })
+        }
     }
 
     pub const fn codec(&self) -> Codec {
@@ -173,6 +174,7 @@ impl Depacketizer {
         let payloads = packets.iter().map(|packet| &packet.payload);
         let frame = match &mut self.assembler {
             Assembler::H264(assembler) => assembler.assemble(payloads),
+            Assembler::Vp8 => vp8::assemble(&packets),
             Assembler::Vp9 => vp9::assemble(&packets),
             Assembler::Av1 => av1::assemble(payloads),
             Assembler::Opus => Some(Frame { key: true, data: last.payload.clone(), format: Some(Format::Opus) }),

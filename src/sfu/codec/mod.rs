@@ -10,7 +10,7 @@ pub mod h264;
 pub mod obu;
 mod payload;
 pub mod picture_id;
-mod vp8;
+pub mod vp8;
 pub mod vp9;
 
 pub use dependency::{DependencyInfo, DependencyReader};

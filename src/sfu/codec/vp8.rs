@@ -59,6 +59,11 @@ impl Descriptor {
     }
 }
 
+/// What a packet carries of its frame: everything behind the descriptor. `None`: it is cut off.
+pub fn frame_bytes(payload: &[u8]) -> Option<&[u8]> {
+    payload.get(Descriptor::parse(payload)?.len..)
+}
+
 /// Reads one payload.
 pub(super) fn inspect(payload: &[u8]) -> PayloadInfo {
     let Some(descriptor) = Descriptor::parse(payload) else { return PayloadInfo::default() };
