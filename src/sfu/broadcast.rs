@@ -1,4 +1,5 @@
-//! One show on one worker: its tracks, its publisher (on the home worker), its viewers here, and who else wants its packets.
+//! One source on one worker: its tracks, its publisher (on the home worker), its receivers here, and who else wants its packets. A broadcast is
+//! one; the camera of a call's member or of a guest is another such, under its own id.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,7 +16,7 @@ use crate::sfu::rtp::seq::SeqNo;
 use crate::sfu::tap::{TapRun, TapSender, TrackSlot};
 use crate::sfu::up_track::UpTrack;
 
-/// A broadcast as one worker knows it. On the home worker it is the original, elsewhere a mirror.
+/// A broadcast, or another source, as one worker knows it. On the home worker it is the original, elsewhere a mirror.
 #[derive(Debug)]
 pub struct Broadcast {
     pub id: BroadcastId,
@@ -24,8 +25,10 @@ pub struct Broadcast {
     /// Key of the publishing peer; only ever set at home.
     pub publisher: Option<usize>,
     tracks: [UpTrack; TrackSlot::ALL.len()],
-    /// Peers here, viewers and publisher.
-    pub peers: usize,
+    /// What holds it here: peers that belong to it, a publisher that belongs elsewhere, free m-lines that it fills.
+    pub holds: usize,
+    /// Its sound is not forwarded; only used at home.
+    pub silenced: bool,
     /// Workers that want its packets, with when each last said so; only used at home.
     pub subscribers: Vec<(u8, Instant)>,
     /// Subscribers in this process; only used at home.
@@ -78,7 +81,8 @@ impl Broadcast {
             home,
             publisher: None,
             tracks: [UpTrack::new(MediaKind::Video), UpTrack::new(MediaKind::Audio)],
-            peers: 0,
+            holds: 0,
+            silenced: false,
             subscribers: Vec::new(),
             taps: Vec::new(),
             keyframes: KeyframeSchedule::default(),
@@ -115,9 +119,9 @@ impl Broadcast {
         self.keyframes.poll(now, watched)
     }
 
-    /// Nobody is left and nobody is subscribed: it can be forgotten.
+    /// Nothing holds it and nobody is subscribed: it can be forgotten.
     pub fn is_abandoned(&self) -> bool {
-        self.peers == 0 && self.subscribers.is_empty() && self.taps.is_empty()
+        self.holds == 0 && self.subscribers.is_empty() && self.taps.is_empty()
     }
 
     /// The publisher left or its source restarted. Returns how many packets of this batch nobody will get.

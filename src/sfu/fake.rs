@@ -96,7 +96,7 @@ impl FakeSfu {
             Command::ShowGuest { broadcast, guest } => self.note(Asked::ShownGuest(broadcast, guest.map(|(source, _)| source))),
             Command::Silence { source, silenced } => self.note(Asked::Silenced(source, silenced)),
             // No media comes from here: the tap stays open until the test has forgotten it.
-            Command::AddTap { .. } => {}
+            Command::AddTap { .. } | Command::SourceAt { .. } => {}
             Command::CloseBroadcast { broadcast } => {
                 self.note(Asked::Closed(broadcast));
                 let theirs: Vec<PeerId> = homes.iter().filter(|(_, home)| **home == broadcast).map(|(peer, _)| *peer).collect();

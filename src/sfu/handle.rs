@@ -269,6 +269,11 @@ pub enum Command {
         source: SourceId,
         silenced: bool,
     },
+    /// A source is published on this worker from now on: whoever follows it follows it there.
+    SourceAt {
+        source: SourceId,
+        home: u8,
+    },
 }
 
 /// Cheap to clone; every clone talks to the same workers.
@@ -284,6 +289,9 @@ impl SfuHandle {
     /// Every variant of [`SfuError`] but `UnknownPeer`.
     pub async fn add_peer(&self, request: AddPeer) -> Result<PeerAnswer, SfuError> {
         let (peer, home) = self.pool.place(&request);
+        if let Some(source) = request.source {
+            self.tell_home(source, peer).await;
+        }
         let (reply, answer) = oneshot::channel();
         let result = self.ask(peer, Command::AddPeer { peer, home, request, reply }, answer).await;
         if result.is_err() {
@@ -297,8 +305,9 @@ impl SfuHandle {
     /// # Errors
     /// As [`Self::add_peer`], and `UnknownPeer`.
     pub async fn renegotiate(&self, peer: PeerId, offer: String, source: Option<SourceId>) -> Result<PeerAnswer, SfuError> {
-        if let Some(source) = source {
-            self.pool.set_home(source, peer.worker());
+        match source {
+            Some(source) => self.tell_home(source, peer).await,
+            None => self.pool.withdraw(peer),
         }
         let (reply, answer) = oneshot::channel();
         self.ask(peer, Command::Renegotiate { peer, offer, source, reply }, answer).await
@@ -306,6 +315,7 @@ impl SfuHandle {
 
     /// A peer publishes nothing beside what its permissions say any more, whatever it sends. Unknown peers are ignored.
     pub async fn withdraw(&self, peer: PeerId) {
+        self.pool.withdraw(peer);
         self.tell(peer.worker(), Command::Withdraw { peer }).await;
     }
 
@@ -394,6 +404,16 @@ impl SfuHandle {
     /// Counters of every worker, at most a second old.
     pub fn snapshots(&self) -> Vec<WorkerSnapshot> {
         self.pool.snapshots()
+    }
+
+    /// The peer publishes the source, on its worker. Where it was published on another one before, all of them hear of it.
+    async fn tell_home(&self, source: SourceId, peer: PeerId) {
+        if !self.pool.publish(source, peer) {
+            return;
+        }
+        for worker in 0..self.pool.workers() {
+            self.tell(worker, Command::SourceAt { source, home: peer.worker() }).await;
+        }
     }
 
     async fn ask<T>(&self, peer: PeerId, command: Command, answer: oneshot::Receiver<Result<T, SfuError>>) -> Result<T, SfuError> {

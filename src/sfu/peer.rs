@@ -1,16 +1,20 @@
 //! One WebRTC transport and what hangs on it. A peer has no role: it has up-tracks (its [`Publisher`] half), down-tracks, or both.
+//!
+//! It belongs to one broadcast. What it sends may be another source (a call member's camera), and so may be what fills its free m-lines.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::ids::PeerId;
-use crate::sfu::congestion::{Allocator, Controller};
+use crate::ids::{PeerId, SourceId};
+use crate::sfu::codec::MediaKind;
+use crate::sfu::congestion::{Allocator, Controller, Rank};
+use crate::sfu::down_track::DownTrack;
 use crate::sfu::forward::Route;
 use crate::sfu::handle::{LayerChoice, Permissions};
 use crate::sfu::negotiate::NegotiatedMedia;
 use crate::sfu::publisher::Publisher;
 use crate::sfu::resend::Resends;
-use crate::sfu::rtp::id::Ssrc;
+use crate::sfu::rtp::id::{Mid, Ssrc};
 use crate::sfu::tap::TrackSlot;
 use crate::sfu::transport::dtls::DtlsAssociation;
 use crate::sfu::transport::ice::IceAgent;
@@ -31,7 +35,12 @@ pub struct Peer {
     /// The control plane was told that media left for it.
     pub playing: bool,
     pub publisher: Option<Publisher>,
+    /// Key of what its publisher half is the publisher of: its broadcast, or a source of its own. Its broadcast's while it publishes nothing.
+    pub source: usize,
+    /// Its m-lines that something fills.
     pub downs: Vec<DownRef>,
+    /// Its receiving m-lines that are not the broadcast's own, filled or not, in the order of the offer.
+    pub free: Vec<FreeLine>,
     pub choice: LayerChoice,
     pub allocator: Allocator,
     pub controller: Controller,
@@ -55,12 +64,32 @@ pub struct Peer {
 /// Where one of the peer's down-tracks lies.
 #[derive(Debug, Clone, Copy)]
 pub struct DownRef {
+    /// Key of the source that fills it; it holds that one where it is a free m-line's.
+    pub source: usize,
     pub slot: TrackSlot,
     pub key: usize,
+    pub mid: Mid,
     pub ssrc: Ssrc,
+    pub rank: Rank,
     /// Lines of the picture that its client draws: nobody is sent a layer larger than the smallest that fills them, nor any for 0. `None`: the
     /// client never said.
     pub drawn_height: Option<u16>,
+}
+
+/// A receiving m-line that changes its source: a guest's, or a friend's. It has one down-track for life, which moves, so that its numbers only ever
+/// grow.
+#[derive(Debug)]
+pub struct FreeLine {
+    pub mid: Mid,
+    pub kind: MediaKind,
+    pub ssrc: Ssrc,
+    pub rank: Rank,
+    /// What it was filled with.
+    pub fill: Option<SourceId>,
+    /// See [`DownRef::drawn_height`], which has it while something fills the m-line.
+    pub drawn_height: Option<u16>,
+    /// Its down-track while nothing fills it; made when it is filled for the first time.
+    pub track: Option<Box<DownTrack>>,
 }
 
 /// Counts something per second, against a bound.

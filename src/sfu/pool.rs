@@ -1,12 +1,12 @@
-//! Which worker holds what: places peers, remembers each broadcast's home worker, and routes commands. Not on the packet path.
+//! Which worker holds what: places peers, remembers the home worker of each broadcast and other source, and routes commands. Not on the packet path.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
 
 use tokio::sync::{mpsc, watch};
 
-use crate::ids::{BroadcastId, PeerId};
+use crate::ids::{BroadcastId, PeerId, SourceId};
 use crate::sfu::handle::{AddPeer, Command};
 use crate::sfu::stats::WorkerSnapshot;
 
@@ -14,7 +14,31 @@ use crate::sfu::stats::WorkerSnapshot;
 #[derive(Debug)]
 pub(super) struct Pool {
     workers: Vec<WorkerSlot>,
-    homes: Mutex<HashMap<BroadcastId, u8>>,
+    homes: Mutex<Homes>,
+}
+
+/// Where broadcasts and other sources are published. A broadcast's home is kept until it is closed, another source's as long as its publisher.
+#[derive(Debug, Default)]
+struct Homes {
+    broadcasts: HashMap<BroadcastId, u8>,
+    sources: HashMap<SourceId, PeerId>,
+    /// By who publishes them.
+    published: HashMap<PeerId, SourceId>,
+}
+
+impl Homes {
+    fn home(&self, source: SourceId) -> Option<u8> {
+        self.sources.get(&source).map(|peer| peer.worker()).or_else(|| self.broadcasts.get(&source).copied())
+    }
+
+    fn withdraw(&mut self, peer: PeerId) {
+        // Somebody else may publish it by now.
+        if let Some(source) = self.published.remove(&peer)
+            && self.sources.get(&source) == Some(&peer)
+        {
+            self.sources.remove(&source);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -32,41 +56,55 @@ impl WorkerSlot {
 
 impl Pool {
     pub(super) fn new(workers: Vec<WorkerSlot>) -> Self {
-        Self { workers, homes: Mutex::new(HashMap::new()) }
+        Self { workers, homes: Mutex::new(Homes::default()) }
     }
 
     /// Chooses a worker for a new peer and makes its id; returns it with the broadcast's home worker. A publisher always lands at home,
     /// so that its packets are decrypted where they are first fanned out; a viewer lands on the worker with the fewest peers.
     pub(super) fn place(&self, request: &AddPeer) -> (PeerId, u8) {
         let least = (0..self.workers()).min_by_key(|&worker| self.workers[usize::from(worker)].peers.load(Ordering::Relaxed)).unwrap_or(0);
-        let home = *self.homes.lock().expect("never poisoned: no panic while held").entry(request.broadcast).or_insert(least);
+        let home = *self.homes().broadcasts.entry(request.broadcast).or_insert(least);
         let worker = if request.permissions.publish { home } else { least };
-        if let Some(source) = request.source {
-            self.set_home(source, worker);
-        }
         self.workers[usize::from(worker)].peers.fetch_add(1, Ordering::Relaxed);
         (PeerId::on_worker(worker, &mut rand::rng()), home)
     }
 
-    /// A peer is gone (or never came to be).
+    /// A peer is gone (or never came to be), and what it published with it.
     pub(super) fn release(&self, peer: PeerId) {
+        self.withdraw(peer);
         if let Some(slot) = self.workers.get(usize::from(peer.worker())) {
             slot.peers.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
-    /// The worker of a broadcast's publisher.
-    pub(super) fn home(&self, broadcast: BroadcastId) -> Option<u8> {
-        self.homes.lock().expect("never poisoned: no panic while held").get(&broadcast).copied()
+    /// The worker of a broadcast's or another source's publisher.
+    pub(super) fn home(&self, source: SourceId) -> Option<u8> {
+        self.homes().home(source)
     }
 
-    /// A source is published by a peer on this worker from now on.
-    pub(super) fn set_home(&self, source: BroadcastId, worker: u8) {
-        self.homes.lock().expect("never poisoned: no panic while held").insert(source, worker);
+    /// A source is published by this peer from now on. Returns whether it may have to be looked for elsewhere than before.
+    pub(super) fn publish(&self, source: SourceId, peer: PeerId) -> bool {
+        let mut homes = self.homes();
+        let before = homes.home(source);
+        if homes.published.get(&peer).is_some_and(|published| *published != source) {
+            homes.withdraw(peer);
+        }
+        homes.published.insert(peer, source);
+        homes.sources.insert(source, peer);
+        self.workers() > 1 && before != Some(peer.worker())
+    }
+
+    /// The peer publishes no source of its own any more.
+    pub(super) fn withdraw(&self, peer: PeerId) {
+        self.homes().withdraw(peer);
     }
 
     pub(super) fn forget(&self, broadcast: BroadcastId) {
-        self.homes.lock().expect("never poisoned: no panic while held").remove(&broadcast);
+        self.homes().broadcasts.remove(&broadcast);
+    }
+
+    fn homes(&self) -> MutexGuard<'_, Homes> {
+        self.homes.lock().expect("never poisoned: no panic while held")
     }
 
     pub(super) fn workers(&self) -> u8 {

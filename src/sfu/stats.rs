@@ -53,10 +53,12 @@ pub enum DropReason {
     TapFull,
     /// Publisher sends B-frames.
     Refused,
+    /// Sound of somebody whom a host has silenced.
+    Silenced,
 }
 
 impl DropReason {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::UnknownPeer,
         Self::UnvalidatedAddress,
         Self::Stun,
@@ -79,6 +81,7 @@ impl DropReason {
         Self::HandoverFull,
         Self::TapFull,
         Self::Refused,
+        Self::Silenced,
     ];
 
     /// The metric label.
@@ -106,6 +109,7 @@ impl DropReason {
             Self::HandoverFull => "handover_full",
             Self::TapFull => "tap_full",
             Self::Refused => "refused",
+            Self::Silenced => "silenced",
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod address;
 mod allocation;
+mod calls;
 mod config_docs;
 mod demand;
 mod hostile;

@@ -16,7 +16,9 @@ use crate::sfu::ladder::{Offered, place_of};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
     /// A friend in a call.
-    Call,
+    Face,
+    /// The broadcast's guest.
+    Guest,
     /// The broadcast itself.
     Broadcast,
 }
@@ -308,7 +310,7 @@ mod tests {
         fn run(&mut self, ms: u64, bps: f64, loss: f32, offered: &[Offered], choice: LayerChoice, drawn: Option<u16>) -> &[Option<usize>] {
             for _ in 0..=ms / 50 {
                 self.now += Duration::from_millis(50);
-                let ranks = [Rank::Broadcast, Rank::Call, Rank::Call];
+                let ranks = [Rank::Broadcast, Rank::Face, Rank::Face];
                 let mut pictures: Vec<Picture<'_>> = (0..self.rungs.len())
                     .rev()
                     .map(|place| Picture { place, offered, choice, drawn_height: drawn, rank: ranks[place], rung: self.rungs[place] })

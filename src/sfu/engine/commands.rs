@@ -6,25 +6,18 @@ use rand::Rng;
 use tokio::sync::oneshot;
 
 use super::Engine;
-use crate::ids::{BroadcastId, PeerId};
+use super::tracks::ranked;
+use crate::ids::{BroadcastId, PeerId, SourceId};
 use crate::limits;
-use crate::sfu::broadcast::Broadcast;
-use crate::sfu::codec::MediaKind;
-use crate::sfu::congestion::{Allocator, Controller};
-use crate::sfu::down_track::DownTrack;
+use crate::sfu::congestion::{Allocator, Controller, Rank};
 use crate::sfu::forward::{Egress, Wire};
 use crate::sfu::handle::{AddPeer, Command, IceRestarted, LayerChoice, PeerAnswer, PeerGone, PeerStats, Permissions, SfuError, SfuEvent};
 use crate::sfu::ladder::rank_of;
 use crate::sfu::negotiate::{AnswerPolicy, MediaRole, Negotiated, NegotiatedMedia, Offer, Setup, negotiate};
-use crate::sfu::peer::{DownRef, Peer};
-use crate::sfu::protection::Protection;
-use crate::sfu::publisher::{Publisher, UpMedia};
+use crate::sfu::peer::Peer;
 use crate::sfu::resend::Resends;
-use crate::sfu::rtp::extensions::ExtensionMap;
-use crate::sfu::rtp::id::{Mid, Pt, Ssrc};
-use crate::sfu::selection::Target;
-use crate::sfu::stats::DropReason;
-use crate::sfu::tap::{Handover, TapSender, TrackSlot};
+use crate::sfu::rtp::id::{Mid, Ssrc};
+use crate::sfu::tap::{TapSender, TrackSlot};
 use crate::sfu::transport::dtls::{DtlsAssociation, DtlsRole};
 use crate::sfu::transport::ice::{IceAgent, IceCredentials};
 
@@ -36,7 +29,7 @@ impl Engine {
                 let result = self.add_peer(now, peer, home, &request);
                 self.answer_new_peer(now, peer, result, reply, wire);
             }
-            Command::Renegotiate { peer, offer, source: _, reply } => drop(reply.send(self.renegotiate(now, peer, &offer))),
+            Command::Renegotiate { peer, offer, source, reply } => drop(reply.send(self.renegotiate(now, peer, &offer, source))),
             Command::RestartIce { peer, remote_ufrag, remote_pwd, reply } => {
                 drop(reply.send(self.restart_ice(peer, IceCredentials { ufrag: remote_ufrag, pwd: remote_pwd })));
             }
@@ -58,7 +51,19 @@ impl Engine {
             Command::Stats { peer, reply } => drop(reply.send(self.stats(peer))),
             Command::CloseBroadcast { broadcast } => self.close_broadcast(now, broadcast, wire),
             Command::AddTap { broadcast, tap } => self.add_tap(now, broadcast, tap),
-            Command::Withdraw { .. } | Command::Fill { .. } | Command::ShowGuest { .. } | Command::Silence { .. } => {}
+            Command::Withdraw { peer } => {
+                if let Some(&key) = self.by_peer.get(&peer) {
+                    self.withdraw(key);
+                }
+            }
+            Command::Fill { peer, fills } => {
+                if let Some(&key) = self.by_peer.get(&peer) {
+                    self.fill(now, key, &fills);
+                }
+            }
+            Command::ShowGuest { broadcast, guest } => self.show_guest(now, broadcast, guest),
+            Command::Silence { source, silenced } => self.silence(source, silenced),
+            Command::SourceAt { source, home } => self.follow_source(source, home),
         }
     }
 
@@ -101,9 +106,10 @@ impl Engine {
         }
         let offer = Offer::parse(&request.offer)?;
         let local = IceCredentials::random(&mut self.rng);
-        let negotiated = self.negotiate(id, &offer, &local, request.permissions, &[], 1)?;
+        let negotiated = self.negotiate(id, &offer, &local, with_source(request.permissions, request.source), &[], 1)?;
         let publishes = negotiated.media.iter().any(|media| media.role == MediaRole::Up);
         if publishes
+            && request.source.is_none()
             && let Some(&key) = self.by_broadcast.get(&request.broadcast)
             && let Some(publisher) = self.broadcasts[key].publisher
         {
@@ -125,7 +131,9 @@ impl Engine {
             connected: false,
             playing: false,
             publisher: None,
+            source: broadcast,
             downs: Vec::new(),
+            free: Vec::new(),
             choice: request.choice,
             allocator: Allocator::new(request.choice),
             controller: Controller::default(),
@@ -146,13 +154,13 @@ impl Engine {
         self.turns.reserve(key);
         self.by_peer.insert(id, key);
         self.remember_ufrag(key, local.ufrag.clone());
-        self.broadcasts[broadcast].peers += 1;
-        self.apply(now, key, &negotiated.media);
+        self.broadcasts[broadcast].holds += 1;
+        self.apply(now, key, &negotiated.media, request.source);
         Ok(self.answer(key, negotiated))
     }
 
     /// A further offer of a peer: ICE restart, other codecs, more or fewer m-lines.
-    fn renegotiate(&mut self, now: Instant, id: PeerId, offer: &str) -> Result<PeerAnswer, SfuError> {
+    fn renegotiate(&mut self, now: Instant, id: PeerId, offer: &str, source: Option<SourceId>) -> Result<PeerAnswer, SfuError> {
         let key = *self.by_peer.get(&id).ok_or(SfuError::UnknownPeer)?;
         let offer = Offer::parse(offer)?;
         let peer = &self.peers[key];
@@ -161,10 +169,11 @@ impl Engine {
         }
         let restarts = peer.ice.remote() != &offer.ice;
         let local = if restarts { IceCredentials::random(&mut self.rng) } else { peer.ice.local().clone() };
-        let (permissions, previous, version) = (peer.permissions, peer.media.clone(), peer.answers + 1);
+        let (permissions, previous, version) = (with_source(peer.permissions, source), peer.media.clone(), peer.answers + 1);
         let negotiated = self.negotiate(id, &offer, &local, permissions, &previous, version)?;
         let publisher = self.broadcasts[self.peers[key].broadcast].publisher.filter(|publisher| *publisher != key);
         if let Some(publisher) = publisher
+            && source.is_none()
             && negotiated.media.iter().any(|media| media.role == MediaRole::Up)
         {
             return Err(SfuError::PublisherPresent { peer: self.peers[publisher].id });
@@ -175,7 +184,7 @@ impl Engine {
             self.forget_old_ufrags(key);
         }
         self.peers[key].answers = version;
-        self.apply(now, key, &negotiated.media);
+        self.apply(now, key, &negotiated.media, source);
         Ok(self.answer(key, negotiated))
     }
 
@@ -207,118 +216,18 @@ impl Engine {
 
     fn answer(&self, key: usize, negotiated: Negotiated) -> PeerAnswer {
         let peer = &self.peers[key];
+        let (main, free): (Vec<_>, Vec<_>) = ranked(&peer.media).partition(|(_, rank)| *rank == Rank::Broadcast);
+        let named = |lines: Vec<(&NegotiatedMedia, Rank)>| lines.iter().filter_map(|(media, _)| Some((media.mid, media.kind?))).collect();
         PeerAnswer {
             peer: peer.id,
             sdp: negotiated.sdp,
             ice_ufrag: peer.ice.local().ufrag.clone(),
             up_tracks: peer.publisher.as_ref().map_or(0, |publisher| publisher.media().len()),
-            down_tracks: peer.downs.len(),
+            down_tracks: main.len() + free.len(),
             mids: peer.media.iter().map(|media| media.mid).collect(),
-            free: Vec::new(),
-            main: peer.downs.iter().filter_map(|down| self.main_slot(key, down)).collect(),
+            free: named(free),
+            main: named(main),
         }
-    }
-
-    fn main_slot(&self, key: usize, down: &DownRef) -> Option<(Mid, MediaKind)> {
-        let track = self.broadcasts[self.peers[key].broadcast].track(down.slot);
-        track.downs.get(down.key).map(|down| (down.mid, down.kind))
-    }
-
-    /// Makes the peer's tracks what was negotiated. Tracks that stay are left alone.
-    fn apply(&mut self, now: Instant, key: usize, media: &[NegotiatedMedia]) {
-        self.apply_ups(key, media);
-        self.apply_downs(now, key, media);
-        self.peers[key].media = media.to_vec();
-    }
-
-    fn apply_ups(&mut self, key: usize, media: &[NegotiatedMedia]) {
-        let ups: Vec<&NegotiatedMedia> = first_of_each_kind(media, |role| role == MediaRole::Up);
-        let broadcast = self.peers[key].broadcast;
-        let present: Vec<_> = self.peers[key].publisher.iter().flat_map(|publisher| publisher.media()).map(|media| media.mid).collect();
-        if present.iter().copied().eq(ups.iter().map(|media| media.mid)) {
-            return;
-        }
-        if ups.is_empty() {
-            self.drop_publisher(key);
-            return;
-        }
-        let mut extensions = ExtensionMap::default();
-        for (id, kind) in ups.iter().flat_map(|media| media.extensions.iter()) {
-            extensions.set(id, kind);
-        }
-        let transport_cc = ups.iter().any(|media| media.feedback.transport_cc);
-        let ups = ups
-            .into_iter()
-            .map(|media| UpMedia {
-                mid: media.mid,
-                slot: slot_of(media.kind),
-                codecs: media.codecs.clone(),
-                rids: media.rids.iter().take(limits::LAYERS_MAX).copied().collect(),
-                declared: media.ssrcs.clone(),
-                streams: Vec::new(),
-            })
-            .collect();
-        let reporter = Ssrc(self.rng.random_range(1..u32::MAX));
-        let epoch = self.config.epoch.0;
-        self.peers[key].publisher = Some(Publisher::new(ups, extensions, transport_cc.then_some(epoch), reporter));
-        self.broadcasts[broadcast].publisher = Some(key);
-        self.source_gone(broadcast);
-    }
-
-    fn apply_downs(&mut self, now: Instant, key: usize, media: &[NegotiatedMedia]) {
-        let wanted = first_of_each_kind(media, |role| matches!(role, MediaRole::Down { .. }));
-        let broadcast = self.peers[key].broadcast;
-        let mut kept = Vec::new();
-        for reference in std::mem::take(&mut self.peers[key].downs) {
-            let track = self.broadcasts[broadcast].track_mut(reference.slot);
-            let down = &mut track.downs[reference.key];
-            match wanted.iter().find(|media| media.mid == down.mid) {
-                Some(media) => {
-                    down.renegotiated(media.codecs.clone(), media.extensions);
-                    Protection::renegotiate(&mut down.protection, parity_stream(media), self.rng.random_range(1..0x4000));
-                    kept.push(reference);
-                }
-                None => drop(track.downs.remove(reference.key)),
-            }
-        }
-        for media in wanted {
-            let MediaRole::Down { ssrc, rtx_ssrc, .. } = media.role else { continue };
-            if kept.iter().any(|reference| reference.ssrc == ssrc) {
-                continue;
-            }
-            let slot = slot_of(media.kind);
-            let kind = media.kind.unwrap_or(MediaKind::Video);
-            let start = self.rng.random_range(1..0x4000);
-            let mut down = DownTrack::new(key, media.mid, kind, ssrc, rtx_ssrc, media.codecs.clone(), media.extensions, start);
-            Protection::renegotiate(&mut down.protection, parity_stream(media), start);
-            let down_key = self.broadcasts[broadcast].track_mut(slot).downs.insert(down);
-            kept.push(DownRef { slot, key: down_key, ssrc, drawn_height: None });
-        }
-        self.peers[key].downs = kept;
-        let has_padding = media.iter().any(|media| matches!(media.role, MediaRole::Down { rtx_ssrc: Some(_), .. }));
-        self.peers[key].controller.set_has_padding(has_padding);
-        if self.peers[key].connected {
-            if let Some(route) = self.route(key) {
-                self.follow_path(now, key, route.destination.address().ip());
-            }
-            self.start_down_tracks(now, key);
-        }
-    }
-
-    /// The peer's transport is up: sound at once, and the picture from the cache. A receiver that is not up yet (Firefox, one time in seven)
-    /// asks for a key frame with its first words and gets the replay again, so nobody is made to wait for it.
-    pub(super) fn start_down_tracks(&mut self, now: Instant, key: usize) {
-        let peer = &self.peers[key];
-        self.broadcasts[peer.broadcast].demand_moved = true;
-        for reference in &peer.downs {
-            if reference.slot == TrackSlot::MainAudio {
-                let track = self.broadcasts[peer.broadcast].track_mut(reference.slot);
-                if let Some(down) = track.downs.get_mut(reference.key) {
-                    down.set_target(Some(Target::whole(0)));
-                }
-            }
-        }
-        self.choose_layers(now, key);
     }
 
     fn choose(&mut self, now: Instant, key: usize, choice: LayerChoice) {
@@ -333,13 +242,15 @@ impl Engine {
 
     fn drawn_at(&mut self, now: Instant, key: usize, mid: Mid, height: u16) {
         let peer = &mut self.peers[key];
-        let track_of = |down: &DownRef| self.broadcasts[peer.broadcast].track(down.slot).downs.get(down.key);
-        let Some(down) = peer.downs.iter().position(|down| track_of(down).is_some_and(|track| track.mid == mid)) else { return };
-        peer.downs[down].drawn_height = Some(height);
-        let broadcast = peer.broadcast;
-        self.broadcasts[broadcast].demand_moved = true;
+        if let Some(free) = peer.free.iter_mut().find(|free| free.mid == mid) {
+            free.drawn_height = Some(height);
+        }
+        let Some(down) = peer.downs.iter_mut().find(|down| down.mid == mid) else { return };
+        down.drawn_height = Some(height);
+        let source = down.source;
+        self.broadcasts[source].demand_moved = true;
         self.choose_layers(now, key);
-        self.publish_news(now, broadcast);
+        self.publish_news(now, source);
     }
 
     fn restart_ice(&mut self, id: PeerId, remote: IceCredentials) -> Result<IceRestarted, SfuError> {
@@ -362,7 +273,7 @@ impl Engine {
         let key = *self.by_peer.get(&id).ok_or(SfuError::UnknownPeer)?;
         let (peer, egress) = (&self.peers[key], &self.egress[key]);
         let path = peer.controller.report();
-        let video = peer.downs.iter().find(|down| down.slot == TrackSlot::MainVideo);
+        let video = peer.downs.iter().find(|down| down.slot == TrackSlot::MainVideo && down.rank == Rank::Broadcast);
         let track = self.broadcasts[peer.broadcast].track(TrackSlot::MainVideo);
         let down = video.and_then(|reference| track.downs.get(reference.key));
         let rank = |target| rank_of(&track.offered, target);
@@ -383,6 +294,7 @@ impl Engine {
     }
 
     fn close_broadcast(&mut self, now: Instant, id: BroadcastId, wire: &mut impl Wire) {
+        self.guests.remove(&id);
         let Some(&broadcast) = self.by_broadcast.get(&id) else { return };
         let peers: Vec<usize> = self.peers.iter().filter(|(_, peer)| peer.broadcast == broadcast).map(|(key, _)| key).collect();
         self.broadcasts[broadcast].taps.clear();
@@ -405,33 +317,6 @@ impl Engine {
         broadcast.taps.push(tap);
     }
 
-    /// The broadcast's key here; made when this is the first we hear of it. A mirror subscribes at home.
-    pub(super) fn broadcast_key(&mut self, now: Instant, id: BroadcastId, home: u8) -> usize {
-        if let Some(&key) = self.by_broadcast.get(&id) {
-            return key;
-        }
-        self.arm(now);
-        let key = self.broadcasts.insert(Broadcast::new(id, home));
-        self.by_broadcast.insert(id, key);
-        if home != self.config.worker {
-            self.handovers.push_back((home, Handover::Subscribe { broadcast: id, worker: self.config.worker }));
-        }
-        key
-    }
-
-    pub(super) fn forget_if_abandoned(&mut self, key: usize) {
-        let Some(broadcast) = self.broadcasts.get(key) else { return };
-        if broadcast.is_abandoned() {
-            let (id, home) = (broadcast.id, broadcast.home);
-            self.broadcasts.remove(key);
-            self.by_broadcast.remove(&id);
-            self.pending.retain(|pending| *pending != key);
-            if home != self.config.worker {
-                self.handovers.push_back((home, Handover::Unsubscribe { broadcast: id, worker: self.config.worker }));
-            }
-        }
-    }
-
     /// Removes every trace of a peer, and says so.
     pub(super) fn remove_peer(&mut self, now: Instant, key: usize, reason: PeerGone, wire: &mut impl Wire) {
         self.peers[key].dtls.close(now);
@@ -450,53 +335,20 @@ impl Engine {
         for path in &peer.paths {
             self.by_address.remove(&path.destination);
         }
-        let broadcast = &mut self.broadcasts[peer.broadcast];
         for reference in &peer.downs {
-            broadcast.track_mut(reference.slot).downs.try_remove(reference.key);
+            self.broadcasts[reference.source].track_mut(reference.slot).downs.try_remove(reference.key);
+            if reference.rank != Rank::Broadcast {
+                self.let_go(reference.source);
+            }
         }
-        broadcast.peers -= 1;
-        let id = broadcast.id;
+        let id = self.broadcasts[peer.broadcast].id;
         self.released.push(peer.id);
         self.emit(SfuEvent::PeerGone { peer: peer.id, broadcast: id, reason });
-        self.forget_if_abandoned(peer.broadcast);
-    }
-
-    fn drop_publisher(&mut self, key: usize) {
-        let broadcast = self.peers[key].broadcast;
-        self.peers[key].publisher = None;
-        if self.broadcasts[broadcast].publisher == Some(key) {
-            self.broadcasts[broadcast].publisher = None;
-            self.source_gone(broadcast);
-        }
-    }
-
-    /// Viewers here and on every subscribed worker start over with the next source.
-    fn source_gone(&mut self, broadcast: usize) {
-        let broadcast = &mut self.broadcasts[broadcast];
-        self.counters.dropped[DropReason::Late as usize] += broadcast.handle_source_gone();
-        for (worker, _) in &broadcast.subscribers {
-            self.handovers.push_back((*worker, Handover::SourceGone { broadcast: broadcast.id }));
-        }
+        self.let_go(peer.broadcast);
     }
 }
 
-/// The parity stream agreed beside a down-track.
-fn parity_stream(media: &NegotiatedMedia) -> Option<(Ssrc, Pt)> {
-    let MediaRole::Down { fec_ssrc, .. } = media.role else { return None };
-    Some((fec_ssrc?, media.fec_pt?))
-}
-
-/// The first m-line of each kind in a role: the main pair. Further ones wait for guests and calls.
-fn first_of_each_kind(media: &[NegotiatedMedia], role: impl Fn(MediaRole) -> bool) -> Vec<&NegotiatedMedia> {
-    let first = |kind| media.iter().find(|media| media.kind == Some(kind) && role(media.role));
-    let mut found: Vec<_> = [MediaKind::Audio, MediaKind::Video].into_iter().filter_map(first).collect();
-    found.sort_by_key(|found| media.iter().position(|media| media.mid == found.mid));
-    found
-}
-
-fn slot_of(kind: Option<MediaKind>) -> TrackSlot {
-    match kind {
-        Some(MediaKind::Audio) => TrackSlot::MainAudio,
-        Some(MediaKind::Video) | None => TrackSlot::MainVideo,
-    }
+/// Who may publish a source of its own may send.
+const fn with_source(permissions: Permissions, source: Option<SourceId>) -> Permissions {
+    Permissions { publish: permissions.publish || source.is_some(), ..permissions }
 }

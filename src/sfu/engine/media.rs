@@ -51,7 +51,7 @@ impl Engine {
     }
 
     fn handle_ingested(&mut self, now: Instant, key: usize, ingested: Ingested) {
-        let (peer, broadcast_key) = (self.peers[key].id, self.peers[key].broadcast);
+        let (peer, broadcast_key) = (self.peers[key].id, self.peers[key].source);
         let broadcast = &mut self.broadcasts[broadcast_key];
         if broadcast.publisher != Some(key) {
             return self.counters.drop(DropReason::UnknownSsrc);
@@ -60,6 +60,9 @@ impl Engine {
             let event = SfuEvent::PublisherRefused { peer, broadcast: broadcast.id, reason: PublisherProblem::BFrames };
             self.counters.drop(DropReason::Refused);
             return self.emit(event);
+        }
+        if broadcast.silenced && ingested.slot == TrackSlot::MainAudio {
+            return self.counters.drop(DropReason::Silenced);
         }
         let discarded = match ingested.restart {
             Restart::No => 0,
@@ -191,7 +194,7 @@ impl Engine {
         }
     }
 
-    /// Media of a broadcast whose publisher is on another worker.
+    /// Media of a source whose publisher is on another worker.
     fn handle_run(&mut self, now: Instant, run: &TapRun, wire: &mut impl Wire) {
         let at = self.send_time(now);
         let Some(key) = self.mirror(now, run) else { return };

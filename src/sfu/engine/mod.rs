@@ -10,7 +10,8 @@
 //!                         └─▶ RTP:  publisher.rs ─▶ up_track.rs observe ─▶ pending run   (media.rs)
 //! handle_closed ─▶ demux, ice.rs: a TCP connection ended                               (transport.rs)
 //! handle_batch_end ─▶ forward.rs: every down-track here, one hand-over per worker        (media.rs)
-//! handle_command ─▶ negotiate/ ─▶ peers, down-tracks                                     (commands.rs)
+//! handle_command ─▶ negotiate/ ─▶ peers                                                  (commands.rs) ─▶ their tracks (tracks.rs)
+//!                ─▶ calls and guests: what is published, what fills which m-line          (sources.rs)
 //! handle_timeout ─▶ paced sends: replays, large frames, probes                            (turns.rs)
 //!                ─▶ feedback, key frames, sender reports, consent                        (timers.rs)
 //! transport-wide feedback, time ─▶ congestion/ ─▶ layers, probes                          (rates.rs)
@@ -20,7 +21,9 @@ mod commands;
 mod media;
 mod rates;
 mod reports;
+mod sources;
 mod timers;
+mod tracks;
 mod transport;
 mod turns;
 
@@ -31,7 +34,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use slab::Slab;
 
-use crate::ids::{BroadcastId, PeerId};
+use crate::ids::{BroadcastId, PeerId, SourceId};
 use crate::limits;
 use crate::sfu::broadcast::Broadcast;
 use crate::sfu::congestion::SharedPaths;
@@ -72,6 +75,8 @@ pub struct Engine {
     /// What viewers behind one address share.
     paths: SharedPaths,
     by_broadcast: HashMap<BroadcastId, usize>,
+    /// Whom viewers of a broadcast see as its guest, with the home of that source; until the broadcast is closed.
+    guests: HashMap<BroadcastId, (SourceId, u8)>,
     /// Broadcasts with packets gathered in this batch.
     pending: Vec<usize>,
     /// When the first of their runs has waited long enough.
@@ -105,6 +110,7 @@ impl Engine {
             broadcasts: Slab::new(),
             paths: SharedPaths::default(),
             by_broadcast: HashMap::new(),
+            guests: HashMap::new(),
             pending: Vec::new(),
             run_due: None,
             buffer: Vec::with_capacity(limits::SEND_BYTES_MAX + 4096),
@@ -154,14 +160,20 @@ impl Engine {
         [self.tick_at, self.run_due, self.turns.wake_at()].into_iter().flatten().min()
     }
 
-    /// Peers, broadcasts and every index onto them: all zero once everybody has left.
+    /// Peers, broadcasts with other sources, and every index onto them: all zero once everybody has left.
     pub fn sizes(&self) -> [usize; 6] {
         [self.paths.len(), self.peers.len(), self.broadcasts.len(), self.by_peer.len(), self.by_ufrag.len(), self.by_address.len()]
     }
 
+    /// Broadcasts that show a guest.
+    pub fn guests(&self) -> usize {
+        self.guests.len()
+    }
+
     /// Broadcasts whose publisher is on this worker.
     pub fn live_broadcasts(&self) -> usize {
-        self.broadcasts.iter().filter(|(_, broadcast)| broadcast.publisher.is_some()).count()
+        let is_live = |(key, broadcast): &(usize, &Broadcast)| broadcast.publisher.is_some_and(|peer| self.peers[peer].broadcast == *key);
+        self.broadcasts.iter().filter(is_live).count()
     }
 
     /// Peers on this worker.

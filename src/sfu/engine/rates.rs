@@ -17,7 +17,6 @@ use crate::sfu::ladder::{Offered, is_below};
 use crate::sfu::peer::DownRef;
 use crate::sfu::rtp::rtcp::TransportCcView;
 use crate::sfu::selection::Target;
-use crate::sfu::tap::TrackSlot;
 
 impl Engine {
     /// The peer receives media at this address: it shares the way there with whoever is near.
@@ -70,20 +69,18 @@ impl Engine {
     pub(super) fn choose_layers(&mut self, now: Instant, key: usize) {
         let peer = &mut self.peers[key];
         let (true, Some(path)) = (peer.connected, peer.shared_path) else { return };
-        let broadcast_key = peer.broadcast;
-        let broadcast = &self.broadcasts[broadcast_key];
         let mut audio_bps: u32 = 0;
         let mut pictures = [Picture::NONE; limits::DOWN_TRACKS_PER_PEER_MAX];
         let mut count = 0;
         for (place, reference) in peer.downs.iter().enumerate() {
-            let track = broadcast.track(reference.slot);
+            let track = self.broadcasts[reference.source].track(reference.slot);
             let Some(down) = track.downs.get(reference.key) else { continue };
             match (reference.slot.kind(), pictures.get_mut(count)) {
                 (MediaKind::Video, Some(picture)) => {
                     let rung = track.offered.iter().position(|offered| Some(offered.target()) == down.target());
-                    let (choice, drawn_height) = (peer.choice, reference.drawn_height);
+                    let (choice, drawn_height) = (choice_for(peer.choice, reference.rank), reference.drawn_height);
                     let offered = track.worth_sending(drawn_height);
-                    *picture = Picture { place, offered, choice, drawn_height, rank: rank(reference.slot), rung };
+                    *picture = Picture { place, offered, choice, drawn_height, rank: reference.rank, rung };
                     count += 1;
                 }
                 (MediaKind::Audio, _) if down.target().is_some() => {
@@ -114,8 +111,9 @@ impl Engine {
     /// Makes a layer the target of a down-track. It comes from the cache or with its next key frame.
     fn aim(&mut self, now: Instant, key: usize, place: usize, target: Option<Target>) {
         let peer = &self.peers[key];
-        let (broadcast_key, reference, by_hand) = (peer.broadcast, peer.downs[place], matches!(peer.choice, LayerChoice::Spatial(_)));
-        let track = self.broadcasts[broadcast_key].track_mut(reference.slot);
+        let reference = peer.downs[place];
+        let by_hand = matches!(choice_for(peer.choice, reference.rank), LayerChoice::Spatial(_));
+        let track = self.broadcasts[reference.source].track_mut(reference.slot);
         let Some(down) = track.downs.get_mut(reference.key) else { return };
         down.set_target(target);
         let gives_way = down.target().zip(down.current()).is_some_and(|(target, current)| is_below(&track.offered, target, current));
@@ -128,7 +126,7 @@ impl Engine {
         // way or has asked for it does not wait.
         let hurries = by_hand || down.current().is_none() || gives_way;
         if self.start_replay(now, key, reference) && hurries {
-            self.need_keyframe(now, broadcast_key, target.layer);
+            self.need_keyframe(now, reference.source, target.layer);
         }
     }
 
@@ -137,13 +135,12 @@ impl Engine {
         let Some(cluster) = self.peers[key].controller.cluster().copied() else { return };
         let at = self.send_time(now);
         let source = self.padding_source(key);
-        let broadcast = self.peers[key].broadcast;
         while !cluster.is_complete(self.egress[key].sent.totals()) {
             let totals = self.egress[key].sent.totals();
             if cluster.due_bytes(now, totals) == 0 {
                 return self.turns.ask(key, cluster.wake_at(totals).max(now + Self::PROBE_STEP_MIN));
             }
-            let track = source.map(|reference| (self.broadcasts[broadcast].track_mut(reference.slot), reference.key));
+            let track = source.map(|reference| (self.broadcasts[reference.source].track_mut(reference.slot), reference.key));
             let sending = Sending { at, egress: &mut self.egress, buffer: &mut self.buffer, wire, counters: &mut self.counters };
             let bytes = track.map_or(0, |(track, down)| send_padding(track, down, sending));
             if bytes == 0 {
@@ -160,16 +157,18 @@ impl Engine {
     /// The down-track whose packets can be sent again as padding.
     fn padding_source(&self, key: usize) -> Option<DownRef> {
         let peer = &self.peers[key];
-        let broadcast = self.broadcasts.get(peer.broadcast)?;
         peer.downs.iter().copied().find(|reference| {
-            let down = broadcast.track(reference.slot).downs.get(reference.key);
+            let down = self.broadcasts[reference.source].track(reference.slot).downs.get(reference.key);
             reference.slot.kind() == MediaKind::Video && down.is_some_and(|down| down.can_pad())
         })
     }
 }
 
-fn rank(slot: TrackSlot) -> Rank {
-    match slot {
-        TrackSlot::MainVideo | TrackSlot::MainAudio => Rank::Broadcast,
+/// What a viewer's choice means for one of its pictures. Layers are chosen of the broadcast alone, and who wants no picture of that wants none of
+/// its guest either; friends are another matter.
+pub(super) fn choice_for(choice: LayerChoice, rank: Rank) -> LayerChoice {
+    match (choice, rank) {
+        (_, Rank::Broadcast) | (LayerChoice::AudioOnly, Rank::Guest) => choice,
+        (LayerChoice::Auto | LayerChoice::Spatial(_), Rank::Guest) | (_, Rank::Face) => LayerChoice::Auto,
     }
 }

@@ -27,7 +27,7 @@ impl Engine {
                 let peer = &mut self.peers[key];
                 let update = peer.publisher.as_mut().and_then(|publisher| publisher.handle_sender_report(now, unix_ms, ssrc, ntp, rtp));
                 if let Some(update) = update {
-                    let track = self.broadcasts[peer.broadcast].track_mut(update.slot);
+                    let track = self.broadcasts[peer.source].track_mut(update.slot);
                     if let Some(layer) = track.layer_mut(update.layer) {
                         layer.clock = Some(update.clock);
                         layer.clock_is_real = true;
@@ -67,11 +67,11 @@ impl Engine {
         let peer = &mut self.peers[key];
         // What is lost of the picture would be lost of the sound, and browsers report on the picture five times as often.
         for sound in peer.downs.iter().filter(|reference| reference.slot.kind() == MediaKind::Audio) {
-            if let Some(sound) = self.broadcasts[peer.broadcast].track_mut(sound.slot).downs.get_mut(sound.key) {
+            if let Some(sound) = self.broadcasts[sound.source].track_mut(sound.slot).downs.get_mut(sound.key) {
                 sound.redundancy.handle_report(now, block.fraction_lost);
             }
         }
-        let track = self.broadcasts[peer.broadcast].track_mut(down.slot);
+        let track = self.broadcasts[down.source].track_mut(down.slot);
         let UpTrack { downs, layers, .. } = track;
         let Some(down) = downs.get_mut(down.key) else { return };
         down.handle_report();
@@ -94,7 +94,7 @@ impl Engine {
     fn handle_nack(&mut self, now: Instant, key: usize, media: Ssrc, pid: u16, blp: u16, wire: &mut impl Wire) {
         let Some(down) = self.down_ref(key, media) else { return };
         let peer = &mut self.peers[key];
-        if let Some(down) = self.broadcasts[peer.broadcast].track_mut(down.slot).downs.get_mut(down.key) {
+        if let Some(down) = self.broadcasts[down.source].track_mut(down.slot).downs.get_mut(down.key) {
             down.handle_report();
         }
         let round_trip = peer.controller.report().rtt_ms.map_or(Duration::ZERO, |ms| Duration::from_secs_f32(ms / 1000.0));

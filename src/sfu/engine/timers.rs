@@ -3,12 +3,16 @@
 use std::time::{Duration, Instant};
 
 use super::Engine;
+use super::rates::choice_for;
 use crate::limits;
 use crate::sfu::codec::MediaKind;
+use crate::sfu::congestion::Rank;
+use crate::sfu::down_report::News;
 use crate::sfu::forward::Wire;
 use crate::sfu::handle::{PeerGone, SfuEvent, TrackInfo};
 use crate::sfu::ladder::rank_of;
 use crate::sfu::layer_demand::{LayerSet, wanted_by};
+use crate::sfu::peer::DownRef;
 use crate::sfu::rtp::rtcp_build::{self, SenderReport};
 use crate::sfu::rtp::seq::RtpTime;
 use crate::sfu::tap::{Handover, TrackSlot};
@@ -88,7 +92,7 @@ impl Engine {
         let mut compound = Vec::new();
         self.counters.nacks_to_publishers += publisher.poll_feedback(now, &mut compound);
         let damaged = publisher.take_damaged_layer();
-        let broadcast = peer.broadcast;
+        let source = peer.source;
         if !compound.is_empty() {
             self.send_rtcp(key, &compound, wire);
         }
@@ -98,7 +102,7 @@ impl Engine {
             compound.clear();
         }
         if let Some(layer) = damaged {
-            self.need_keyframe(now, broadcast, layer);
+            self.need_keyframe(now, source, layer);
         }
     }
 
@@ -134,7 +138,7 @@ impl Engine {
             {
                 self.report_tracks(now, key, publisher);
             }
-        } else if report_due && broadcast.peers > 0 {
+        } else if report_due && broadcast.holds > 0 {
             self.handovers.push_back((home, Handover::Subscribe { broadcast: id, worker }));
         }
         if layers_changed {
@@ -175,9 +179,9 @@ impl Engine {
         let mut wanted = LayerSet::NONE;
         for (_, down) in &track.downs {
             let Some(peer) = self.peers.get(down.peer).filter(|peer| peer.connected && down.can_decode()) else { continue };
-            let drawn =
-                peer.downs.iter().find(|reference| reference.slot == TrackSlot::MainVideo).and_then(|reference| reference.drawn_height);
-            wanted = wanted.and(wanted_by(peer.choice, drawn, &track.offered, &track.layers));
+            let Some(reference) = peer.downs.iter().find(|reference| reference.ssrc == down.ssrc) else { continue };
+            let choice = choice_for(peer.choice, reference.rank);
+            wanted = wanted.and(wanted_by(choice, reference.drawn_height, &track.offered, &track.layers));
             if wanted == LayerSet::ALL {
                 break;
             }
@@ -218,8 +222,8 @@ impl Engine {
     /// The reports of tracks that have just begun: without one, sound and picture cannot be put together.
     pub(super) fn send_first_reports(&mut self, now: Instant, key: usize, wire: &mut impl Wire) {
         let peer = &self.peers[key];
-        let broadcast = &self.broadcasts[peer.broadcast];
-        let mut downs = peer.downs.iter().filter_map(|reference| broadcast.track(reference.slot).downs.get(reference.key));
+        let track_of = |reference: &DownRef| self.broadcasts[reference.source].track(reference.slot).downs.get(reference.key);
+        let mut downs = peer.downs.iter().filter_map(track_of);
         if downs.any(|down| down.report.packets > 0 && down.report.due.is_none()) {
             self.send_sender_reports(now, key, wire);
         }
@@ -232,10 +236,10 @@ impl Engine {
         let mut compound = Vec::new();
         let mut clocks_due = false;
         for reference in &peer.downs {
-            let track = self.broadcasts[peer.broadcast].track_mut(reference.slot);
+            let track = self.broadcasts[reference.source].track_mut(reference.slot);
             let Some(down) = track.downs.get_mut(reference.key) else { continue };
             let Some(clock) = down.clock(&track.layers) else { continue };
-            if down.report.clock_due.is_some_and(|due| due <= now) {
+            if reference.rank == Rank::Broadcast && down.report.clock_due.is_some_and(|due| due <= now) {
                 down.news.clock = true;
                 clocks_due = true;
                 track.news = true;
@@ -271,10 +275,20 @@ impl Engine {
             let (kind, layers, ranks) = (track.kind, &track.layers, &track.offered);
             for (_, down) in &mut track.downs {
                 let news = std::mem::take(&mut down.news);
+                if news == News::default() {
+                    continue;
+                }
                 let Some(peer) = self.peers.get_mut(down.peer) else { continue };
                 if news.playing {
                     down.report.due = None;
                     self.turns.ask(down.peer, now);
+                }
+                let own = peer.downs.iter().any(|reference| reference.ssrc == down.ssrc && reference.rank == Rank::Broadcast);
+                if !own {
+                    // Of a face nobody waits to hear: only that it cannot be shown is told, of the source itself.
+                    let cannot = news.cannot_decode.map(|codec| SfuEvent::CannotDecode { peer: peer.id, broadcast: id, codec });
+                    events.extend(cannot);
+                    continue;
                 }
                 // The picture is what people wait for; sound alone counts only where there is no picture to come.
                 let counts = kind == MediaKind::Video || !has_video;

@@ -23,10 +23,9 @@ impl Engine {
     fn take_turn(&mut self, now: Instant, key: usize, wire: &mut impl Wire) {
         self.send_repairs(now, key, wire);
         let at = self.send_time(now);
-        let broadcast = self.peers[key].broadcast;
         for index in 0..self.peers[key].downs.len() {
             let reference = self.peers[key].downs[index];
-            let track = self.broadcasts[broadcast].track_mut(reference.slot);
+            let track = self.broadcasts[reference.source].track_mut(reference.slot);
             let due = |track: &crate::sfu::up_track::UpTrack| track.downs.get(reference.key).and_then(|down| down.replay_due());
             while due(track).is_some_and(|due| due <= now) {
                 let sending = Sending { at, egress: &mut self.egress, buffer: &mut self.buffer, wire, counters: &mut self.counters };
@@ -38,17 +37,18 @@ impl Engine {
         }
         self.send_probe(now, key, wire);
         self.send_first_reports(now, key, wire);
-        self.publish_news(now, broadcast);
+        for index in 0..self.peers[key].downs.len() {
+            self.publish_news(now, self.peers[key].downs[index].source);
+        }
     }
 
     /// Sends again what was asked for, as much of it as is due. A replay under way waits as much longer, so that both together keep its pace.
     pub(super) fn send_repairs(&mut self, now: Instant, key: usize, wire: &mut impl Wire) {
         let at = self.send_time(now);
-        let broadcast = self.peers[key].broadcast;
         while let Some((ssrc, seq)) = self.peers[key].resends.next(now) {
             let peer = &mut self.peers[key];
             let Some(reference) = peer.downs.iter().find(|down| down.ssrc == ssrc) else { continue };
-            let track = self.broadcasts[broadcast].track_mut(reference.slot);
+            let track = self.broadcasts[reference.source].track_mut(reference.slot);
             let sending = Sending { at, egress: &mut self.egress, buffer: &mut self.buffer, wire, counters: &mut self.counters };
             let Some(bytes) = retransmit(track, reference.key, seq, sending) else { continue };
             let Some(down) = track.downs.get_mut(reference.key) else { continue };
@@ -65,7 +65,7 @@ impl Engine {
     pub(super) fn start_replay(&mut self, now: Instant, key: usize, reference: DownRef) -> bool {
         let peer = &self.peers[key];
         let path_bps = peer.controller.limit_bps();
-        let track = self.broadcasts[peer.broadcast].track_mut(reference.slot);
+        let track = self.broadcasts[reference.source].track_mut(reference.slot);
         let Some(down) = track.downs.get_mut(reference.key) else { return false };
         let plays = down.current().is_some();
         match down.start_replay(now, &track.layers, path_bps) {
@@ -89,10 +89,10 @@ impl Engine {
     pub(super) fn handle_wish(&mut self, now: Instant, key: usize, reference: DownRef) {
         self.counters.keyframe_wishes += 1;
         let peer = &self.peers[key];
-        let (broadcast, path_bps) = (peer.broadcast, peer.controller.limit_bps());
+        let path_bps = peer.controller.limit_bps();
         let round_trip =
             peer.controller.report().rtt_ms.map_or(Duration::ZERO, |ms| Duration::from_secs_f32(ms / 1000.0).min(limits::REPLAY_ROW_ENDS));
-        let track = self.broadcasts[broadcast].track_mut(reference.slot);
+        let track = self.broadcasts[reference.source].track_mut(reference.slot);
         let Some(down) = track.downs.get_mut(reference.key) else { return };
         match down.handle_wish(now, &track.layers, path_bps, round_trip) {
             Answer::Replayed => {
@@ -100,7 +100,7 @@ impl Engine {
                 self.peers[key].controller.handle_replay(now);
                 self.turns.ask(key, now);
             }
-            Answer::NeedsKeyframe(layer) => self.need_keyframe(now, broadcast, layer),
+            Answer::NeedsKeyframe(layer) => self.need_keyframe(now, reference.source, layer),
             Answer::UnderWay | Answer::Nothing => {}
         }
     }

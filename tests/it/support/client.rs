@@ -103,6 +103,8 @@ pub(crate) struct Client {
     early: Vec<(Instant, Vec<u8>)>,
     pub encoder: Option<Encoder>,
     pub receiver: Option<Receiver>,
+    /// The guest's and friends' pairs.
+    pub others: Vec<Receiver>,
     out: VecDeque<Vec<u8>>,
     rng: StdRng,
 }
@@ -132,6 +134,7 @@ impl Client {
             early: Vec::new(),
             encoder: None,
             receiver: None,
+            others: Vec::new(),
             out: VecDeque::new(),
             rng,
         }
@@ -188,7 +191,7 @@ impl Client {
                 self.remote.is_some().then_some(self.next_check),
                 self.repeat_at,
                 self.encoder.as_ref().filter(|_| connected).map(Encoder::wake_at),
-                self.receiver.as_ref().filter(|_| connected).map(Receiver::wake_at),
+                self.receiver.iter().chain(&self.others).filter(|_| connected).map(Receiver::wake_at).min(),
             ]
             .into_iter()
             .flatten()
@@ -219,10 +222,12 @@ impl Client {
                 self.send_rtcp(&report);
             }
         }
-        if let Some(receiver) = &mut self.receiver {
-            for compound in receiver.handle_timeout(now) {
-                self.send_rtcp(&compound);
-            }
+        let mut compounds = Vec::new();
+        for receiver in self.receiver.iter_mut().chain(&mut self.others) {
+            compounds.extend(receiver.handle_timeout(now));
+        }
+        for compound in compounds {
+            self.send_rtcp(&compound);
         }
     }
 
@@ -379,13 +384,16 @@ impl Client {
             if let Some(receiver) = &mut self.receiver
                 && self.connected_at.is_some_and(|connected| now >= connected + receiver.deaf_for)
             {
-                receiver.handle_rtp(now, &plain, ledger);
+                let rtp = wire::parse_rtp(&plain);
+                receiver.note_arrival(now, &rtp);
+                let whose = self.others.iter_mut().find(|other| other.knows(rtp.ssrc)).unwrap_or(receiver);
+                whose.handle_rtp(now, &plain, ledger);
             }
             return;
         }
         let compound = crypto.inbound.decrypt_rtcp(datagram).expect("what is sent to us opens");
         let packets = wire::parse_rtcp(&compound);
-        if let Some(receiver) = &mut self.receiver {
+        for receiver in self.receiver.iter_mut().chain(&mut self.others) {
             for packet in &packets {
                 match packet {
                     Rtcp::SenderReport { ssrc, ntp, .. } => receiver.handle_sender_report(now, *ssrc, *ntp),

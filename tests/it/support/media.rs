@@ -14,7 +14,7 @@ use rand::{Rng, RngCore};
 
 use self::heads::*;
 use super::layered::{self, Frames, Layering, Place};
-use super::offer::{self, EXT_DEPENDENCY, EXT_MID, EXT_REPAIRED_RID, EXT_RID, EXT_TRANSPORT_CC, OPUS_PT, RED_PT};
+use super::offer::{self, EXT_AUDIO_LEVEL, EXT_DEPENDENCY, EXT_MID, EXT_REPAIRED_RID, EXT_RID, EXT_TRANSPORT_CC, OPUS_PT, RED_PT};
 use super::oracle::{LayerFrame, Ledger, Published, StreamInfo};
 use super::wire;
 
@@ -130,6 +130,10 @@ struct Outgoing {
 /// A running encoder.
 pub(crate) struct Encoder {
     pub show: Show,
+    /// Of the picture's m-line.
+    pub mid: String,
+    /// How loud the sound is, by the header extension; 127: silence.
+    pub level_dbov: Option<u8>,
     layers: Vec<Layer>,
     audio: Outgoing,
     /// Origin of the RTP clocks.
@@ -216,6 +220,8 @@ impl Encoder {
             filler,
             sound_before: None,
             show,
+            mid: "0".into(),
+            level_dbov: None,
             nacked: 0,
             plis: 0,
             keyframe_requests: Vec::new(),
@@ -225,13 +231,18 @@ impl Encoder {
 
     /// The offer that announces this encoder.
     pub(crate) fn offer(&self, transport: &offer::Transport<'_>) -> String {
+        let offer::Camera { codec, streams, audio_ssrc } = self.camera();
+        offer::publish(transport, codec, &streams, audio_ssrc)
+    }
+
+    pub(crate) fn camera(&self) -> offer::Camera {
         let rids: Vec<&'static str> = self.layers.iter().filter_map(|layer| layer.rid).collect();
         let streams = if rids.is_empty() {
             offer::Streams::Declared(self.layers[0].stream.ssrc, self.layers[0].rtx_ssrc)
         } else {
-            offer::Streams::Simulcast(&rids)
+            offer::Streams::Simulcast(rids)
         };
-        offer::publish(transport, self.show.codec, &streams, self.audio.ssrc)
+        offer::Camera { codec: self.show.codec, streams, audio_ssrc: self.audio.ssrc }
     }
 
     /// The transport is up: the first frame now.
@@ -288,6 +299,7 @@ impl Encoder {
     pub(crate) fn handle_nack(&mut self, media: u32, seqs: &[u16], ledger: &mut Ledger) -> Vec<Vec<u8>> {
         self.nacked += seqs.len() as u64;
         let rtx_pt = offer::payload_types(self.show.codec).1;
+        let mid = self.mid.clone();
         let mut sent = Vec::new();
         let Some(index) = self.layers.iter().position(|layer| layer.stream.ssrc == media) else { return sent };
         for seq in seqs {
@@ -302,7 +314,7 @@ impl Encoder {
             let transport = self.next_transport_seq();
             let mut extensions: Vec<(u8, &[u8])> = vec![(EXT_TRANSPORT_CC, &transport)];
             if let Some(rid) = rid {
-                extensions.extend([(EXT_MID, b"0" as &[u8]), (EXT_REPAIRED_RID, rid.as_bytes())]);
+                extensions.extend([(EXT_MID, mid.as_bytes()), (EXT_REPAIRED_RID, rid.as_bytes())]);
             }
             if !descriptor.is_empty() {
                 extensions.push((EXT_DEPENDENCY, &descriptor));
@@ -433,7 +445,7 @@ impl Encoder {
         self.filler.fill_bytes(&mut payload[head..]);
         let (pt, _) = offer::payload_types(self.show.codec);
         let transport = self.next_transport_seq();
-        let origin = self.origin;
+        let (origin, mid) = (self.origin, &self.mid);
         let layer = &mut self.layers[index];
         let stream = &mut layer.stream;
         stream.seq += 1;
@@ -458,7 +470,7 @@ impl Encoder {
         if let Some(rid) = layer.rid
             && stream.packets < IDENTIFIED_PACKETS
         {
-            extensions.extend([(EXT_MID, b"0" as &[u8]), (EXT_RID, rid.as_bytes())]);
+            extensions.extend([(EXT_MID, mid.as_bytes()), (EXT_RID, rid.as_bytes())]);
         }
         if !descriptor.is_empty() {
             extensions.push((EXT_DEPENDENCY, &descriptor));
@@ -500,7 +512,10 @@ impl Encoder {
             Some((earlier, before)) => (RED_PT, wire::write_red(OPUS_PT, &payload, (time.wrapping_sub(earlier), &before))),
             None => (OPUS_PT, payload),
         };
-        wire::write_rtp(pt, false, stream.seq as u16, time, stream.ssrc, &[(EXT_TRANSPORT_CC, &transport)], &payload)
+        let level = self.level_dbov.map(|level| [level]);
+        let mut extensions: Vec<(u8, &[u8])> = vec![(EXT_TRANSPORT_CC, &transport)];
+        extensions.extend(level.iter().map(|level| (EXT_AUDIO_LEVEL, level as &[u8])));
+        wire::write_rtp(pt, false, stream.seq as u16, time, stream.ssrc, &extensions, &payload)
     }
 
     fn next_transport_seq(&mut self) -> [u8; 2] {

@@ -11,7 +11,7 @@ use courtside::sfu::codec::MediaKind;
 use courtside::timeline::NtpTime;
 
 use super::flexfec::Recovery;
-use super::offer::{Answer, FEC_PT, OPUS_PT, RED_PT};
+use super::offer::{FEC_PT, OPUS_PT, Pair, RED_PT};
 use super::wire::{self, Rtcp, Rtp, Unwrapper};
 
 /// A switch may move the timestamp by the time that passed and this much more.
@@ -278,15 +278,20 @@ pub(crate) struct Judge {
 }
 
 impl Judge {
-    pub(crate) fn new(name: String, worker: u8, answer: &Answer) -> Self {
+    pub(crate) fn new(name: String, worker: u8, pair: &Pair) -> Self {
         let video = Track {
-            ssrc: answer.video.map(|(ssrc, _)| ssrc),
-            rtx_ssrc: answer.video.and_then(|(_, rtx)| rtx),
-            fec_ssrc: answer.fec,
+            ssrc: pair.video.map(|(ssrc, _)| ssrc),
+            rtx_ssrc: pair.video.and_then(|(_, rtx)| rtx),
+            fec_ssrc: pair.fec,
             ..Track::default()
         };
-        let audio = Track { ssrc: answer.audio, ..Track::default() };
+        let audio = Track { ssrc: pair.audio, ..Track::default() };
         Self { name, worker, video, audio, strict_holes: true, ..Self::default() }
+    }
+
+    /// Whether it is one of the streams of this pair.
+    pub(crate) fn knows(&self, ssrc: u32) -> bool {
+        [self.video.ssrc, self.video.rtx_ssrc, self.video.fec_ssrc, self.audio.ssrc].contains(&Some(ssrc))
     }
 
     /// An SRTP packet as it left, and its plaintext.
@@ -529,12 +534,14 @@ impl Judge {
         [self.video_packets, self.audio_packets, self.rtx_packets, self.switches, self.reports_checked]
     }
 
-    /// An RTCP compound as it left, in clear.
+    /// An RTCP compound as it left, in clear. Reports on streams of other pairs are others' business.
     pub(crate) fn handle_rtcp(&mut self, now: Instant, compound: &[u8], ledger: &Ledger) {
         for packet in wire::parse_rtcp(compound) {
             let Rtcp::SenderReport { ssrc, ntp, rtp } = packet else { continue };
+            if !self.knows(ssrc) {
+                continue;
+            }
             let track = if Some(ssrc) == self.video.ssrc { &self.video } else { &self.audio };
-            assert_eq!(Some(ssrc), track.ssrc, "{}: a report on a stream that is not ours", self.name);
             let Some(stretch) = track.stretches.last() else { panic!("{}: a report before anything was sent", self.name) };
             if Some(ssrc) == self.video.ssrc {
                 self.first_report_at.get_or_insert(now);

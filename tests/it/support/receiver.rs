@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::decoder::Decoder;
 use super::flexfec::Recovery;
-use super::offer::{Answer, EXT_TRANSPORT_CC, OPUS_PT, RED_PT};
+use super::offer::{EXT_TRANSPORT_CC, OPUS_PT, Pair, RED_PT};
 use super::oracle::Ledger;
 use super::wire::{self, Rtp, Unwrapper};
 
@@ -46,6 +46,7 @@ pub(crate) struct Receiver {
     pub repairs: bool,
     video_ssrc: Option<u32>,
     rtx_ssrc: Option<u32>,
+    audio_ssrc: Option<u32>,
     fec_ssrc: Option<u32>,
     recovery: Recovery,
     /// Packets that parity brought back.
@@ -86,16 +87,17 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    pub(crate) fn new(now: Instant, answer: &Answer, reports: Reports) -> Self {
+    pub(crate) fn new(now: Instant, pair: &Pair, reports: Reports) -> Self {
         Self {
             reports,
             learns_round_trip: false,
             round_trip: None,
             asks_after: NACK_AFTER,
             repairs: true,
-            video_ssrc: answer.video.map(|(ssrc, _)| ssrc),
-            rtx_ssrc: answer.video.and_then(|(_, rtx)| rtx),
-            fec_ssrc: answer.fec,
+            video_ssrc: pair.video.map(|(ssrc, _)| ssrc),
+            rtx_ssrc: pair.video.and_then(|(_, rtx)| rtx),
+            audio_ssrc: pair.audio,
+            fec_ssrc: pair.fec,
             recovery: Recovery::default(),
             recovered: 0,
             unwrapper: Unwrapper::default(),
@@ -158,13 +160,22 @@ impl Receiver {
         self.missing.len()
     }
 
-    pub(crate) fn handle_rtp(&mut self, now: Instant, plain: &[u8], ledger: &Ledger) {
-        let rtp = wire::parse_rtp(plain);
+    /// Whether it is one of the streams of this pair.
+    pub(crate) fn knows(&self, ssrc: u32) -> bool {
+        [self.video_ssrc, self.rtx_ssrc, self.fec_ssrc, self.audio_ssrc].contains(&Some(ssrc))
+    }
+
+    /// Notes the arrival of any packet of the connection, for feedback.
+    pub(crate) fn note_arrival(&mut self, now: Instant, rtp: &Rtp) {
         if let Some((_, value)) = rtp.extensions.iter().find(|(id, _)| *id == EXT_TRANSPORT_CC) {
             let seq = self.transport.unwrap(u16::from_be_bytes([value[0], value[1]]));
             self.next_transport.get_or_insert(seq);
             self.arrivals.insert(seq, (now - self.origin).as_micros() as u64 + 1_000_000);
         }
+    }
+
+    pub(crate) fn handle_rtp(&mut self, now: Instant, plain: &[u8], ledger: &Ledger) {
+        let rtp = wire::parse_rtp(plain);
         let payload = &plain[rtp.payload.clone()];
         if Some(rtp.ssrc) == self.video_ssrc {
             self.received += 1;

@@ -1,21 +1,22 @@
 //! Workers, clients and the network between them on one virtual clock. [`Sim::step`] goes to the earliest moment at which anything is
-//! due; whatever a worker sends passes the judge before the network. What people in it do is in `acts`.
+//! due; whatever a worker sends passes the judge before the network. What people in it do is in `acts` and `calls`.
 
 mod acts;
+pub(crate) mod calls;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use courtside::ids::{BroadcastId, PeerId};
+use courtside::ids::{BroadcastId, PeerId, SourceId};
 use courtside::limits;
 use courtside::linksim::in_flight::InFlight;
 use courtside::sfu::codec::{Codec, MediaKind};
 use courtside::sfu::engine::{Engine, EngineConfig};
 use courtside::sfu::forward::{Route, Wire};
 use courtside::sfu::handle::{
-    AddPeer, Command, IceRestarted, LayerChoice, PeerAnswer, PeerGone, PeerStats, Permissions, SfuError, SfuEvent,
+    AddPeer, Command, Fill, IceRestarted, LayerChoice, PeerAnswer, PeerGone, PeerStats, Permissions, SfuError, SfuEvent,
 };
 use courtside::sfu::rtp::id::Mid;
 use courtside::sfu::tap::Handover;
@@ -28,7 +29,7 @@ use super::client::{Client, Phase};
 use super::decoder::Decoded;
 use super::link::{Link, Path};
 use super::media::{Encoder, Show};
-use super::offer::{self, Answer};
+use super::offer::{self, Answer, Pair};
 use super::oracle::{Judge, Ledger};
 use super::receiver::{Receiver, Reports};
 use super::wire;
@@ -47,6 +48,8 @@ pub(crate) struct Seat {
     pub broadcast: BroadcastId,
     pub worker: u8,
     pub judge: Judge,
+    /// Of the guest's and friends' pairs, as `others` of the client.
+    pub others: Vec<Judge>,
     pub up: Link,
     pub down: Link,
     pub gone: Option<PeerGone>,
@@ -255,12 +258,26 @@ impl Sim {
         let peer = PeerId::on_worker(worker, &mut self.rng);
         let answer: PeerAnswer = self.command(worker, |reply| Command::AddPeer { peer, home, request, reply })?;
         let answer = Answer::parse(&answer.sdp);
-        let judge = Judge::new(client.name.clone(), worker, &answer);
-        if client.encoder.is_none() {
-            client.receiver = Some(Receiver::new(self.now, &answer, Reports::TransportFeedback));
+        let (main, others) = answer.pairs.split_first().map_or((Pair::default(), &[][..]), |(main, others)| (*main, others));
+        let judge = Judge::new(client.name.clone(), worker, &main);
+        let named = |(number, pair)| Judge::new(format!("{}, pair {number}", client.name), worker, pair);
+        let judges = (1..).zip(others).map(named).collect();
+        if !answer.pairs.is_empty() {
+            client.receiver = Some(Receiver::new(self.now, &main, Reports::TransportFeedback));
+            client.others = others.iter().map(|pair| Receiver::new(self.now, pair, Reports::Silent)).collect();
         }
         client.handle_answer(answer);
-        self.seats.push(Seat { client, peer, broadcast, worker, judge, up: Link::new(paths.0), down: Link::new(paths.1), gone: None });
+        self.seats.push(Seat {
+            client,
+            peer,
+            broadcast,
+            worker,
+            judge,
+            others: judges,
+            up: Link::new(paths.0),
+            down: Link::new(paths.1),
+            gone: None,
+        });
         Ok(self.seats.len() - 1)
     }
 
@@ -365,9 +382,13 @@ impl Sim {
             if matches!(datagram.first(), Some(128..=191)) {
                 for (left, sealed, plain) in seat.client.open_for_judge(self.now, &datagram) {
                     if wire::is_rtcp(&sealed) {
-                        seat.judge.handle_rtcp(left, &plain, &self.ledger);
+                        for judge in std::iter::once(&mut seat.judge).chain(&mut seat.others) {
+                            judge.handle_rtcp(left, &plain, &self.ledger);
+                        }
                     } else {
-                        seat.judge.handle_rtp(left, &sealed, &plain, &self.ledger);
+                        let ssrc = wire::u32_at(&plain, 8);
+                        let judge = seat.others.iter_mut().find(|judge| judge.knows(ssrc)).unwrap_or(&mut seat.judge);
+                        judge.handle_rtp(left, &sealed, &plain, &self.ledger);
                     }
                 }
             }
@@ -438,6 +459,7 @@ impl Sim {
         self.run_ms(5000);
         for engine in &self.engines {
             assert_eq!(engine.sizes(), [0; 6], "everybody left");
+            assert_eq!(engine.guests(), 0, "no guest is shown for ever");
             assert_eq!(engine.wake_at(), None, "nothing is left to do");
         }
     }

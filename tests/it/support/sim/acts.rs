@@ -91,8 +91,12 @@ impl Sim {
 
     /// A further offer of an existing peer.
     pub(crate) fn renegotiate(&mut self, who: Who, offer: String) -> Result<PeerAnswer, SfuError> {
+        self.renegotiate_as(who, offer, None)
+    }
+
+    pub(super) fn renegotiate_as(&mut self, who: Who, offer: String, source: Option<SourceId>) -> Result<PeerAnswer, SfuError> {
         let (worker, peer) = (self.seats[who].worker, self.seats[who].peer);
-        self.command(worker, |reply| Command::Renegotiate { peer, offer, source: None, reply })
+        self.command(worker, |reply| Command::Renegotiate { peer, offer, source, reply })
     }
 
     pub(crate) fn restart_ice(&mut self, who: Who) {
