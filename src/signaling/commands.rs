@@ -126,6 +126,14 @@ pub(crate) async fn execute(live: &Live, session: &Session, followed: &mut Follo
             followed.link.iter().for_each(Link::look_away);
             done(id, Ok(()))
         }
+        Command::Call { id, broadcast, ask } => {
+            Some(Outcome::Call { id, result: live.ask_call(session.id, session.claims(), broadcast, ask).await })
+        }
+        Command::ReportPace { pace } => {
+            live.report_pace(session.id, pace);
+            None
+        }
+        Command::OnAir { id, broadcast, ask } => done(id, live.ask_on_air(session.id, session.claims(), broadcast, ask)),
         Command::React { taps, media_time_ms } => {
             if let Some(seat) = &followed.seat {
                 taps.into_iter().for_each(|Tap { kind, count }| seat.react(kind, count, media_time_ms));

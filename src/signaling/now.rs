@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::social::clock::UnixMs;
+
 /// One moment on two clocks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Now {
@@ -17,6 +19,11 @@ impl Now {
     pub(crate) fn read() -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self { instant: Instant::now(), unix_ms: since_epoch.as_secs_f64() * 1000.0 }
+    }
+
+    /// For the social plane.
+    pub(crate) const fn unix(self) -> UnixMs {
+        UnixMs(self.unix_ms as u64)
     }
 
     /// For tokens.

@@ -8,6 +8,7 @@ use super::protocol::{ErrorCode, ErrorView, Grant};
 use crate::accounts::{AccountError, AccountRefusal, TokenError};
 use crate::sfu::handle::SfuError;
 use crate::social::bus::BusError;
+use crate::social::call::CallRefusal;
 use crate::social::chat::ChatRefusal;
 use crate::store::StoreError;
 
@@ -88,6 +89,14 @@ pub enum Refusal {
     NotInChat,
     #[error(transparent)]
     Chat(#[from] ChatRefusal),
+    #[error(transparent)]
+    Call(#[from] CallRefusal),
+    #[error("somebody is on air, or is asked to be, already")]
+    OnAirTaken,
+    #[error("you are not asked on air")]
+    NotAsked,
+    #[error("nobody is on air")]
+    NobodyOnAir,
 }
 
 const fn grant_word(grant: Grant) -> &'static str {
@@ -110,6 +119,9 @@ impl Refusal {
             Self::HelloFirst => ErrorCode::HelloFirst,
             Self::NotJoined | Self::NotInChat => ErrorCode::NotJoined,
             Self::Chat(refusal) => chat_code(*refusal),
+            Self::Call(refusal) => call_code(*refusal),
+            Self::OnAirTaken | Self::NobodyOnAir => ErrorCode::Conflict,
+            Self::NotAsked => ErrorCode::Forbidden,
             Self::InvalidToken => ErrorCode::InvalidToken,
             Self::TokenExpired => ErrorCode::TokenExpired,
             Self::TokenNeeded | Self::Forbidden(_) | Self::MayNotBroadcast | Self::NotYours | Self::CrossSite | Self::OperatorsOnly => {
@@ -171,7 +183,10 @@ impl Refusal {
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::Full(_) | Self::ShuttingDown | Self::Unavailable | Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Chat(ChatRefusal::NoMessage) => StatusCode::NOT_FOUND,
+            Self::Chat(ChatRefusal::NoMessage) | Self::Call(CallRefusal::NoCall | CallRefusal::NoMember) => StatusCode::NOT_FOUND,
+            Self::OnAirTaken | Self::NobodyOnAir => StatusCode::CONFLICT,
+            Self::NotAsked => StatusCode::FORBIDDEN,
+            Self::Call(refusal) => call_status(*refusal),
             Self::Chat(ChatRefusal::Slow { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::Chat(ChatRefusal::Unavailable | ChatRefusal::Full) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Chat(
@@ -208,6 +223,14 @@ impl Refusal {
                 | Self::ShuttingDown
                 | Self::Unavailable
                 | Self::StoreUnavailable
+                | Self::OnAirTaken
+                | Self::Call(
+                    CallRefusal::TooFast { .. }
+                        | CallRefusal::Full
+                        | CallRefusal::VideoFull
+                        | CallRefusal::CallsFull
+                        | CallRefusal::RingsFull
+                )
                 | Self::Chat(ChatRefusal::Slow { .. } | ChatRefusal::TimedOut { .. } | ChatRefusal::Unavailable)
         )
     }
@@ -227,6 +250,7 @@ impl Refusal {
             Self::Chat(ChatRefusal::Slow { wait_ms } | ChatRefusal::TimedOut { wait_ms }) => {
                 Some(u32::try_from(*wait_ms).unwrap_or(u32::MAX))
             }
+            Self::Call(CallRefusal::TooFast { wait_ms }) => Some(*wait_ms),
             _ => None,
         };
         ErrorView { code: self.code(), message: self.to_string(), retryable: self.retryable(), retry_after_ms }
@@ -263,6 +287,39 @@ const fn chat_code(refusal: ChatRefusal) -> ErrorCode {
         ChatRefusal::NotYours | ChatRefusal::NotModerator | ChatRefusal::Protected => ErrorCode::Forbidden,
         ChatRefusal::Full => ErrorCode::Full,
         ChatRefusal::Unavailable => ErrorCode::Unavailable,
+    }
+}
+
+const fn call_code(refusal: CallRefusal) -> ErrorCode {
+    match refusal {
+        CallRefusal::NoCall | CallRefusal::NoMember => ErrorCode::NotFound,
+        CallRefusal::NotInCall | CallRefusal::OtherBroadcast | CallRefusal::NotInStep => ErrorCode::NotJoined,
+        CallRefusal::NotInvited | CallRefusal::Blocked | CallRefusal::NotHost => ErrorCode::Forbidden,
+        CallRefusal::InvitationExpired => ErrorCode::InvitationExpired,
+        CallRefusal::Removed => ErrorCode::Removed,
+        CallRefusal::Full | CallRefusal::CallsFull | CallRefusal::LinksFull | CallRefusal::RingsFull => ErrorCode::Full,
+        CallRefusal::VideoFull => ErrorCode::VideoFull,
+        CallRefusal::TooFast { .. } => ErrorCode::SlowDown,
+        CallRefusal::NotFriends => ErrorCode::NotFriends,
+        CallRefusal::InvalidValue { .. } => ErrorCode::InvalidValue,
+    }
+}
+
+const fn call_status(refusal: CallRefusal) -> StatusCode {
+    match refusal {
+        CallRefusal::NoCall | CallRefusal::NoMember => StatusCode::NOT_FOUND,
+        CallRefusal::NotInCall | CallRefusal::OtherBroadcast | CallRefusal::NotInStep => StatusCode::BAD_REQUEST,
+        CallRefusal::NotInvited
+        | CallRefusal::Blocked
+        | CallRefusal::NotHost
+        | CallRefusal::InvitationExpired
+        | CallRefusal::Removed
+        | CallRefusal::NotFriends => StatusCode::FORBIDDEN,
+        CallRefusal::Full | CallRefusal::CallsFull | CallRefusal::LinksFull | CallRefusal::RingsFull | CallRefusal::VideoFull => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        CallRefusal::TooFast { .. } => StatusCode::TOO_MANY_REQUESTS,
+        CallRefusal::InvalidValue { .. } => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 

@@ -9,11 +9,11 @@ mod exchange;
 use std::time::Instant;
 
 pub(crate) use self::exchange::{Action, Command, Negotiated, Outcome};
-use super::live::{JoinAs, Joined, Told};
+use super::live::{CallDone, JoinAs, Joined, Told};
 use super::now::Now;
 use super::protocol::{
-    ByeReason, ChatAuthor, ChatChange, ChatRole, ClientMessage, Grant, Intent, PeerState, QualityChoice, ReactionKind, ServerMessage,
-    StatsView, UserView,
+    ByeReason, CallAsk, ChatAuthor, ChatChange, ChatRole, ClientMessage, Grant, Intent, PeerState, QualityChoice, ReactionKind,
+    ServerMessage, StatsView, UserView,
 };
 use super::rate::TokenBucket;
 use super::refusal::Refusal;
@@ -232,7 +232,9 @@ impl Session {
             ClientMessage::WatchFriends { id } if self.identity.is_account() => Command::WatchFriends { id },
             ClientMessage::WatchFriends { .. } => return Err(AccountRefusal::NoAccount.into()),
             ClientMessage::UnwatchFriends { id } => Command::UnwatchFriends { id },
-            ClientMessage::Call { .. } | ClientMessage::CallPace { .. } | ClientMessage::OnAir { .. } => return Err(Refusal::Unavailable),
+            ClientMessage::Call { id, ask } => Command::Call { id, broadcast: self.call_place(&ask)?, ask },
+            ClientMessage::CallPace { pace } => Command::ReportPace { pace },
+            ClientMessage::OnAir { id, ask } => Command::OnAir { id, broadcast: self.broadcast().ok_or(Refusal::NotJoined)?, ask },
             ClientMessage::React { taps, media_time_ms } => {
                 self.demand_author()?;
                 if taps.len() > ReactionKind::ALL.len() {
@@ -272,9 +274,15 @@ impl Session {
             // The peer of a stats reader may just have gone: its `peer_state` says so.
             Outcome::Stats { peer, result } => result.map(|stats| self.stats(now, peer, stats)).unwrap_or_default(),
             Outcome::Done { id, result: Ok(()) } => vec![Action::Send(ServerMessage::Done { id })],
+            Outcome::Call { id, result: Ok(done) } => vec![Action::Send(match done {
+                CallDone::Entered { member, call } => ServerMessage::CallEntered { id, member, call },
+                CallDone::Link { invitation, expires_at_ms } => ServerMessage::CallLink { id, invitation, expires_at_ms },
+                CallDone::Done => ServerMessage::Done { id },
+            })],
             Outcome::EnteredChat { id, role, result: Ok(history) } => vec![Action::Send(ServerMessage::ChatEntered { id, history, role })],
             Outcome::WatchesFriends { id, result: Ok(friends) } => vec![Action::Send(ServerMessage::FriendsOnline { id, friends })],
             Outcome::Joined { id, result: Err(refusal) }
+            | Outcome::Call { id, result: Err(refusal) }
             | Outcome::WatchesFriends { id, result: Err(refusal) }
             | Outcome::EnteredChat { id, result: Err(refusal), .. }
             | Outcome::Answered { id, result: Err(refusal), .. }
@@ -314,6 +322,7 @@ impl Session {
     pub(crate) fn handle_told(&mut self, told: Told) -> Vec<Action> {
         let event = match told {
             Told::PublishedLayers(layers) => return vec![Action::Send(ServerMessage::Layers { layers })],
+            Told::Message(message) => return vec![Action::Send(*message)],
             Told::Transport(to, reason) => return vec![Action::Send(ServerMessage::Transport { to, reason })],
             Told::Media(event) => event,
         };
@@ -387,6 +396,26 @@ impl Session {
             actions.push(Action::Bye(ByeReason::ProtocolError));
         }
         actions
+    }
+
+    /// Where a call is asked for. Who declines need be nowhere.
+    fn call_place(&self, ask: &CallAsk) -> Result<Option<BroadcastId>, Refusal> {
+        match ask {
+            CallAsk::Decline { .. } => Ok(None),
+            CallAsk::Start { .. } if !self.claims().is_account() => Err(AccountRefusal::NoAccount.into()),
+            CallAsk::Start { .. } | CallAsk::Join { .. } => self.demand_grant(Grant::Call).map(Some),
+            CallAsk::Ring { .. }
+            | CallAsk::Link
+            | CallAsk::Leave
+            | CallAsk::Present { .. }
+            | CallAsk::Remove { .. }
+            | CallAsk::Mute { .. }
+            | CallAsk::Say { .. }
+            | CallAsk::React { .. }
+            | CallAsk::InStep { .. }
+            | CallAsk::Play { .. }
+            | CallAsk::Pin { .. } => self.broadcast().map(Some).ok_or(Refusal::NotJoined),
+        }
     }
 
     fn demand_peer(&self, peer: PeerId) -> Result<(), Refusal> {

@@ -202,9 +202,10 @@ fn welcome(live: &Live, mut outbox: Outbox, opened: Opened) -> Result<Connection
     let mut followed = Followed { link, line: Some(outbox.line()), ..Followed::default() };
     if is_resumed {
         let (alive, grants) = match session.broadcast().and_then(|broadcast| live.rejoin(session.id, broadcast, session.claims())) {
-            Some(Rejoined { news, view, grants, alive }) => {
+            Some(Rejoined { news, view, grants, alive, present }) => {
                 followed.news = Some(news);
                 messages.extend(present_state(view));
+                messages.extend(present);
                 (alive, Some(grants))
             }
             None => (Vec::new(), None),
@@ -340,7 +341,7 @@ impl Connection {
                 SocialNews::Chat(SeatNews::Text(frame)) => Ok(self.outbox.push(&frame)?),
                 SocialNews::Chat(SeatNews::Answered { id, answer }) => Ok(self.outbox.send(&Session::handle_chat_answer(id, answer))?),
                 SocialNews::Chat(SeatNews::Resync(history)) => Ok(self.outbox.send(&ServerMessage::ChatResync { history: *history })?),
-                SocialNews::People(news) => match self.live.tell_of_people(news).await {
+                SocialNews::People(news) => match self.live.tell_of_people(self.session.identity(), news).await {
                     Some(message) => Ok(self.outbox.send(&message)?),
                     None => Err(End::Bye(ByeReason::SlowConsumer)),
                 },

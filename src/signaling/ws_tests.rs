@@ -102,7 +102,7 @@ async fn a_broadcaster_and_a_viewer_meet() {
     assert!(welcome["token"].is_string());
     viewer.say(json!({ "type": "join", "id": 1, "broadcast": "derby" })).await;
     let joined = viewer.hear("joined").await;
-    assert_eq!((joined["broadcast"]["state"].clone(), joined["grants"].clone()), (json!("idle"), json!(["view", "chat"])));
+    assert_eq!((joined["broadcast"]["state"].clone(), joined["grants"].clone()), (json!("idle"), json!(["view", "chat", "call"])));
     let broadcast = joined["broadcast"]["id"].as_str().unwrap().parse().unwrap();
     served.node.media(peer, broadcast).await;
     assert_eq!(viewer.hear("broadcast").await["broadcast"]["state"], "live");

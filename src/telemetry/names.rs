@@ -131,6 +131,12 @@ metric_names! {
     SOCIAL_ONLINE "courtside_social_people_online" Gauge, Count [] "People with an account who are connected to this node.";
     SOCIAL_NOTES_LOST "courtside_social_notes_lost_total" Counter, Count []
         "Things for one person that could not be told to other nodes, or were missed; clients find them by REST.";
+    CALLS "courtside_calls" Gauge, Count [] "Friends' calls that this node holds.";
+    CALL_MEMBERS "courtside_call_members" Gauge, Count [] "People in them.";
+    CALL_RINGS "courtside_call_rings_total" Counter, Count ["result"] "Rings of people into calls, by what became of them: rung, answered, declined, missed.";
+    CALL_REFUSALS "courtside_call_refusals_total" Counter, Count ["reason"]
+        "Requests about calls that were refused, by reason: not_found, not_joined, not_invited, expired, removed, blocked, full, video_full, too_fast, not_host, not_friends, invalid.";
+    ON_AIR_GUESTS "courtside_on_air_guests_total" Counter, Count [] "Times that a viewer was brought on air.";
     // HLS fallback
     HLS_PACKAGERS "courtside_hls_packagers" Gauge, Count [] "Broadcasts that are packaged now.";
     HLS_WAITING "courtside_hls_requests_waiting" Gauge, Count [] "Requests that wait for what they name.";

@@ -25,12 +25,12 @@ fn has(policy: Policy, who: Option<&Claims>, broadcast: &Broadcast, grant: Grant
     let is_theirs = who.is_some_and(|claims| owns(claims, broadcast));
     let is_granted = who.is_some_and(|claims| claims.grants.contains(&grant) && covers(claims, broadcast));
     let is_moderator = who.is_some_and(|claims| !claims.guest && broadcast.moderators().contains(&claims.sub) && covers(claims, broadcast));
-    let is_moderation = is_moderator && matches!(grant, Grant::View | Grant::Chat | Grant::Moderate);
+    let is_moderation = is_moderator && matches!(grant, Grant::View | Grant::Chat | Grant::Call | Grant::Moderate);
     let is_open = match grant {
         // Who may write, and how much, the chat itself decides further.
-        Grant::View | Grant::Chat => policy.open_view,
+        Grant::View | Grant::Chat | Grant::Call => policy.open_view,
         Grant::Publish => policy.open_publish && broadcast.owner.is_none(),
-        Grant::Call | Grant::Moderate => false,
+        Grant::Moderate => false,
     };
     is_theirs || is_granted || is_moderation || is_open
 }
@@ -139,7 +139,7 @@ mod tests {
         let mut moderated = broadcast(Some(1));
         moderated.add_moderator(UserId::from_bits(5)).unwrap();
         let account = Claims { guest: false, ..claims(5, &[], None) };
-        assert_eq!(grants(CLOSED, Some(&account), &moderated), [Grant::View, Grant::Chat, Grant::Moderate]);
+        assert_eq!(grants(CLOSED, Some(&account), &moderated), [Grant::View, Grant::Chat, Grant::Call, Grant::Moderate]);
         assert_eq!(grants(CLOSED, Some(&account), &broadcast(Some(1))), []);
         assert_eq!(grants(CLOSED, Some(&claims(5, &[], None)), &moderated), [], "a guest is not the account of that id");
         assert_eq!(demand_ownership(Some(&account), &moderated), Err(Refusal::NotYours));

@@ -26,7 +26,9 @@ use crate::limits::{
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::handle::TrackInfo;
 use crate::signaling::now::Now;
-use crate::signaling::protocol::{BroadcastChanges, BroadcastState, BroadcastView, DvrView, LayerView, Marker, ViewerCount, Visibility};
+use crate::signaling::protocol::{
+    BroadcastChanges, BroadcastState, BroadcastView, DvrView, GuestView, LayerView, Marker, ViewerCount, Visibility,
+};
 use crate::signaling::refusal::Refusal;
 use crate::store::BroadcastRecord;
 
@@ -148,6 +150,8 @@ pub(crate) struct Broadcast {
     poster_version: u32,
     dvr_window_s: Option<u32>,
     has_replay: bool,
+    /// On air beside the main picture.
+    guest: Option<GuestView>,
     changed: Changed,
 }
 
@@ -183,6 +187,7 @@ impl Broadcast {
             poster_version: 0,
             dvr_window_s: None,
             has_replay: false,
+            guest: None,
             changed: Changed { record: true, ..Changed::default() },
         }
     }
@@ -211,6 +216,11 @@ impl Broadcast {
 
     pub(crate) const fn set_replay(&mut self, has_replay: bool) {
         self.has_replay = has_replay;
+        self.changed.view = true;
+    }
+
+    pub(crate) fn set_guest(&mut self, guest: Option<GuestView>) {
+        self.guest = guest;
         self.changed.view = true;
     }
 

@@ -6,6 +6,7 @@
 
 mod admission;
 mod changes;
+mod holding;
 mod moderators;
 mod moving;
 
@@ -53,8 +54,17 @@ pub(crate) enum Effect {
     },
     /// Write its record.
     Save(BroadcastId),
+    /// Nobody publishes or watches it any more.
+    Ended(BroadcastId),
     /// It is no longer in memory.
     Forgotten(BroadcastId),
+    /// A session has left the broadcast that it had joined.
+    Left {
+        broadcast: BroadcastId,
+        session: SessionId,
+    },
+    /// A peer is gone.
+    PeerForgotten(PeerId),
 }
 
 /// What a session hears about its peers.
@@ -65,6 +75,8 @@ pub(crate) enum Told {
     PublishedLayers(Vec<LayerView>),
     /// How it is to watch.
     Transport(Transport, TransportReason),
+    /// Of a call, or of guests on air.
+    Message(Box<ServerMessage>),
 }
 
 /// Whose peer it is and how its client proves it.
@@ -96,6 +108,8 @@ struct Member {
     is_idle: bool,
     /// It was asked to watch by HLS, then.
     away_since: Option<Instant>,
+    /// It is in a call or on air: neither moved nor closed with its broadcast.
+    is_held: bool,
 }
 
 /// What a session joins for.
@@ -147,6 +161,8 @@ pub(crate) struct Directory {
     early: VecDeque<SfuEvent>,
     view_peers: usize,
     posters: usize,
+    /// Ended, with peers that are held.
+    kept_open: BTreeSet<BroadcastId>,
     tickets: u64,
     effects: Vec<Effect>,
 }
@@ -168,6 +184,7 @@ impl Directory {
             early: VecDeque::new(),
             view_peers: 0,
             posters: 0,
+            kept_open: BTreeSet::new(),
             tickets: 0,
             effects: Vec::new(),
         }
@@ -273,7 +290,16 @@ impl Directory {
         self.leave(now, session);
         let key = ViewerKey::Person(who.sub);
         let is_counted = join_as == JoinAs::Viewer;
-        let member = Member { broadcast: id, key, is_counted, peers: Vec::new(), joined_at: now.instant, is_idle: false, away_since: None };
+        let member = Member {
+            broadcast: id,
+            key,
+            is_counted,
+            peers: Vec::new(),
+            joined_at: now.instant,
+            is_idle: false,
+            away_since: None,
+            is_held: false,
+        };
         self.members.insert(session, member);
         let view = self.edit(now, id, |broadcast| {
             if is_counted {
@@ -294,6 +320,8 @@ impl Directory {
         if member.is_counted {
             self.touch(now, member.broadcast, |broadcast| broadcast.remove_viewer(member.key));
         }
+        self.effects.push(Effect::Left { broadcast: member.broadcast, session });
+        self.close_when_free(member.broadcast);
     }
 
     /// So many watch a broadcast over all nodes.
@@ -348,6 +376,7 @@ impl Directory {
 
     fn forget_peer(&mut self, now: Now, peer: PeerId) {
         let Some(entry) = self.peers.remove(&peer) else { return };
+        self.effects.push(Effect::PeerForgotten(peer));
         self.view_peers -= usize::from(!entry.is_publisher);
         if let Some(member) = entry.session.and_then(|session| self.members.get_mut(&session)) {
             member.peers.retain(|other| *other != peer);
@@ -385,7 +414,9 @@ impl Directory {
         };
         if let SfuEvent::Tracks { tracks, .. } = &event {
             self.touch(now, entry.broadcast, |broadcast| broadcast.tracks(now, peer, tracks));
-            if let (Some(session), Some(broadcast)) = (entry.session, self.broadcasts.get(&entry.broadcast)) {
+            // What a member of a call sends is no layer of the broadcast.
+            let publishes = entry.session.filter(|_| entry.is_publisher);
+            if let (Some(session), Some(broadcast)) = (publishes, self.broadcasts.get(&entry.broadcast)) {
                 self.effects.push(Effect::Tell { session, told: Told::PublishedLayers(broadcast.layers().to_vec()) });
             }
             return;
@@ -409,7 +440,7 @@ impl Directory {
                 Expiry::Nothing => self.settle(now, id),
                 Expiry::Ended => {
                     self.settle(now, id);
-                    self.effects.push(Effect::CloseBroadcast(id));
+                    self.close(id);
                 }
                 Expiry::Forget => self.forget(id),
             }
@@ -495,6 +526,9 @@ impl Directory {
             self.slugs.remove(&broadcast.slug);
         }
         self.posters -= usize::from(broadcast.poster().is_some());
+        if self.kept_open.remove(&id) {
+            self.effects.push(Effect::CloseBroadcast(id));
+        }
         self.effects.push(Effect::Forgotten(id));
     }
 

@@ -8,7 +8,9 @@ use super::{Chore, Credential, Live};
 use crate::accounts::{AudienceClass, Claims, Grant, PathTokenError};
 use crate::ids::{BroadcastId, PeerId, SessionId, UserId};
 use crate::limits::SFU_ANSWER_MAX;
+use crate::sfu::codec::MediaKind;
 use crate::sfu::handle::{AddPeer, IceRestarted, LayerChoice, PeerAnswer, PeerStats, Permissions};
+use crate::sfu::rtp::id::Mid;
 use crate::signaling::now::Now;
 use crate::signaling::protocol::{Intent, Slot};
 use crate::signaling::refusal::Refusal;
@@ -96,7 +98,10 @@ impl Live {
 
     /// Answers a further offer of a peer.
     pub(crate) async fn renegotiate(&self, peer: PeerId, offer: String) -> Result<Answered, Refusal> {
-        in_time(self.shared.sfu.renegotiate(peer, offer, None)).await.map(answered)
+        let (session, source) = self.with_state(|state| state.source_of(peer)).unwrap_or_default();
+        let answer = in_time(self.shared.sfu.renegotiate(peer, offer, source)).await?;
+        let slots = session.map(|session| self.decide(|now, state| self.viewer_answered(now, state, session, &answer, source)));
+        Ok(answered(answer, slots))
     }
 
     /// New ICE credentials for a peer.
@@ -159,7 +164,7 @@ impl Live {
                 });
                 joined?;
                 tracing::info!(broadcast = %admission.broadcast, peer = %answer.peer, "publisher joined");
-                Ok(answered(answer))
+                Ok(answered(answer, None))
             }
             Err(refusal) => {
                 self.decide(|now, state| state.directory.publisher_failed(now, &admission));
@@ -169,10 +174,13 @@ impl Live {
     }
 
     async fn view_now(&self, who: Who, name: &str, offer: String, needs_live: bool) -> Result<Answered, Refusal> {
-        let broadcast = self.decide(|now, state| state.directory.admit_viewer(now, name, who.claims.as_ref(), who.session, needs_live))?;
+        let (broadcast, source) = self.decide(|now, state| {
+            let broadcast = state.directory.admit_viewer(now, name, who.claims.as_ref(), who.session, needs_live)?;
+            Ok::<_, Refusal>((broadcast, who.session.and_then(|session| state.new_source(session))))
+        })?;
         let ufrag = offered_ufrag(&offer);
         let permissions = Permissions { publish: false, view: true };
-        let request = AddPeer { broadcast, permissions, offer, choice: LayerChoice::Auto, source: None };
+        let request = AddPeer { broadcast, permissions, offer, choice: LayerChoice::Auto, source };
         match self.add(request).await {
             Ok(answer) => {
                 let credential = super::access::credential(who.claims.as_ref());
@@ -180,13 +188,15 @@ impl Live {
                 let entry = PeerEntry { broadcast, is_publisher: false, session: who.session, credential, ice };
                 let joined = self.decide(|now, state| {
                     let joined = state.directory.viewer_joined(now, answer.peer, entry);
-                    if joined.is_err() {
-                        self.chore(state, Chore::RemovePeer(answer.peer));
+                    match (&joined, who.session) {
+                        (Ok(()), Some(session)) => return Ok(Some(self.viewer_answered(now, state, session, &answer, source))),
+                        (Ok(()), None) => {}
+                        (Err(_), _) => self.chore(state, Chore::RemovePeer(answer.peer)),
                     }
-                    joined
+                    joined.map(|()| None)
                 });
-                joined?;
-                Ok(answered(answer))
+                let slots = joined?;
+                Ok(answered(answer, slots))
             }
             Err(refusal) => {
                 self.decide(|_, state| state.directory.viewer_failed());
@@ -215,18 +225,13 @@ impl Live {
         self.refuse_when_closing()?;
         self.shared.tasks.spawn(work).await.map_err(|_| Refusal::Unavailable)?
     }
-
-    fn chore(&self, state: &mut super::State, chore: Chore) {
-        state.chores.push_back(chore);
-        self.shared.chores_waiting.notify_one();
-    }
 }
 
-fn answered(answer: PeerAnswer) -> Answered {
+/// `slots`: of a session's viewing peer; of any other one only the broadcast itself is told.
+fn answered(answer: PeerAnswer, slots: Option<Vec<Slot>>) -> Answered {
     let PeerAnswer { peer, sdp, ice_ufrag, main, .. } = answer;
-    // The broadcast itself, as opposed to a guest's or a friend's picture.
-    let source = || "main".to_owned();
-    let slots = main.into_iter().map(|(mid, kind)| Slot { mid: mid.as_str().to_owned(), kind, source: source() }).collect();
+    let slot = |(mid, kind): (Mid, MediaKind)| Slot { mid: mid.as_str().to_owned(), kind, source: "main".to_owned() };
+    let slots = slots.unwrap_or_else(|| main.into_iter().map(slot).collect());
     Answered { peer, sdp, ice_ufrag, slots }
 }
 

@@ -12,38 +12,48 @@
 
 mod access;
 mod broadcast;
+mod calls;
 mod details;
 mod directory;
 mod headroom;
+mod lines;
 mod media;
 mod moderation;
+mod on_air;
 mod people;
 mod resources;
 mod sessions;
+mod stage;
 mod tasks;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use tokio::sync::{Notify, broadcast as fanout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::directory::{Directory, Effect};
+use self::lines::Lines;
+use self::on_air::OnAir;
 use self::sessions::SessionBook;
 use super::now::Now;
-use super::protocol::{BroadcastState, Marker, ServerMessage};
+use super::protocol::{BroadcastState, CallOver, Marker, ServerMessage};
 use super::refusal::Refusal;
 use super::settings::Settings;
 use crate::accounts::{Accounts, Claims, Tokens};
-use crate::ids::{BroadcastId, PeerId};
+use crate::ids::{BroadcastId, PeerId, SourceId};
 use crate::limits::NEWS_QUEUE;
-use crate::sfu::handle::{SfuEvents, SfuHandle};
+use crate::sfu::handle::{Fill, SfuEvents, SfuHandle};
 use crate::social::Social;
+use crate::social::call::calls::Calls;
+use crate::social::clock::UnixMs;
 use crate::store::Store;
 use crate::websocket::Frame;
 
 pub(crate) use self::broadcast::{Credential, Poster};
+pub(crate) use self::calls::CallDone;
 pub(crate) use self::directory::{JoinAs, Joined, Told, gone_word};
 pub(crate) use self::media::{Answered, HttpPeer, Who};
 pub(crate) use self::resources::{picture_type, text_of_event};
@@ -72,6 +82,10 @@ pub(crate) type News = fanout::Receiver<Frame>;
 enum Chore {
     RemovePeer(PeerId),
     CloseBroadcast(BroadcastId),
+    Withdraw(PeerId),
+    Fill { peer: PeerId, fills: Vec<Fill> },
+    ShowGuest { broadcast: BroadcastId, guest: Option<SourceId> },
+    Silence { source: SourceId, silenced: bool },
 }
 
 #[derive(Debug)]
@@ -79,7 +93,10 @@ struct State {
     directory: Directory,
     news: HashMap<BroadcastId, fanout::Sender<Frame>>,
     sessions: SessionBook,
-    /// Bounded by what exists: a chore a peer, a chore a broadcast.
+    calls: Calls,
+    on_air: OnAir,
+    lines: Lines,
+    /// Bounded by what exists: of each kind a chore a peer, a broadcast, a source.
     chores: VecDeque<Chore>,
     /// Broadcasts to write, in the order in which they changed.
     unsaved: VecDeque<BroadcastId>,
@@ -131,6 +148,9 @@ impl Live {
             directory,
             news: HashMap::new(),
             sessions: SessionBook::default(),
+            calls: Calls::default(),
+            on_air: OnAir::default(),
+            lines: Lines::default(),
             chores: VecDeque::new(),
             unsaved: VecDeque::new(),
             unsaved_set: HashSet::new(),
@@ -163,7 +183,10 @@ impl Live {
         self.with_state(|state| state.sessions.close_all());
         self.shared.conversations.close();
         self.shared.conversations.wait().await;
-        self.decide(|now, state| state.directory.remove_all_peers(now));
+        self.decide(|now, state| {
+            state.calls.close(now.unix());
+            state.directory.remove_all_peers(now);
+        });
         self.shared.stopping.cancel();
         self.shared.tasks.close();
         self.shared.tasks.wait().await;
@@ -241,19 +264,30 @@ impl Live {
     fn decide<T>(&self, decide: impl FnOnce(Now, &mut State) -> T) -> T {
         let now = Now::read();
         self.with_state(|state| {
-            let wake_at = state.directory.wake_at();
+            let wake_at = state.wake_at(now);
             let decision = decide(now, state);
-            for effect in state.directory.poll_effects() {
-                self.carry_out(state, effect);
-            }
-            if state.directory.wake_at() != wake_at {
+            self.settle(now, state);
+            if state.wake_at(now) != wake_at {
                 self.shared.deadline_moved.notify_one();
             }
             decision
         })
     }
 
-    fn carry_out(&self, state: &mut State, effect: Effect) {
+    /// What one part of the state wants may change another one.
+    fn settle(&self, now: Now, state: &mut State) {
+        loop {
+            let effects = (state.directory.poll_effects(), state.calls.poll_effects(), state.on_air.poll_effects());
+            if effects.0.is_empty() && effects.1.is_empty() && effects.2.is_empty() {
+                return;
+            }
+            effects.0.into_iter().for_each(|effect| self.carry_out(now, state, effect));
+            effects.1.into_iter().for_each(|effect| self.carry_out_call(now, state, effect));
+            effects.2.into_iter().for_each(|effect| self.carry_out_stage(now, state, effect));
+        }
+    }
+
+    fn carry_out(&self, now: Now, state: &mut State, effect: Effect) {
         match effect {
             Effect::Announce { broadcast, message } => {
                 if let Some(news) = state.news.get(&broadcast) {
@@ -262,14 +296,8 @@ impl Live {
                 }
             }
             Effect::Tell { session, told } => state.sessions.tell(session, told),
-            Effect::RemovePeer(peer) => {
-                state.chores.push_back(Chore::RemovePeer(peer));
-                self.shared.chores_waiting.notify_one();
-            }
-            Effect::CloseBroadcast(broadcast) => {
-                state.chores.push_back(Chore::CloseBroadcast(broadcast));
-                self.shared.chores_waiting.notify_one();
-            }
+            Effect::RemovePeer(peer) => self.chore(state, Chore::RemovePeer(peer)),
+            Effect::CloseBroadcast(broadcast) => self.chore(state, Chore::CloseBroadcast(broadcast)),
             Effect::Save(broadcast) => {
                 if state.unsaved_set.insert(broadcast) {
                     state.unsaved.push_back(broadcast);
@@ -278,12 +306,52 @@ impl Live {
             }
             Effect::Watched { broadcast, by, is_here: true } => self.social().watch(broadcast, by),
             Effect::Watched { broadcast, by, is_here: false } => self.social().unwatch(broadcast, by),
-            Effect::Forgotten(broadcast) => drop(state.news.remove(&broadcast)),
+            Effect::Ended(broadcast) => state.on_air.close(now, broadcast),
+            Effect::Forgotten(broadcast) => {
+                state.on_air.close(now, broadcast);
+                state.news.remove(&broadcast);
+            }
+            Effect::Left { broadcast, session } => {
+                state.calls.leave(now.unix(), session, CallOver::Left);
+                state.on_air.leave(now, broadcast, session);
+            }
+            Effect::PeerForgotten(peer) => state.peer_forgotten(now, peer),
+        }
+    }
+
+    /// The last of those that say the same of one thing counts; it is done when the first would have been.
+    fn chore(&self, state: &mut State, chore: Chore) {
+        let waiting = state.chores.iter_mut().find(|waiting| waiting.is_replaced_by(&chore));
+        match (waiting, chore) {
+            (Some(Chore::Fill { fills, .. }), Chore::Fill { fills: newer, .. }) => {
+                fills.retain(|fill| newer.iter().all(|other| other.mid != fill.mid));
+                fills.extend(newer);
+            }
+            (Some(waiting), chore) => *waiting = chore,
+            (None, chore) => state.chores.push_back(chore),
+        }
+        self.shared.chores_waiting.notify_one();
+    }
+}
+
+impl Chore {
+    fn is_replaced_by(&self, newer: &Self) -> bool {
+        match (self, newer) {
+            (Self::Fill { peer, .. }, Self::Fill { peer: other, .. }) | (Self::Withdraw(peer), Self::Withdraw(other)) => peer == other,
+            (Self::ShowGuest { broadcast, .. }, Self::ShowGuest { broadcast: other, .. }) => broadcast == other,
+            (Self::Silence { source, .. }, Self::Silence { source: other, .. }) => source == other,
+            _ => false,
         }
     }
 }
 
 impl State {
+    /// When time alone changes something.
+    fn wake_at(&self, now: Now) -> Option<Instant> {
+        let at = |at: UnixMs| now.instant + at.since(now.unix());
+        [self.directory.wake_at(), self.sessions.wake_at(), self.on_air.wake_at(), self.calls.wake_at().map(at)].into_iter().flatten().min()
+    }
+
     fn subscribe(&mut self, broadcast: BroadcastId) -> News {
         self.news.entry(broadcast).or_insert_with(|| fanout::Sender::new(NEWS_QUEUE)).subscribe()
     }

@@ -93,7 +93,7 @@ impl Live {
     }
 
     /// News about people as clients read them; `None`: the connection reads too slowly.
-    pub(crate) async fn tell_of_people(&self, news: PersonNews) -> Option<ServerMessage> {
+    pub(crate) async fn tell_of_people(&self, who: &Claims, news: PersonNews) -> Option<ServerMessage> {
         Some(match news {
             PersonNews::Presence { user, whereabouts } => {
                 ServerMessage::Presence { user, presence: self.presence(whereabouts, &mut Known::new()).await }
@@ -101,6 +101,8 @@ impl Live {
             PersonNews::Note(Note::FriendChanged { person }) => ServerMessage::FriendChanged { person },
             PersonNews::Note(Note::PrivateMessage { person, message }) => ServerMessage::PrivateMessage { person, message },
             PersonNews::Note(Note::MessagesRead { user, reader, up_to }) => ServerMessage::MessagesRead { user, reader, up_to },
+            PersonNews::Note(Note::CallRing(ring)) => self.call_ring(who, ring).await,
+            PersonNews::Note(Note::CallRingOver { call, reason }) => ServerMessage::CallRingOver { call, reason },
             // Of these connections are not told.
             PersonNews::Note(Note::TiesChanged | Note::Hides { .. }) | PersonNews::TooSlow => return None,
         })
@@ -124,7 +126,7 @@ impl Live {
         watching
     }
 
-    async fn name_watched(&self, broadcast: BroadcastId) -> Option<Watching> {
+    pub(super) async fn name_watched(&self, broadcast: BroadcastId) -> Option<Watching> {
         let (slug, title, visibility) = match self.snapshot(broadcast) {
             Some(view) => (view.slug, view.title, view.visibility),
             // Of another node.

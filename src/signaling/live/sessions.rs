@@ -11,7 +11,7 @@ use crate::accounts::{Claims, Grant};
 use crate::ids::{BroadcastId, PeerId, SessionId};
 use crate::limits::{RESUME_WINDOW, SESSION_MAILBOX, SESSIONS_MAX};
 use crate::signaling::now::Now;
-use crate::signaling::protocol::BroadcastView;
+use crate::signaling::protocol::{BroadcastView, ServerMessage};
 use crate::signaling::refusal::Refusal;
 use crate::signaling::session::Session;
 
@@ -39,6 +39,8 @@ pub(crate) struct Rejoined {
     pub(crate) view: BroadcastView,
     pub(crate) grants: Vec<Grant>,
     pub(crate) alive: Vec<PeerId>,
+    /// The call that it is in, whole, and what the m-lines of its peer carry; or what else it is told anew.
+    pub(crate) present: Vec<ServerMessage>,
 }
 
 #[derive(Debug)]
@@ -174,6 +176,7 @@ impl Live {
             let until = now.instant + RESUME_WINDOW;
             slot.parked = Some((parked, until));
             state.sessions.expiries.insert((until, id));
+            state.calls.set_connected(now.unix(), id, false);
             state.sessions.overflowed.remove(&id);
             self.shared.deadline_moved.notify_one();
         });
@@ -194,10 +197,15 @@ impl Live {
 
     /// For a resumed session: news from now on, the broadcast as it is, what `who` may do there, and those of its peers that still exist.
     pub(crate) fn rejoin(&self, session: SessionId, broadcast: BroadcastId, who: &Claims) -> Option<Rejoined> {
-        self.with_state(|state| {
+        self.decide(|now, state| {
             let found = state.directory.broadcast(broadcast)?;
             let (view, grants) = (found.to_view(), state.directory.grants_on(found, who));
-            Some(Rejoined { view, grants, alive: state.directory.peers_of(session), news: state.subscribe(broadcast) })
+            state.calls.set_connected(now.unix(), session, true);
+            if grants.contains(&Grant::Publish) {
+                state.on_air.direct(broadcast, session);
+            }
+            let present = state.present_call(session);
+            Some(Rejoined { view, grants, alive: state.directory.peers_of(session), present, news: state.subscribe(broadcast) })
         })
     }
 
@@ -212,6 +220,9 @@ impl Live {
         self.decide(|now: Now, state| {
             let joined = state.directory.join(now, session, name, who, join_as)?;
             let news = state.subscribe(joined.id);
+            if joined.grants.contains(&Grant::Publish) {
+                state.on_air.direct(joined.id, session);
+            }
             Ok((joined, news))
         })
     }

@@ -7,6 +7,7 @@ use super::headroom::Usage;
 use super::{Chore, Live};
 use crate::limits::{STORE_RETRY, USAGE_INTERVAL};
 use crate::sfu::handle::{SfuEvent, SfuEvents};
+use crate::signaling::now::Now;
 use crate::signaling::session::publisher_problem;
 use crate::store::StoreError;
 
@@ -19,6 +20,8 @@ impl Live {
         tasks.spawn(self.clone().write_records());
         tasks.spawn(self.clone().watch_usage());
         tasks.spawn(self.clone().handle_counts());
+        tasks.spawn(self.clone().handle_people_words());
+        tasks.spawn(self.clone().watch_links());
     }
 
     async fn handle_events(self, mut events: SfuEvents) {
@@ -32,13 +35,18 @@ impl Live {
                 // WHIP has no words for this: an encoder's operator finds them here.
                 tracing::warn!(%broadcast, %peer, "publisher refused: {}", publisher_problem(reason).1);
             }
-            self.decide(|now, state| state.directory.handle_sfu_event(now, event));
+            self.decide(|now, state| {
+                if let SfuEvent::Speaking { peer, speaking, level_dbov, .. } = event {
+                    state.handle_speaking(now, peer, speaking, level_dbov);
+                }
+                state.directory.handle_sfu_event(now, event);
+            });
         }
     }
 
     async fn handle_deadlines(self) {
         loop {
-            let wake_at = self.with_state(|state| [state.directory.wake_at(), state.sessions.wake_at()].into_iter().flatten().min());
+            let wake_at = self.with_state(|state| state.wake_at(Now::read()));
             tokio::select! {
                 () = until(wake_at) => {}
                 () = self.shared.deadline_moved.notified() => continue,
@@ -46,6 +54,8 @@ impl Live {
             }
             self.decide(|now, state| {
                 state.directory.handle_timeout(now);
+                state.calls.handle_timeout(now.unix());
+                state.on_air.handle_timeout(now);
                 for session in state.sessions.take_expired(now.instant) {
                     tracing::debug!(%session, "session expired");
                     state.directory.leave(now, session);
@@ -70,6 +80,10 @@ impl Live {
                 match chore {
                     Chore::RemovePeer(peer) => self.shared.sfu.remove_peer(peer).await,
                     Chore::CloseBroadcast(broadcast) => self.shared.sfu.close_broadcast(broadcast).await,
+                    Chore::Withdraw(peer) => self.shared.sfu.withdraw(peer).await,
+                    Chore::Fill { peer, fills } => self.shared.sfu.fill(peer, fills).await,
+                    Chore::ShowGuest { broadcast, guest } => self.shared.sfu.show_guest(broadcast, guest).await,
+                    Chore::Silence { source, silenced } => self.shared.sfu.silence(source, silenced).await,
                 }
             }
             tokio::select! {

@@ -3,10 +3,10 @@
 use crate::accounts::Claims;
 use crate::ids::{BroadcastId, MarkerId, PeerId};
 use crate::sfu::handle::{LayerChoice, PeerStats};
-use crate::signaling::live::{JoinAs, Joined};
+use crate::signaling::live::{CallDone, JoinAs, Joined};
 use crate::signaling::protocol::{
-    BroadcastChanges, ByeReason, ChatAuthor, ChatHistory, ChatRole, ChatView, FriendOnline, Intent, MarkerKind, MessageId, PlaybackReport,
-    ServerMessage, Slot, Tap,
+    BroadcastChanges, ByeReason, CallAsk, ChatAuthor, ChatHistory, ChatRole, ChatView, FriendOnline, Intent, MarkerKind, MessageId,
+    OnAirAsk, Pace, PlaybackReport, ServerMessage, Slot, Tap,
 };
 use crate::signaling::refusal::Refusal;
 use crate::social::chat::Ask;
@@ -113,6 +113,21 @@ pub(crate) enum Command {
     UnwatchFriends {
         id: u32,
     },
+    Call {
+        id: u32,
+        /// `None` where none need be joined.
+        broadcast: Option<BroadcastId>,
+        ask: CallAsk,
+    },
+    /// Nobody waits for this.
+    ReportPace {
+        pace: Pace,
+    },
+    OnAir {
+        id: u32,
+        broadcast: BroadcastId,
+        ask: OnAirAsk,
+    },
     /// Nobody waits for this.
     React {
         taps: Vec<Tap>,
@@ -155,6 +170,10 @@ pub(crate) enum Outcome {
         id: u32,
         role: Option<ChatRole>,
         result: Result<ChatHistory, Refusal>,
+    },
+    Call {
+        id: u32,
+        result: Result<CallDone, Refusal>,
     },
     WatchesFriends {
         id: u32,

@@ -1,11 +1,30 @@
 //! Calls: friends who watch a broadcast together, as they see each other. Who is in, who is rung, who is held to which moment.
 //!
 //! What carries their pictures is the media plane's; here a member's camera is only a [`SourceId`](crate::ids::SourceId).
+//!
+//! ```text
+//! calls (all of a node) ──▶ party (one call) ──▶ door: who may come in
+//!                                            ├─▶ seating: who fills whose m-lines
+//!                                            ├─▶ pacing: the same moment
+//!                                            └─▶ lane: its chat
+//! ```
+//! Pure: time, ids and secrets come in, [`effect::CallEffect`]s go out.
 
+mod allowance;
+pub(crate) mod calls;
+mod door;
+pub(crate) mod effect;
+mod lane;
+mod pacing;
+mod party;
+mod refusal;
+pub(crate) mod seating;
+
+pub use refusal::CallRefusal;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::ids::{BroadcastId, CallId, UserId};
+use crate::ids::{BroadcastId, CallId, SessionId, UserId};
 use crate::social::people::Person;
 use crate::social::reactions::ReactionKind;
 
@@ -218,4 +237,21 @@ pub struct Ring {
     pub from: Person,
     /// Wall clock, ms since the Unix epoch.
     pub expires_at_ms: u64,
+}
+
+/// Who comes into a call, by which session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Caller {
+    pub(crate) session: SessionId,
+    pub(crate) user: UserId,
+    pub(crate) name: String,
+    pub(crate) guest: bool,
+}
+
+/// Somebody who is rung, and who rings as they see them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Callee {
+    pub(crate) user: UserId,
+    pub(crate) name: String,
+    pub(crate) from: Person,
 }

@@ -12,7 +12,8 @@ pub(crate) mod roll;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::ids::{BroadcastId, NodeId, UserId};
+use crate::ids::{BroadcastId, CallId, NodeId, UserId};
+use crate::social::call::{Ring, RingOver};
 use crate::store::{PersonRecord, PrivateMessageRecord, Relation};
 
 /// Somebody with an account, as others see them.
@@ -82,6 +83,19 @@ pub enum Note {
     MessagesRead { user: UserId, reader: UserId, up_to: u64 },
     /// Whether they hide what they watch.
     Hides { hide: bool },
+    /// Somebody asks them into a call.
+    CallRing(Ring),
+    /// It does not ring any more.
+    CallRingOver { call: CallId, reason: RingOver },
+}
+
+/// What a node hears about people that the calls it holds must know, on whichever node it was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeopleWord {
+    /// Who is hidden from this person may have changed.
+    TiesChanged(UserId),
+    /// This person does not come.
+    Declined { user: UserId, call: CallId },
 }
 
 /// What a connection hears.

@@ -5,11 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
-use super::{Note, PersonNews, Says, Whereabouts, Word};
+use super::{Note, PeopleWord, PersonNews, Says, Whereabouts, Word};
 use crate::ids::{BroadcastId, NodeId, UserId};
 use crate::limits::{
     NODE_EXPIRY, NODE_HEARTBEAT, PEOPLE_OUTPUTS_MAX, PRESENCE_BATCH_MAX, PRESENCE_GRACE, PRESENCE_INTERVAL, PRESENCE_WHOLE_INTERVAL,
 };
+use crate::social::call::RingOver;
 use crate::social::clock::UnixMs;
 use crate::store::Relation;
 
@@ -27,6 +28,7 @@ pub(crate) enum RollOutput {
     },
     /// Who is hidden from this person, or who their friends are, has changed.
     TiesChanged(UserId),
+    Heard(PeopleWord),
 }
 
 #[derive(Debug)]
@@ -316,7 +318,10 @@ impl Roll {
                 }
             }
             Note::TiesChanged => self.change_ties(user),
-            Note::PrivateMessage { .. } | Note::MessagesRead { .. } => {
+            Note::PrivateMessage { .. } | Note::MessagesRead { .. } | Note::CallRing(_) | Note::CallRingOver { .. } => {
+                if let Note::CallRingOver { call, reason: RingOver::Declined } = note {
+                    self.outputs.push_back(RollOutput::Heard(PeopleWord::Declined { user, call: *call }));
+                }
                 links.into_iter().for_each(|link| self.tell(link, PersonNews::Note(note.clone())));
             }
             Note::Hides { hide } => {

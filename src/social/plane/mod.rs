@@ -39,7 +39,7 @@ use super::Text;
 use super::archive::{Archive, Relations, RelationsError};
 use super::bus::{Bus, BusError};
 use super::chat::{ChatHistory, ChatRole, MessageId};
-use super::people::{Note, Whereabouts};
+use super::people::{Note, PeopleWord, Whereabouts};
 use super::room::edge::{ChatFrame, SeatId};
 use super::room::sight::Sight;
 use crate::ids::{BroadcastId, NodeId, UserId};
@@ -172,6 +172,11 @@ impl Social {
     /// Tells a person, on every connection of theirs; friends and blocks come into force in the chats that they are in.
     pub fn tell(&self, user: UserId, note: Note) {
         self.shared.people.note(user, note);
+    }
+
+    /// What nodes say about people that concerns the calls of this one. For one reader; cancelling loses nothing.
+    pub async fn next_word(&self) -> PeopleWord {
+        self.shared.people.next_word().await
     }
 
     /// Ends every room, gives its leases back, and writes what waits for the archive.

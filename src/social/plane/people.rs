@@ -1,6 +1,6 @@
 //! The people of this node: the roll behind a lock, its task, and a mailbox for each connection.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use metrics::{counter, gauge};
@@ -11,11 +11,11 @@ use super::home::until;
 use super::room::{read, written};
 use super::{Shared, failed};
 use crate::ids::{BroadcastId, NodeId, UserId};
-use crate::limits::{BUS_UPKEEP_INTERVAL, PEOPLE_MAILBOX, TIES_RETRY_INTERVAL};
+use crate::limits::{BUS_UPKEEP_INTERVAL, PEOPLE_MAILBOX, PEOPLE_WORDS, TIES_RETRY_INTERVAL};
 use crate::social::bus::{Delivery, Subscription, Topic};
 use crate::social::clock::{UnixMs, wall_clock};
 use crate::social::people::roll::{LinkId, Roll, RollOutput};
-use crate::social::people::{Note, PersonNews, Says, Whereabouts};
+use crate::social::people::{Note, PeopleWord, PersonNews, Says, Whereabouts};
 use crate::telemetry::{SOCIAL_NOTES_LOST, SOCIAL_ONLINE};
 
 #[derive(Debug)]
@@ -41,12 +41,15 @@ pub(super) struct People {
     state: Mutex<State>,
     /// Somebody did something: the task has to look again.
     stirred: Notify,
+    /// For whoever holds calls.
+    words: Mutex<VecDeque<PeopleWord>>,
+    has_words: Notify,
 }
 
 impl People {
     pub(super) fn new(node: NodeId) -> Self {
         let state = State { roll: Roll::new(node), mailboxes: HashMap::new(), next_link: 0 };
-        Self { state: Mutex::new(state), stirred: Notify::new() }
+        Self { state: Mutex::new(state), stirred: Notify::new(), words: Mutex::new(VecDeque::new()), has_words: Notify::new() }
     }
 
     fn with<T>(&self, look: impl FnOnce(UnixMs, &mut State) -> T) -> T {
@@ -70,6 +73,27 @@ impl People {
     pub(super) fn renew_ties(&self, user: UserId) {
         self.with(|now, state| state.roll.renew_ties(now, user));
         self.stirred.notify_one();
+    }
+
+    fn hear(&self, word: PeopleWord) {
+        let mut words = self.words.lock().expect("no panic happens while the lock is held: its sections only move values");
+        if words.len() < PEOPLE_WORDS {
+            words.push_back(word);
+        } else {
+            counter!(SOCIAL_NOTES_LOST).increment(1);
+        }
+        self.has_words.notify_one();
+    }
+
+    /// For one reader; cancelling loses nothing.
+    pub(super) async fn next_word(&self) -> PeopleWord {
+        loop {
+            let next = self.words.lock().expect("no panic happens while the lock is held: its sections only move values").pop_front();
+            match next {
+                Some(word) => return word,
+                None => self.has_words.notified().await,
+            }
+        }
     }
 
     pub(super) fn find(&self, user: UserId) -> Option<Whereabouts> {
@@ -199,6 +223,7 @@ async fn carry_out(shared: &Shared) {
         while let Some(output) = state.roll.poll_output() {
             match output {
                 RollOutput::Tell { link, news } => state.post(link, news),
+                RollOutput::Heard(word) => shared.people.hear(word),
                 RollOutput::Publish(_) | RollOutput::TiesChanged(_) => later.push(output),
             }
         }
@@ -218,12 +243,13 @@ async fn carry_out(shared: &Shared) {
                 }
             }
             RollOutput::TiesChanged(user) => {
+                shared.people.hear(PeopleWord::TiesChanged(user));
                 if let Err(error) = shared.relate(user).await {
                     tracing::warn!(%user, %error, "a block or friendship is not yet in force in the chats that this person is in");
                     shared.people.with(|now, state| state.roll.renew_ties(now.after(TIES_RETRY_INTERVAL), user));
                 }
             }
-            RollOutput::Tell { .. } => {}
+            RollOutput::Tell { .. } | RollOutput::Heard(_) => {}
         }
     }
 }

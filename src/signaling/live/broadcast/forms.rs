@@ -73,7 +73,7 @@ impl Broadcast {
                 .filter(|_| matches!(self.phase, Phase::Live | Phase::Reconnecting { .. }))
                 .map(|window_s| DvrView { window_s }),
             replay: self.has_replay(),
-            guest: None,
+            guest: self.guest.clone(),
         }
     }
 }

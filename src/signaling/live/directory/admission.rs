@@ -113,9 +113,10 @@ impl Directory {
     ) -> Result<BroadcastId, Refusal> {
         let id = self.find_for(name, who, Grant::View)?;
         match self.broadcasts[&id].state() {
-            BroadcastState::Ended => return Err(Refusal::Ended),
+            // The match is over, and the call goes on.
+            BroadcastState::Ended if !session.is_some_and(|session| self.is_held(session)) => return Err(Refusal::Ended),
             BroadcastState::Idle if needs_live => return Err(Refusal::NotLive),
-            BroadcastState::Idle | BroadcastState::Live | BroadcastState::Reconnecting => {}
+            BroadcastState::Idle | BroadcastState::Live | BroadcastState::Reconnecting | BroadcastState::Ended => {}
         }
         self.demand_headroom(now, id, session)?;
         self.offers_open += 1;
@@ -125,7 +126,8 @@ impl Directory {
     /// The media plane took a viewer's offer. An error means that the peer must be removed.
     pub(crate) fn viewer_joined(&mut self, now: Now, peer: PeerId, entry: PeerEntry) -> Result<(), Refusal> {
         let PeerEntry { broadcast: id, session, .. } = entry;
-        let is_there = self.broadcasts.get(&id).is_some_and(|broadcast| !broadcast.has_ended());
+        let is_held = session.is_some_and(|session| self.is_held(session));
+        let is_there = self.broadcasts.get(&id).is_some_and(|broadcast| is_held || !broadcast.has_ended());
         let is_member = session.is_none_or(|session| self.members.get(&session).is_some_and(|member| member.broadcast == id));
         if !is_there || !is_member {
             self.offer_closed();

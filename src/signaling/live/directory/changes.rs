@@ -1,6 +1,6 @@
 //! Making broadcasts and changing them, by those who may.
 
-use super::{Directory, Effect};
+use super::Directory;
 use crate::accounts::{Claims, Grant};
 use crate::ids::{BroadcastId, MarkerId};
 use crate::limits::POSTERS_MAX;
@@ -63,7 +63,7 @@ impl Directory {
         let id = self.find_for(name, who, Grant::Publish)?;
         let ended = self.edit(now, id, |broadcast| Ok(broadcast.end(now)))?;
         if ended {
-            self.effects.push(Effect::CloseBroadcast(id));
+            self.close(id);
         }
         Ok(self.broadcasts[&id].to_view())
     }

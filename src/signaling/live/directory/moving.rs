@@ -1,5 +1,5 @@
 //! Who watches by which transport when the node is nearly full: newcomers for whom there is no room, and the tail of the audience that makes
-//! some, are asked to watch by HLS, and asked back when there is room. Publishers never are.
+//! some, are asked to watch by HLS, and asked back when there is room. Publishers never are, nor is who is in a call or on air.
 
 use std::cmp::Reverse;
 
@@ -16,6 +16,10 @@ use crate::telemetry::{NODE_IN_USE, VIEWERS_ASKED_TO_MOVE};
 impl Directory {
     /// Room for the peer of one more viewer. A session for which there is none is asked to watch by HLS, and asked back later.
     pub(super) fn demand_headroom(&mut self, now: Now, broadcast: BroadcastId, session: Option<SessionId>) -> Result<(), Refusal> {
+        if session.is_some_and(|session| self.is_held(session)) {
+            // HLS carries no call.
+            return Ok(());
+        }
         let bps = self.top_bps(broadcast);
         let has_place = self.viewers_max.is_none_or(|max| self.view_peers + self.offers_open < max);
         if has_place && !self.headroom.is_full_for(now.instant, bps, self.view_peers) {
@@ -86,7 +90,7 @@ impl Directory {
         };
         self.members
             .iter()
-            .filter(move |(_, member)| member.away_since.is_none() && watches(member))
+            .filter(move |(_, member)| member.away_since.is_none() && !member.is_held && watches(member))
             .map(|(session, member)| (*session, member))
     }
 

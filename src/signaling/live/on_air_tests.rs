@@ -1,0 +1,1 @@
+//! Guests on air on virtual time.
