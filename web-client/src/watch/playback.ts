@@ -15,6 +15,9 @@ const FADE_MS = 120;
 const FADE_STEP_MS = 20;
 const ENGINES: readonly EngineName[] = ['webrtc', 'hls'];
 
+/** Plays the elements' sound where a browser leaves their volume to its own buttons. The elements are silent meanwhile. */
+export type SoundGraph = { set(engine: EngineName, gain: number): void };
+
 export class Playback implements Screen {
   readonly paused = signal(false);
   readonly muted = signal(recall('muted', false));
@@ -32,6 +35,9 @@ export class Playback implements Screen {
   /** Of the volume that is wanted, 0..1: what the fade has left of each. */
   #shares: Record<EngineName, number> = { webrtc: 1, hls: 0 };
   #fade: ReturnType<typeof setInterval> | undefined;
+  /** What is left of the volume while a friend speaks, 0..1. */
+  #lowered = 1;
+  #graph: SoundGraph | null = null;
 
   attach(elements: Elements, until: AbortSignal): void {
     this.#elements = elements;
@@ -159,6 +165,23 @@ export class Playback implements Screen {
     this.setVolume(this.volume.value - VOLUME_STEP);
   }
 
+  /** The match steps back behind voices, to `share` of the volume that the person has chosen, which stays theirs. */
+  lower(share: number): void {
+    if (share === this.#lowered) return;
+    this.#lowered = share;
+    this.#sound();
+  }
+
+  /** From now on `make` is what is heard of the elements; `null`: they themselves. */
+  playThrough(make: ((elements: Elements) => SoundGraph) | null): void {
+    this.#graph = make && this.#elements ? make(this.#elements) : null;
+    this.#sound();
+  }
+
+  get hasGraph(): boolean {
+    return this.#graph !== null;
+  }
+
   get canPictureInPicture(): boolean {
     return document.pictureInPictureEnabled === true;
   }
@@ -186,8 +209,12 @@ export class Playback implements Screen {
     for (const engine of ENGINES) {
       const video = this.#elements[engine];
       // What is not heard is muted as well: some browsers leave the volume to their buttons.
-      video.muted = this.muted.value || this.silenced.value || this.#shares[engine] === 0;
-      video.volume = this.volume.value * this.#shares[engine];
+      const isSilent = this.muted.value || this.silenced.value || this.#shares[engine] === 0;
+      const volume = this.volume.value * this.#shares[engine] * this.#lowered;
+      this.#graph?.set(engine, isSilent ? 0 : volume);
+      // A stream is heard through the graph and not through its element; a file's element feeds the graph, and must not be muted for it.
+      video.muted = this.#graph ? engine === 'webrtc' || isSilent : isSilent;
+      video.volume = this.#graph ? 1 : volume;
     }
   }
 
