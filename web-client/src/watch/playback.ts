@@ -167,7 +167,8 @@ export class Playback implements Screen {
 
   /** The match steps back behind voices, to `share` of the volume that the person has chosen, which stays theirs. */
   lower(share: number): void {
-    if (share === this.#lowered) return;
+    // A graph is told again: another transport has another track.
+    if (share === this.#lowered && !this.#graph) return;
     this.#lowered = share;
     this.#sound();
   }
