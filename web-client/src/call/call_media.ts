@@ -71,6 +71,10 @@ export class CallMedia {
   get voices(): ReadonlySignal<readonly Voice[]> {
     return this.#voices;
   }
+  /** Nothing is sent, for whatever reason. */
+  get isIdle(): boolean {
+    return this.#reasons.size === 0;
+  }
   /** Why friends are neither seen nor heard, where the server has refused what was offered. */
   get problem(): ReadonlySignal<RequestError | null> {
     return this.#problem;
