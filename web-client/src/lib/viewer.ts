@@ -87,6 +87,8 @@ export class ViewerSession {
   /** As last told by the interface; `null`: never. */
   #drawn: number | null = null;
   #seenAgainAtMs = -Infinity;
+  /** Of the guest's picture; `null`: nobody draws one. */
+  #guestDrawn: number | null = null;
   /** Freezes that nobody saw. */
   #unseen = { freezes: 0, frozenSeconds: 0 };
   #reported = { atMs: performance.now(), freezes: 0, frozenMs: 0, framesDropped: 0 };
@@ -242,6 +244,12 @@ export class ViewerSession {
     this.#sendDrawn();
   }
 
+  /** As `drawn`, of the guest's picture. */
+  guestDrawn(lines: number): void {
+    this.#guestDrawn = lines;
+    this.#sendGuestDrawn();
+  }
+
   setQuality(choice: QualityChoice): void {
     this.#quality.value = choice;
     this.#sendQuality();
@@ -331,6 +339,7 @@ export class ViewerSession {
       case 'slots':
         this.#picture.setSlots(event.peer, event.slots);
         this.#sendDrawn();
+        this.#sendGuestDrawn();
         break;
       case 'track_clock':
         this.#picture.setClock(event.peer, event.mid, { rtp0: event.rtp0, ntp0Ms: event.ntp0_ms, rateHz: event.rate });
@@ -469,6 +478,11 @@ export class ViewerSession {
   #sendDrawn(): void {
     const { peerId: peer, videoMid: mid } = this.#picture;
     if (peer !== null && mid !== null && this.#drawn !== null) this.#client.tell({ type: 'view_size', peer, mid, height: Math.min(this.#drawn, LINES_MAX) });
+  }
+
+  #sendGuestDrawn(): void {
+    const { peerId: peer, guestMid: mid } = this.#picture;
+    if (peer !== null && mid !== null && this.#guestDrawn !== null) this.#client.tell({ type: 'view_size', peer, mid, height: Math.min(this.#guestDrawn, LINES_MAX) });
   }
 
   /** The picture is not drawn, or was not a moment ago: that no packet of it comes is no sign of anything. */

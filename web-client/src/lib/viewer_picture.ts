@@ -52,6 +52,10 @@ export class ViewerPicture {
   get videoMid(): string | null {
     return this.#main('video')?.mid ?? null;
   }
+  /** Of whoever is on air; `null`: nobody is. */
+  get guestMid(): string | null {
+    return this.#slots.find(({ kind, source }) => kind === 'video' && source === 'guest')?.mid ?? null;
+  }
   get audioMid(): string | null {
     return this.#main('audio')?.mid ?? null;
   }

@@ -94,6 +94,8 @@ export class WatchSession {
   #air: Air = 'unknown';
   #lines: number | null = null;
   #toldLines: number | null = null;
+  /** Lines of another drawing of the same picture, in a window that is seen while this page is not. */
+  #linesElsewhere = 0;
   #differences: number[] = [];
   #heldMs: number | null = null;
   #stage: { video: HTMLVideoElement; until: AbortSignal } | null = null;
@@ -239,6 +241,11 @@ export class WatchSession {
   /** See `ViewerSession.drawn`. */
   drawn(lines: number): void {
     this.#lines = lines;
+  }
+
+  /** As `drawn`, in a window of its own; 0: there is none. */
+  drawnElsewhere(lines: number): void {
+    this.#linesElsewhere = lines;
   }
 
   setQuality(choice: QualityChoice): void {
@@ -411,7 +418,7 @@ export class WatchSession {
     });
     if (plan.hls === 'lowest' || plan.hls === 'playing') screen.keepRunning('hls');
     this.viewer.setMedia(plan.webrtc !== 'off');
-    const lines = plan.webrtc === 'drawn' ? this.#lines : 0;
+    const lines = plan.webrtc === 'drawn' ? this.#lines === null ? null : Math.max(this.#lines, this.#linesElsewhere) : 0;
     if (lines !== null && lines !== this.#toldLines && (this.#lines !== null || this.#toldLines !== null)) {
       this.#toldLines = lines;
       this.viewer.drawn(lines);

@@ -3,7 +3,7 @@
 //
 // A live picture is paused by freezing it; playing again shows the live edge where the picture comes by WebRTC, because that stream went on
 // meanwhile, and the place where it stopped where it comes by HLS. Where a broadcast is recorded, `WatchSession.resume` finds the place again.
-import { signal } from '@preact/signals';
+import { type ReadonlySignal, signal } from '@preact/signals';
 import type { Elements, Screen } from '../playback/session';
 import type { EngineName } from '../playback/transport';
 import { recall, remember } from '../ui/remember';
@@ -28,6 +28,7 @@ export class Playback implements Screen {
   /** The browser did not let the picture start at all: one tap starts it. */
   readonly held = signal(false);
   readonly inPictureInPicture = signal(false);
+  readonly #lowered = signal(1);
   #elements: Elements | null = null;
   #front: EngineName = 'webrtc';
   /** The element in front was found stopped, and nobody had said that a person stopped it. */
@@ -35,8 +36,6 @@ export class Playback implements Screen {
   /** Of the volume that is wanted, 0..1: what the fade has left of each. */
   #shares: Record<EngineName, number> = { webrtc: 1, hls: 0 };
   #fade: ReturnType<typeof setInterval> | undefined;
-  /** What is left of the volume while a friend speaks, 0..1. */
-  #lowered = 1;
   #graph: SoundGraph | null = null;
 
   attach(elements: Elements, until: AbortSignal): void {
@@ -168,8 +167,8 @@ export class Playback implements Screen {
   /** The match steps back behind voices, to `share` of the volume that the person has chosen, which stays theirs. */
   lower(share: number): void {
     // A graph is told again: another transport has another track.
-    if (share === this.#lowered && !this.#graph) return;
-    this.#lowered = share;
+    if (share === this.#lowered.peek() && !this.#graph) return;
+    this.#lowered.value = share;
     this.#sound();
   }
 
@@ -179,8 +178,9 @@ export class Playback implements Screen {
     this.#sound();
   }
 
-  get hasGraph(): boolean {
-    return this.#graph !== null;
+  /** What is left of the volume while a friend speaks, 0..1. */
+  get lowered(): ReadonlySignal<number> {
+    return this.#lowered;
   }
 
   get canPictureInPicture(): boolean {
@@ -211,7 +211,7 @@ export class Playback implements Screen {
       const video = this.#elements[engine];
       // What is not heard is muted as well: some browsers leave the volume to their buttons.
       const isSilent = this.muted.value || this.silenced.value || this.#shares[engine] === 0;
-      const volume = this.volume.value * this.#shares[engine] * this.#lowered;
+      const volume = this.volume.value * this.#shares[engine] * this.#lowered.value;
       this.#graph?.set(engine, isSilent ? 0 : volume);
       // A stream is heard through the graph and not through its element; a file's element feeds the graph, and must not be muted for it.
       video.muted = this.#graph ? engine === 'webrtc' || isSilent : isSilent;
