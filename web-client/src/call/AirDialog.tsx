@@ -45,7 +45,7 @@ export function AirDialog({ party }: { party: Party }) {
       title={say.asked} onClose={refuse}
       actions={(
         <>
-          <Button disabled={busy} onClick={refuse}>{say.refuse}</Button>
+          <Button autofocus disabled={busy} onClick={refuse}>{say.refuse}</Button>
           <Button look="go" icon={broadcastFill} busy={busy} disabled={!ready} onClick={() => void accept()}>{say.accept}</Button>
         </>
       )}

@@ -14,7 +14,7 @@ export function CallLayer({ party }: { party: Party }) {
   const isOn = party.call.isOn.value;
   return (
     <>
-      {isOn && (faces === 'top' || faces === 'side') && <div class={`layer faces over ${faces}`}><Faces party={party} /></div>}
+      {isOn && (faces === 'top' || faces === 'side') && <div class={`layer faces over ${faces === 'top' ? 'over-stands' : 'beside'}`}><Faces party={party} /></div>}
       {isOn && faces === 'floating' && <Floating party={party} />}
       <div class="layer call-bar over">
         {isOn && <CallDock party={party} />}

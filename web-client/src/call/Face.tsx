@@ -49,7 +49,7 @@ export function Face({ party, member, lines = null }: FaceProps) {
   ].filter((fact) => typeof fact === 'string' && fact !== '');
   const face = { id: member.user, name: member.name, picture_version: theFriends().value?.person(member.user)?.picture_version ?? 0 };
   return (
-    <li
+    <div
       class={`face-tile ${speaking ? 'speaking' : ''} ${member.here ? '' : 'away'} ${muted ? 'muted' : ''}`}
       role="group" aria-label={[say.of(name), ...facts].join(', ')} data-member={member.id}
     >
@@ -59,7 +59,7 @@ export function Face({ party, member, lines = null }: FaceProps) {
       />
       {stream === null && <Avatar person={face} size={44} />}
       {!member.here && <p class="away-words">{say.reconnecting}</p>}
-      {member.here && link && <span class="link-word"><Icon svg={linkBreak} size="s" />{link}</span>}
+      {member.here && link && <span class="link-word"><Icon svg={linkBreak} size="s" /><span class="clip">{link}</span></span>}
       {isOnAir && <span class="air-word">{say.onAir}</span>}
       <span class="face-name">
         {muted && <Icon svg={microphoneSlashFill} size="s" />}
@@ -74,6 +74,6 @@ export function Face({ party, member, lines = null }: FaceProps) {
       )}
       <IconButton class="face-more" icon={dotsThree} label={say.more(name)} popup="menu" expanded={menu.open} tip="end" below buttonRef={menu.button} onClick={menu.toggle} />
       {menu.open && <FaceMenu party={party} member={member} isMe={isMe} onClose={menu.close} />}
-    </li>
+    </div>
   );
 }

@@ -41,14 +41,14 @@ export function FaceMenu({ party, member, isMe, onClose }: FaceMenuProps) {
       </div>
       {!isMe && (
         <>
-          <label class="face-volume">
+          <div class="face-volume" role="group" aria-label={say.volume(member.name)}>
             <Icon svg={speakerHigh} size="s" />
             <input
               class="volume" type="range" min="0" max="100" value={volume * 100} style={{ '--at': `${volume * 100}%` }}
               aria-label={say.volume(member.name)} aria-valuetext={say.percent(volume)}
               onInput={(event) => call.setVolume(member.user, event.currentTarget.valueAsNumber / 100)}
             />
-          </label>
+          </div>
           <MenuItem toggled={pinned} icon={pinned ? pushPinSlash : pushPin} onSelect={() => act(call.pin(pinned ? null : member.id))}>{pinned ? say.unpin : say.pin}</MenuItem>
         </>
       )}

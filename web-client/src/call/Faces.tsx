@@ -14,15 +14,15 @@ export function Faces({ party, lines = null, class: extra = '' }: { party: Party
   if (!view) return null;
   const members = inOrder(view.members, call.me.value?.id ?? null, call.pinned.value);
   return (
-    <ul class={`face-list ${members.length > MANY ? 'many' : ''} ${extra}`} aria-label={callWords.title}>
+    <div class={`face-list ${members.length > MANY ? 'many' : ''} ${extra}`} role="group" aria-label={callWords.title}>
       {members.map((member) => <Face key={member.id} party={party} member={member} lines={lines} />)}
       {view.ringing.map(({ user, name }) => (
-        <li key={user} class="face-tile ringing">
+        <div key={user} class="face-tile ringing">
           <Avatar person={{ id: user, name, picture_version: 0 }} size={44} />
           <span class="face-name"><bdi class="clip">{callWords.face.ringing(name)}</bdi></span>
-        </li>
+        </div>
       ))}
-    </ul>
+    </div>
   );
 }
 

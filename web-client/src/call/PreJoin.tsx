@@ -48,7 +48,7 @@ export function PreJoin({ party, wish, onClose }: PreJoinProps) {
         ? (
           <>
             {seen && <Button disabled={busy} onClick={() => void enter(false)}>{starts ? say.startWithoutCamera : say.withoutCamera}</Button>}
-            <Button look="join" icon={phone} busy={busy} onClick={() => void enter(true)}>{main}</Button>
+            <Button look="join" icon={phone} autofocus busy={busy} onClick={() => void enter(true)}>{main}</Button>
           </>
         )
         : <Button look="primary" onClick={() => { close(); openDoor('sign_in'); }}>{say.signIn}</Button>}

@@ -9,6 +9,7 @@ export function Standing({ party }: { party: Party }) {
   const { call, air } = party;
   const say = callWords.step;
   const inStep = call.me.value?.in_step ?? false;
+  const isLost = call.isOn.value && (call.phase.value.kind === 'away' || party.session.client.state.value.kind !== 'open');
   const loweredFor = party.loweredFor.value;
   return (
     <div class="standing">
@@ -20,6 +21,7 @@ export function Standing({ party }: { party: Party }) {
           <Icon svg={users} size="s" />{inStep ? say.in : say.out}
         </button>
       )}
+      {isLost && <span class="chip" role="status">{callWords.face.reconnecting}</span>}
       {loweredFor !== null && <span class="chip lowered"><Icon svg={speakerLow} size="s" /><span class="clip">{callWords.lowered(loweredFor)}</span></span>}
       <AirChip party={party} state={air.state.value.kind} />
     </div>

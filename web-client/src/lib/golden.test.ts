@@ -185,6 +185,33 @@ test('how large the picture is drawn is told as soon as there is a peer, and ane
   expect(socket().sent.slice(told)).toEqual([{ ...client.view_size, height: 0 }]);
 });
 
+test('a call keeps the transport though the picture comes by HLS, and after the match is over; without it the transport goes', async () => {
+  const session = await watching();
+  const closed = () => socket().sent.filter(({ type }) => type === 'close_peer').length;
+  session.keepMedia(true);
+  session.setMedia(false);
+  socket().say({ ...server.broadcast, broadcast: { ...server.broadcast.broadcast, state: 'ended' } });
+  expect(session.peer).toBe(server.answer.peer);
+  expect(closed()).toBe(0);
+  session.keepMedia(false);
+  expect(session.peer).toBeNull();
+  expect(closed()).toBe(1);
+});
+
+test('what shares the peer puts its m-lines behind the match, hears the slots, and has them offered anew on the same peer', async () => {
+  const session = await watching();
+  const heard: unknown[] = [];
+  session.lodge({ moveIn: () => undefined, slots: (_, slots) => { heard.push(slots); } }, life.signal);
+  expect(heard).toEqual([[]]);
+  socket().say(server.slots);
+  expect(heard.at(-1)).toEqual(server.slots.slots);
+  const offered = session.offerAnew();
+  await flush();
+  expect(lastSent('offer')).toMatchObject({ peer: server.answer.peer, intent: 'view' });
+  socket().say({ ...server.answer, id: lastSent('offer').id });
+  await expect(offered).resolves.toBeUndefined();
+});
+
 test('a preview says that it is one', async () => {
   new ViewerSession({ broadcast: 'cup-final', token: 'eyJ.e30.sig', preview: true, url: 'ws://test/v1/ws', lifetime: life.signal });
   socket().open();

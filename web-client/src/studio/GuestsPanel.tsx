@@ -47,7 +47,7 @@ export function GuestsPanel({ session, own }: GuestsPanelProps) {
             <div class="segmented" role="radiogroup" aria-label={say.layout}>
               {LAYOUTS.map((layout) => (
                 <button
-                  key={layout} type="button" role="radio" aria-checked={guest.layout === layout} aria-selected={guest.layout === layout} disabled={busy}
+                  key={layout} type="button" role="radio" aria-checked={guest.layout === layout} disabled={busy}
                   onClick={() => void ask({ ask: 'layout', layout })}
                 >
                   {callWords.air.layouts[layout]}
