@@ -33,12 +33,15 @@ const MENU_HEIGHTS = [220, 500] as const;
 
 const HELD_TOLD_AFTER_MS = 1_000;
 
+/** `count`: how much is new behind the tab, and `counted` says it in words. */
+type Other = { name: string; content: ComponentChildren; count?: number; counted?: string };
+
 export type ChatPanelProps = {
   room: ChatRoom;
   broadcast: BroadcastView | null;
   input: RefObject<HTMLTextAreaElement | null>;
   /** What else the panel shows, by its tab; the chat is the first. */
-  others?: ReadonlyArray<{ name: string; content: ComponentChildren }>;
+  others?: readonly Other[];
   onHide?: () => void;
   onPopOut?: () => void;
 };
@@ -53,7 +56,7 @@ export function ChatPanel({ room, broadcast, input, others = [], onHide, onPopOu
   const [address, setAddress] = useState<{ person: Someone } | null>(null);
   const people = room.people.value;
   const desk = room.isModerator() ? [{ name: say.desk.title, content: <Later load={loadDesk} properties={{ room }} />, count: room.desk.count.value }] : [];
-  const panels: ReadonlyArray<{ name: string; content: ComponentChildren; count?: number }> = [...others, ...desk];
+  const panels: readonly Other[] = [...others, ...desk];
   const other = panels[tab - 1];
 
   const reply = ({ id, author, text }: ChatMessage): void => setDraft({ kind: 'reply', to: { id, author: author.id, name: author.name, excerpt: text } });
@@ -69,10 +72,10 @@ export function ChatPanel({ room, broadcast, input, others = [], onHide, onPopOu
         {panels.length > 0
           ? (
             <div class="tabs" role="tablist" aria-label={say.title}>
-              {[{ name: say.title, count: 0 }, ...panels].map(({ name, count = 0 }, index) => (
+              {[{ name: say.title, content: null }, ...panels].map(({ name, count = 0, counted }: Other, index) => (
                 <button key={name} type="button" role="tab" aria-selected={index === (other ? tab : 0)} onClick={() => setTab(index)}>
                   {name}{index === 0 && <People count={people} />}
-                  {count > 0 && <><span class="badge live num" aria-hidden="true">{formatCount(count)}</span><span class="sr"> {say.desk.waiting(count)}</span></>}
+                  {count > 0 && <><span class="badge live num" aria-hidden="true">{formatCount(count)}</span><span class="sr"> {counted ?? say.desk.waiting(count)}</span></>}
                 </button>
               ))}
             </div>

@@ -1,4 +1,5 @@
 // What is pushed about friends: a connection of its own while somebody is signed in, which also tells friends that they are here.
+import { quiet, quietAll, rang } from '../call/rings';
 import { signalingUrl, SignalingClient } from '../lib/signaling';
 import type { Push } from './contract';
 
@@ -34,10 +35,20 @@ export function openLink(listener: LinkListener, lifetime: AbortSignal): Link {
       case 'messages_read':
         listener.heard(event);
         break;
+      case 'call_ring': {
+        const { call, from, watching = null, expires_at_ms: expiresAtMs } = event;
+        const decline = (): void => { client.request('call', { ask: { ask: 'decline', call } }).catch(() => undefined); };
+        rang({ call, from, watching, decline }, expiresAtMs - (client.clock.serverNow(performance.now()) ?? Date.now()));
+        break;
+      }
+      case 'call_ring_over':
+        quiet(event.call);
+        break;
       default:
         // Of matches and chats, which this connection is not for.
     }
   }, lifetime);
+  lifetime.addEventListener('abort', quietAll, { once: true });
   return {
     look: (on) => {
       if (looking === on) return;

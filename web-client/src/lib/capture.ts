@@ -71,10 +71,26 @@ export async function openMicrophone(deviceId: string | null): Promise<MediaStre
   return onlyTrack(stream.getAudioTracks());
 }
 
+/**
+ * As a voice among voices: what the speakers play, the match above all, is cancelled out of it, so that it does not come back to friends. The
+ * browser knows what it plays by elements, which is why voices and match are played by elements (docs/calls.md).
+ */
+export async function openVoice(deviceId: string | null): Promise<MediaStreamTrack> {
+  const stream = await open(() => navigator.mediaDevices.getUserMedia({
+    audio: {
+      ...(deviceId ? { deviceId: { exact: deviceId } } : {}),
+      echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: { ideal: 1 },
+    },
+  }));
+  const track = onlyTrack(stream.getAudioTracks());
+  track.contentHint = 'speech';
+  return track;
+}
+
 /** Sound comes along where the browser and the person allow it. */
-export async function openScreen(): Promise<{ video: MediaStreamTrack; audio: MediaStreamTrack | null }> {
+export async function openScreen(audio: boolean = true): Promise<{ video: MediaStreamTrack; audio: MediaStreamTrack | null }> {
   if (!canShareScreen()) throw new CaptureError('unsupported');
-  const stream = await open(() => navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { ideal: 30 } }, audio: true }), 'cancelled');
+  const stream = await open(() => navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { ideal: 30 } }, audio }), 'cancelled');
   return { video: hinted(onlyTrack(stream.getVideoTracks()), 'screen'), audio: stream.getAudioTracks()[0] ?? null };
 }
 

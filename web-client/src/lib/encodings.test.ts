@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bitrateFor, codecOrder, encodingsFor } from './encodings';
+import { bitrateFor, callCodecs, callEncodings, codecOrder, encodingsFor } from './encodings';
 
 test('a large picture has three layers, a middling one two, a small one one; the others are there, last and off', () => {
   expect(encodingsFor(720).map((layer) => [layer.rid, layer.scaleResolutionDownBy, layer.maxBitrate, layer.active])).toEqual([
@@ -24,4 +24,24 @@ test('H.264 constrained baseline in packetization mode 1 leads, repair formats t
     'packetization-mode=1;profile-level-id=42e01f', 'packetization-mode=1;profile-level-id=42001f', 'packetization-mode=0;profile-level-id=42e01f',
     'video/VP8', 'video/AV1', 'video/rtx',
   ]);
+});
+
+test('a face is sent no larger than it is looked at, whatever the camera gives', () => {
+  for (const height of [360, 480, 720, 1080]) {
+    const sent = callEncodings(height, 'camera', false).filter(({ active }) => active);
+    expect(sent.map(({ scaleResolutionDownBy }) => Math.round(height / scaleResolutionDownBy))).toEqual([180, 360]);
+  }
+  expect(callEncodings(720, 'camera', true).filter(({ active }) => active)).toHaveLength(3);
+});
+
+test('a shared screen keeps its lines and stays cheap', () => {
+  const sent = callEncodings(1080, 'screen', false);
+  expect(sent.at(-1)).toMatchObject({ scaleResolutionDownBy: 1, active: true });
+  expect(Math.max(...sent.map(({ maxBitrate }) => maxBitrate))).toBeLessThanOrEqual(1_500_000);
+});
+
+test('a call needs few codecs, because its many m-lines would list each of them', () => {
+  const h264 = (profile: string, mode: number) => ({ mimeType: 'video/H264', sdpFmtpLine: `level-asymmetry-allowed=1;packetization-mode=${mode};profile-level-id=${profile}` });
+  const offered = [{ mimeType: 'video/VP8' }, { mimeType: 'video/rtx' }, { mimeType: 'video/VP9' }, h264('64001f', 1), h264('42e01f', 0), h264('42e01f', 1), { mimeType: 'video/AV1' }];
+  expect(callCodecs(offered)).toEqual([h264('42e01f', 1), { mimeType: 'video/VP8' }, { mimeType: 'video/rtx' }]);
 });

@@ -34,6 +34,24 @@ export function encodingsFor(height: number): Encoding[] {
   });
 }
 
+/** A face is at most this tall in a call, a shared screen that; on air there is room for more. Lines. */
+const FACE_LINES = 360;
+const SCREEN_LINES = 1080;
+/** Text that stands still needs little, and a call shares its way with the match, bits per second. */
+const SCREEN_BPS = 1_500_000;
+
+/** For what a call member sends, of a picture of this height: smallest first, as `encodingsFor`, and no larger than is looked at. */
+export function callEncodings(height: number, kind: PictureKind, isOnAir: boolean): Encoding[] {
+  const most = isOnAir ? 720 : kind === 'screen' ? SCREEN_LINES : FACE_LINES;
+  const lines = Math.min(height, most);
+  const down = Math.max(1, height / most);
+  return encodingsFor(lines).map((encoding) => ({
+    ...encoding,
+    scaleResolutionDownBy: encoding.scaleResolutionDownBy * down,
+    maxBitrate: kind === 'screen' ? Math.min(encoding.maxBitrate, SCREEN_BPS) : encoding.maxBitrate,
+  }));
+}
+
 type CodecCapability = { mimeType: string; sdpFmtpLine?: string };
 
 /** H.264 first, because every viewer's hardware decodes it, then VP8, then the rest. Repair formats keep their place behind. */
@@ -58,4 +76,15 @@ function codecRank({ mimeType, sdpFmtpLine = '' }: CodecCapability): number {
     default:
       return 5;
   }
+}
+
+/** What friends send each other and what everybody can decode: an offer for a dozen faces that listed more would outgrow the server's limit. */
+export function callCodecs<T extends CodecCapability>(codecs: readonly T[]): T[] {
+  return codecOrder(codecs).filter(({ mimeType, sdpFmtpLine = '' }) => {
+    switch (mimeType.toLowerCase()) {
+      case 'video/h264': return sdpFmtpLine.includes('packetization-mode=1') && /profile-level-id=42/i.test(sdpFmtpLine);
+      case 'video/vp8': case 'video/rtx': return true;
+      default: return false;
+    }
+  });
 }

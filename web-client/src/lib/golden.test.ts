@@ -65,6 +65,8 @@ const HEARD: { [K in ServerMessage['type']]: 'answer' | 'event' | 'end' } = {
   broadcast: 'event', viewers: 'event', peer_state: 'event', playing: 'event', track_clock: 'event', transport: 'event', layers: 'event', layer: 'event',
   cannot_decode: 'event', unwatched: 'event', publisher_refused: 'event', stats: 'event', chat_entered: 'answer', said: 'answer', chat: 'event',
   chat_resync: 'event', friends_online: 'answer', presence: 'event', friend_changed: 'event', private_message: 'event', messages_read: 'event',
+  call_entered: 'answer', call_link: 'answer', call: 'event', call_over: 'event', call_ring: 'event', call_ring_over: 'event', call_speaking: 'event',
+  call_said: 'event', call_reacted: 'event', call_played: 'event', call_paced: 'event', hands: 'event', on_air_invited: 'event', on_air_over: 'event',
 };
 const typesHeard = (as: 'answer' | 'event' | 'end') => (Object.keys(HEARD) as Array<ServerMessage['type']>).filter((type) => HEARD[type] === as);
 
@@ -96,10 +98,11 @@ test('welcome says who we are and is kept for the next time', () => {
   expect(lastSent('hello')).toMatchObject({ resume: server.welcome.resume, token: server.welcome.token });
 });
 
-const ANSWERED_BY: { [K in Exclude<ClientMessage['type'], 'hello' | 'candidate' | 'report' | 'view_size' | 'react'>]: ServerMessage['type'] } = {
+const ANSWERED_BY: { [K in Exclude<ClientMessage['type'], 'hello' | 'candidate' | 'report' | 'view_size' | 'react' | 'call_pace'>]: ServerMessage['type'] } = {
   ping: 'pong', join: 'joined', offer: 'answer', leave: 'done', close_peer: 'done', quality: 'done', watch_stats: 'done',
   update_broadcast: 'done', mark: 'done', unmark: 'done', end_broadcast: 'done', enter_chat: 'chat_entered', leave_chat: 'done', say: 'said',
   change_chat: 'done', report_message: 'done', watch_friends: 'friends_online', unwatch_friends: 'done',
+  call: 'call_entered', on_air: 'done',
 };
 const requests = Object.keys(ANSWERED_BY) as Array<keyof typeof ANSWERED_BY>;
 
@@ -122,11 +125,11 @@ test.each(requests)('%s is asked as the server reads it, and answered or refused
 
 test('what needs no answer is on the wire as the server reads it', () => {
   const signaling = connected();
-  for (const message of [client.report, client.candidate, client.view_size, client.react]) {
+  for (const message of [client.report, client.candidate, client.view_size, client.react, client.call_pace]) {
     signaling.tell(message);
     expect(lastSent(message.type)).toEqual(message);
   }
-  expect(Object.keys(client).sort()).toEqual([...requests, 'hello', 'report', 'candidate', 'view_size', 'react'].sort());
+  expect(Object.keys(client).sort()).toEqual([...requests, 'hello', 'report', 'candidate', 'view_size', 'react', 'call_pace'].sort());
 });
 
 test('goodbye is obeyed: away, and back after the delay it names', () => {
@@ -180,6 +183,33 @@ test('how large the picture is drawn is told as soon as there is a peer, and ane
   const told = socket().sent.length;
   socket().say(server.slots);
   expect(socket().sent.slice(told)).toEqual([{ ...client.view_size, height: 0 }]);
+});
+
+test('a call keeps the transport though the picture comes by HLS, and after the match is over; without it the transport goes', async () => {
+  const session = await watching();
+  const closed = () => socket().sent.filter(({ type }) => type === 'close_peer').length;
+  session.keepMedia(true);
+  session.setMedia(false);
+  socket().say({ ...server.broadcast, broadcast: { ...server.broadcast.broadcast, state: 'ended' } });
+  expect(session.peer).toBe(server.answer.peer);
+  expect(closed()).toBe(0);
+  session.keepMedia(false);
+  expect(session.peer).toBeNull();
+  expect(closed()).toBe(1);
+});
+
+test('what shares the peer puts its m-lines behind the match, hears the slots, and has them offered anew on the same peer', async () => {
+  const session = await watching();
+  const heard: unknown[] = [];
+  session.lodge({ moveIn: () => undefined, slots: (_, slots) => { heard.push(slots); } }, life.signal);
+  expect(heard).toEqual([[]]);
+  socket().say(server.slots);
+  expect(heard.at(-1)).toEqual(server.slots.slots);
+  const offered = session.offerAnew();
+  await flush();
+  expect(lastSent('offer')).toMatchObject({ peer: server.answer.peer, intent: 'view' });
+  socket().say({ ...server.answer, id: lastSent('offer').id });
+  await expect(offered).resolves.toBeUndefined();
 });
 
 test('a preview says that it is one', async () => {

@@ -10,7 +10,7 @@ let serverOpens: boolean | undefined;
 export class MediaPeer {
   readonly connection: RTCPeerConnection;
   #id: string | null = null;
-  #negotiating = false;
+  #negotiation: Promise<void> | null = null;
   /** Settled by the first offer: a transport keeps its DTLS roles. */
   #serverOpens: boolean | null = null;
 
@@ -54,8 +54,23 @@ export class MediaPeer {
    * Rejects with a `RequestError`; `malformed_sdp` when the answer does not fit the offer.
    */
   async negotiate(client: SignalingClient, intent: Intent, options: { restartIce?: boolean } = {}): Promise<void> {
-    if (this.#negotiating) return;
-    this.#negotiating = true;
+    if (this.#negotiation) return;
+    const negotiation = this.#negotiate(client, intent, options);
+    this.#negotiation = negotiation.then(() => undefined, () => undefined);
+    try {
+      await negotiation;
+    } finally {
+      this.#negotiation = null;
+    }
+  }
+
+  /** Offers what has changed since the last offer, after whichever is under way. Rejects as `negotiate` does. */
+  async offerAnew(client: SignalingClient, intent: Intent): Promise<void> {
+    while (this.#negotiation) await this.#negotiation;
+    if (!this.closed) await this.negotiate(client, intent);
+  }
+
+  async #negotiate(client: SignalingClient, intent: Intent, options: { restartIce?: boolean }): Promise<void> {
     try {
       const offer = await this.connection.createOffer({ iceRestart: options.restartIce ?? false });
       const sdp = withStereo(offer.sdp ?? '');
@@ -69,8 +84,6 @@ export class MediaPeer {
     } catch (thrown) {
       if (this.closed || thrown instanceof RequestError) throw thrown;
       throw new RequestError('malformed_sdp', thrown instanceof Error ? thrown.message : String(thrown), true);
-    } finally {
-      this.#negotiating = false;
     }
   }
 

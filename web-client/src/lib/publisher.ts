@@ -6,7 +6,7 @@ import { type PictureKind, codecOrder, encodingsFor } from './encodings';
 import { type RequestError, asRequestError } from './errors';
 import { LinkWatch } from './link_watch';
 import { MediaPeer } from './peer';
-import type { BroadcastChanges, BroadcastView, LayerView, MarkerKind } from '../protocol';
+import type { BroadcastChanges, BroadcastView, LayerView, MarkerKind, OnAirAsk, RaisedHand } from '../protocol';
 import type { PublisherHealth, PublisherPhase } from './publisher_state';
 import { type OutboundSnapshot, publisherHealth, readOutbound } from './publisher_stats';
 import { SignalingClient, type SignalingEvent } from './signaling';
@@ -43,6 +43,7 @@ export class PublisherSession {
   readonly #arriving = signal<readonly LayerView[]>([]);
   readonly #health = signal<readonly PublisherHealth[]>([]);
   readonly #topLayer = signal<'on' | 'off'>('on');
+  readonly #hands = signal<readonly RaisedHand[]>([]);
 
   #source: PublisherSource | null;
   #peer: MediaPeer | null = null;
@@ -97,6 +98,16 @@ export class PublisherSession {
   /** RIDs of the layers that nobody can use now, and that are therefore not sent. */
   get unwatched(): ReadonlySignal<ReadonlySet<string>> {
     return this.#unwatched;
+  }
+
+  /** Who wants to come on air, as the server last said. */
+  get hands(): ReadonlySignal<readonly RaisedHand[]> {
+    return this.#hands;
+  }
+
+  /** About guests on air. Rejects with a `RequestError`. */
+  async onAir(ask: OnAirAsk): Promise<void> {
+    await this.#client.request('on_air', { ask });
   }
 
   /** The server's clock, ms since the Unix epoch. */
@@ -176,6 +187,9 @@ export class PublisherSession {
       case 'publisher_refused':
         if (event.peer === this.#peer?.id) this.#finish({ kind: 'refused', code: event.code, message: event.message });
         break;
+      case 'hands':
+        this.#hands.value = event.hands;
+        break;
       case 'slots':
       case 'playing':
       case 'track_clock':
@@ -189,6 +203,17 @@ export class PublisherSession {
       case 'friend_changed':
       case 'private_message':
       case 'messages_read':
+      case 'call':
+      case 'call_over':
+      case 'call_ring':
+      case 'call_ring_over':
+      case 'call_speaking':
+      case 'call_said':
+      case 'call_reacted':
+      case 'call_played':
+      case 'call_paced':
+      case 'on_air_invited':
+      case 'on_air_over':
         break;
       default:
         // What a newer server says besides; the compiler asks for a case of all that ours says.

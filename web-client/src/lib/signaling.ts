@@ -39,13 +39,15 @@ type Answers = {
   report_message: 'done';
   watch_friends: 'friends_online';
   unwatch_friends: 'done';
+  call: 'call_entered' | 'call_link' | 'done';
+  on_air: 'done';
 };
 type RequestType = keyof Answers;
 type Request<T extends RequestType> = Omit<Extract<ClientMessage, { type: T }>, 'id'>;
 type AnswerTo<T extends RequestType> = Extract<ServerMessage, { type: Answers[T] }>;
 
 /** What the server says of its own accord. `welcome` comes after every connect: `resumed` tells whether the session went on. */
-export type SignalingEvent = Exclude<ServerMessage, { type: 'pong' | 'joined' | 'done' | 'answer' | 'chat_entered' | 'said' | 'friends_online' | 'error' | 'bye' }>;
+export type SignalingEvent = Exclude<ServerMessage, { type: 'pong' | 'joined' | 'done' | 'answer' | 'chat_entered' | 'said' | 'friends_online' | 'call_entered' | 'call_link' | 'error' | 'bye' }>;
 
 /** A request unanswered for this long has failed, ms. */
 const REQUEST_TIMEOUT_MS = 8_000;
@@ -158,7 +160,7 @@ export class SignalingClient {
   }
 
   /** Says something that needs no answer. Lost without a connection. */
-  tell(message: Extract<ClientMessage, { type: 'report' | 'candidate' | 'view_size' | 'react' }>): void {
+  tell(message: Extract<ClientMessage, { type: 'report' | 'candidate' | 'view_size' | 'react' | 'call_pace' }>): void {
     if (this.isOpen) this.#send(message);
   }
 
@@ -251,6 +253,8 @@ export class SignalingClient {
       case 'chat_entered':
       case 'said':
       case 'friends_online':
+      case 'call_entered':
+      case 'call_link':
         this.#settle(message.id)?.resolve(message);
         break;
       case 'error': {

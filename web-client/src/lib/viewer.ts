@@ -14,7 +14,7 @@ import type { BroadcastView, LayerView, QualityChoice, Transport, UserView } fro
 import { SignalingClient, type SignalingEvent } from './signaling';
 import { type InboundSnapshot, entriesOf, readInbound, viewerStats } from './stats';
 import { type ViewerFacts, phaseOf, samePhase } from './viewer_phase';
-import { ViewerPicture } from './viewer_picture';
+import { type Lodger, ViewerPicture } from './viewer_picture';
 import type { LayerPosition, ViewerPhase, ViewerStats } from './viewer_state';
 import { every } from './worker_timer';
 
@@ -74,6 +74,8 @@ export class ViewerSession {
 
   #seats = 0;
   #mediaWanted = true;
+  /** By whatever else goes over the same peer. */
+  #mediaKept = false;
   #joining = false;
   #joinAttempt = 0;
   #joinTimer: ReturnType<typeof setTimeout> | undefined;
@@ -85,6 +87,8 @@ export class ViewerSession {
   /** As last told by the interface; `null`: never. */
   #drawn: number | null = null;
   #seenAgainAtMs = -Infinity;
+  /** Of the guest's picture; `null`: nobody draws one. */
+  #guestDrawn: number | null = null;
   /** Freezes that nobody saw. */
   #unseen = { freezes: 0, frozenSeconds: 0 };
   #reported = { atMs: performance.now(), freezes: 0, frozenMs: 0, framesDropped: 0 };
@@ -146,6 +150,10 @@ export class ViewerSession {
   get seat(): ReadonlySignal<number | null> {
     return this.#seat;
   }
+  /** Whoever is on air beside the main picture (`BroadcastView.guest`). Its tracks change, it does not. */
+  get guest(): MediaStream {
+    return this.#picture.guest;
+  }
   /** For `video.srcObject`, once. Its tracks change, it does not. */
   get stream(): MediaStream {
     return this.#picture.stream;
@@ -176,7 +184,34 @@ export class ViewerSession {
   setMedia(wanted: boolean): void {
     if (wanted === this.#mediaWanted) return;
     this.#mediaWanted = wanted;
-    if (!wanted) this.#picture.leave();
+    this.#settleMedia();
+  }
+
+  /** A call needs the transport whether or not the picture comes by it, and after the match is over. */
+  keepMedia(kept: boolean): void {
+    if (kept === this.#mediaKept) return;
+    this.#mediaKept = kept;
+    this.#settleMedia();
+  }
+
+  /** See `ViewerPicture.lodge`. */
+  lodge(lodger: Lodger, until: AbortSignal): void {
+    this.#picture.lodge(lodger, until);
+  }
+
+  /** See `ViewerPicture.offerAnew`. */
+  offerAnew(): Promise<void> {
+    return this.#picture.offerAnew();
+  }
+
+  /** The server's name for the transport; `null` while there is none. */
+  get peer(): string | null {
+    return this.#picture.peerId;
+  }
+
+  #settleMedia(): void {
+    const isOver = this.#facts.value.state === 'ended';
+    if (!this.#mediaKept && (!this.#mediaWanted || isOver)) this.#picture.leave();
     else if (!this.#picture.hasPeer) void this.#newPeer();
   }
 
@@ -207,6 +242,12 @@ export class ViewerSession {
     if (this.#drawn === 0 && lines > 0) this.#seenAgainAtMs = performance.now();
     this.#drawn = lines;
     this.#sendDrawn();
+  }
+
+  /** As `drawn`, of the guest's picture. */
+  guestDrawn(lines: number): void {
+    this.#guestDrawn = lines;
+    this.#sendGuestDrawn();
   }
 
   setQuality(choice: QualityChoice): void {
@@ -298,6 +339,7 @@ export class ViewerSession {
       case 'slots':
         this.#picture.setSlots(event.peer, event.slots);
         this.#sendDrawn();
+        this.#sendGuestDrawn();
         break;
       case 'track_clock':
         this.#picture.setClock(event.peer, event.mid, { rtp0: event.rtp0, ntp0Ms: event.ntp0_ms, rateHz: event.rate });
@@ -318,6 +360,20 @@ export class ViewerSession {
       case 'friend_changed':
       case 'private_message':
       case 'messages_read':
+        break;
+      // Calls and guests listen for themselves.
+      case 'call':
+      case 'call_over':
+      case 'call_ring':
+      case 'call_ring_over':
+      case 'call_speaking':
+      case 'call_said':
+      case 'call_reacted':
+      case 'call_played':
+      case 'call_paced':
+      case 'hands':
+      case 'on_air_invited':
+      case 'on_air_over':
         break;
       default:
         // What a newer server says besides; the compiler asks for a case of all that ours says.
@@ -341,7 +397,7 @@ export class ViewerSession {
     this.#broadcast.value = broadcast;
     const returning = broadcast.state === 'live' && (before === 'reconnecting' || (before === 'live' && this.#facts.value.publisherReturning));
     this.#patch({ state: broadcast.state, failure: null, publisherReturning: returning });
-    if (broadcast.state === 'ended') this.#picture.close();
+    if (broadcast.state === 'ended' && !this.#mediaKept) this.#picture.close();
     else if (broadcast.state === 'live' && before !== 'live' && !this.#picture.hasPeer) void this.#newPeer();
   }
 
@@ -361,7 +417,7 @@ export class ViewerSession {
       this.#broadcast.value = joined.broadcast;
       this.#seat.value = ++this.#seats;
       this.#patch({ state: joined.broadcast.state, failure: null, cannotDecode: null, publisherReturning: false });
-      if (joined.broadcast.state !== 'ended') await this.#newPeer();
+      if (joined.broadcast.state !== 'ended' || this.#mediaKept) await this.#newPeer();
     } catch (thrown) {
       this.#joinFailed(asRequestError(thrown));
     } finally {
@@ -392,7 +448,8 @@ export class ViewerSession {
   }
 
   async #newPeer(): Promise<void> {
-    if (!this.#mediaWanted || !this.#client.isOpen || this.#facts.value.state === null || this.#facts.value.state === 'ended') return;
+    const { state } = this.#facts.value;
+    if (!this.#client.isOpen || state === null || (!this.#mediaKept && (!this.#mediaWanted || state === 'ended'))) return;
     this.#watch.peerStarted(performance.now());
     this.#snapshot = null;
     this.#unseen = { freezes: 0, frozenSeconds: 0 };
@@ -408,7 +465,7 @@ export class ViewerSession {
   #offerFailed(error: RequestError): void {
     if (error.code === 'not_joined') void this.#join();
     // Full is no failure of who was told where to go instead: if a transport is wanted all the same, the next offers come ever later.
-    else if (error.code === 'ended' || (error.code === 'full' && !this.#isAway) || error.code === 'forbidden') this.#joinFailed(error);
+    else if ((error.code === 'ended' && !this.#mediaKept) || (error.code === 'full' && !this.#isAway) || error.code === 'forbidden') this.#joinFailed(error);
     else this.#watch.peerGone();
   }
 
@@ -421,6 +478,11 @@ export class ViewerSession {
   #sendDrawn(): void {
     const { peerId: peer, videoMid: mid } = this.#picture;
     if (peer !== null && mid !== null && this.#drawn !== null) this.#client.tell({ type: 'view_size', peer, mid, height: Math.min(this.#drawn, LINES_MAX) });
+  }
+
+  #sendGuestDrawn(): void {
+    const { peerId: peer, guestMid: mid } = this.#picture;
+    if (peer !== null && mid !== null && this.#guestDrawn !== null) this.#client.tell({ type: 'view_size', peer, mid, height: Math.min(this.#guestDrawn, LINES_MAX) });
   }
 
   /** The picture is not drawn, or was not a moment ago: that no packet of it comes is no sign of anything. */

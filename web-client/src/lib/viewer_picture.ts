@@ -9,14 +9,25 @@ const RESERVED_PAIRS = 2;
 /** An old transport is kept this long at most while the new one gets its first media, ms. */
 const HANDOVER_LIMIT_MS = 5_000;
 
+/** What shares the peer with the match: the m-lines of a call, of somebody on air. */
+export type Lodger = {
+  /** Another connection, before its first offer: its m-lines go in behind ours. */
+  moveIn: (connection: RTCPeerConnection) => void;
+  /** What the receiving m-lines of `connection` carry, whole. */
+  slots: (connection: RTCPeerConnection, slots: readonly Slot[]) => void;
+};
+
 export class ViewerPicture {
   readonly stream = new MediaStream();
+  /** Whoever is on air beside the main picture: the tracks of the `guest` slots, none while there are none. */
+  readonly guest = new MediaStream();
   readonly clock = new MediaClock();
   readonly #client: SignalingClient;
   #peer: MediaPeer | null = null;
   #old: { peer: MediaPeer; timer: ReturnType<typeof setTimeout> } | null = null;
   #clocks = new Map<string, ClockMap>();
   #slots: Slot[] = [];
+  readonly #lodgers = new Set<Lodger>();
 
   constructor(client: SignalingClient, lifetime: AbortSignal) {
     this.#client = client;
@@ -40,6 +51,10 @@ export class ViewerPicture {
   }
   get videoMid(): string | null {
     return this.#main('video')?.mid ?? null;
+  }
+  /** Of whoever is on air; `null`: nobody is. */
+  get guestMid(): string | null {
+    return this.#slots.find(({ kind, source }) => kind === 'video' && source === 'guest')?.mid ?? null;
   }
   get audioMid(): string | null {
     return this.#main('audio')?.mid ?? null;
@@ -67,12 +82,14 @@ export class ViewerPicture {
       peer.connection.addTransceiver('video', { direction: 'recvonly' });
       peer.connection.addTransceiver('audio', { direction: 'recvonly' });
     }
+    const own = peer.connection.getReceivers();
+    for (const lodger of this.#lodgers) lodger.moveIn(peer.connection);
     this.#peer = peer;
     this.#clocks = new Map();
     this.#slots = [];
     this.clock.reset();
     if (this.stream.getTracks().length === 0) this.#show(peer);
-    for (const receiver of peer.connection.getReceivers()) {
+    for (const receiver of own) {
       receiver.track.addEventListener('unmute', () => this.#show(peer), { once: true });
     }
     await peer.negotiate(this.#client, 'view');
@@ -83,10 +100,24 @@ export class ViewerPicture {
     await this.#peer?.negotiate(this.#client, 'view', { restartIce: true });
   }
 
+  /** Shares the peer, this one and those to come, until `until` aborts. */
+  lodge(lodger: Lodger, until: AbortSignal): void {
+    this.#lodgers.add(lodger);
+    until.addEventListener('abort', () => this.#lodgers.delete(lodger), { once: true });
+    if (this.#peer) lodger.slots(this.#peer.connection, this.#slots);
+  }
+
+  /** Lodgers have changed their m-lines. Rejects with a `RequestError`. */
+  async offerAnew(): Promise<void> {
+    await this.#peer?.offerAnew(this.#client, 'view');
+  }
+
   setSlots(peer: string, slots: readonly Slot[]): void {
     if (!this.isCurrent(peer) || !this.#peer) return;
     this.#slots = [...slots];
     this.#useClock();
+    this.#showGuest(this.#peer);
+    for (const lodger of this.#lodgers) lodger.slots(this.#peer.connection, this.#slots);
     // Before media came from elsewhere the order of the m-lines was the best guess.
     if (this.stream.getTracks().some((track) => this.#peer?.connection.getReceivers().some((receiver) => receiver.track === track))) this.#show(this.#peer);
   }
@@ -140,6 +171,13 @@ export class ViewerPicture {
     for (const track of tracks) if (!before.includes(track)) this.stream.addTrack(track);
     for (const track of before) if (!tracks.includes(track)) this.stream.removeTrack(track);
     this.#closeOld();
+  }
+
+  #showGuest({ connection }: MediaPeer): void {
+    const mids = new Set(this.#slots.flatMap(({ mid, source }) => (source === 'guest' ? [mid] : [])));
+    const tracks = connection.getTransceivers().flatMap(({ mid, receiver }) => (mid !== null && mids.has(mid) ? [receiver.track] : []));
+    for (const track of this.guest.getTracks()) if (!tracks.includes(track)) this.guest.removeTrack(track);
+    for (const track of tracks) if (!this.guest.getTracks().includes(track)) this.guest.addTrack(track);
   }
 
   #retire(): void {

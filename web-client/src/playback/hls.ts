@@ -62,6 +62,8 @@ export class HlsEngine {
   #ran = { seconds: -1, atMs: -Infinity };
   #counted = { atMs: 0, frames: 0, dropped: 0 };
   #speed = 1;
+  /** The rate that somebody else steers it by; `null`: nobody does. */
+  #steered: number | null = null;
   /** The last moment that was on screen of the recording: where another try goes on. */
   #lastMs: number | null = null;
 
@@ -157,6 +159,19 @@ export class HlsEngine {
     this.#applySpeed();
   }
 
+  /** Plays at `rate`, and jumps by `jumpMs` once, to be where others are; `rate` of `null`: as it sees fit. */
+  steer(rate: number | null, jumpMs: number | null): void {
+    this.#player?.keepDistance(rate === null);
+    const video = this.#video;
+    if (video && jumpMs !== null && video.readyState >= HTMLMediaElement.HAVE_METADATA) {
+      const ahead = video.buffered.length > 0 ? video.buffered.end(video.buffered.length - 1) : video.currentTime;
+      video.currentTime = Math.max(0, Math.min(video.currentTime + jumpMs / 1_000, ahead));
+    }
+    if (rate === this.#steered) return;
+    this.#steered = rate;
+    this.#applySpeed();
+  }
+
   toLiveEdge(): void {
     this.#player?.toLiveEdge();
   }
@@ -221,7 +236,7 @@ export class HlsEngine {
 
   #applySpeed(): void {
     if (!this.#video) return;
-    const speed = this.#wish.fromMs === null ? 1 : this.#speed;
+    const speed = (this.#wish.fromMs === null ? 1 : this.#speed) * (this.#steered ?? 1);
     // Loading something else sets the one back to the other.
     this.#video.defaultPlaybackRate = this.#video.playbackRate = speed;
   }

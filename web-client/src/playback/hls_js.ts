@@ -33,6 +33,7 @@ export class HlsJsPlayer implements HlsPlayer {
   #loading = false;
   #mended = false;
   #skipAt = 0;
+  #keepsDistance = true;
   /** Where a recording is to begin: until it has, another wish replaces it. */
   #fromMs: number | null;
   /** It was wished too late to begin there. */
@@ -121,6 +122,12 @@ export class HlsJsPlayer implements HlsPlayer {
     return this.#isRecorded ? recordedOf(this.#fragments()) : null;
   }
 
+  keepDistance(on: boolean): void {
+    if (on === this.#keepsDistance || this.#isRecorded) return;
+    this.#keepsDistance = on;
+    this.#hls.config.maxLiveSyncPlaybackRate = on ? CATCH_UP_RATE : 1;
+  }
+
   toLiveEdge(): void {
     const at = this.#hls.liveSyncPosition;
     // What lies within a part of it is there already.
@@ -177,7 +184,7 @@ export class HlsJsPlayer implements HlsPlayer {
   /** Stalls add up, and a little speed takes long to make them good: from some point on it is better to skip. */
   #keepUp(): void {
     const now = performance.now();
-    if (this.#isRecorded || this.#video.paused || now < this.#skipAt || this.#hls.liveSyncPosition === null) return;
+    if (this.#isRecorded || !this.#keepsDistance || this.#video.paused || now < this.#skipAt || this.#hls.liveSyncPosition === null) return;
     if (this.#hls.latency - (this.#hls.targetLatency ?? 0) < LATE_S) return;
     this.#skipAt = now + SKIP_EVERY_MS;
     this.toLiveEdge();

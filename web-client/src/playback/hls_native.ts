@@ -52,6 +52,10 @@ export class NativeHlsPlayer implements HlsPlayer {
     return fromMs === null || toMs === null ? null : { fromMs, toMs };
   }
 
+  keepDistance(): void {
+    // The system's player has no distance that could be let go.
+  }
+
   toLiveEdge(): void {
     const { seekable } = this.#video;
     if (seekable.length > 0) this.#video.currentTime = seekable.end(seekable.length - 1);

@@ -33,6 +33,8 @@ export interface HlsPlayer {
   seek(mediaMs: number): void;
   /** What a recording reaches over, as far as is known. */
   recorded(): Recorded | null;
+  /** Whether what is live keeps its own distance from the edge; off while somebody else says how far behind it is to be. */
+  keepDistance(on: boolean): void;
   /** To the live edge, as near as is safe. */
   toLiveEdge(): void;
   codec(): string | null;

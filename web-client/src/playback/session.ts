@@ -14,6 +14,7 @@ import type { HlsEngine } from './hls';
 import type { Recorded } from './hls_time';
 import { loadHls } from './load_hls';
 import { BufferRamp } from './ramp';
+import { SameMoment, type Steering } from './same_moment';
 import { type Air, type DownReason, type EngineName, type Pin, type Plan, Transport, type TransportReading } from './transport';
 import { WebRtcEngine } from './webrtc';
 
@@ -69,6 +70,10 @@ export class WatchSession {
   readonly #options: WatchOptions;
   readonly #transport = new Transport(performance.now());
   readonly #ramp = new BufferRamp();
+  readonly #sameMoment = new SameMoment();
+  readonly #acts = signal(0);
+  /** How far behind the server's clock the picture is to be, ms. */
+  #targetMs: number | null = null;
   readonly #carrier = signal<Carrier>({ shown: null, why: null, retryAtMs: null });
   readonly #pin = signal<Pin>('auto');
   /** HLS's picture moves, as of the last beat. */
@@ -89,6 +94,8 @@ export class WatchSession {
   #air: Air = 'unknown';
   #lines: number | null = null;
   #toldLines: number | null = null;
+  /** Lines of another drawing of the same picture, in a window that is seen while this page is not. */
+  #linesElsewhere = 0;
   #differences: number[] = [];
   #heldMs: number | null = null;
   #stage: { video: HTMLVideoElement; until: AbortSignal } | null = null;
@@ -182,6 +189,10 @@ export class WatchSession {
   get hlsMoves(): ReadonlySignal<boolean> {
     return this.#hlsMoves;
   }
+  /** How often the person has gone somewhere else in the match: live, back, forwards. */
+  get acts(): ReadonlySignal<number> {
+    return this.#acts;
+  }
   get broadcast(): ViewerSession['broadcast'] {
     return this.viewer.broadcast;
   }
@@ -232,6 +243,11 @@ export class WatchSession {
     this.#lines = lines;
   }
 
+  /** As `drawn`, in a window of its own; 0: there is none. */
+  drawnElsewhere(lines: number): void {
+    this.#linesElsewhere = lines;
+  }
+
   setQuality(choice: QualityChoice): void {
     this.viewer.setQuality(choice);
   }
@@ -257,6 +273,7 @@ export class WatchSession {
   /** Plays from `mediaMs` on, ms since the Unix epoch; what is too near to the action is the live edge. */
   playFrom(mediaMs: number): void {
     if (!this.canRewind) return;
+    this.#acts.value += 1;
     const server = this.serverNow();
     const isOver = this.#airNow() === 'off';
     if (!isOver && server !== null && mediaMs > server - EDGE_MS) {
@@ -298,6 +315,11 @@ export class WatchSession {
   /** To the live edge of whatever can play it, skipping what lies between. */
   goLive(): void {
     if (this.#airNow() === 'off') return;
+    this.#acts.value += 1;
+    this.#toLive();
+  }
+
+  #toLive(): void {
     this.#ramp.drop();
     this.#transport.goLive(performance.now());
     this.#wished = null;
@@ -305,6 +327,16 @@ export class WatchSession {
     if (!this.#onHls) return;
     this.#hls.peek()?.toLiveEdge();
     if (this.#pin.peek() !== 'hls' && !this.viewer.linkUp) this.viewer.retry();
+  }
+
+  /** Keeps the picture `targetMs` behind the server's clock, as friends have agreed; `null`: as near as it can be. */
+  keepBehind(targetMs: number | null): void {
+    this.#targetMs = targetMs;
+  }
+
+  /** How far behind the picture is and how little it could be, ms; `null` while that is not known. */
+  pace(): { behindMs: number; leastMs: number } | null {
+    return this.#sameMoment.pace();
   }
 
   /** Tries whatever is broken again, now. */
@@ -353,7 +385,7 @@ export class WatchSession {
     };
     // What is no longer recorded has no past; what is over has nothing else.
     if (air !== 'on' || !this.#isRewinding || this.broadcast.peek()?.dvr) this.#unrecordedAt = null;
-    else if (now - (this.#unrecordedAt ??= now) > UNRECORDED_MS) this.goLive();
+    else if (now - (this.#unrecordedAt ??= now) > UNRECORDED_MS) this.#toLive();
     const plan = this.#transport.handle(now, reading);
     this.#carryOut(now, plan, this.#screen);
     this.#hold(now, plan, reading);
@@ -386,7 +418,7 @@ export class WatchSession {
     });
     if (plan.hls === 'lowest' || plan.hls === 'playing') screen.keepRunning('hls');
     this.viewer.setMedia(plan.webrtc !== 'off');
-    const lines = plan.webrtc === 'drawn' ? this.#lines : 0;
+    const lines = plan.webrtc === 'drawn' ? this.#lines === null ? null : Math.max(this.#lines, this.#linesElsewhere) : 0;
     if (lines !== null && lines !== this.#toldLines && (this.#lines !== null || this.#toldLines !== null)) {
       this.#toldLines = lines;
       this.viewer.drawn(lines);
@@ -399,6 +431,7 @@ export class WatchSession {
 
   #hold(now: number, plan: Plan, { webrtc, hls }: TransportReading): void {
     const server = this.serverNow(now);
+    const steering = this.#steer(now, plan, { webrtc, hls }, server);
     const wants = plan.align && hls.mediaMs !== null && server !== null && hls.moving;
     if (wants && webrtc.mediaMs !== null && webrtc.moving) this.#differences = [...this.#differences, webrtc.mediaMs - hls.mediaMs!].slice(-DIFFERENCES);
     else this.#differences = [];
@@ -406,11 +439,28 @@ export class WatchSession {
     const wantedMs = wants ? server - hls.mediaMs! : null;
     const latencyMs = wantedMs === null || ahead === null || this.#differences.length < DIFFERENCES ? null : wantedMs - ahead;
     const onScreen = plan.shown === 'webrtc';
-    const targets = this.#ramp.handle(now, { wantedMs, latencyMs, onScreen });
+    const asked = onScreen && !wants ? steering.webrtc : null;
+    const targets = this.#ramp.handle(now, asked ? { ...asked, onScreen } : { wantedMs, latencyMs, onScreen });
     // What was measured before a step says nothing about what comes after it.
     if (!onScreen && targets.video !== this.#heldMs) this.#differences = [];
     this.#heldMs = targets.video;
     this.#webrtc.hold(targets);
+  }
+
+  /** What is needed for the picture on screen to be at the moment of others. */
+  #steer(now: number, plan: Plan, reading: Pick<TransportReading, 'webrtc' | 'hls'>, server: number | null): Steering {
+    const { shown } = plan;
+    const picture = shown === null ? null : reading[shown];
+    const moves = picture !== null && picture.moving && !this.#screen?.paused.peek() && plan.state !== 'rewinding' && this.#speed.peek() === 1;
+    const steering = this.#sameMoment.handle(now, {
+      engine: moves ? shown : null,
+      behindMs: picture === null || picture.mediaMs === null || server === null ? null : server - picture.mediaMs,
+      heldMs: this.#heldMs,
+      bufferMs: this.viewer.stats.peek()?.jitterBufferMs ?? null,
+      isLive: !this.#isRewinding,
+    }, this.#targetMs);
+    this.#hls.peek()?.steer(shown === 'hls' ? steering.rate : null, shown === 'hls' ? steering.jumpMs : null);
+    return steering;
   }
 
   #say(now: number, plan: Plan, { hls }: TransportReading): void {

@@ -9,6 +9,7 @@ import { formatClock, formatCount } from '../ui/format';
 import { useTick } from '../ui/hooks';
 import { Icon } from '../ui/Icon';
 import { eye, microphoneFill, microphoneSlashFill, monitor, plugs, videoCamera, videoCameraFill, videoCameraSlashFill } from '../ui/icons';
+import { Later } from '../ui/Over';
 import { Tally } from '../ui/Tally';
 import { showToast } from '../ui/Toast';
 import { canShareScreen } from '../lib/capture';
@@ -23,6 +24,7 @@ import { CaptureState } from './Setup';
 import { ShareLink } from './ShareLink';
 
 const text = words.studio;
+const loadGuests = () => import('./GuestsPanel').then((module) => module.GuestsPanel);
 
 type OnAirProps = { desk: Desk; own: OwnBroadcast; session: PublisherSession };
 
@@ -46,6 +48,7 @@ export function OnAir({ desk, own, session }: OnAirProps) {
       </section>
       <aside class="panel">
         <MatchPanel session={session} />
+        <Later load={loadGuests} properties={{ session, own }} />
         <ShareLink url={own.watchUrl} />
       </aside>
       {ending && <EndDialog session={session} onClose={() => setEnding(false)} />}

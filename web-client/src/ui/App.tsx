@@ -2,6 +2,7 @@
 import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { type Door, closeDoor, door, openDoor } from '../account/door';
+import { ringing } from '../call/rings';
 import { friendsPanel } from '../friends/panel';
 import { theBearer } from '../lib/bearer';
 import { Home } from '../home/Home';
@@ -10,7 +11,7 @@ import { Button } from './Button';
 import { Header, TabBar } from './Header';
 import { compass } from './icons';
 import { EmptyState, ErrorState } from './Notice';
-import { Over } from './Over';
+import { Later, Over } from './Over';
 import { place } from './router';
 import { Toasts, showToast } from './Toast';
 
@@ -31,6 +32,7 @@ export function App() {
       {at.kind === 'nowhere' && <Nowhere />}
       {friendsPanel.value === 'open' && <Over load={loadPanel} properties={{}} onFailed={() => { friendsPanel.value = 'closed'; }} />}
       {door.value && <Over<{ open: Door }> load={loadDoor} properties={{ open: door.value }} onFailed={closeDoor} />}
+      {ringing.value.length > 0 && <Later load={loadRing} properties={{}} />}
       <Toasts />
     </>
   );
@@ -44,6 +46,7 @@ const loadAccount = () => import('../account/AccountPage').then((module) => modu
 const loadVerify = () => import('../account/VerifyPage').then((module) => module.VerifyPage);
 const loadReset = () => import('../account/ResetPage').then((module) => module.ResetPage);
 const loadFriends = () => import('../friends/FriendsPage').then((module) => module.FriendsPage);
+const loadRing = () => import('../call/RingCards').then((module) => module.RingCards);
 const loadDoor = () => import('../account/DoorDialog').then((module) => module.DoorDialog);
 
 const loadPanel = () => import('../friends/FriendsPanel').then((module) => module.FriendsPanel);

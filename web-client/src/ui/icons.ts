@@ -88,3 +88,13 @@ export { default as warningCircleFill } from '@phosphor-icons/core/assets/fill/w
 export { default as warningFill } from '@phosphor-icons/core/assets/fill/warning-fill.svg?raw';
 export { default as wifiSlash } from '@phosphor-icons/core/assets/regular/wifi-slash.svg?raw';
 export { default as x } from '@phosphor-icons/core/assets/regular/x.svg?raw';
+export { default as gridFour } from '@phosphor-icons/core/assets/regular/layout.svg?raw';
+export { default as handPalm } from '@phosphor-icons/core/assets/regular/hand-palm.svg?raw';
+export { default as handPalmFill } from '@phosphor-icons/core/assets/fill/hand-palm-fill.svg?raw';
+export { default as linkSimple } from '@phosphor-icons/core/assets/regular/link-simple.svg?raw';
+export { default as linkBreak } from '@phosphor-icons/core/assets/regular/link-break.svg?raw';
+export { default as phone } from '@phosphor-icons/core/assets/fill/phone-fill.svg?raw';
+export { default as phoneDisconnect } from '@phosphor-icons/core/assets/fill/phone-disconnect-fill.svg?raw';
+export { default as screencast } from '@phosphor-icons/core/assets/regular/screencast.svg?raw';
+export { default as bell } from '@phosphor-icons/core/assets/regular/bell.svg?raw';
+export { default as bellSlash } from '@phosphor-icons/core/assets/regular/bell-slash.svg?raw';

@@ -10,6 +10,10 @@ type Remembered = {
   chatFollows: boolean;
   /** Whether it lies over the picture in full screen. */
   chatOver: boolean;
+  /** Whether a call that comes in is heard, whether the match is lowered behind friends, and where their faces are. */
+  ringSound: boolean;
+  lowering: boolean;
+  faces: 'top' | 'side' | 'floating' | 'hidden';
 };
 
 /** The stored value, or `fallback` when there is none or it is of another kind. */
@@ -37,6 +41,7 @@ function isKind<K extends keyof Remembered>(key: K, value: unknown): value is Re
   switch (key) {
     case 'theme': return value === 'dark' || value === 'light';
     case 'volume': return typeof value === 'number' && value >= 0 && value <= 1;
+    case 'faces': return value === 'top' || value === 'side' || value === 'floating' || value === 'hidden';
     default: return typeof value === 'boolean';
   }
 }

@@ -4,13 +4,14 @@ import type { Chat } from '../chat/use_chat';
 import { IconButton } from '../ui/Button';
 import {
   chatCircle, chatCircleFill, cornersIn, cornersOut, gear, gearFill, pause, pictureInPicture, pictureInPictureFill, play, rectangle, rectangleFill, speakerHigh, speakerLow,
-  speakerSlash,
+  speakerSlash, videoCamera, videoCameraFill,
 } from '../ui/icons';
 import { Later } from '../ui/Over';
 import { Tally, TallyButton, type TallyState } from '../ui/Tally';
 import type { WatchSession } from '../playback/session';
 import { words } from '../words';
 import type { Playback } from './playback';
+import type { WithFriends } from './with_friends';
 
 const loadBack = () => import('./Rewind').then((module) => module.BackButton);
 const loadTime = () => import('./Rewind').then((module) => module.TimeShown);
@@ -27,6 +28,7 @@ export type ControlsProps = {
   /** Whether single keys act, for the tooltips. */
   keys: boolean;
   chat: Chat;
+  friends: WithFriends;
   settingsButton: Ref<HTMLButtonElement>;
   onSettings: () => void;
   onLive: () => void;
@@ -35,7 +37,7 @@ export type ControlsProps = {
   onToggle: () => void;
 };
 
-export function Controls({ session, playback, tally, ready, settingsOpen, theatre, fullScreen, keys, chat, settingsButton, onSettings, onLive, onTheatre, onFullScreen, onToggle }: ControlsProps) {
+export function Controls({ session, playback, tally, ready, settingsOpen, theatre, fullScreen, keys, chat, friends, settingsButton, onSettings, onLive, onTheatre, onFullScreen, onToggle }: ControlsProps) {
   const say = words.watch;
   const paused = playback.paused.value;
   const silent = playback.muted.value || playback.silenced.value;
@@ -72,6 +74,7 @@ export function Controls({ session, playback, tally, ready, settingsOpen, theatr
       {fullScreen
         ? <IconButton icon={chat.over ? chatCircleFill : chatCircle} label={chat.over ? words.chat.hide : words.chat.show} shortcut={key('H')} pressed={chat.over} onClick={() => chat.showOver(!chat.over)} />
         : <IconButton class="chat-button" icon={chat.shown ? chatCircleFill : chatCircle} label={chat.shown ? words.chat.hide : words.chat.show} shortcut={key('H')} pressed={chat.shown} onClick={() => chat.show(!chat.shown)} />}
+      <IconButton icon={friends.isOn ? videoCameraFill : videoCamera} label={friends.isOn ? say.inCall : say.withFriends} shortcut={key('W')} pressed={friends.isOn} onClick={() => friends.press()} />
       {ready && (
         <IconButton icon={settingsOpen ? gearFill : gear} label={say.settings} expanded={settingsOpen} popup="menu" buttonRef={settingsButton} onClick={onSettings} />
       )}

@@ -1,6 +1,6 @@
 // The player: the picture edge to edge, its controls, and everything that lies over it. Draws what the session says; knows no transport.
 import type { ReadonlySignal } from '@preact/signals';
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { posterUrl } from '../lib/api';
 import type { ChatPanelProps } from '../chat/ChatPanel';
 import { loadPanel } from '../chat/load_panel';
@@ -27,9 +27,12 @@ import { useDrawn } from './drawn';
 import { toggleFullScreen, useFullScreen } from './full_screen';
 import { type KeyAction, actionOf, keyTargetOf, stepOf } from './keys';
 import type { MatchNow } from './match';
-import { Playback } from './playback';
+import type { Playback } from './playback';
 import { useChrome } from './use_chrome';
+import type { WithFriends } from './with_friends';
 
+const loadCallLayer = () => import('../call/CallLayer').then((module) => module.CallLayer);
+const loadGuest = () => import('../call/GuestPicture').then((module) => module.GuestPicture);
 const loadSeekBar = () => import('./Rewind').then((module) => module.SeekBar);
 const loadBehind = () => import('./BehindNote').then((module) => module.BehindNote);
 const loadHeat = () => import('../reactions/HeatLine').then((module) => module.HeatLine);
@@ -43,14 +46,13 @@ const loadAskIt = () => import('./Dialogs').then((module) => module.AskItDialog)
 /** From here on the tally turns amber: the picture is no longer what this product promises. */
 const BEHIND_MS = 3_000;
 
-export type PlayerProps = { session: WatchSession; match: ReadonlySignal<MatchNow>; chat: Chat; theatre: boolean; onTheatre: (on: boolean) => void };
+export type PlayerProps = { session: WatchSession; playback: Playback; friends: WithFriends; match: ReadonlySignal<MatchNow>; chat: Chat; theatre: boolean; onTheatre: (on: boolean) => void };
 
-export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps) {
+export function Player({ session, playback, friends, match, chat, theatre, onTheatre }: PlayerProps) {
   const frame = useRef<HTMLElement>(null);
   // Two elements, one over the other, for as long as the player is there: which one is in front is `playback`'s business.
   const video = useRef<HTMLVideoElement>(null);
   const hlsVideo = useRef<HTMLVideoElement>(null);
-  const playback = useMemo(() => new Playback(), [session]);
   const menu = useMenu();
   const phone = useMedia('(max-width: 767px)');
   const [stats, setStats] = useState(false);
@@ -71,6 +73,12 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
   // Nothing to play, pause or make louder: no dead buttons.
   const controllable = phase.kind === 'playing' || phase.kind === 'reconnecting' || phase.kind === 'connecting' || phase.kind === 'waiting';
   const poster = broadcast && posterUrl(broadcast);
+  const party = friends.party.value;
+  // A phone held upright has them below the picture.
+  const withCall = party !== null && (!phone || fullScreen);
+  const beside = withCall && friends.isOn && party.faces.value === 'side';
+  // HLS carries the guest within its picture; the past is what it was.
+  const guest = !onHls && curtain === null ? (broadcast?.guest ?? null) : null;
 
   useScope((until) => {
     const [webrtc, hls] = [video.current, hlsVideo.current];
@@ -115,6 +123,9 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
         if (kind) chat.room.react(kind);
         break;
       }
+      case 'friends': friends.press(); break;
+      // The call hears its own keys, where there is one.
+      case 'microphone': case 'camera': case 'talk': break;
       case 'close': if (menu.open) menu.close(); else if (stats) setStats(false); else if (!fullScreen && theatre) onTheatre(false); break;
     }
   };
@@ -138,7 +149,7 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
   return (
     <section
       ref={frame}
-      class={`player ${fullScreen && chat.over ? 'with-chat' : ''} ${chrome.shown ? '' : 'quiet'} ${curtain?.behind ?? ''} ${listening ? 'listening' : ''} ${controllable ? '' : 'bare'}`}
+      class={`player ${fullScreen && chat.over ? 'with-chat' : ''} ${chrome.shown ? '' : 'quiet'} ${curtain?.behind ?? ''} ${listening ? 'listening' : ''} ${controllable ? '' : 'bare'} ${beside ? 'faces-beside' : ''} ${guest ? `guest-${guest.layout}` : ''}`}
       aria-label={words.watch.player}
       {...chrome.listeners}
     >
@@ -153,6 +164,7 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
           onDblClick={goFullScreen}
         />
       ))}
+      {guest && <Later load={loadGuest} properties={{ session, playback, guest }} />}
       {poster && curtain && curtain.behind === 'poster' && <img class="backdrop" src={poster} alt="" />}
       {listening && !curtain && <div class="curtain over none"><Icon svg={speakerHigh} /><h2>{words.watch.soundOnly}</h2><p>{words.watch.soundOnlyLine}</p></div>}
       <CurtainView
@@ -175,6 +187,7 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
       {curtain === null && !paused && playback.silenced.value && broadcast?.has_audio !== false && (
         <div class="layer sound over"><Button look="primary" size="lg" icon={speakerSlash} onClick={() => playback.bringSound()}>{words.watch.tapForSound}</Button></div>
       )}
+      {withCall && <Later load={loadCallLayer} properties={{ party }} />}
       {!phone && onHls && <Later load={loadBehind} properties={{ session }} />}
       {controllable && (
         <div class="layer controls over">
@@ -192,6 +205,7 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
             fullScreen={fullScreen}
             keys={keysOn}
             chat={chat}
+            friends={friends}
             settingsButton={menu.button}
             onSettings={menu.toggle}
             onLive={goLive}
@@ -215,6 +229,7 @@ export function Player({ session, match, chat, theatre, onTheatre }: PlayerProps
             onPin: (pin) => session.setPin(pin),
             onChoice: (choice) => session.setQuality(choice),
             onStats: () => setStats((on) => !on),
+            hand: broadcast?.state === 'live' ? { raised: friends.isHandRaised, toggle: () => friends.raiseHand() } : null,
             onShortcuts: () => setDialog('shortcuts'),
             onClose: menu.close,
           }}

@@ -5,7 +5,7 @@ import { formatBitrate, formatLayer } from '../ui/format';
 import { useState } from 'preact/hooks';
 import type { Pin } from '../playback/transport';
 import { useMedia } from '../ui/hooks';
-import { broadcast as broadcastIcon, chartLine, gauge, keyboard } from '../ui/icons';
+import { broadcast as broadcastIcon, chartLine, gauge, handPalm, keyboard } from '../ui/icons';
 import { Menu, MenuItem, MenuRule } from '../ui/Menu';
 import { rewindWords } from '../rewind_words';
 import { words } from '../words';
@@ -25,11 +25,13 @@ export type QualityMenuProps = {
   speed: number | null;
   onSpeed: (speed: number) => void;
   onStats: () => void;
+  /** Asks the broadcaster to come on air, or no longer; `null`: there is nothing to come to. */
+  hand: { raised: boolean; toggle: () => void } | null;
   onShortcuts: () => void;
   onClose: () => void;
 };
 
-export function QualityMenu({ layers, layer, choice, hasAudio, statsOn, pin, onPin, speed, onSpeed, onChoice, onStats, onShortcuts, onClose }: QualityMenuProps) {
+export function QualityMenu({ layers, layer, choice, hasAudio, statsOn, pin, onPin, speed, onSpeed, onChoice, onStats, hand, onShortcuts, onClose }: QualityMenuProps) {
   // A finger has no keys to be reminded of.
   const keys = useMedia('(hover: hover)');
   const [page, setPage] = useState<'quality' | 'transport' | 'speed'>('quality');
@@ -63,6 +65,7 @@ export function QualityMenu({ layers, layer, choice, hasAudio, statsOn, pin, onP
       {speed !== null && <MenuItem icon={gauge} detail={rewindWords.speeds(speed)} onSelect={() => setPage('speed')}>{rewindWords.speed}</MenuItem>}
       <MenuItem icon={broadcastIcon} detail={words.transport.names[pin]} onSelect={() => setPage('transport')}>{words.transport.title}</MenuItem>
       <MenuItem toggled={statsOn} icon={chartLine} detail={keys ? <kbd>I</kbd> : undefined} onSelect={() => { onStats(); onClose(); }}>{words.quality.stats}</MenuItem>
+      {hand && <MenuItem icon={handPalm} toggled={hand.raised} onSelect={() => { hand.toggle(); onClose(); }}>{words.watch.raiseHand}</MenuItem>}
       {keys && <MenuItem icon={keyboard} detail={<kbd>?</kbd>} onSelect={() => { onClose(); onShortcuts(); }}>{words.quality.shortcuts}</MenuItem>}
     </Menu>
   );

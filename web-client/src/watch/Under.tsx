@@ -7,15 +7,16 @@ import { Button } from '../ui/Button';
 import { Crest } from '../ui/Crest';
 import { formatCount } from '../ui/format';
 import { Icon } from '../ui/Icon';
-import { chatCircle, flagFill, rectangleFill, share, soccerBall, star, timer } from '../ui/icons';
+import { chatCircle, flagFill, rectangleFill, share, users, soccerBall, star, timer } from '../ui/icons';
 import { showToast } from '../ui/Toast';
 import { words } from '../words';
 import type { MatchNow, Moment } from './match';
+import type { WithFriends } from './with_friends';
 
-export type UnderProps = { broadcast: BroadcastView; viewers: number; match: ReadonlySignal<MatchNow>; /** Brings the chat back, where it is hidden. */ onChat: (() => void) | null; /** Plays a moment again, where that can be. */ onMoment: PlayMoment | null };
+export type UnderProps = { broadcast: BroadcastView; viewers: number; match: ReadonlySignal<MatchNow>; /** Brings the chat back, where it is hidden. */ onChat: (() => void) | null; /** Plays a moment again, where that can be. */ onMoment: PlayMoment | null; friends: WithFriends };
 export type PlayMoment = (moment: Moment) => void;
 
-export function Under({ broadcast, viewers, match, onChat, onMoment }: UnderProps) {
+export function Under({ broadcast, viewers, match, onChat, onMoment, friends }: UnderProps) {
   const { score, clock, elapsed, moments } = match.value;
   const { teams } = broadcast;
   const title = titleOf(broadcast);
@@ -40,6 +41,7 @@ export function Under({ broadcast, viewers, match, onChat, onMoment }: UnderProp
           : <h1>{title}</h1>}
         <p class="facts num">{facts.map((fact, index) => <Fragment key={index}>{index > 0 && ' · '}<span>{fact}</span></Fragment>)}</p>
         <div class="share">
+          {!friends.isOn && broadcast.state !== 'ended' && <Button look="secondary" size="sm" icon={users} onClick={() => friends.press()}>{words.watch.withFriends}</Button>}
           {onChat && <Button look="secondary" size="sm" icon={chatCircle} onClick={onChat}>{words.chat.show}</Button>}
           <Button look="secondary" size="sm" icon={share} onClick={() => void shareLink(title)}>{words.watch.share}</Button>
         </div>

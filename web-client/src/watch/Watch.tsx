@@ -8,15 +8,20 @@ import { titleOf } from '../home/Card';
 import { Button } from '../ui/Button';
 import { Header } from '../ui/Header';
 import { useMedia } from '../ui/hooks';
-import { Later } from '../ui/Over';
+import { Later, Over } from '../ui/Over';
 import { arrived } from '../ui/router';
 import { words } from '../words';
 import { Player } from './Player';
 import { Moments, type PlayMoment, Under } from './Under';
 import { useFullScreen } from './full_screen';
 import { MOMENT_LEAD_MS, type MatchNow, followMatch } from './match';
+import { Playback } from './playback';
 import { useWatch } from './use_watch';
+import { useWithFriends } from './with_friends';
 
+const loadCall = () => import('../call/CallRoot').then((module) => module.CallRoot);
+const loadStrip = () => import('../call/CallStrip').then((module) => module.CallStrip);
+const loadLane = () => import('../call/CallLane').then((module) => module.CallLane);
 const loadBehind = () => import('./BehindNote').then((module) => module.BehindNote);
 
 export function Watch({ slug }: { slug: string }) {
@@ -25,12 +30,15 @@ export function Watch({ slug }: { slug: string }) {
   const session = useWatch(slug, token);
   const life = useMemo(() => new AbortController(), [session]);
   const match = useMemo(() => followMatch(session, life.signal), [session, life]);
+  const playback = useMemo(() => new Playback(), [session]);
+  const friends = useWithFriends(session, life.signal);
   const chat = useChat(session, slug, life.signal, token);
   const [theatre, setTheatre] = useState(false);
   const phone = useMedia('(max-width: 767px)');
   const fullScreen = useFullScreen();
   const broadcast = session.broadcast.value;
   const { kind } = session.phase.value;
+  const party = friends.party.value;
   // Where there is no match there is nobody to talk to.
   const chatting = chat.shown && kind !== 'not_found' && kind !== 'refused';
 
@@ -48,10 +56,11 @@ export function Watch({ slug }: { slug: string }) {
       <Header />
       <main id="main" tabIndex={-1}>
         <div class="stage">
-          <Player session={session} match={match} chat={chat} theatre={theatre} onTheatre={setTheatre} />
+          <Player session={session} playback={playback} friends={friends} match={match} chat={chat} theatre={theatre} onTheatre={setTheatre} />
           {phone && session.carrier.value.shown === 'hls' && <Later load={loadBehind} properties={{ session, strip: true }} />}
+          {phone && !fullScreen && party && <Later load={loadStrip} properties={{ party }} />}
           {broadcast
-            ? <Under broadcast={broadcast} viewers={session.viewers.value.count} match={match} onChat={chat.shown ? null : () => chat.show(true)} onMoment={playMoment} />
+            ? <Under friends={friends} broadcast={broadcast} viewers={session.viewers.value.count} match={match} onChat={chat.shown ? null : () => chat.show(true)} onMoment={playMoment} />
             : <h1 class="sr">{words.watch.player}</h1>}
         </div>
         {/* In full screen it lies over the picture, and is there once. */}
@@ -65,13 +74,19 @@ export function Watch({ slug }: { slug: string }) {
                 room: chat.room,
                 broadcast,
                 input: chat.input,
-                others: phone && match.value.moments.length > 0 ? [{ name: words.chat.moments, content: <Moments moments={match.value.moments} onPlay={playMoment} /> }] : [],
+                others: [
+                  ...(party && friends.isOn
+                    ? [{ name: words.watch.callTab, content: <Later load={loadLane} properties={{ party }} />, count: party.call.unread.value, counted: words.watch.callUnread(party.call.unread.value) }]
+                    : []),
+                  ...(phone && match.value.moments.length > 0 ? [{ name: words.chat.moments, content: <Moments moments={match.value.moments} onPlay={playMoment} /> }] : []),
+                ],
                 onHide: () => chat.show(false),
                 ...(phone ? {} : { onPopOut: chat.popOut }),
               }}
             />
           ))}
       </main>
+      {friends.isNeeded && <Over load={loadCall} properties={{ friends, session, playback, life: life.signal }} onFailed={() => { friends.wish.value = null; }} />}
     </div>
   );
 }

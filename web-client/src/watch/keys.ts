@@ -1,6 +1,8 @@
 // Which key does what in the player. Pure, so that the list of keys and what they do cannot drift apart unseen.
 
-export type KeyAction = 'play' | 'mute' | 'full_screen' | 'theatre' | 'stats' | 'picture_in_picture' | 'louder' | 'quieter' | 'live' | 'list' | 'chat' | 'show_chat' | 'react' | 'close' | RewindAction;
+export type KeyAction = 'play' | 'mute' | 'full_screen' | 'theatre' | 'stats' | 'picture_in_picture' | 'louder' | 'quieter' | 'live' | 'list' | 'chat' | 'show_chat' | 'react' | 'close' | 'friends' | CallAction | RewindAction;
+/** Only in a call. */
+export type CallAction = 'microphone' | 'camera' | 'talk';
 /** Only where a broadcast is recorded. */
 export type RewindAction = 'back_5' | 'forward_5' | 'back_10' | 'forward_10' | 'start';
 
@@ -8,6 +10,7 @@ export type RewindAction = 'back_5' | 'forward_5' | 'back_10' | 'forward_10' | '
 const ACTIONS: Readonly<Record<string, KeyAction>> = {
   ' ': 'play', k: 'play', m: 'mute', f: 'full_screen', t: 'theatre', i: 'stats', p: 'picture_in_picture',
   ArrowUp: 'louder', ArrowDown: 'quieter', End: 'live', '?': 'list', Enter: 'chat', h: 'show_chat', Escape: 'close',
+  w: 'friends', d: 'microphone', e: 'camera', v: 'talk',
   ArrowLeft: 'back_5', ArrowRight: 'forward_5', j: 'back_10', l: 'forward_10', Home: 'start',
   1: 'react', 2: 'react', 3: 'react', 4: 'react', 5: 'react', 6: 'react',
 };

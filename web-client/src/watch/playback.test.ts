@@ -79,3 +79,31 @@ test('a picture that goes on from where it was stopped is played by the player t
   beats(2);
   expect([hls.paused, playback.paused.value]).toEqual([false, false]);
 });
+
+test('a match that is lowered keeps the volume that the person has chosen, and both engines have it', () => {
+  const { webrtc, playback } = attached();
+  playback.setVolume(0.5);
+  playback.lower(0.25);
+  expect(webrtc.volume).toBeCloseTo(0.125);
+  expect(playback.volume.value).toBe(0.5);
+  playback.setVolume(0.8);
+  expect(webrtc.volume).toBeCloseTo(0.2);
+  playback.lower(1);
+  expect(webrtc.volume).toBeCloseTo(0.8);
+});
+
+test('where the volume of elements counts for nothing a graph is heard in their place', () => {
+  const { webrtc, playback } = attached();
+  const heard: Record<string, number> = {};
+  playback.playThrough(() => ({ set: (engine, gain) => { heard[engine] = gain; } }));
+  playback.setVolume(0.5);
+  playback.lower(0.5);
+  expect(heard['webrtc']).toBeCloseTo(0.25);
+  expect(webrtc.muted).toBe(true);
+  playback.setMuted(true);
+  expect(heard['webrtc']).toBe(0);
+  playback.setMuted(false);
+  playback.playThrough(null);
+  expect(webrtc.muted).toBe(false);
+  expect(webrtc.volume).toBeCloseTo(0.25);
+});

@@ -3,7 +3,7 @@
 //
 // A live picture is paused by freezing it; playing again shows the live edge where the picture comes by WebRTC, because that stream went on
 // meanwhile, and the place where it stopped where it comes by HLS. Where a broadcast is recorded, `WatchSession.resume` finds the place again.
-import { signal } from '@preact/signals';
+import { type ReadonlySignal, signal } from '@preact/signals';
 import type { Elements, Screen } from '../playback/session';
 import type { EngineName } from '../playback/transport';
 import { recall, remember } from '../ui/remember';
@@ -15,6 +15,9 @@ const FADE_MS = 120;
 const FADE_STEP_MS = 20;
 const ENGINES: readonly EngineName[] = ['webrtc', 'hls'];
 
+/** Plays the elements' sound where a browser leaves their volume to its own buttons. The elements are silent meanwhile. */
+export type SoundGraph = { set(engine: EngineName, gain: number): void };
+
 export class Playback implements Screen {
   readonly paused = signal(false);
   readonly muted = signal(recall('muted', false));
@@ -25,6 +28,7 @@ export class Playback implements Screen {
   /** The browser did not let the picture start at all: one tap starts it. */
   readonly held = signal(false);
   readonly inPictureInPicture = signal(false);
+  readonly #lowered = signal(1);
   #elements: Elements | null = null;
   #front: EngineName = 'webrtc';
   /** The element in front was found stopped, and nobody had said that a person stopped it. */
@@ -32,6 +36,7 @@ export class Playback implements Screen {
   /** Of the volume that is wanted, 0..1: what the fade has left of each. */
   #shares: Record<EngineName, number> = { webrtc: 1, hls: 0 };
   #fade: ReturnType<typeof setInterval> | undefined;
+  #graph: SoundGraph | null = null;
 
   attach(elements: Elements, until: AbortSignal): void {
     this.#elements = elements;
@@ -159,6 +164,25 @@ export class Playback implements Screen {
     this.setVolume(this.volume.value - VOLUME_STEP);
   }
 
+  /** The match steps back behind voices, to `share` of the volume that the person has chosen, which stays theirs. */
+  lower(share: number): void {
+    // A graph is told again: another transport has another track.
+    if (share === this.#lowered.peek() && !this.#graph) return;
+    this.#lowered.value = share;
+    this.#sound();
+  }
+
+  /** From now on `make` is what is heard of the elements; `null`: they themselves. */
+  playThrough(make: ((elements: Elements) => SoundGraph) | null): void {
+    this.#graph = make && this.#elements ? make(this.#elements) : null;
+    this.#sound();
+  }
+
+  /** What is left of the volume while a friend speaks, 0..1. */
+  get lowered(): ReadonlySignal<number> {
+    return this.#lowered;
+  }
+
   get canPictureInPicture(): boolean {
     return document.pictureInPictureEnabled === true;
   }
@@ -186,8 +210,12 @@ export class Playback implements Screen {
     for (const engine of ENGINES) {
       const video = this.#elements[engine];
       // What is not heard is muted as well: some browsers leave the volume to their buttons.
-      video.muted = this.muted.value || this.silenced.value || this.#shares[engine] === 0;
-      video.volume = this.volume.value * this.#shares[engine];
+      const isSilent = this.muted.value || this.silenced.value || this.#shares[engine] === 0;
+      const volume = this.volume.value * this.#shares[engine] * this.#lowered.value;
+      this.#graph?.set(engine, isSilent ? 0 : volume);
+      // A stream is heard through the graph and not through its element; a file's element feeds the graph, and must not be muted for it.
+      video.muted = this.#graph ? engine === 'webrtc' || isSilent : isSilent;
+      video.volume = this.#graph ? 1 : volume;
     }
   }
 

@@ -1,0 +1,235 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { RequestError } from '../lib/errors';
+import type { CallAsk } from '../protocol';
+import { Call } from './call';
+import { type Capture, CallDevices } from './devices';
+import { FakeCallSession, callOf, member } from './fake_session';
+
+let life: AbortController;
+let session: FakeCallSession;
+let call: Call;
+
+class FakeTrack extends EventTarget {
+  enabled = true;
+  stopped = false;
+  constructor(readonly kind: string) {
+    super();
+  }
+  stop(): void {
+    this.stopped = true;
+  }
+  getSettings(): object {
+    return { height: 360 };
+  }
+}
+class FakeStream {
+  constructor(readonly tracks: unknown[] = []) {}
+}
+const opened: FakeTrack[] = [];
+const open = async (kind: string): Promise<MediaStreamTrack> => {
+  const track = new FakeTrack(kind);
+  opened.push(track);
+  return track as unknown as MediaStreamTrack;
+};
+const capture: Capture = {
+  openCamera: () => open('video'), openVoice: () => open('audio'), openScreen: async () => ({ video: await open('video'), audio: null }),
+  listDevices: async () => ({ cameras: [], microphones: [] }),
+};
+const settle = () => vi.advanceTimersByTimeAsync(0);
+const asks = (kind: CallAsk['ask']) => session.asked.filter(({ ask }) => ask === kind);
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal('MediaStream', FakeStream);
+  opened.length = 0;
+  life = new AbortController();
+  session = new FakeCallSession();
+  session.answer = (ask) => (ask.ask === 'start' || ask.ask === 'join' ? { type: 'call_entered', id: 1, member: 1, call: callOf([member(1), member(2)]) } : { type: 'done', id: 1 });
+  call = new Call(session.as, life.signal, new CallDevices(life.signal, capture));
+});
+afterEach(() => {
+  life.abort();
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
+
+async function entered(): Promise<void> {
+  await call.devices.turnCamera(true);
+  await call.devices.openMicrophone();
+  await call.enter({ kind: 'start', ring: ['ben'] });
+  await settle();
+}
+
+test('who starts a call rings friends, sends on two m-lines, receives on more, and says what it sends', async () => {
+  await entered();
+  expect(asks('start')).toEqual([{ ask: 'start', ring: ['ben'] }]);
+  expect(call.phase.value).toEqual({ kind: 'in' });
+  const { connection } = session;
+  expect(connection?.of('video', 'sendonly')).toHaveLength(1);
+  expect(connection?.of('audio', 'sendonly')).toHaveLength(1);
+  expect(connection?.of('video', 'recvonly')).toHaveLength(4);
+  expect(connection?.of('audio', 'recvonly')).toHaveLength(4);
+  expect(connection?.of('video', 'sendonly')[0]?.sends).toBe(opened[0]);
+  expect(session.offers).toBe(1);
+  expect(asks('present')).toEqual([{ ask: 'present', microphone: true, camera: true, screen: false }]);
+});
+
+test('slots say whose each m-line is, at any time, and a voice keeps its stream', async () => {
+  await entered();
+  const face = session.connection!.of('video', 'recvonly')[0]!;
+  const voice = session.connection!.of('audio', 'recvonly')[0]!;
+  session.slots([{ mid: face.mid!, kind: 'video', source: 'member:2' }, { mid: voice.mid!, kind: 'audio', source: 'member:2' }, { mid: '0', kind: 'video', source: 'main' }]);
+  const picture = call.media.pictures.value.get(2);
+  expect(picture).toMatchObject({ tracks: [face.receiver.track] });
+  const { stream } = call.media.voices.value[0]!;
+  expect(call.media.voices.value.map(({ member: whose }) => whose)).toEqual([2, null, null, null]);
+  session.slots([{ mid: face.mid!, kind: 'video', source: 'member:3' }, { mid: voice.mid!, kind: 'audio', source: 'member:3' }]);
+  expect(call.media.pictures.value.has(2)).toBe(false);
+  expect(call.media.pictures.value.get(3)).toBe(picture);
+  expect(call.media.voices.value[0]).toMatchObject({ stream, member: 3 });
+});
+
+test('how large a face is drawn is told once for each m-line that carries it', async () => {
+  await entered();
+  const [first, second] = session.connection!.of('video', 'recvonly');
+  call.media.drawn(2, 190);
+  session.slots([{ mid: first!.mid!, kind: 'video', source: 'member:2' }]);
+  session.slots([{ mid: first!.mid!, kind: 'video', source: 'member:2' }]);
+  session.slots([{ mid: second!.mid!, kind: 'video', source: 'member:2' }]);
+  expect(session.told.filter(({ type }) => type === 'view_size')).toEqual([first, second].map((line) => ({ type: 'view_size', peer: 'peer', mid: line!.mid, height: 190 })));
+});
+
+test('more friends than voices bring more m-lines, once', async () => {
+  await entered();
+  session.say({ type: 'call', call: callOf([1, 2, 3, 4, 5, 6, 7].map((id) => member(id))) });
+  await settle();
+  expect(session.connection?.of('audio', 'recvonly')).toHaveLength(8);
+  expect(session.connection?.of('video', 'recvonly')).toHaveLength(4);
+  expect(session.offers).toBe(2);
+  call.isEveryFace.value = true;
+  await settle();
+  expect(session.connection?.of('video', 'recvonly')).toHaveLength(6);
+  session.say({ type: 'call', call: callOf([1, 2, 3].map((id) => member(id))) });
+  await settle();
+  expect(session.offers).toBe(3);
+});
+
+test('leaving lets the devices go, sends nothing, and gives the transport back; the next call takes the same m-lines', async () => {
+  await entered();
+  call.leave();
+  await settle();
+  expect(call.phase.value).toEqual({ kind: 'over', why: 'left' });
+  expect(asks('leave')).toHaveLength(1);
+  expect(opened.every(({ stopped }) => stopped)).toBe(true);
+  expect(session.connection?.of('video', 'inactive')[0]?.sends).toBeNull();
+  expect(session.kept).toEqual([true, false]);
+  const lines = session.connection!.transceivers.length;
+  call.forget();
+  await entered();
+  expect(session.connection?.transceivers).toHaveLength(lines);
+  expect(session.connection?.of('video', 'sendonly')).toHaveLength(1);
+});
+
+test('another peer carries everything in its first offer', async () => {
+  await entered();
+  const fresh = session.reconnect();
+  expect(fresh.of('video', 'sendonly')).toHaveLength(1);
+  expect(fresh.of('audio', 'recvonly')).toHaveLength(4);
+  await settle();
+  expect(fresh.of('video', 'sendonly')[0]?.sends).toBe(opened[0]);
+  expect(session.offers).toBe(1);
+});
+
+test('a session that is lost offers nothing of the call until it is entered again', async () => {
+  await entered();
+  session.seat.value = null;
+  session.say({ type: 'welcome', resumed: false } as never);
+  expect(call.phase.value).toEqual({ kind: 'away' });
+  const fresh = session.reconnect();
+  expect(fresh.transceivers).toHaveLength(0);
+  session.seat.value = 2;
+  await settle();
+  expect(asks('join')).toEqual([{ ask: 'join', call: 'call' }]);
+  expect(call.phase.value).toEqual({ kind: 'in' });
+  expect(fresh.of('video', 'sendonly')).toHaveLength(1);
+  expect(asks('present')).toHaveLength(2);
+});
+
+test('a call that cannot be entered says why, and one that is gone meanwhile is lost', async () => {
+  session.answer = () => { throw new RequestError('full', 'twelve are in', false); };
+  await call.enter({ kind: 'join', call: 'call', invitation: 's' });
+  expect(asks('join')).toEqual([{ ask: 'join', call: 'call', invitation: 's' }]);
+  expect(call.phase.value).toMatchObject({ kind: 'refused', error: { code: 'full' } });
+});
+
+test('the host silences: the switch is off, and the person may turn it on again', async () => {
+  await entered();
+  session.say({ type: 'call', call: callOf([member(1, { silenced: true }), member(2)]) });
+  expect(call.devices.isMicrophoneOn.value).toBe(false);
+  expect(opened.find(({ kind }) => kind === 'audio')?.enabled).toBe(false);
+  expect(call.news.value).toEqual([{ kind: 'silenced' }]);
+  call.devices.isMicrophoneOn.value = true;
+  session.say({ type: 'call', call: callOf([member(1, { silenced: true }), member(2)]) });
+  expect(call.devices.isMicrophoneOn.value).toBe(true);
+  expect(asks('present').map((ask) => (ask as { microphone: boolean }).microphone)).toEqual([true, false, true]);
+});
+
+test('who speaks and is listened to counts, the loudest first, and nobody for ever', async () => {
+  await entered();
+  session.say({ type: 'call', call: callOf([1, 2, 3].map((id) => member(id))) });
+  session.say({ type: 'call_speaking', member: 1, speaking: true, level_dbov: 5 });
+  expect(call.speaker.value).toBeNull();
+  session.say({ type: 'call_speaking', member: 2, speaking: true, level_dbov: 40 });
+  session.say({ type: 'call_speaking', member: 3, speaking: true, level_dbov: 20 });
+  expect(call.speaker.value?.id).toBe(3);
+  call.setVolume('user3', 0);
+  expect(call.speaker.value?.id).toBe(2);
+  await vi.advanceTimersByTimeAsync(16_000);
+  expect(call.speaker.value).toBeNull();
+});
+
+test('in step the picture is held where everybody is, out of step nowhere', async () => {
+  await entered();
+  session.say({ type: 'call_paced', behind_ms: 420 });
+  expect(call.targetMs.value).toBe(420);
+  session.say({ type: 'call_played', by: 2, play: { at: 'behind', behind_ms: 45_000 } });
+  expect(call.targetMs.value).toBe(45_000);
+  session.say({ type: 'call', call: callOf([member(1, { in_step: false }), member(2)]) });
+  expect(call.targetMs.value).toBeNull();
+});
+
+test('a screen takes the place of the camera and gives it back; a camera that is off is free', async () => {
+  await entered();
+  await call.devices.shareScreen(true);
+  await settle();
+  const [own] = session.connection!.of('video', 'sendonly');
+  expect(own?.sends).toBe(opened[2]);
+  expect(asks('present').at(-1)).toMatchObject({ camera: false, screen: true });
+  await call.devices.shareScreen(false);
+  await settle();
+  expect(own?.sends).toBe(opened[0]);
+  await call.devices.turnCamera(false);
+  await settle();
+  expect(opened[0]?.stopped).toBe(true);
+  expect(own?.sends).toBeNull();
+});
+
+test('a device that is pulled out is replaced in mid-call', async () => {
+  await entered();
+  opened[1]?.dispatchEvent(new Event('ended'));
+  await settle();
+  expect(session.connection?.of('audio', 'sendonly')[0]?.sends).toBe(opened[2]);
+});
+
+test('an offer that is lost is made again, one that is refused is told', async () => {
+  session.offerFails = RequestError.disconnected();
+  await entered();
+  session.offerFails = null;
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(session.offers).toBe(2);
+  session.offerFails = new RequestError('unacceptable_sdp', 'no', false);
+  call.isEveryFace.value = true;
+  session.say({ type: 'call', call: callOf([1, 2, 3, 4, 5, 6, 7].map((id) => member(id))) });
+  await settle();
+  expect(call.media.problem.value?.code).toBe('unacceptable_sdp');
+});

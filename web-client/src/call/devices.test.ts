@@ -1,0 +1,86 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { CaptureError } from '../lib/capture';
+import { type Capture, CallDevices } from './devices';
+
+class FakeTrack extends EventTarget {
+  enabled = true;
+  stopped = false;
+  stop(): void {
+    this.stopped = true;
+  }
+}
+
+let life: AbortController;
+let tracks: FakeTrack[];
+let asked: (string | null)[];
+let refuse: CaptureError | null;
+let devices: CallDevices;
+
+const open = async (id: string | null): Promise<MediaStreamTrack> => {
+  asked.push(id);
+  if (refuse) throw refuse;
+  const track = new FakeTrack();
+  tracks.push(track);
+  return track as unknown as MediaStreamTrack;
+};
+
+beforeEach(() => {
+  vi.stubGlobal('MediaStream', class {});
+  life = new AbortController();
+  [tracks, asked, refuse] = [[], [], null];
+  const capture: Capture = {
+    openCamera: open, openVoice: open, openScreen: async () => ({ video: await open(null), audio: null }),
+    listDevices: async () => ({ cameras: [{ id: 'cam', label: 'Cam' }], microphones: [] }),
+  };
+  devices = new CallDevices(life.signal, capture);
+});
+afterEach(() => {
+  life.abort();
+  vi.unstubAllGlobals();
+});
+
+test('a permission that is denied is told as that, and asking again may be allowed', async () => {
+  refuse = new CaptureError('denied');
+  await devices.turnCamera(true);
+  await devices.openMicrophone();
+  expect(devices.camera.value).toEqual({ kind: 'failed', failure: 'denied' });
+  expect(devices.microphone.value).toEqual({ kind: 'failed', failure: 'denied' });
+  expect(devices.sent.value).toMatchObject({ video: null, audio: null });
+  refuse = null;
+  await devices.turnCamera(true);
+  expect(devices.camera.value).toEqual({ kind: 'on' });
+  expect(devices.devices.value.cameras).toHaveLength(1);
+});
+
+test('a camera that is turned off while it opens is let go at once', async () => {
+  const opening = devices.turnCamera(true);
+  await devices.turnCamera(false);
+  await opening;
+  expect(tracks[0]?.stopped).toBe(true);
+  expect(devices.camera.value).toEqual({ kind: 'off' });
+  expect(devices.sent.value.video).toBeNull();
+});
+
+test('another microphone takes over before the old one is let go, and keeps what the switch says', async () => {
+  await devices.openMicrophone();
+  devices.isMicrophoneOn.value = false;
+  expect(tracks[0]?.enabled).toBe(false);
+  await devices.chooseMicrophone('other');
+  expect(asked).toEqual([null, 'other']);
+  expect(tracks[0]?.stopped).toBe(true);
+  expect(tracks[1]?.enabled).toBe(false);
+  devices.isTalkHeld.value = true;
+  expect([tracks[1]?.enabled, devices.isHeard.value]).toEqual([true, true]);
+  devices.isTalkHeld.value = false;
+  expect(tracks[1]?.enabled).toBe(false);
+});
+
+test('a screen that is no longer shared gives way to the camera; the end lets everything go', async () => {
+  await devices.turnCamera(true);
+  await devices.shareScreen(true);
+  expect(devices.sent.value).toMatchObject({ video: tracks[1], kind: 'screen' });
+  tracks[1]?.dispatchEvent(new Event('ended'));
+  expect(devices.sent.value).toMatchObject({ video: tracks[0], kind: 'camera' });
+  life.abort();
+  expect(tracks[0]?.stopped).toBe(true);
+});
