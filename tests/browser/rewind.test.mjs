@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { after, before } from 'node:test';
 import { launchChromium } from './support/chromium.mjs';
 import { WatchPage } from './support/places.mjs';
+import { recorded } from './support/recorded.mjs';
 import { scenarios } from './support/scenario.mjs';
 import { Server } from './support/server.mjs';
 import { until } from './support/until.mjs';
@@ -30,22 +31,6 @@ const slider = (viewer) => viewer.player.getByRole('slider', { name: 'Time in th
 const said = (viewer) => slider(viewer).getAttribute('aria-valuetext');
 const stir = (viewer) => viewer.page.mouse.move(640, 300 + Math.random() * 20);
 
-/** Of every picture: which one a player takes is its own affair, and on a busy machine the large one begins late. */
-async function recorded(slug, seconds) {
-  const text = async (file) => {
-    const response = await fetch(`${server.url}/hls/${slug}/${file}`);
-    return response.ok ? response.text() : '';
-  };
-  await until(`${seconds} s to be recorded`, async () => {
-    const pictures = (await text('dvr.m3u8')).split('\n').filter((line) => /^v\d+\/dvr\.m3u8$/.test(line));
-    const lengths = await Promise.all([...new Set(pictures)].map(async (file) => {
-      const playlist = await text(file);
-      return playlist.split('#EXTINF').length - 1 - (playlist.split('#EXT-X-GAP').length - 1);
-    }));
-    return lengths.length > 1 && lengths.every((segments) => segments * 2 >= seconds) ? true : void 0;
-  }, { within: seconds * 1000 + 20_000 });
-}
-
 /** Waits for a picture that is as old as it should be, ms. */
 async function ageIs(viewer, from, to, { within = 8_000 } = {}) {
   let age = null;
@@ -67,7 +52,7 @@ async function asker(slug) {
 
 scenario('a person goes back by keys and on the bar, and LIVE brings the edge', async (stage) => {
   const studio = await stage.broadcast('Rewound', PICTURE);
-  await recorded(studio.slug, RECORDED_S);
+  await recorded(server, studio.slug, RECORDED_S);
   const viewer = await stage.watch(studio.slug, { scripts: [FLIPS] });
   await viewer.moves();
   assert.equal(await viewer.engine(), 'webrtc');
@@ -108,7 +93,7 @@ scenario('a person goes back by keys and on the bar, and LIVE brings the edge', 
 
 scenario('who watches the buffered picture goes back and comes to the edge again, and it plays each time', async (stage) => {
   const studio = await stage.broadcast('Buffered', PICTURE);
-  await recorded(studio.slug, RECORDED_S);
+  await recorded(server, studio.slug, RECORDED_S);
   const viewer = await stage.watch(studio.slug);
   await viewer.moves();
   await slider(viewer).waitFor();
@@ -140,7 +125,7 @@ scenario('who watches the buffered picture goes back and comes to the edge again
 
 scenario('the past can be stopped and played faster', async (stage) => {
   const studio = await stage.broadcast('Faster', PICTURE);
-  await recorded(studio.slug, RECORDED_S);
+  await recorded(server, studio.slug, RECORDED_S);
   const viewer = await stage.watch(studio.slug);
   await viewer.moves();
   await slider(viewer).waitFor();
@@ -176,7 +161,7 @@ scenario('who stops a live picture for a while goes on where it stopped', async 
   await slider(viewer).waitFor();
   await viewer.page.keyboard.press('k');
   const stoppedAt = (await viewer.look()).counter;
-  await recorded(studio.slug, RECORDED_S);
+  await recorded(server, studio.slug, RECORDED_S);
   await viewer.page.keyboard.press('k');
   await viewer.isBy('hls');
   await viewer.moves({ steps: 2 });
@@ -188,12 +173,12 @@ scenario('a moment is played from before it, and a match that is over is watched
   const studio = await stage.broadcast('Moments', PICTURE);
   const viewer = await stage.watch(studio.slug);
   await viewer.moves();
-  await recorded(studio.slug, 8);
+  await recorded(server, studio.slug, 8);
   const ask = await asker(studio.slug);
   const marked = await ask('/markers', 'POST', { kind: 'goal', label: '1:0' });
   assert.equal(marked.status, 201);
   const { media_time_ms: markedAt } = await marked.json();
-  await recorded(studio.slug, 20);
+  await recorded(server, studio.slug, 20);
   await stir(viewer);
   await viewer.player.getByRole('button', { name: /^Play Goal: 1:0/ }).click();
   await viewer.isBy('hls');

@@ -1,9 +1,10 @@
 // Put into publishing pages: the "camera" is a pitch drawn on a canvas with the clock barcode in it, the microphone stays the browser's fake
 // one, and the "screen" is a picture of another shape. Reads its wishes from `globalThis.cameraWishes`: { width, height, rate, codec,
-// scalabilityMode, silent, grain, screen: { width, height } }. `grain` (0 to 1) is noise that makes the encoder use the bit rate it may, as a
+// scalabilityMode, silent, grain, tint, voice, screen: { width, height } }. `tint` is the colour of the pitch, by which a face is known. `voice` makes the
+// microphone a tone of so many Hz, which `globalThis.speak(true)` switches on: silent before. `grain` (0 to 1) is noise that makes the encoder use the bit rate it may, as a
 // real camera does. Needs `barcode.js`.
 (() => {
-  const wishes = { width: 640, height: 360, rate: 30, codec: null, silent: false, grain: 0, screen: { width: 960, height: 720 }, ...globalThis.cameraWishes };
+  const wishes = { width: 640, height: 360, rate: 30, codec: null, silent: false, grain: 0, tint: '#2f6b3c', voice: 0, screen: { width: 960, height: 720 }, ...globalThis.cameraWishes };
   if (!navigator.mediaDevices) return;
   const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
 
@@ -27,9 +28,9 @@
   };
 
   const paint = (context, width, height, now) => {
-    context.fillStyle = '#2f6b3c';
+    context.fillStyle = wishes.tint;
     context.fillRect(0, 0, width, height);
-    context.fillStyle = '#2a6237';
+    context.fillStyle = 'rgb(0 0 0 / 8%)';
     for (let stripe = 0; stripe < 8; stripe += 2) context.fillRect((width * stripe) / 8, 0, width / 8, height);
     context.strokeStyle = '#e8efe6';
     context.lineWidth = Math.max(2, width / 320);
@@ -77,6 +78,23 @@
     return track;
   };
 
+  /** A tone that begins and ends without a click. */
+  const openVoice = () => {
+    const context = new AudioContext();
+    const [tone, loudness, out] = [context.createOscillator(), context.createGain(), context.createMediaStreamDestination()];
+    tone.frequency.value = wishes.voice;
+    loudness.gain.value = 0;
+    tone.connect(loudness).connect(out);
+    tone.start();
+    const before = globalThis.speak;
+    globalThis.speak = (on) => {
+      before?.(on);
+      loudness.gain.setTargetAtTime(on ? 0.4 : 0, context.currentTime, 0.002);
+      return performance.timeOrigin + performance.now();
+    };
+    return out.stream.getAudioTracks();
+  };
+
   navigator.mediaDevices.getUserMedia = async (constraints) => {
     const tracks = [];
     if (constraints.audio && wishes.silent) throw new DOMException('no microphone', 'NotFoundError');
@@ -88,7 +106,7 @@
       track.getSettings = () => ({ ...settings(), deviceId: camera?.deviceId });
       tracks.push(track);
     }
-    if (constraints.audio) tracks.push(...(await real({ audio: true })).getAudioTracks());
+    if (constraints.audio) tracks.push(...(wishes.voice ? openVoice() : (await real({ audio: true })).getAudioTracks()));
     return new MediaStream(tracks);
   };
 

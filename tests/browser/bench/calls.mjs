@@ -1,0 +1,229 @@
+// Calls with real pages: how soon friends see and hear each other, how late a voice is, how far apart their pictures of the match are, how deep and how
+// fast the match is lowered behind a voice, and how soon a guest is on everybody's screen.
+//
+//   calls.mjs [--json] [--joins=10] [--voices=10] [--skew=20] [--ducks=5] [--airs=5]
+//
+// --joins, --voices, --ducks, --airs: how often. --skew: seconds of each kind.
+import { readFileSync } from 'node:fs';
+import { CallPage } from '../support/call.mjs';
+import { launchChromium } from '../support/chromium.mjs';
+import { Relay } from '../support/relay.mjs';
+import { Stage } from '../support/scenario.mjs';
+import { Server } from '../support/server.mjs';
+import { betweenPageAndServer } from '../support/signaling.mjs';
+import { until } from '../support/until.mjs';
+import { machine, numberOption, print, quantile, rounded } from './report.mjs';
+
+const [joins, voices, skewS, ducks, airs] = [['joins', 10], ['voices', 10], ['skew', 20], ['ducks', 5], ['airs', 5]].map(([name, usual]) => numberOption(name, usual));
+const WATCH = readFileSync(new URL('../support/call_watch.js', import.meta.url), 'utf8');
+const scripts = [WATCH];
+/** The picture of one of four comes so much later than those of the others, ms. */
+const LAG_MS = 120;
+/** Until pictures that are moved by 50 ms a second are where they should be, ms. */
+const SETTLE_MS = 12_000;
+/** Skew is looked at so often, ms. */
+const LOOK_MS = 50;
+
+const server = await Server.start('bench-calls', ['--open-publish', '--dvr']);
+const browsers = await Promise.all([launchChromium(), launchChromium()]);
+const [air, seats] = browsers.map((browser) => new Stage({ server, browser }));
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const sorted = (values) => values.toSorted((a, b) => a - b);
+let people = 0;
+
+/** Runs `body` so often; what fails is said and left out, and missing in the count of samples. */
+async function often(times, name, body) {
+  const found = [];
+  for (let time = 0; time < times; time++) {
+    try {
+      found.push(await body());
+    } catch (thrown) {
+      console.error(`${name}, ${time + 1}: ${thrown.message.split('\n')[0]}`);
+    }
+  }
+  return found;
+}
+
+/** Somebody with an account who has begun a call. */
+async function host(slug) {
+  const one = await CallPage.withAccount(seats, `Host ${++people}`, slug, 'red', { scripts: [...CallPage.cameraOf('red'), ...scripts] });
+  await one.begin();
+  return one;
+}
+
+async function guest(link, colour, options = {}) {
+  return CallPage.byLink(seats, link, colour, { ...options, scripts: [...CallPage.cameraOf(colour), ...scripts, ...(options.scripts ?? [])] });
+}
+
+/** From the click that enters until both see and hear each other. */
+async function entering(slug) {
+  const one = await host(slug);
+  const other = await guest(await one.link(), 'blue');
+  await other.page.getByRole('dialog', { name: 'Join your friends' }).waitFor();
+  await other.page.getByRole('button', { name: 'Turn camera off' }).first().waitFor();
+  const seen = [one, other].flatMap(({ page }) => [page.evaluate(() => globalThis.callWatch.firstFace()), page.evaluate(() => globalThis.callWatch.firstVoice())]);
+  const clicked = await other.page.evaluate(() => {
+    const dialog = document.querySelector('dialog, [role=dialog]');
+    const button = [...dialog.querySelectorAll('button')].find(({ textContent }) => textContent.trim() === 'Join');
+    const now = performance.timeOrigin + performance.now();
+    button.click();
+    return now;
+  });
+  const last = Math.max(...(await Promise.all(seen)));
+  await seats.clear();
+  return last - clicked;
+}
+
+/** From the first tone in one's microphone until another hears it. */
+async function voice(speaker, listener, member) {
+  const heard = listener.page.evaluate((who) => globalThis.callWatch.heard(who), member);
+  await pause(400);
+  const spoke = await speaker.speak(true);
+  const at = await heard;
+  await speaker.speak(false);
+  await pause(900);
+  return at - spoke;
+}
+
+/** How far apart the pictures of these pages are, over some seconds, ms. */
+async function skew(pages, seconds) {
+  await Promise.all(pages.map(({ page }) => page.evaluate(() => { globalThis.callWatch.shown.length = 0; })));
+  await pause(seconds * 1_000);
+  const shown = await Promise.all(pages.map(({ page }) => page.evaluate(() => globalThis.callWatch.shown)));
+  const begins = Math.max(...shown.map((frames) => frames[0]?.at ?? Infinity));
+  const ends = Math.min(...shown.map((frames) => frames.at(-1)?.at ?? -Infinity));
+  const found = [];
+  for (let at = begins; at <= ends; at += LOOK_MS) {
+    // The newest picture that is on screen then; what its counter says grows as the clock does.
+    const moments = shown.map((frames) => {
+      const frame = frames.findLast((candidate) => candidate.at <= at);
+      return frame.counter;
+    });
+    found.push(Math.max(...moments) - Math.min(...moments));
+  }
+  return found;
+}
+
+/** The share of the match's volume over time while a friend says a word of a second. */
+async function duck(speaker, listener) {
+  const followed = listener.page.evaluate(() => new Promise((resolve) => {
+    const samples = [];
+    const began = performance.now();
+    const timer = setInterval(() => {
+      samples.push([performance.timeOrigin + performance.now(), globalThis.pictureInFront().volume]);
+      if (performance.now() - began < 3_500) return;
+      clearInterval(timer);
+      resolve(samples);
+    }, 4);
+  }));
+  await pause(500);
+  await speaker.speak(true);
+  await pause(1_000);
+  await speaker.speak(false);
+  const samples = await followed;
+  await pause(500);
+  const whole = samples[0][1];
+  const low = Math.min(...samples.map(([, volume]) => volume));
+  const [downBegan, downEnded] = [samples.find(([, volume]) => volume < whole * 0.99)[0], samples.find(([, volume]) => volume <= low * 1.02)[0]];
+  const upBegan = samples.findLast(([, volume]) => volume <= low * 1.02)[0];
+  const upEnded = samples.find(([at, volume]) => at > upBegan && volume >= whole * 0.99)[0];
+  return { depthDb: 20 * Math.log10(low / whole), downMs: downEnded - downBegan, upMs: upEnded - upBegan };
+}
+
+/** From the click of a guest until each of these pages shows them; and the longest that a picture of the match stood meanwhile. */
+async function onAir(studio, one, viewers) {
+  await one.wake();
+  await one.button('Quality and settings').click();
+  await one.page.getByRole('menuitemcheckbox', { name: 'Raise your hand' }).click();
+  const desk = studio.page.getByRole('region', { name: 'Guests' });
+  await desk.getByRole('button', { name: /^Invite/ }).click();
+  const accept = one.page.getByRole('dialog', { name: 'Come on air?' }).getByRole('button', { name: 'Go on air' });
+  await accept.waitFor();
+  await pause(1_500);
+  const seen = viewers.map(({ page }) => page.evaluate(() => new Promise((resolve, reject) => {
+    const timer = setInterval(() => {
+      const video = document.querySelector('figure[aria-label$="on air"] video, figure video');
+      if (!video || video.dataset.followed) return;
+      video.dataset.followed = 'yes';
+      video.requestVideoFrameCallback((now) => {
+        clearInterval(timer);
+        resolve(performance.timeOrigin + now);
+      });
+    }, 5);
+    setTimeout(() => reject(new Error('the guest was not seen')), 15_000);
+  })));
+  const clicked = await accept.evaluate((button) => {
+    const now = performance.timeOrigin + performance.now();
+    button.click();
+    return now;
+  });
+  const at = await Promise.all(seen);
+  await pause(1_000);
+  const still = await Promise.all(viewers.map(({ page }) => page.evaluate((from) => globalThis.callWatch.longestStill(from), clicked - 100)));
+  await desk.getByRole('button', { name: /off air$/ }).click();
+  await Promise.all(viewers.map(({ page }) => page.locator('figure video').first().waitFor({ state: 'detached' })));
+  await pause(500);
+  return { afterMs: Math.max(...at) - clicked, stillMs: Math.max(...still) };
+}
+
+const rows = [];
+const row = (name, values, { p50, p95, gate = false, wanted } = {}) => {
+  const all = sorted(values);
+  rows.push(
+    { name: `${name}.p50`, value: rounded(quantile(all, 0.5)), unit: 'ms', aim: p50 ?? null },
+    { name: `${name}.p95`, value: rounded(quantile(all, 0.95)), unit: 'ms', aim: p95 ?? null, gate },
+    { name: `${name}.samples`, value: values.length, unit: wanted ? `of ${wanted}` : '' },
+  );
+};
+
+try {
+  const studio = await air.broadcast('Calls', { codec: 'H264', width: 640, height: 360, rate: 30 });
+  const { slug } = studio;
+
+  row('calls.enter', await often(joins, 'enter', () => entering(slug).finally(() => seats.clear())), { p95: 1_200, gate: true, wanted: joins });
+
+  const one = await host(slug);
+  const link = await one.link();
+  const relay = await Relay.open();
+  const late = await seats.page(null, { scripts: [...CallPage.cameraOf('green'), ...scripts] });
+  await betweenPageAndServer(late, relay.redirect);
+  const others = [await guest(link, 'blue'), await guest(link, 'green'), new CallPage(late)];
+  await late.goto(link);
+  for (const other of others) await other.enter();
+  const members = [one, ...others];
+  await Promise.all(members.map((member) => until('every face', async () => (await member.faces()).filter(({ channel }) => channel !== null).length === 4, { within: 30_000 })));
+  const speakers = await others[0].faces();
+  const memberOfHost = speakers.find(({ label }) => label.startsWith('Host')).member;
+  row('calls.voice', await often(voices, 'voice', () => voice(one, others[0], memberOfHost)), { p50: 150, wanted: voices });
+  const depths = await often(ducks, 'duck', () => duck(one, others[0]));
+  const off = (values, wanted) => Math.max(...values.map((value) => Math.abs(value - wanted)));
+  rows.push(
+    { name: 'calls.duck.depth', value: rounded(off(depths.map(({ depthDb }) => depthDb), -12)), unit: 'dB off', aim: 1 },
+    { name: 'calls.duck.down', value: rounded(off(depths.map(({ downMs }) => downMs), 80)), unit: 'ms off', aim: 30 },
+    { name: 'calls.duck.up', value: rounded(off(depths.map(({ upMs }) => upMs), 600)), unit: 'ms off', aim: 30 },
+    { name: 'calls.duck.samples', value: depths.length, unit: `of ${ducks}` },
+  );
+  relay.lag(LAG_MS);
+  await pause(SETTLE_MS);
+  row('calls.skew', await skew(members, skewS), { p95: 60, gate: true });
+  await others[1].watch.chooseTransport('Buffered');
+  await others[1].watch.isBy('hls', { within: 20_000 });
+  await pause(4 * SETTLE_MS);
+  row('calls.skew.mixed', await skew(members, skewS), { p95: 120, gate: true });
+  relay.close();
+  await seats.clear();
+
+  const comer = await CallPage.withAccount(seats, `Guest ${++people}`, slug, 'blue', { scripts: [...CallPage.cameraOf('blue'), ...scripts] });
+  const viewers = await Promise.all([1, 2, 3].map(() => seats.watch(slug, { scripts })));
+  await Promise.all(viewers.map((viewer) => viewer.moves()));
+  const aired = await often(airs, 'air', () => onAir(studio, comer, viewers));
+  row('calls.air', aired.map(({ afterMs }) => afterMs), { p95: 1_000, wanted: airs });
+  rows.push({ name: 'calls.air.still', value: rounded(Math.max(...aired.map(({ stillMs }) => stillMs))), unit: 'ms', aim: 200 });
+  await seats.clear();
+
+  print(rows, `Chromium over loopback, match 640x360 at 30, H264; one of four pages ${LAG_MS} ms later, one by HLS in mixed; ${machine()}`);
+} finally {
+  await Promise.all([air.clear(), seats.clear()]);
+  await Promise.all(browsers.map((browser) => browser.close()));
+  await server.remove();
+}

@@ -1,0 +1,177 @@
+// Friends' calls over a match, with real pages, each with a camera of its own colour: begun mid-stream, joined by link, muted, left, cut off and back,
+// out of step and in, rewound together, and a guest on air.
+import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
+import { befriend, CallPage } from './support/call.mjs';
+import { launchChromium } from './support/chromium.mjs';
+import { recorded } from './support/recorded.mjs';
+import { Relay } from './support/relay.mjs';
+import { scenarios } from './support/scenario.mjs';
+import { Server } from './support/server.mjs';
+import { betweenPageAndServer } from './support/signaling.mjs';
+import { until } from './support/until.mjs';
+
+let server;
+let browser;
+before(async () => {
+  [server, browser] = await Promise.all([Server.start('calls', ['--open-publish', '--dvr']), launchChromium()]);
+});
+after(async () => {
+  await browser?.close();
+  await server?.remove();
+});
+const scenario = scenarios(() => ({ server, browser }));
+
+const MATCH = { codec: 'H264', width: 640, height: 360, rate: 30 };
+
+const face = async (page, member) => (await page.faces()).find((found) => found.member === member);
+const others = async (page) => (await page.faces()).filter(({ label }) => !label.startsWith('You'));
+
+scenario('a call begins mid-stream, others come by its link, and everybody sees and hears everybody', async (stage) => {
+  const studio = await stage.broadcast('Together', MATCH);
+  const noor = await CallPage.withAccount(stage, 'Noor', studio.slug, 'red');
+  await noor.begin();
+  const link = await noor.link();
+  const kofi = await CallPage.byLink(stage, link, 'blue');
+  await kofi.enter();
+  await Promise.all([noor.sees('blue'), kofi.sees('red')]);
+  await Promise.all([noor.speak(true), kofi.speak(true)]);
+  await Promise.all([noor.hearsSomebody(), kofi.hearsSomebody()]);
+  // Both pictures and both voices travel on the connection that brings the match.
+  assert.equal(await kofi.page.evaluate(() => globalThis.connections.filter(({ connectionState }) => connectionState === 'connected').length), 1);
+  await noor.watch.moves();
+
+  // A microphone that is off is shown to everybody, and nothing of it is heard.
+  const [one] = await others(noor);
+  await kofi.press('Mute microphone');
+  await until('Kofi to be shown as muted', async () => (await face(noor, one.member)).label.includes('muted'));
+  await until('silence', async () => {
+    const before = (await noor.voices())[one.member];
+    await noor.watch.moves({ steps: 10 });
+    return (await noor.voices())[one.member] - before < 1e-6;
+  });
+  await kofi.press('Unmute microphone');
+  await noor.hearsSomebody();
+
+  await kofi.press('Turn camera off');
+  await noor.lost('blue');
+  await kofi.press('Turn camera on');
+  await noor.sees('blue');
+
+  await kofi.leave();
+  await until('Noor to be alone', async () => (await noor.faces()).length === 1);
+  await kofi.watch.moves();
+  // And back, without another link.
+  await noor.leave();
+  await noor.watch.moves();
+}, { timeout: 120_000 });
+
+scenario('friends are rung wherever they are, and one click brings them into the match and the call', async (stage) => {
+  const studio = await stage.broadcast('Ringing', MATCH);
+  const noor = await CallPage.withAccount(stage, 'Ada', studio.slug, 'red');
+  const kofi = await CallPage.withAccount(stage, 'Bo Li', studio.slug, 'blue');
+  await befriend(server, studio.slug, 'Ada', 'Bo Li');
+  await kofi.page.goto('/friends');
+  await kofi.page.getByRole('button', { name: /^Ada/ }).first().waitFor();
+  await noor.wake();
+  await noor.button('Watch with friends').first().click();
+  const dialog = noor.page.getByRole('dialog', { name: 'Watch with friends' });
+  await dialog.getByRole('checkbox', { name: /Bo Li/ }).check();
+  await dialog.getByRole('button', { name: 'Call 1 friend' }).click();
+  await noor.inCall();
+  const ring = kofi.page.getByRole('region', { name: /Ada wants to watch with you/ });
+  await ring.getByRole('button', { name: 'Join' }).click();
+  await kofi.page.waitForURL(new RegExp(`/watch/${studio.slug}`));
+  await kofi.enter();
+  await Promise.all([noor.sees('blue'), kofi.sees('red')]);
+
+  // Who does not want to is not asked again, and the other one is told.
+  await kofi.leave();
+  await kofi.page.goto('/friends');
+  await noor.choose('Bring more friends');
+  const more = noor.page.getByRole('dialog', { name: 'Bring more friends' });
+  await more.getByRole('checkbox', { name: /Bo Li/ }).check();
+  await more.getByRole('button', { name: 'Ring 1 friend' }).click();
+  await ring.getByRole('button', { name: 'Not now' }).click();
+  await ring.waitFor({ state: 'detached' });
+}, { timeout: 120_000 });
+
+scenario('a member whose network dies is shown as away and comes back by itself', async (stage) => {
+  const studio = await stage.broadcast('Cut off', MATCH);
+  const noor = await CallPage.withAccount(stage, 'Cleo', studio.slug, 'red');
+  await noor.begin();
+  const relay = await Relay.open();
+  try {
+    const page = await stage.page(null, { scripts: CallPage.cameraOf('blue') });
+    await betweenPageAndServer(page, relay.redirect);
+    const kofi = new CallPage(page);
+    await page.goto(await noor.link());
+    await kofi.enter();
+    await Promise.all([noor.sees('blue'), kofi.sees('red')]);
+    relay.let({ udp: false, tcp: false });
+    const [{ member }] = await others(noor);
+    await until('Kofi to be away', async () => (await face(noor, member)).label.includes('Reconnecting'), { within: 40_000 });
+    relay.let({ udp: true, tcp: true });
+    await until('Kofi to be back', async () => {
+      const found = await face(noor, member);
+      return found && !found.label.includes('Reconnecting') && found.channel === 2;
+    }, { within: 30_000 });
+    await kofi.sees('red');
+    await kofi.watch.moves();
+  } finally {
+    relay.close();
+  }
+}, { timeout: 150_000 });
+
+scenario('in step one member moves all, out of step nobody', async (stage) => {
+  const studio = await stage.broadcast('In step', MATCH);
+  const noor = await CallPage.withAccount(stage, 'Dina', studio.slug, 'red');
+  await noor.begin();
+  const kofi = await CallPage.byLink(stage, await noor.link(), 'blue');
+  await kofi.enter();
+  await kofi.sees('red');
+  await recorded(server, studio.slug, 16);
+  await noor.page.keyboard.press('j');
+  await kofi.page.getByText(/Dina went back/).waitFor({ timeout: 15_000 });
+  await Promise.all([noor, kofi].map((one) => until('a picture of the past', async () => (await one.watch.age()) > 8_000, { within: 20_000 })));
+  await kofi.press(/go to the live edge/);
+  await Promise.all([noor, kofi].map((one) => until('the live picture', async () => {
+    const age = await one.watch.age();
+    return age !== null && age < 3_000;
+  }, { within: 20_000 })));
+
+  await kofi.press('In step with friends');
+  await until('Noor to see that Kofi is on their own', async () => (await others(noor))[0].label.includes('On their own'));
+  await kofi.page.keyboard.press('j');
+  await until('Kofi in the past', async () => (await kofi.watch.age()) > 8_000, { within: 20_000 });
+  assert.ok((await noor.watch.age()) < 3_000, 'a member who is out of step moved another');
+  await kofi.press('On your own');
+  await until('Kofi back with the others', async () => {
+    const age = await kofi.watch.age();
+    return age !== null && age < 3_000;
+  }, { within: 20_000 });
+}, { timeout: 180_000 });
+
+scenario('a viewer raises a hand, comes on air before everybody, and goes again', async (stage) => {
+  const studio = await stage.broadcast('On air', MATCH);
+  const viewer = await stage.watch(studio.slug);
+  await viewer.moves();
+  const guest = await CallPage.withAccount(stage, 'Guest', studio.slug, 'blue');
+  await guest.wake();
+  await guest.button('Quality and settings').click();
+  await guest.page.getByRole('menuitemcheckbox', { name: 'Raise your hand' }).click();
+  const desk = studio.page.getByRole('region', { name: 'Guests' });
+  await desk.getByText('Guest', { exact: true }).waitFor();
+  await desk.getByRole('button', { name: 'Invite Guest on air' }).click();
+  const asked = guest.page.getByRole('dialog', { name: 'Come on air?' });
+  await asked.getByRole('button', { name: 'Go on air' }).click();
+  const figure = viewer.page.getByRole('figure', { name: /Guest, on air/ });
+  await figure.waitFor();
+  await until('the guest to be seen', () => figure.locator('video').evaluate((video) => video.videoWidth > 0 && !video.paused));
+  await guest.page.getByText('You are on air').waitFor();
+  await viewer.moves();
+  await desk.getByRole('button', { name: 'Take Guest off air' }).click();
+  await figure.waitFor({ state: 'detached' });
+  await guest.page.getByText('You are on air').waitFor({ state: 'detached' });
+  await viewer.moves();
+}, { timeout: 120_000 });

@@ -1,0 +1,168 @@
+// A page of somebody in a call, as a person uses it.
+import { CAMERA } from './scenario.mjs';
+import { WatchPage } from './places.mjs';
+import { until } from './until.mjs';
+
+/** Colours by which a face is known, and the channel (0 red, 1 green, 2 blue) that outweighs the others in its picture. */
+const COLOURS = { red: ['#b03030', 0], green: ['#309030', 1], blue: ['#3040b0', 2] };
+
+/** Camera of that colour, and a microphone that is silent until `speak`. */
+const cameraOf = (colour) => [`globalThis.cameraWishes = ${JSON.stringify({ width: 640, height: 360, rate: 15, tint: COLOURS[colour][0], voice: 440 })};`, CAMERA];
+
+const PASSWORD = 'correct horse battery';
+const emailOf = (name, slug) => `${name.toLowerCase().replaceAll(' ', '-')}.${slug}@example.org`;
+
+/** Two people with accounts, made by `withAccount`, are friends from now on. */
+export async function befriend(server, slug, one, other) {
+  const ask = async (path, method, body, bearer) => {
+    const headers = { 'content-type': 'application/json', 'x-courtside': 'test', ...(bearer ? { authorization: `Bearer ${bearer}` } : {}) };
+    const answer = await fetch(`${server.url}/api/v1${path}`, { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) });
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+    return answer.json();
+  };
+  const [a, b] = await Promise.all([one, other].map(async (name) => {
+    const signedIn = await ask('/auth/sign-in', 'POST', { email: emailOf(name, slug), password: PASSWORD });
+    return { token: signedIn.token, id: signedIn.account.id };
+  }));
+  await ask(`/me/friends/${b.id}`, 'PUT', null, a.token);
+  await ask(`/me/friends/${a.id}`, 'PUT', null, b.token);
+}
+
+export class CallPage {
+  constructor(page) {
+    this.page = page;
+    this.watch = new WatchPage(page);
+  }
+
+  static cameraOf = cameraOf;
+
+  /** Somebody new with an account, who watches `slug`. */
+  static async withAccount(stage, name, slug, colour, options = {}) {
+    const page = await stage.page(`/sign-up?next=/watch/${slug}`, { scripts: cameraOf(colour), ...options });
+    await page.getByLabel('Name').fill(name);
+    await page.getByLabel('Email').fill(emailOf(name, slug));
+    await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+    await page.getByRole('button', { name: 'Create account' }).click();
+    const self = new CallPage(page);
+    await self.watch.moves();
+    return self;
+  }
+
+  /** A guest who opens the link of a call. */
+  static async byLink(stage, link, colour, options = {}) {
+    return new CallPage(await stage.page(link, { scripts: cameraOf(colour), ...options }));
+  }
+
+  async wake() {
+    await this.page.mouse.move(600, 300);
+    await this.page.mouse.move(640, 320);
+  }
+
+  button(name) {
+    return this.page.getByRole('button', { name, exact: typeof name === 'string' });
+  }
+
+  /** From the watch page into a call of one's own. */
+  async begin() {
+    await this.wake();
+    await this.button('Watch with friends').first().click();
+    await this.page.getByRole('dialog', { name: 'Watch with friends' }).waitFor();
+    await this.page.getByRole('button', { name: 'Start without ringing' }).click();
+    await this.inCall();
+  }
+
+  /** From the dialog that a link or a ring opens. */
+  async enter() {
+    await this.page.getByRole('dialog', { name: 'Join your friends' }).getByRole('button', { name: 'Join', exact: true }).click();
+    await this.inCall();
+  }
+
+  async inCall() {
+    await this.page.getByRole('dialog').waitFor({ state: 'detached' });
+    await until('this page to be in the call', async () => {
+      await this.wake();
+      return this.page.getByRole('toolbar', { name: 'Your call' }).isVisible();
+    });
+  }
+
+  async press(name) {
+    await this.wake();
+    await this.button(name).first().click();
+  }
+
+  async choose(item) {
+    await this.press('More about the call');
+    await this.page.getByRole('menuitem', { name: item }).click();
+  }
+
+  /** The link that lets others in. */
+  async link() {
+    await this.choose('Bring more friends');
+    const dialog = this.page.getByRole('dialog', { name: 'Bring more friends' });
+    await dialog.getByRole('button', { name: 'Copy link' }).click();
+    const url = await dialog.getByRole('textbox').inputValue();
+    await this.page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    return url;
+  }
+
+  async leave() {
+    await this.press('Leave the call');
+    await this.page.getByRole('toolbar', { name: 'Your call' }).waitFor({ state: 'detached' });
+  }
+
+  /** Each face: whose, what its name says, and which channel outweighs the others in its moving picture. */
+  async faces() {
+    return this.page.evaluate(() => [...document.querySelectorAll('[data-member]')].map((face) => {
+      const video = face.querySelector('video');
+      let channel = null;
+      if (video && video.videoWidth > 0) {
+        const canvas = document.createElement('canvas');
+        [canvas.width, canvas.height] = [16, 9];
+        const context = canvas.getContext('2d');
+        context.drawImage(video, 0, 0, 16, 9);
+        const { data } = context.getImageData(0, 0, 16, 4);
+        const sums = [0, 0, 0];
+        for (let at = 0; at < data.length; at += 4) for (const index of [0, 1, 2]) sums[index] += data[at + index];
+        channel = sums.indexOf(Math.max(...sums));
+        if (sums[channel] < data.length / 4 * 40) channel = null;
+      }
+      return { member: Number(face.dataset.member), label: face.getAttribute('aria-label'), channel, width: video?.videoWidth ?? 0 };
+    }));
+  }
+
+  async sees(colour, { within = 15_000 } = {}) {
+    await until(`a ${colour} face`, async () => (await this.faces()).some(({ channel }) => channel === COLOURS[colour][1]), { within });
+  }
+
+  async lost(colour, { within = 15_000 } = {}) {
+    await until(`the ${colour} face to be gone`, async () => (await this.faces()).every(({ channel }) => channel !== COLOURS[colour][1]), { within });
+  }
+
+  /** Energy of the sound that came so far from members of the call, by element. */
+  async voices() {
+    return this.page.evaluate(async () => {
+      const ids = new Map([...document.querySelectorAll('audio[data-voice]')].flatMap((voice) => {
+        const track = voice.srcObject?.getAudioTracks()[0];
+        return track ? [[track.id, Number(voice.dataset.voice)]] : [];
+      }));
+      const found = {};
+      for (const connection of globalThis.connections) {
+        for (const entry of (await connection.getStats()).values()) {
+          if (entry.type === 'inbound-rtp' && entry.kind === 'audio' && ids.has(entry.trackIdentifier)) found[ids.get(entry.trackIdentifier)] = entry.totalAudioEnergy;
+        }
+      }
+      return found;
+    });
+  }
+
+  /** Switches the microphone's tone on or off. Returns when, ms of the wall clock. */
+  async speak(on) {
+    return this.page.evaluate((wanted) => globalThis.speak(wanted), on);
+  }
+
+  async hearsSomebody({ within = 15_000 } = {}) {
+    const before = await this.voices();
+    await until('a voice', async () => Object.entries(await this.voices()).some(([member, energy]) => energy > (before[member] ?? 0) + 1e-6), { within });
+  }
+}
