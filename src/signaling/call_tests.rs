@@ -26,9 +26,10 @@ async fn friends(node: &Node, names: &[&str]) -> Vec<Friend> {
     people
 }
 
-async fn match_of(served: &Served) -> BroadcastId {
+/// With the token of whoever publishes it.
+async fn match_of(served: &Served) -> (BroadcastId, String) {
     let made = served.node.ask_json(Method::POST, "/api/v1/broadcasts", None, json!({ "slug": "derby", "title": "Derby" })).await.json();
-    made["broadcast"]["id"].as_str().unwrap().parse().unwrap()
+    (made["broadcast"]["id"].as_str().unwrap().parse().unwrap(), made["token"].as_str().unwrap().to_owned())
 }
 
 /// Watches the match; with the peer's id.
@@ -200,7 +201,7 @@ async fn friends_and_a_guest_meet_see_each_other_and_leave() {
 #[tokio::test]
 async fn a_resumed_session_is_still_in_the_call_and_a_new_peer_is_a_new_source() {
     let served = Served::start().await;
-    let broadcast = match_of(&served).await;
+    let (broadcast, _) = match_of(&served).await;
     let people = friends(&served.node, &["Ann", "Ben"]).await;
     let (mut anns, anns_peer, welcome) = watching(&served, Some(&people[0].token)).await;
     let (mut bens, _, _) = watching(&served, Some(&people[1].token)).await;
@@ -257,13 +258,14 @@ async fn a_block_parts_two_who_are_in_one_call_and_keeps_them_apart() {
 #[tokio::test]
 async fn the_call_goes_on_after_the_match() {
     let served = Served::start().await;
-    let broadcast = match_of(&served).await;
+    let (broadcast, token) = match_of(&served).await;
     let people = friends(&served.node, &["Ann", "Ben"]).await;
     let (mut anns, anns_peer, _) = watching(&served, Some(&people[0].token)).await;
     let (mut bens, bens_peer, _) = watching(&served, Some(&people[1].token)).await;
     anns.ask(3, json!({ "ask": "start", "ring": [] })).await;
     anns.hear("call_entered").await;
-    served.node.ask_json(Method::DELETE, "/api/v1/broadcasts/derby", None, Value::Null).await;
+    let ended = served.node.ask_json(Method::DELETE, "/api/v1/broadcasts/derby", Some(&token), Value::Null).await;
+    assert_eq!(ended.status, axum::http::StatusCode::OK, "{ended:?}");
     assert_eq!(bens.hear("peer_state").await["state"]["state"], "gone");
     assert!(!served.node.sfu.asked().contains(&Asked::Closed(broadcast)));
     let removed = |peer: &Value| Asked::Removed(peer.as_str().unwrap().parse().unwrap());
@@ -281,10 +283,9 @@ async fn the_call_goes_on_after_the_match() {
 #[tokio::test]
 async fn a_viewer_raises_a_hand_and_is_brought_on_air() {
     let served = Served::start().await;
-    let made = served.node.ask_json(Method::POST, "/api/v1/broadcasts", None, json!({ "slug": "derby" })).await.json();
-    let broadcast: BroadcastId = made["broadcast"]["id"].as_str().unwrap().parse().unwrap();
+    let (broadcast, token) = match_of(&served).await;
     let (mut studio, _) = served.greeted(None).await;
-    studio.say(json!({ "type": "join", "id": 1, "broadcast": "derby", "token": made["token"] })).await;
+    studio.say(json!({ "type": "join", "id": 1, "broadcast": "derby", "token": token })).await;
     studio.hear("joined").await;
     assert_eq!(studio.hear("hands").await["hands"], json!([]));
     let (mut viewer, peer, welcome) = watching(&served, None).await;

@@ -128,6 +128,7 @@ impl World {
             self.settle();
         }
         self.now = end;
+        self.settle();
     }
 
     fn seen_by(&self, by: u64) -> Vec<u32> {
@@ -374,7 +375,9 @@ fn play_by_chance(seed: u64) {
                         world.calls.set_peer(world.now, me, true);
                         world.settle();
                         world.lines.remove(&me);
-                        peers.remove(&me).flatten().iter().for_each(|gone| drop(sources.remove(gone)));
+                        peers.remove(&me).flatten().iter().for_each(|gone| {
+                            sources.remove(gone);
+                        });
                     }
                     let source = world.calls.is_member(me).then(|| {
                         let known = peers.get(&me).copied().flatten();
@@ -384,7 +387,9 @@ fn play_by_chance(seed: u64) {
                         })
                     });
                     peers.insert(me, source);
-                    source.iter().for_each(|source| drop(sources.insert(*source, me)));
+                    source.iter().for_each(|source| {
+                        sources.insert(*source, me);
+                    });
                     let lines = (rng.random_range(2..5), rng.random_range(2..4));
                     // M-lines are never taken away.
                     let before = world.lines.get(&me).map_or(0, BTreeMap::len);
@@ -400,7 +405,9 @@ fn play_by_chance(seed: u64) {
                 world.calls.set_peer(world.now, me, false);
                 world.settle();
                 world.lines.remove(&me);
-                peers.remove(&me).flatten().iter().for_each(|gone| drop(sources.remove(gone)));
+                peers.remove(&me).flatten().iter().for_each(|gone| {
+                    sources.remove(gone);
+                });
                 Ok(())
             }
             13 => {
@@ -418,14 +425,18 @@ fn play_by_chance(seed: u64) {
         // The shell withdraws the peers of those who are out.
         for (session, source) in &mut peers {
             if !world.calls.is_member(*session) {
-                source.take().iter().for_each(|gone| drop(sources.remove(gone)));
+                source.take().iter().for_each(|gone| {
+                    sources.remove(gone);
+                });
             }
         }
         check(&world, seed, step, &sources);
         world.pass(*[0, 5, 90, 700, 4_000].choose(&mut rng).unwrap());
         for (session, source) in &mut peers {
             if !world.calls.is_member(*session) {
-                source.take().iter().for_each(|gone| drop(sources.remove(gone)));
+                source.take().iter().for_each(|gone| {
+                    sources.remove(gone);
+                });
             }
         }
         check(&world, seed, step, &sources);
