@@ -15,8 +15,14 @@ use crate::limits::{COMMAND_QUEUE, EVENT_QUEUE};
 /// What the control plane asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Asked {
-    Added { peer: PeerId, broadcast: BroadcastId, publish: bool },
+    Added {
+        peer: PeerId,
+        broadcast: BroadcastId,
+        publish: bool,
+    },
     Renegotiated(PeerId),
+    /// With the one or the other: what the peer is a source of from then on.
+    Sourced(PeerId, SourceId),
     Restarted(PeerId),
     Removed(PeerId),
     Layer(PeerId, LayerChoice),
@@ -66,11 +72,13 @@ impl FakeSfu {
                 if answer.is_ok() {
                     homes.insert(peer, request.broadcast);
                     self.note(Asked::Added { peer, broadcast: request.broadcast, publish: request.permissions.publish });
+                    request.source.into_iter().for_each(|source| self.note(Asked::Sourced(peer, source)));
                 }
                 drop(reply.send(answer));
             }
-            Command::Renegotiate { peer, offer, reply, .. } => {
+            Command::Renegotiate { peer, offer, source, reply } => {
                 self.note(Asked::Renegotiated(peer));
+                source.into_iter().for_each(|source| self.note(Asked::Sourced(peer, source)));
                 drop(reply.send(answer(peer, &offer)));
             }
             Command::RestartIce { peer, reply, .. } => {
@@ -125,5 +133,8 @@ fn answer(peer: PeerId, offer: &str) -> Result<PeerAnswer, SfuError> {
     let [audio, video] = [Mid::new(b"0").unwrap(), Mid::new(b"1").unwrap()];
     let main = vec![(audio, MediaKind::Audio), (video, MediaKind::Video)];
     let ice_ufrag = "first".to_owned();
-    Ok(PeerAnswer { peer, sdp: sdp.to_owned(), ice_ufrag, up_tracks: 0, down_tracks: 2, mids: vec![audio, video], main, free: Vec::new() })
+    // A guest's pair, and two pairs more.
+    let free =
+        (2..8_u8).map(|at| (Mid::new(&[b'0' + at]).unwrap(), if at % 2 == 0 { MediaKind::Audio } else { MediaKind::Video })).collect();
+    Ok(PeerAnswer { peer, sdp: sdp.to_owned(), ice_ufrag, up_tracks: 0, down_tracks: 2, mids: vec![audio, video], main, free })
 }

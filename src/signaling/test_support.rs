@@ -29,7 +29,9 @@ pub(crate) struct Node {
     pub(crate) router: Router,
     /// What people were sent.
     pub(crate) letters: mpsc::Receiver<Letter>,
-    _dir: Arc<tempfile::TempDir>,
+    store: Store,
+    bus: Arc<MemoryBus>,
+    dir: Arc<tempfile::TempDir>,
 }
 
 /// What came back.
@@ -65,8 +67,22 @@ impl Node {
     }
 
     pub(crate) async fn start(open_publish: bool, open_view: bool) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = Arc::new(tempfile::tempdir().unwrap());
         let store = Store::open_file(&dir.path().join("test.db")).await.unwrap();
+        Self::of((store, Arc::default(), dir), NodeId::from_bits(1), open_publish, open_view).await
+    }
+
+    /// Another node beside this one: the same store and the same bus.
+    pub(crate) async fn second(&self) -> Self {
+        Self::of((self.store.clone(), Arc::clone(&self.bus), Arc::clone(&self.dir)), NodeId::from_bits(2), true, true).await
+    }
+
+    async fn of(
+        (store, bus, dir): (Store, Arc<MemoryBus>, Arc<tempfile::TempDir>),
+        node: NodeId,
+        open_publish: bool,
+        open_view: bool,
+    ) -> Self {
         let (handle, events, sfu) = fake::start();
         let settings = Settings {
             open_publish,
@@ -81,16 +97,16 @@ impl Node {
         let tokens = Tokens::with_key(&[9; 32]);
         let (accounts, letters) = Accounts::for_tests(store.clone(), tokens.clone(), true);
         let social = Social::start(SocialParts {
-            bus: Arc::new(MemoryBus::default()),
-            node: NodeId::from_bits(1),
+            bus: Arc::clone(&bus) as Arc<dyn crate::social::bus::Bus>,
+            node,
             archive: Arc::new(StoreArchive(store.clone())),
             relations: Arc::new(StoreRelations(store.clone())),
             encode: super::encode_chat,
         });
-        let parts = LiveParts { sfu: handle, events, tokens, accounts, store, social, settings, recorded: Vec::new() };
+        let parts = LiveParts { sfu: handle, events, tokens, accounts, store: store.clone(), social, settings, recorded: Vec::new() };
         let live = Live::start(parts).await.unwrap();
         let router = super::router(live.clone()).merge(crate::api::router(live.clone()));
-        Self { live, sfu, router, letters, _dir: Arc::new(dir) }
+        Self { live, sfu, router, letters, store, bus, dir }
     }
 
     /// A token of user `sub`.

@@ -11,6 +11,9 @@ use crate::sfu::fake::Asked;
 use crate::sfu::handle::SfuEvent;
 use crate::signaling::test_support::{Node, OFFER, peer_of};
 
+#[path = "call_tests.rs"]
+mod calls;
+
 struct Client {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
 }

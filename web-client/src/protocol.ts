@@ -827,7 +827,7 @@ retry_after_ms?: number };
 /**
  * Stable error codes. Adding one is compatible, changing one is not.
  */
-export type ErrorCode = "unsupported_protocol" | "unknown_message" | "malformed_message" | "hello_first" | "not_joined" | "invalid_token" | "token_expired" | "wrong_credentials" | "sign_in_ended" | "forbidden" | "not_friends" | "not_found" | "ended" | "conflict" | "name_taken" | "email_taken" | "publisher_present" | "malformed_sdp" | "unacceptable_sdp" | "invalid_value" | "too_large" | "rate_limited" | "full" | "shutting_down" | "unavailable" | "internal" | "slow_down" | "timed_out" | "banned" | "chat_restricted" | "filtered" | "held";
+export type ErrorCode = "unsupported_protocol" | "unknown_message" | "malformed_message" | "hello_first" | "not_joined" | "invalid_token" | "token_expired" | "wrong_credentials" | "sign_in_ended" | "forbidden" | "not_friends" | "invitation_expired" | "removed" | "video_full" | "not_found" | "ended" | "conflict" | "name_taken" | "email_taken" | "publisher_present" | "malformed_sdp" | "unacceptable_sdp" | "invalid_value" | "too_large" | "rate_limited" | "full" | "shutting_down" | "unavailable" | "internal" | "slow_down" | "timed_out" | "banned" | "chat_restricted" | "filtered" | "held";
 
 export type ByeReason = "shutting_down" | "slow_consumer" | "hello_timeout" | "ping_timeout" | "protocol_error" | "replaced";
 

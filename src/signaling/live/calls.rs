@@ -15,7 +15,7 @@ use super::lines::Newness;
 use super::{Chore, Live, State, Told};
 use crate::accounts::{AccountRefusal, Claims};
 use crate::ids::{BroadcastId, CallId, PeerId, SessionId, SourceId, UserId};
-use crate::limits::{CALL_LINK_INTERVAL, CALL_LINK_POOR, CALL_LINK_WEAK, CALL_RING_MAX, TIES_RETRY_INTERVAL};
+use crate::limits::{BLOCKERS_HIDDEN_MAX, CALL_LINK_INTERVAL, CALL_LINK_POOR, CALL_LINK_WEAK, CALL_RING_MAX, TIES_RETRY_INTERVAL};
 use crate::sfu::handle::{PeerAnswer, PeerStats};
 use crate::signaling::now::Now;
 use crate::signaling::protocol::{CallAsk, CallView, LinkWord, MemberId, Pace, Person, RingOver, ServerMessage, Slot, Watching};
@@ -142,7 +142,7 @@ impl Live {
     }
 
     async fn hidden_from(&self, user: UserId) -> Result<BTreeSet<UserId>, Refusal> {
-        Ok(self.shared.store.ties_of(user, crate::limits::BLOCKS_MAX).await?.hidden.into_iter().collect())
+        Ok(self.shared.store.ties_of(user, BLOCKERS_HIDDEN_MAX).await?.hidden.into_iter().collect())
     }
 
     /// Friends who are to be rung, and who rings as each of them sees them.
@@ -289,7 +289,7 @@ impl Live {
                     PeopleWord::TiesChanged(user) => vec![user],
                     PeopleWord::Declined { user, call } => {
                         // Most nodes do not hold the call.
-                        drop(self.decide(|now, state| state.calls.decline(now.unix(), call, user)));
+                        self.decide(|now, state| state.calls.decline(now.unix(), call, user).ok());
                         continue;
                     }
                 },

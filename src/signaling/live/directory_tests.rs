@@ -359,3 +359,50 @@ fn without_another_transport_nobody_is_asked_to_go_and_publishers_never_are() {
         assert_eq!(moved(&mut world), []);
     }
 }
+
+#[test]
+fn who_is_in_a_call_is_neither_moved_nor_closed_with_the_broadcast() {
+    let mut world = World::of(&Settings { egress_max_bps: Some(20_000_000), ..settings() });
+    let id = world.create("derby", 1).unwrap();
+    world.whip("derby", Some(1), PeerId::from_bits(99)).unwrap();
+    world.media(PeerId::from_bits(99), id);
+    world.directory.handle_usage(world.now, usage(0));
+    for number in 1..=10 {
+        let session = SessionId::from_bits(number);
+        world.directory.join(world.now, session, "derby", &claims(number), JoinAs::Viewer).unwrap();
+        world.directory.hold(session);
+        let credential = Credential::Anonymous;
+        let entry = PeerEntry { broadcast: id, is_publisher: false, session: Some(session), credential, ice: IceTags::default() };
+        world.directory.admit_viewer(world.now, "derby", Some(&claims(number)), Some(session), true).unwrap();
+        world.directory.viewer_joined(world.now, PeerId::from_bits(number), entry).unwrap();
+    }
+    for _ in 0..=5 {
+        world.now = world.now.after(Duration::from_secs(1));
+        world.directory.handle_usage(world.now, usage(10));
+    }
+    assert_eq!(moved(&mut world), []);
+
+    world.directory.release(SessionId::from_bits(1));
+    world.directory.end(world.now, "derby", Some(&claims(1))).unwrap();
+    let removed = |effects: &[Effect]| -> Vec<u64> {
+        let peer = |effect: &Effect| match effect {
+            Effect::RemovePeer(peer) => Some(peer.to_bits()),
+            _ => None,
+        };
+        let mut peers: Vec<u64> = effects.iter().filter_map(peer).collect();
+        peers.sort_unstable();
+        peers
+    };
+    let effects = world.directory.poll_effects();
+    assert_eq!(removed(&effects), [1, 99], "those who are in no call, and the publisher");
+    let is_closed = |effects: &[Effect]| effects.iter().any(|effect| matches!(effect, Effect::CloseBroadcast(_)));
+    assert!(!is_closed(&effects));
+    for number in 2..=10 {
+        assert!(world.directory.admit_viewer(world.now, "derby", Some(&claims(number)), Some(SessionId::from_bits(number)), true).is_ok());
+        world.directory.viewer_failed();
+        world.directory.release(SessionId::from_bits(number));
+        let effects = world.directory.poll_effects();
+        assert_eq!(removed(&effects), [number]);
+        assert_eq!(is_closed(&effects), number == 10, "with the last of them");
+    }
+}

@@ -336,11 +336,13 @@ impl Live {
 
 impl Chore {
     fn is_replaced_by(&self, newer: &Self) -> bool {
-        match (self, newer) {
-            (Self::Fill { peer, .. }, Self::Fill { peer: other, .. }) | (Self::Withdraw(peer), Self::Withdraw(other)) => peer == other,
-            (Self::ShowGuest { broadcast, .. }, Self::ShowGuest { broadcast: other, .. }) => broadcast == other,
-            (Self::Silence { source, .. }, Self::Silence { source: other, .. }) => source == other,
-            _ => false,
+        match self {
+            Self::Fill { peer, .. } => matches!(newer, Self::Fill { peer: other, .. } if peer == other),
+            Self::Withdraw(peer) => matches!(newer, Self::Withdraw(other) if peer == other),
+            Self::ShowGuest { broadcast, .. } => matches!(newer, Self::ShowGuest { broadcast: other, .. } if broadcast == other),
+            Self::Silence { source, .. } => matches!(newer, Self::Silence { source: other, .. } if source == other),
+            // They are asked once.
+            Self::RemovePeer(_) | Self::CloseBroadcast(_) => false,
         }
     }
 }

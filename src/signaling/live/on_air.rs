@@ -16,6 +16,7 @@ use crate::signaling::protocol::{GuestView, OnAirLayout, RaisedHand, ServerMessa
 use crate::signaling::refusal::Refusal;
 
 /// What must happen elsewhere, in this order.
+#[expect(clippy::large_enum_variant, reason = "values live for one step and are never kept in numbers")]
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum StageEffect {
     Tell {

@@ -220,6 +220,8 @@ impl Live {
         self.decide(|now: Now, state| {
             let joined = state.directory.join(now, session, name, who, join_as)?;
             let news = state.subscribe(joined.id);
+            // What it was on the broadcast before, which may be the same one, is over first.
+            self.settle(now, state);
             if joined.grants.contains(&Grant::Publish) {
                 state.on_air.direct(joined.id, session);
             }

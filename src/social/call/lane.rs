@@ -61,7 +61,8 @@ mod tests {
     fn lines_are_numbered_bounded_and_checked() {
         let mut lane = Lane::default();
         let saying = |nonce, text| Saying { member: MemberId(1), user: UserId::from_bits(1), name: "Ann", nonce, text };
-        for text in ["", "  \n ", "\u{7}", &"x".repeat(CALL_TEXT_MAX + 1)] {
+        let too_long = "x".repeat(CALL_TEXT_MAX + 1);
+        for text in ["", "  \n ", "\u{7}", &too_long] {
             assert!(lane.say(UnixMs(1), saying(1, text)).is_err(), "{text:?}");
         }
         for nonce in 0..=CALL_LINES_KEPT as u64 {

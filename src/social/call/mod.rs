@@ -15,6 +15,7 @@ pub(crate) mod calls;
 mod door;
 pub(crate) mod effect;
 mod lane;
+mod member;
 mod pacing;
 mod party;
 mod refusal;

@@ -10,110 +10,21 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use super::allowance::Allowance;
 use super::door::Door;
 use super::effect::{CallEffect, CallNews};
 use super::lane::{Lane, Saying};
+use super::member::{Member, PeerPlace, Voice};
 use super::pacing::Pacing;
 use super::refusal::CallRefusal;
 use super::seating::{Line, Seat, Seating};
-use super::{CallMember, CallOver, CallPlay, CallView, Callee, Caller, LinkWord, MemberId, Pace, Ring, RingOver};
+use super::{CallOver, CallPlay, CallView, Callee, Caller, LinkWord, MemberId, Pace, Ring, RingOver};
 use crate::ids::{BroadcastId, CallId, SessionId, SourceId, UserId};
 use crate::limits::{
-    CALL_ACTS_BURST, CALL_ACTS_INTERVAL, CALL_LOST_AFTER, CALL_MEMBERS_MAX, CALL_NOTICE_AFTER, CALL_VIDEO_MAX, CALL_VIEW_INTERVAL,
-    MEDIA_TIME_FUTURE_MAX_MS, MEDIA_TIME_PAST_MAX_MS, NONCE_MAX,
+    CALL_LOST_AFTER, CALL_MEMBERS_MAX, CALL_NOTICE_AFTER, CALL_VIDEO_MAX, CALL_VIEW_INTERVAL, MEDIA_TIME_FUTURE_MAX_MS,
+    MEDIA_TIME_PAST_MAX_MS, NONCE_MAX,
 };
 use crate::social::clock::UnixMs;
 use crate::social::reactions::ReactionKind;
-
-/// Whether a member's media peer is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PeerPlace {
-    /// It has not offered one yet.
-    Awaited,
-    There,
-    Gone,
-}
-
-/// When somebody spoke: in the order of the call, so that two who begin in one millisecond are told apart.
-#[derive(Debug, Clone, Copy, Default)]
-struct Voice {
-    speaks_since: Option<UnixMs>,
-    /// When they last began; 0: never.
-    began: u64,
-    /// When they last began and went on; 0: never.
-    noticed: u64,
-    is_noticed: bool,
-}
-
-#[derive(Debug)]
-struct Member {
-    id: MemberId,
-    who: Caller,
-    microphone: bool,
-    camera: bool,
-    screen: bool,
-    silenced: bool,
-    in_step: bool,
-    is_connected: bool,
-    peer: PeerPlace,
-    away_since: Option<UnixMs>,
-    link: LinkWord,
-    source: Option<SourceId>,
-    voice: Voice,
-    pinned: Option<MemberId>,
-    seating: Seating,
-    pace: Option<(UnixMs, Pace)>,
-    acts: Allowance,
-}
-
-impl Member {
-    fn new(now: UnixMs, id: MemberId, who: Caller) -> Self {
-        Self {
-            id,
-            who,
-            microphone: false,
-            camera: false,
-            screen: false,
-            silenced: false,
-            in_step: true,
-            is_connected: true,
-            peer: PeerPlace::Awaited,
-            away_since: None,
-            link: LinkWord::Good,
-            source: None,
-            voice: Voice::default(),
-            pinned: None,
-            seating: Seating::default(),
-            pace: None,
-            acts: Allowance::new(now, CALL_ACTS_BURST, CALL_ACTS_INTERVAL),
-        }
-    }
-
-    fn is_here(&self) -> bool {
-        self.is_connected && self.peer != PeerPlace::Gone
-    }
-
-    const fn has_picture(&self) -> bool {
-        self.camera || self.screen
-    }
-
-    fn to_view(&self) -> CallMember {
-        CallMember {
-            id: self.id,
-            user: self.who.user,
-            name: self.who.name.clone(),
-            guest: self.who.guest,
-            microphone: self.microphone,
-            camera: self.camera,
-            screen: self.screen,
-            silenced: self.silenced,
-            in_step: self.in_step,
-            here: self.is_here(),
-            link: self.link,
-        }
-    }
-}
 
 /// See the file's head.
 #[derive(Debug)]

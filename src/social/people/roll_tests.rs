@@ -21,13 +21,14 @@ struct Bench {
     /// What links were told, with the node.
     told: Vec<(usize, LinkId, PersonNews)>,
     ties: Vec<(usize, UserId)>,
+    heard: Vec<(usize, PeopleWord)>,
     words: usize,
 }
 
 impl Bench {
     fn new(nodes: usize) -> Self {
         let rolls = (0..nodes).map(|node| Roll::new(NodeId::from_bits(node as u64))).collect();
-        let mut bench = Self { rolls, now_ms: 0, cut: HashSet::new(), told: Vec::new(), ties: Vec::new(), words: 0 };
+        let mut bench = Self { rolls, now_ms: 0, cut: HashSet::new(), told: Vec::new(), ties: Vec::new(), heard: Vec::new(), words: 0 };
         bench.run(0);
         bench
     }
@@ -51,6 +52,7 @@ impl Bench {
             match output {
                 RollOutput::Tell { link, news } => self.told.push((from, link, news)),
                 RollOutput::TiesChanged(user) => self.ties.push((from, user)),
+                RollOutput::Heard(word) => self.heard.push((from, word)),
                 RollOutput::Publish(word) => {
                     self.words += 1;
                     for node in 0..self.rolls.len() {
@@ -273,4 +275,15 @@ fn an_idle_node_only_beats() {
     bench.words = 0;
     bench.run(60_000);
     assert!((23..=25).contains(&bench.words), "{} words in a minute of two nodes", bench.words);
+}
+
+#[test]
+fn that_somebody_does_not_come_is_heard_by_every_node() {
+    let mut bench = Bench::new(2);
+    let (user, call) = (UserId::from_bits(9), crate::ids::CallId::from_bits(1));
+    bench.rolls[0].note(at(0), user, Note::CallRingOver { call, reason: RingOver::Declined });
+    bench.rolls[0].note(at(0), user, Note::CallRingOver { call, reason: RingOver::Answered });
+    bench.settle();
+    let word = PeopleWord::Declined { user, call };
+    assert_eq!(bench.heard, [(0, word), (1, word)]);
 }
