@@ -234,8 +234,17 @@ export class Call {
 
   async play(play: CallPlay): Promise<void> {
     // What this member sees has moved already: the others' answer will be the same.
-    if (this.#view.value) this.#view.value = { ...this.#view.value, play };
-    await this.#ask({ ask: 'play', play });
+    const before = this.#view.peek();
+    if (!before) return;
+    this.#view.value = { ...before, play };
+    try {
+      await this.#ask({ ask: 'play', play });
+    } catch (thrown) {
+      const now = this.#view.peek();
+      // The others have stayed where they were.
+      if (now?.play === play) this.#view.value = { ...now, play: before.play };
+      throw thrown;
+    }
   }
 
   async pin(member: MemberId | null): Promise<void> {
