@@ -17,7 +17,7 @@ export const callWords = {
     offline: 'Not here',
     guest: 'With an account you call friends from here.',
     signIn: 'Sign in',
-    call: (count: number) => (count === 0 ? 'Start without ringing' : count === 1 ? 'Call 1 friend' : `Call ${count} friends`),
+    call: (count: number) => (count === 0 ? 'Start and send a link' : count === 1 ? 'Call 1 friend' : `Call ${count} friends`),
     enter: 'Join',
     withoutCamera: 'Join without camera',
     startWithoutCamera: 'Call without camera',
@@ -118,6 +118,7 @@ export const callWords = {
   news: {
     joined: (name: string) => `${name} is here`,
     left: (name: string) => `${name} left`,
+    absent: (name: string) => `${name} can’t come right now`,
     silenced: 'You’ve been muted',
     silencedLine: 'Unmute when you want to say something.',
     hosting: 'You look after the call now',
@@ -165,7 +166,7 @@ export const callWords = {
     copyFailedLine: 'Select it and copy it by hand.',
     label: 'Invitation link',
     rung: 'It’s ringing',
-    afterStart: 'You can copy a link as soon as you’re in.',
+    afterStart: 'A link for others is there as soon as you’re in.',
   },
   ring: {
     title: (name: string) => `${name} wants to watch with you`,

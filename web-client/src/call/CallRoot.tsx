@@ -102,6 +102,7 @@ function toastOf(news: CallNews): Parameters<typeof showToast>[0] {
   switch (news.kind) {
     case 'joined': return { title: say.joined(news.name) };
     case 'left': return { title: say.left(news.name) };
+    case 'absent': return { title: say.absent(news.name) };
     case 'silenced': return { kind: 'trouble', title: say.silenced, line: say.silencedLine };
     case 'hosting': return { title: say.hosting };
     case 'played': return { title: playedWords(news.name ?? say.somebody, news.play), line: say.someLine };

@@ -38,6 +38,8 @@ export function PreJoin({ party, wish, onClose }: PreJoinProps) {
   const enter = async (withCamera: boolean): Promise<void> => {
     if (!withCamera) await devices.turnCamera(false);
     await call.enter(starts ? { kind: 'start', ring: [...chosen] } : { kind: 'join', call: wish.call, invitation: wish.invitation });
+    // Nobody comes by themselves: the link is what is wanted next.
+    if (starts && chosen.size === 0 && call.isIn.peek()) party.dialog.value = 'invite';
   };
   const main = starts ? say.call(chosen.size) : seen || audible ? say.enter : say.listen;
   return (
