@@ -396,7 +396,6 @@ export class Call {
   #over(why: CallOver): void {
     clearTimeout(this.#retry);
     this.media.leave('call');
-    if (this.media.isIdle) this.devices.close();
     batch(() => {
       this.#phase.value = { kind: 'over', why };
       this.#view.value = null;
@@ -408,5 +407,7 @@ export class Call {
       this.#unread.value = 0;
       this.pinned.value = null;
     });
+    // Afterwards, so that nobody is told what is sent any more. Somebody on air goes on.
+    if (this.media.isIdle) this.devices.close();
   }
 }
