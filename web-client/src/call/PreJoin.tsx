@@ -20,7 +20,7 @@ export function PreJoin({ party, wish, onClose }: PreJoinProps) {
   const { call } = party;
   const { devices } = call;
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
-  useDevices(devices);
+  useDevices(call);
   const person = usePerson(party);
   const starts = wish.kind === 'start';
   const phase = call.phase.value;

@@ -256,3 +256,19 @@ test('a move that the server refuses leaves the others, and what is known of the
   await expect(call.play({ at: 'behind', behind_ms: 9_000 })).rejects.toMatchObject({ code: 'forbidden' });
   expect(call.view.value?.play).toEqual({ at: 'live' });
 });
+
+test('somebody who is quicker than the match waits for it, and not for ever', async () => {
+  session.seat.value = null;
+  void call.enter({ kind: 'join', call: 'call', invitation: null });
+  await settle();
+  expect(asks('join')).toEqual([]);
+  session.seat.value = 1;
+  await settle();
+  expect(asks('join')).toHaveLength(1);
+  expect(call.phase.value.kind).toBe('in');
+  call.leave();
+  session.seat.value = null;
+  void call.enter({ kind: 'join', call: 'call', invitation: null });
+  await vi.advanceTimersByTimeAsync(8_100);
+  expect(call.phase.value).toMatchObject({ kind: 'refused', error: { code: 'timeout' } });
+});

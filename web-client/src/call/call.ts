@@ -7,7 +7,7 @@
 // a moment ago.
 import { type ReadonlySignal, batch, computed, effect, signal, untracked } from '@preact/signals';
 import { backoffMs } from '../lib/backoff';
-import { type RequestError, asRequestError } from '../lib/errors';
+import { RequestError, asRequestError } from '../lib/errors';
 import { drawNonce } from '../lib/nonce';
 import type { SignalingEvent } from '../lib/signaling';
 import type { ViewerSession } from '../lib/viewer';
@@ -24,6 +24,8 @@ const BUBBLE_MS = 2_400;
 /** Lines of the call's own chat that are kept. */
 const LINES_KEPT = 200;
 const TICK_MS = 1_000;
+/** For the match to be joined, ms. */
+const SEAT_LIMIT_MS = 8_000;
 
 export type CallPhase =
   | { kind: 'off' }
@@ -179,6 +181,7 @@ export class Call {
     if (kind === 'entering' || kind === 'in' || kind === 'away') return;
     this.#phase.value = { kind: 'entering' };
     try {
+      await this.#seated();
       await this.#enterBy(door.kind === 'start'
         ? { ask: 'start', ring: [...door.ring] }
         : { ask: 'join', call: door.call, ...(door.invitation ? { invitation: door.invitation } : {}) });
@@ -259,6 +262,20 @@ export class Call {
   /** Once a second: how far behind this member's picture is. */
   tellPace(pace: { behindMs: number; leastMs: number }): void {
     if (this.isIn.peek()) this.#session.client.tell({ type: 'call_pace', pace: { behind_ms: pace.behindMs, least_ms: pace.leastMs } });
+  }
+
+  /** The match is joined first: somebody who comes by a link may be quicker than that. */
+  #seated(): Promise<void> {
+    if (this.#session.seat.peek() !== null) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const settle = (done: () => void): void => {
+        clearTimeout(timer);
+        stop();
+        done();
+      };
+      const timer = setTimeout(() => settle(() => reject(RequestError.timeout())), SEAT_LIMIT_MS);
+      const stop = this.#session.seat.subscribe((seat) => { if (seat !== null) queueMicrotask(() => settle(resolve)); });
+    });
   }
 
   async #enterBy(ask: Extract<CallAsk, { ask: 'start' | 'join' }>): Promise<void> {
