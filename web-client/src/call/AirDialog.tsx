@@ -16,7 +16,7 @@ export function AirDialog({ party }: { party: Party }) {
   const say = callWords.air;
   const { air, call, session } = party;
   const person = usePerson(party);
-  useDevices(call.devices);
+  useDevices(call);
   useTick(1_000);
   const [busy, setBusy] = useState(false);
   const state = air.state.value;

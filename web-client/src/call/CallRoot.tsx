@@ -38,13 +38,15 @@ export function CallRoot({ friends, session, playback, life }: CallRootProps) {
   }, [wish]);
   // Whoever has got in no longer wishes it; whoever is in already has it.
   useEffect(() => { if (phase.kind === 'in') friends.wish.value = null; }, [phase.kind]);
+  // Another call than this one is a wish as well.
+  const isThere = call.isOn.value && (wish?.kind !== 'join' || wish.call === call.view.value?.id);
   useCallKeys(party);
   useNews(party);
 
   return (
     <>
       <Voices call={call} />
-      {wish && wish.kind !== 'hand' && phase.kind !== 'in' && phase.kind !== 'away' && (
+      {wish && wish.kind !== 'hand' && !isThere && (
         <PreJoin key={wish.kind === 'join' ? wish.call : 'start'} party={party} wish={wish} onClose={() => { friends.wish.value = null; }} />
       )}
       {party.dialog.value === 'invite' && call.isOn.value && <InviteDialog party={party} onClose={() => { party.dialog.value = null; }} />}
@@ -102,6 +104,7 @@ function toastOf(news: CallNews): Parameters<typeof showToast>[0] {
   switch (news.kind) {
     case 'joined': return { title: say.joined(news.name) };
     case 'left': return { title: say.left(news.name) };
+    case 'absent': return { title: say.absent(news.name) };
     case 'silenced': return { kind: 'trouble', title: say.silenced, line: say.silencedLine };
     case 'hosting': return { title: say.hosting };
     case 'played': return { title: playedWords(news.name ?? say.somebody, news.play), line: say.someLine };

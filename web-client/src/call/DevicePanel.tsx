@@ -8,6 +8,7 @@ import { useScope } from '../ui/hooks';
 import { Icon } from '../ui/Icon';
 import { microphoneFill, microphoneSlashFill, videoCameraFill, videoCameraSlashFill, warningCircleFill } from '../ui/icons';
 import { callWords } from '../call_words';
+import type { Call } from './call';
 import type { CallDevices } from './devices';
 import { useStream } from './use_stream';
 
@@ -74,9 +75,10 @@ export function DevicePanel({ devices, person }: DevicePanelProps) {
   );
 }
 
-/** Asks for both when the dialog opens: one question after the other, as browsers show them. */
-export function useDevices(devices: CallDevices): void {
+/** Asks for both when the dialog opens: one question after the other, as browsers show them. Where friends are there already nothing opens unasked: they would see it. */
+export function useDevices({ devices, isOn }: Pick<Call, 'devices' | 'isOn'>): void {
   useEffect(() => {
+    if (isOn.peek()) return;
     const open = async (): Promise<void> => {
       if (devices.microphone.peek().kind === 'off') await devices.openMicrophone();
       if (devices.camera.peek().kind === 'off') await devices.turnCamera(true);

@@ -3,31 +3,44 @@ import { useState } from 'preact/hooks';
 import type { CallMember } from '../protocol';
 import { ART, OFFERED } from '../reactions/kinds';
 import { Ask } from '../ui/Ask';
-import { microphoneSlashFill, pushPin, pushPinSlash, speakerHigh, trash } from '../ui/icons';
-import { Icon } from '../ui/Icon';
+import { caretLeft, microphoneSlashFill, pushPin, pushPinSlash, speakerHigh, speakerSlash, trash } from '../ui/icons';
 import { Menu, MenuItem, MenuRule } from '../ui/Menu';
 import { words } from '../words';
 import { callWords } from '../call_words';
 import type { Party } from './party';
+
+/** Shares of a voice's own loudness. */
+const VOLUMES = [1, 0.75, 0.5, 0.25, 0.1, 0] as const;
 
 export type FaceMenuProps = { party: Party; member: CallMember; isMe: boolean; onClose: () => void };
 
 export function FaceMenu({ party, member, isMe, onClose }: FaceMenuProps) {
   const say = callWords.face;
   const { call } = party;
-  const [removing, setRemoving] = useState(false);
+  const [page, setPage] = useState<'all' | 'volume' | 'removing'>('all');
   const pinned = call.pinned.value === member.id;
   const volume = call.volumeOf(member.user);
   const act = (what: Promise<unknown>): void => {
     party.try(what);
     onClose();
   };
-  if (removing) {
+  if (page === 'removing') {
     return (
       <Ask
         title={say.removeTitle(member.name)} line={say.removeLine} action={say.remove} icon={trash}
         run={async () => party.try(call.remove(member.id))} onClose={onClose}
       />
+    );
+  }
+  if (page === 'volume') {
+    return (
+      <Menu label={say.volumeOf(member.name)} dark class="face-menu" onClose={onClose}>
+        {VOLUMES.map((one) => (
+          <MenuItem key={one} checked={one === volume} onSelect={() => { call.setVolume(member.user, one); onClose(); }}>{one === 0 ? say.silent : say.percent(one)}</MenuItem>
+        ))}
+        <MenuRule />
+        <MenuItem icon={caretLeft} onSelect={() => setPage('all')}>{say.back(member.name)}</MenuItem>
+      </Menu>
     );
   }
   return (
@@ -41,14 +54,7 @@ export function FaceMenu({ party, member, isMe, onClose }: FaceMenuProps) {
       </div>
       {!isMe && (
         <>
-          <div class="face-volume" role="group" aria-label={say.volume(member.name)}>
-            <Icon svg={speakerHigh} size="s" />
-            <input
-              class="volume" type="range" min="0" max="100" value={volume * 100} style={{ '--at': `${volume * 100}%` }}
-              aria-label={say.volume(member.name)} aria-valuetext={say.percent(volume)}
-              onInput={(event) => call.setVolume(member.user, event.currentTarget.valueAsNumber / 100)}
-            />
-          </div>
+          <MenuItem icon={volume === 0 ? speakerSlash : speakerHigh} detail={say.percent(volume)} onSelect={() => setPage('volume')}>{say.volume}</MenuItem>
           <MenuItem toggled={pinned} icon={pinned ? pushPinSlash : pushPin} onSelect={() => act(call.pin(pinned ? null : member.id))}>{pinned ? say.unpin : say.pin}</MenuItem>
         </>
       )}
@@ -56,7 +62,7 @@ export function FaceMenu({ party, member, isMe, onClose }: FaceMenuProps) {
         <>
           <MenuRule />
           {member.microphone && !member.silenced && <MenuItem icon={microphoneSlashFill} onSelect={() => act(call.mute(member.id))}>{say.mute}</MenuItem>}
-          <MenuItem icon={trash} onSelect={() => setRemoving(true)}>{say.remove}</MenuItem>
+          <MenuItem icon={trash} onSelect={() => setPage('removing')}>{say.remove}</MenuItem>
         </>
       )}
     </Menu>

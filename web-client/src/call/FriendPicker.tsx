@@ -4,6 +4,8 @@ import { theFriends } from '../friends/of_me';
 import { useLooking } from '../friends/use_looking';
 import { Avatar } from '../ui/Avatar';
 import { callWords } from '../call_words';
+import { friendsWords } from '../friends_words';
+import { words } from '../words';
 
 /** The server takes no more in one ask (`limits::CALL_RING_MAX`). */
 export const RING_MAX = 11;
@@ -20,6 +22,9 @@ export function FriendPicker({ chosen, without, onChosen }: FriendPickerProps) {
   const friends = theFriends().value;
   useLooking(friends);
   if (!friends || friends.loading.value === 'asking') return <p class="muted small" role="status">{say.asking}</p>;
+  if (friends.loading.value === 'failed') {
+    return <p class="muted small" role="alert">{friendsWords.loadFailed}. <button type="button" class="link" onClick={() => friends.again()}>{words.common.tryAgain}</button></p>;
+  }
   const here = friends.circle.value.friends.filter(({ person, presence }) => presence.online && !without?.has(person.id));
   if (here.length === 0) return <p class="muted small">{say.noFriends}</p>;
   const toggle = (id: string): void => {

@@ -20,7 +20,7 @@ export function PreJoin({ party, wish, onClose }: PreJoinProps) {
   const { call } = party;
   const { devices } = call;
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
-  useDevices(devices);
+  useDevices(call);
   const person = usePerson(party);
   const starts = wish.kind === 'start';
   const phase = call.phase.value;
@@ -36,8 +36,18 @@ export function PreJoin({ party, wish, onClose }: PreJoinProps) {
     onClose();
   };
   const enter = async (withCamera: boolean): Promise<void> => {
-    if (!withCamera) await devices.turnCamera(false);
+    const withPicture = withCamera && devices.camera.peek().kind === 'on';
+    if (call.isOn.peek()) {
+      // From one call into another: the first lets the devices go.
+      call.leave();
+      await devices.openMicrophone();
+      if (withPicture) await devices.turnCamera(true);
+    } else if (!withCamera) {
+      await devices.turnCamera(false);
+    }
     await call.enter(starts ? { kind: 'start', ring: [...chosen] } : { kind: 'join', call: wish.call, invitation: wish.invitation });
+    // Nobody comes by themselves: the link is what is wanted next.
+    if (starts && chosen.size === 0 && call.isIn.peek()) party.dialog.value = 'invite';
   };
   const main = starts ? say.call(chosen.size) : seen || audible ? say.enter : say.listen;
   return (

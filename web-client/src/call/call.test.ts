@@ -233,3 +233,42 @@ test('an offer that is lost is made again, one that is refused is told', async (
   await settle();
   expect(call.media.problem.value?.code).toBe('unacceptable_sdp');
 });
+
+test('where the transport was given up for HLS another one begins with the call, and needs one offer', async () => {
+  await call.devices.openMicrophone();
+  session.connection!.signalingState = 'closed';
+  const old = session.connection!;
+  session.keepMedia = (kept) => { if (kept) session.reconnect(); };
+  await call.enter({ kind: 'join', call: 'call', invitation: null });
+  await settle();
+  expect(old.transceivers).toHaveLength(0);
+  expect(session.connection?.of('audio', 'sendonly')[0]?.sends).toBe(opened[0]);
+  expect(session.offers).toBe(0);
+});
+
+test('a move that the server refuses leaves the others, and what is known of them, where they were', async () => {
+  await entered();
+  const answer = session.answer;
+  session.answer = (ask) => {
+    if (ask.ask === 'play') throw new RequestError('forbidden', 'not you', false);
+    return answer(ask);
+  };
+  await expect(call.play({ at: 'behind', behind_ms: 9_000 })).rejects.toMatchObject({ code: 'forbidden' });
+  expect(call.view.value?.play).toEqual({ at: 'live' });
+});
+
+test('somebody who is quicker than the match waits for it, and not for ever', async () => {
+  session.seat.value = null;
+  void call.enter({ kind: 'join', call: 'call', invitation: null });
+  await settle();
+  expect(asks('join')).toEqual([]);
+  session.seat.value = 1;
+  await settle();
+  expect(asks('join')).toHaveLength(1);
+  expect(call.phase.value.kind).toBe('in');
+  call.leave();
+  session.seat.value = null;
+  void call.enter({ kind: 'join', call: 'call', invitation: null });
+  await vi.advanceTimersByTimeAsync(8_100);
+  expect(call.phase.value).toMatchObject({ kind: 'refused', error: { code: 'timeout' } });
+});

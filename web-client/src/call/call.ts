@@ -7,7 +7,7 @@
 // a moment ago.
 import { type ReadonlySignal, batch, computed, effect, signal, untracked } from '@preact/signals';
 import { backoffMs } from '../lib/backoff';
-import { type RequestError, asRequestError } from '../lib/errors';
+import { RequestError, asRequestError } from '../lib/errors';
 import { drawNonce } from '../lib/nonce';
 import type { SignalingEvent } from '../lib/signaling';
 import type { ViewerSession } from '../lib/viewer';
@@ -24,6 +24,8 @@ const BUBBLE_MS = 2_400;
 /** Lines of the call's own chat that are kept. */
 const LINES_KEPT = 200;
 const TICK_MS = 1_000;
+/** For the match to be joined, ms. */
+const SEAT_LIMIT_MS = 8_000;
 
 export type CallPhase =
   | { kind: 'off' }
@@ -179,6 +181,7 @@ export class Call {
     if (kind === 'entering' || kind === 'in' || kind === 'away') return;
     this.#phase.value = { kind: 'entering' };
     try {
+      await this.#seated();
       await this.#enterBy(door.kind === 'start'
         ? { ask: 'start', ring: [...door.ring] }
         : { ask: 'join', call: door.call, ...(door.invitation ? { invitation: door.invitation } : {}) });
@@ -234,8 +237,17 @@ export class Call {
 
   async play(play: CallPlay): Promise<void> {
     // What this member sees has moved already: the others' answer will be the same.
-    if (this.#view.value) this.#view.value = { ...this.#view.value, play };
-    await this.#ask({ ask: 'play', play });
+    const before = this.#view.peek();
+    if (!before) return;
+    this.#view.value = { ...before, play };
+    try {
+      await this.#ask({ ask: 'play', play });
+    } catch (thrown) {
+      const now = this.#view.peek();
+      // The others have stayed where they were.
+      if (now?.play === play) this.#view.value = { ...now, play: before.play };
+      throw thrown;
+    }
   }
 
   async pin(member: MemberId | null): Promise<void> {
@@ -250,6 +262,20 @@ export class Call {
   /** Once a second: how far behind this member's picture is. */
   tellPace(pace: { behindMs: number; leastMs: number }): void {
     if (this.isIn.peek()) this.#session.client.tell({ type: 'call_pace', pace: { behind_ms: pace.behindMs, least_ms: pace.leastMs } });
+  }
+
+  /** The match is joined first: somebody who comes by a link may be quicker than that. */
+  #seated(): Promise<void> {
+    if (this.#session.seat.peek() !== null) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const settle = (done: () => void): void => {
+        clearTimeout(timer);
+        stop();
+        done();
+      };
+      const timer = setTimeout(() => settle(() => reject(RequestError.timeout())), SEAT_LIMIT_MS);
+      const stop = this.#session.seat.subscribe((seat) => { if (seat !== null) queueMicrotask(() => settle(resolve)); });
+    });
   }
 
   async #enterBy(ask: Extract<CallAsk, { ask: 'start' | 'join' }>): Promise<void> {
@@ -387,7 +413,6 @@ export class Call {
   #over(why: CallOver): void {
     clearTimeout(this.#retry);
     this.media.leave('call');
-    if (this.media.isIdle) this.devices.close();
     batch(() => {
       this.#phase.value = { kind: 'over', why };
       this.#view.value = null;
@@ -399,5 +424,7 @@ export class Call {
       this.#unread.value = 0;
       this.pinned.value = null;
     });
+    // Afterwards, so that nobody is told what is sent any more. Somebody on air goes on.
+    if (this.media.isIdle) this.devices.close();
   }
 }

@@ -84,9 +84,12 @@ export class CallMedia {
   enter(reason: MediaReason): void {
     this.#reasons.add(reason);
     this.#problem.value = null;
+    const before = this.#live;
     this.#session.keepMedia(true);
-    if (!this.#connection) return;
-    this.#addLines(this.#connection);
+    const connection = this.#live;
+    // A peer that is begun just now carries everything in its first offer.
+    if (!connection || connection !== before) return;
+    this.#addLines(connection);
     void this.#offer();
   }
 
@@ -121,13 +124,18 @@ export class CallMedia {
   want(others: number, isEveryFace: boolean): void {
     this.#others = others;
     this.#faces = isEveryFace ? Math.max(FACES, Math.min(FACES_MAX, others)) : FACES;
-    if (this.#connection && this.#reasons.has('call') && this.#addReceiving(this.#connection)) void this.#offer();
+    if (this.#live && this.#reasons.has('call') && this.#addReceiving(this.#live)) void this.#offer();
   }
 
   /** The lines of a member's picture that are on screen, in device pixels; 0 while nobody sees it. */
   drawn(member: MemberId, lines: number): void {
     this.#drawn.set(member, lines);
     this.#tellSizes();
+  }
+
+  /** `null`: there is none, or it was given up. */
+  get #live(): RTCPeerConnection | null {
+    return this.#connection?.signalingState === 'closed' ? null : this.#connection;
   }
 
   #moveIn(connection: RTCPeerConnection): void {
@@ -205,7 +213,7 @@ export class CallMedia {
 
   /** Sends nothing, and says so with the next offer. */
   #quiet(): void {
-    if (!this.#own || this.#connection?.signalingState === 'closed') return;
+    if (!this.#own || !this.#live) return;
     for (const transceiver of [this.#own.video, this.#own.audio]) {
       transceiver.direction = 'inactive';
       // Refused by a peer that is closing.

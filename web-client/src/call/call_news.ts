@@ -2,7 +2,8 @@
 import type { CallPlay, CallView, MemberId } from '../protocol';
 
 export type CallNews =
-  | { kind: 'joined' | 'left'; name: string }
+  /** `absent`: was rung, and does not come. */
+  | { kind: 'joined' | 'left' | 'absent'; name: string }
   /** By the host. */
   | { kind: 'silenced' }
   | { kind: 'hosting' }
@@ -17,6 +18,7 @@ export function newsOf(before: CallView, now: CallView, me: MemberId | null): Ca
     ...now.members.filter(({ id }) => !had.has(id) && id !== me).map(({ name }): CallNews => ({ kind: 'joined', name })),
     // Who comes back under another number has not left.
     ...before.members.filter(({ id, user }) => !has.has(id) && id !== me && !users.has(user)).map(({ name }): CallNews => ({ kind: 'left', name })),
+    ...before.ringing.filter(({ user }) => !users.has(user) && !now.ringing.some((one) => one.user === user)).map(({ name }): CallNews => ({ kind: 'absent', name })),
     ...(now.members.some(({ id, silenced }) => id === me && silenced) && !wasSilenced ? [{ kind: 'silenced' } as const] : []),
     ...(now.host === me && before.host !== me ? [{ kind: 'hosting' } as const] : []),
   ];

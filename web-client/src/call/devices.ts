@@ -70,9 +70,6 @@ export class CallDevices {
   get isHeard(): ReadonlySignal<boolean> {
     return this.#isHeard;
   }
-  get isSeen(): boolean {
-    return this.#cameraTrack.value !== null;
-  }
 
   async turnCamera(on: boolean): Promise<void> {
     const wish = ++this.#wishes.camera;

@@ -71,14 +71,17 @@ export function ChatPanel({ room, broadcast, input, others = [], onHide, onPopOu
       <header class="side-head">
         {panels.length > 0
           ? (
-            <div class="tabs" role="tablist" aria-label={say.title}>
-              {[{ name: say.title, content: null }, ...panels].map(({ name, count = 0, counted }: Other, index) => (
-                <button key={name} type="button" role="tab" aria-selected={index === (other ? tab : 0)} onClick={() => setTab(index)}>
-                  {name}{index === 0 && <People count={people} />}
-                  {count > 0 && <><span class="badge live num" aria-hidden="true">{formatCount(count)}</span><span class="sr"> {counted ?? say.desk.waiting(count)}</span></>}
-                </button>
-              ))}
-            </div>
+            <>
+              <h2 class="sr">{say.title}</h2>
+              <div class="tabs" role="tablist" aria-label={say.title}>
+                {[{ name: say.title, content: null }, ...panels].map(({ name, count = 0, counted }: Other, index) => (
+                  <button key={name} type="button" role="tab" aria-selected={index === (other ? tab : 0)} onClick={() => setTab(index)}>
+                    {name}{index === 0 && <People count={people} />}
+                    {count > 0 && <><span class="badge live num" aria-hidden="true">{formatCount(count)}</span><span class="sr"> {counted ?? say.desk.waiting(count)}</span></>}
+                  </button>
+                ))}
+              </div>
+            </>
           )
           : <><h2>{say.title}</h2><People count={people} /></>}
         <span class="grow" />

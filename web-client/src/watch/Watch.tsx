@@ -27,8 +27,10 @@ const loadBehind = () => import('./BehindNote').then((module) => module.BehindNo
 export function Watch({ slug }: { slug: string }) {
   // A private link carries its token in the address.
   const token = useMemo(() => new URLSearchParams(location.search).get('token') ?? undefined, [slug]);
+  const life = useMemo(() => new AbortController(), [slug, token]);
+  // Before the session's own end: whoever leaves the page says goodbye to the call.
+  useEffect(() => () => life.abort(), [life]);
   const session = useWatch(slug, token);
-  const life = useMemo(() => new AbortController(), [session]);
   const match = useMemo(() => followMatch(session, life.signal), [session, life]);
   const playback = useMemo(() => new Playback(), [session]);
   const friends = useWithFriends(session, life.signal);
@@ -46,7 +48,6 @@ export function Watch({ slug }: { slug: string }) {
 
   useGoals(chat, match.value);
   useEffect(arrived, []);
-  useEffect(() => () => life.abort(), [life]);
   useEffect(() => {
     document.title = `${broadcast ? titleOf(broadcast) : words.header.live} · ${words.product}`;
   }, [broadcast?.title]);
