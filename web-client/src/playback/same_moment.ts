@@ -19,6 +19,8 @@ const JUMPS_EVERY_MS = 4_000;
 const ASSUMED_BUFFER_MS = 40;
 /** A buffer that was held follows so long after it is let go, ms. */
 const FREE_AFTER_MS = 2_000;
+/** What is estimated while something is held is taken over in about this long, ms. */
+const LEARNS_MS = 4_000;
 
 export type MomentReading = {
   /** `null`: no picture moves that could be steered. */
@@ -70,7 +72,7 @@ export class SameMoment {
     this.#behind = [...this.#behind, reading.behindMs].slice(-READINGS);
     const behind = this.#behind.length < READINGS ? null : median(this.#behind);
     if (reading.engine === 'webrtc') {
-      this.#learnWebrtc(now, reading, behind);
+      this.#learnWebrtc(now, elapsed, reading, behind);
       return targetMs === null ? LEFT_ALONE : { ...LEFT_ALONE, webrtc: { wantedMs: targetMs, latencyMs: behind } };
     }
     if (reading.isLive && behind !== null) this.#least = Math.max(0, behind - this.#slowedMs);
@@ -96,14 +98,19 @@ export class SameMoment {
     this.#least = null;
   }
 
-  #learnWebrtc(now: number, { heldMs, bufferMs }: MomentReading, behind: number | null): void {
+  #learnWebrtc(now: number, elapsed: number, { heldMs, bufferMs }: MomentReading, behind: number | null): void {
     if (heldMs !== null) this.#heldAt = now;
     const isFree = now - this.#heldAt > FREE_AFTER_MS;
     if (isFree && bufferMs !== null) this.#freeBufferMs = bufferMs;
     if (behind === null) return;
-    // What is held lies in the buffer in place of what the buffer would have by itself.
-    const held = isFree ? 0 : Math.max(0, (bufferMs ?? heldMs ?? 0) - this.#freeBufferMs);
-    this.#least = Math.max(0, behind - held);
+    if (isFree) {
+      this.#least = behind;
+      return;
+    }
+    // What is held lies in the buffer in place of what the buffer would have by itself. What is asked for is believed, not the browser's own figure,
+    // which falls short on a busy machine; the picture follows it late, so each estimate counts for a little.
+    const estimate = Math.max(0, behind - Math.max(0, (heldMs ?? bufferMs ?? 0) - this.#freeBufferMs));
+    this.#least = this.#least === null ? estimate : this.#least + (estimate - this.#least) * Math.min(1, elapsed / LEARNS_MS);
   }
 
   #steerHls(now: number, elapsed: number, behind: number | null, targetMs: number): Steering {
