@@ -4,9 +4,10 @@ use std::time::Duration;
 
 // ---- Media plane: peers and broadcasts ----
 
-/// Longest SDP offer, bytes. A browser's offer with simulcast and all codecs is about 9 KB. Longer: refused.
-pub const SDP_BYTES_MAX: usize = 64 * 1024;
-/// M-lines in one offer. One broadcast and a full call need fewer than 32. More: refused.
+/// Longest SDP offer, bytes. A browser's pair with simulcast and all codecs is about 9 KB, and a broadcast with its guest, a full call and a camera
+/// are fourteen. Longer: refused.
+pub const SDP_BYTES_MAX: usize = 192 * 1024;
+/// M-lines in one offer. One broadcast, its guest, a full call and a camera are 28. More: refused.
 pub const SDP_MEDIA_MAX: usize = 64;
 /// Attribute lines of one offer; a browser's video m-line has about 100. More: refused.
 pub const SDP_ATTRIBUTES_MAX: usize = 4096;
@@ -79,8 +80,11 @@ pub const DTLS_REPEATS_MAX: usize = 32;
 /// A client that sent no media and no report in this time has our last flight all the same, or has given up: it would have repeated its own
 /// several times. Its handshake is forgotten.
 pub const DTLS_SETTLED_AFTER: Duration = Duration::from_secs(10);
-/// RTP streams of one publishing peer: three layers with RTX on two videos, audio, screen share. More: packets are dropped unread.
+/// RTP streams of one publishing peer: three layers with RTX on two videos, audio, screen share, and those of cameras that were on before. More: one
+/// that has been silent gives way, else packets are dropped unread.
 pub const SRTP_SSRCS_MAX: usize = 32;
+/// A stream is silent when so many packets of the peer's other streams have come since its last: seconds of a camera and its sound.
+pub const SRTP_IDLE_PACKETS: u64 = 1024;
 /// SRTCP senders of one peer: one per stream it sends or receives. More: packets are dropped unread.
 pub const SRTCP_SSRCS_MAX: usize = 64;
 /// SRTP and SRTCP replay window, packets. RTX and reordering reach further back than the 64 of RFC 3711.

@@ -158,7 +158,10 @@ pub struct TrackInfo {
     pub lag_ms: Option<f64>,
 }
 
-/// What happened on the media plane. `peer` and `broadcast` are always both known, so a consumer needs no map to route.
+/// What happened on the media plane. `peer` and `broadcast` are always both known, so a consumer needs no map to route. What is said of something that
+/// is published (`Tracks`, `Unwatched`, `Speaking`, `PublisherRefused`) has the id of the source, which may be one of the peer's own; everything else has
+/// that of the broadcast that the peer belongs to, and is about its m-lines for that. Of its free m-lines nothing is said but `CannotDecode`, with the id of
+/// the source that fills it.
 #[derive(Debug, Clone)]
 pub enum SfuEvent {
     /// ICE and DTLS are up.
@@ -313,7 +316,7 @@ impl SfuHandle {
         self.ask(peer, Command::Renegotiate { peer, offer, source, reply }, answer).await
     }
 
-    /// A peer publishes nothing beside what its permissions say any more, whatever it sends. Unknown peers are ignored.
+    /// A peer publishes no source of its own any more, whatever it sends. Unknown peers are ignored.
     pub async fn withdraw(&self, peer: PeerId) {
         self.pool.withdraw(peer);
         self.tell(peer.worker(), Command::Withdraw { peer }).await;
@@ -328,7 +331,8 @@ impl SfuHandle {
         self.tell(peer.worker(), Command::Fill { peer, fills }).await;
     }
 
-    /// Fills the guest m-lines of everybody who watches a broadcast, now or later, or empties them.
+    /// Fills the guest m-lines of everybody who watches a broadcast, now or later, or empties them. A guest does not see or hear itself. Holds until it is
+    /// said anew or the broadcast is closed. A source that nobody publishes is nobody.
     pub async fn show_guest(&self, broadcast: BroadcastId, guest: Option<SourceId>) {
         let guest = guest.and_then(|source| Some((source, self.pool.home(source)?)));
         for worker in 0..self.pool.workers() {

@@ -119,7 +119,51 @@ impl Pool {
         self.workers.iter().map(|slot| slot.snapshot.borrow().clone()).collect()
     }
 
+    /// Entries of the maps of homes.
+    #[cfg(test)]
+    fn entries(&self) -> [usize; 3] {
+        let homes = self.homes();
+        [homes.broadcasts.len(), homes.sources.len(), homes.published.len()]
+    }
+
     pub(super) fn sender(&self, worker: u8) -> Option<&mpsc::Sender<Command>> {
         self.workers.get(usize::from(worker)).map(|slot| &slot.commands)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sfu::handle::{LayerChoice, Permissions};
+
+    fn pool() -> Pool {
+        let slot = || WorkerSlot::new(mpsc::channel(1).0, watch::channel(WorkerSnapshot::default()).1);
+        Pool::new(vec![slot(), slot()])
+    }
+
+    fn request(broadcast: BroadcastId, source: Option<SourceId>) -> AddPeer {
+        let permissions = Permissions { publish: false, view: true };
+        AddPeer { broadcast, permissions, offer: String::new(), choice: LayerChoice::Auto, source }
+    }
+
+    #[test]
+    fn a_sources_home_goes_with_its_publisher_and_not_with_one_that_was_replaced() {
+        let (pool, [broadcast, source, other]) = (pool(), [1, 2, 3].map(BroadcastId::from_bits));
+        let (first, _) = pool.place(&request(broadcast, Some(source)));
+        assert!(pool.publish(source, first), "whoever asked for it before has to look there");
+        assert!(!pool.publish(source, first), "it is where it was");
+        let (second, _) = pool.place(&request(broadcast, Some(source)));
+        assert_ne!(first.worker(), second.worker(), "members are spread like viewers");
+        assert!(pool.publish(source, second));
+        pool.release(first);
+        assert_eq!(pool.home(source), Some(second.worker()));
+        pool.publish(other, second);
+        assert_eq!((pool.home(source), pool.home(other)), (None, Some(second.worker())), "one source a peer");
+        pool.withdraw(second);
+        assert_eq!(pool.entries(), [1, 0, 0]);
+        pool.publish(source, second);
+        pool.release(second);
+        pool.forget(broadcast);
+        assert_eq!((pool.entries(), pool.peers()), ([0; 3], 0));
     }
 }

@@ -5,6 +5,7 @@
 
 mod address;
 mod allocation;
+mod call_swarm;
 mod calls;
 mod config_docs;
 mod demand;

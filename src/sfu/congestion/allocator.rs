@@ -1,8 +1,16 @@
 //! Who gets which layer: decided off the packet path, from the layers there are, what the viewer wants to see and what its path carries.
 //!
-//! All tracks of a viewer share one budget. Sound comes first, then the smallest layer of every picture, then, picture by picture in order
-//! of rank, as much as fits. Steps down follow the estimate at once; steps up need a proof that they fit, and after one that did not
-//! hold, patience. A picture ends only when not even its smallest layer gets through.
+//! All tracks of a viewer share one budget. Sound comes first, then the pictures, in this order as far as it reaches:
+//!
+//! | | Broadcast | Guest | Faces |
+//! |---|---|---|---|
+//! | smallest layer | 1st | 2nd | 4th |
+//! | second layer | 3rd | | |
+//! | as much as fits | 5th | 6th | 7th |
+//!
+//! Faces go in the order of the size at which they are drawn. What does not fit of guest and faces is not sent at all; the broadcast's picture ends
+//! only when not even its smallest layer gets through. Steps down follow the estimate at once; steps up need a proof that they fit, and after one that
+//! did not hold, patience. Only from faces to the broadcast's second layer the budget is moved without one: it is being sent already.
 
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
@@ -75,6 +83,15 @@ impl Picture<'_> {
     fn top(&self) -> Option<usize> {
         self.usable().last()
     }
+
+    /// The second of its sizes, or the only one.
+    fn second(&self) -> Option<usize> {
+        self.usable().filter(|rung| !self.offered[*rung].is_fall_back()).nth(1).or_else(|| self.top())
+    }
+
+    fn is_broadcast(&self) -> bool {
+        self.rank == Rank::Broadcast
+    }
 }
 
 /// One viewer's climb and fall.
@@ -125,6 +142,7 @@ impl Allocator {
             self.settle(picture);
         }
         self.keep_choice(now, pictures);
+        self.start(now, audio_bps, pictures, budget);
         let sent = total(audio_bps, pictures, |picture| picture.rung);
         self.step_down(now, audio_bps, pictures, sent, budget, loss);
         self.step_up(now, audio_bps, pictures, budget);
@@ -171,7 +189,7 @@ impl Allocator {
         };
         let by_hand = matches!(picture.choice, LayerChoice::Spatial(_));
         picture.rung = match picture.rung {
-            None if self.starved => None,
+            None if self.starved || !picture.is_broadcast() => None,
             // A choice is reached at once, automatic quality begins at the bottom.
             Some(_) | None if by_hand && self.chosen => Some(ceiling),
             None => picture.usable().next().or(Some(0)),
@@ -182,6 +200,25 @@ impl Allocator {
         if picture.rung.is_some() && !picture.usable().any(|usable| usable == rung) {
             let below = picture.usable().take_while(|usable| *usable < rung).last();
             picture.rung = below.or_else(|| picture.usable().next()).or(Some(rung));
+        }
+    }
+
+    /// A face that comes, or a guest, begins at once with its smallest layer where that is believed to fit beside a broadcast in its second: a friend
+    /// is not made to wait for a proof. After a step down it has to wait like everybody.
+    fn start(&mut self, now: Instant, audio_bps: u32, pictures: &mut [Picture<'_>], budget: Budget) {
+        if self.starved || self.blocked_until.is_some_and(|until| until > now) {
+            return;
+        }
+        let reserved = |picture: &Picture<'_>| if picture.is_broadcast() { picture.rung.max(picture.second()) } else { picture.rung };
+        let mut sent = f64::from(total(audio_bps, pictures, reserved));
+        for picture in pictures.iter_mut().filter(|picture| !picture.is_broadcast() && picture.rung.is_none()) {
+            let Some(smallest) = picture.usable().next().filter(|_| picture.ceiling().is_some()) else { continue };
+            sent += f64::from(picture.bps(Some(smallest)));
+            if sent * UP_MARGIN > budget.estimate_bps {
+                break;
+            }
+            picture.rung = Some(smallest);
+            self.climbed_at = Some(now);
         }
     }
 
@@ -196,7 +233,8 @@ impl Allocator {
             return;
         }
         let before = sent;
-        fill(audio_bps, pictures, budget.estimate_bps, |picture| picture.usable().next().min(picture.rung), |picture| picture.rung);
+        let least = |picture: &Picture<'_>| picture.usable().next().min(picture.rung).filter(|_| picture.is_broadcast());
+        fill(audio_bps, pictures, budget.estimate_bps, least, |picture| picture.rung);
         if total(audio_bps, pictures, |picture| picture.rung) < before {
             self.short_since = None;
             let failed = self.climbed_at.is_some_and(|climbed| now.saturating_duration_since(climbed) < Self::FAILED_CLIMB);
@@ -206,7 +244,7 @@ impl Allocator {
             self.blocked_until = Some(now + patience);
             return;
         }
-        // Everybody is on the lowest rung.
+        // The broadcast is on its lowest rung, and alone.
         let starving = budget.estimate_bps < Self::STARVED_OF * f64::from(sent) && loss > 0.1;
         let since = *self.starved_since.get_or_insert(now);
         if !starving {
@@ -224,8 +262,14 @@ impl Allocator {
             self.roomy_since = None;
             return;
         };
-        let allowed = budget.estimate_bps.min(budget.proven_bps) / UP_MARGIN;
-        if allowed < f64::from(next) {
+        let proven = budget.estimate_bps.min(budget.proven_bps) / UP_MARGIN;
+        let grows = proven >= f64::from(next);
+        let allowed = if grows { proven } else { f64::from(current) };
+        // What others have is enough for the broadcast's second layer.
+        let is_behind = pictures.iter().any(|picture| picture.is_broadcast() && picture.rung < picture.second());
+        let alone = total(audio_bps, pictures, |picture| picture.second().filter(|_| picture.is_broadcast()));
+        let moves = is_behind && f64::from(alone) <= allowed;
+        if !grows && !moves {
             self.roomy_since = None;
             return;
         }
@@ -234,14 +278,43 @@ impl Allocator {
         if waits || now.saturating_duration_since(since) < Self::ROOMY_MIN {
             return;
         }
-        fill(audio_bps, pictures, allowed, |picture| picture.rung, |picture| picture.top());
-        self.starved &= pictures.iter().any(|picture| picture.rung.is_none() && picture.ceiling().is_some());
+        let least = |picture: &Picture<'_>| picture.rung.filter(|_| picture.is_broadcast() || !moves);
+        let most = |picture: &Picture<'_>| {
+            if grows {
+                picture.top()
+            } else if picture.is_broadcast() {
+                picture.second()
+            } else {
+                picture.rung
+            }
+        };
+        fill(audio_bps, pictures, allowed, least, most);
+        self.starved &= pictures.iter().any(|picture| picture.is_broadcast() && picture.rung.is_none() && picture.ceiling().is_some());
         self.climbed_at = Some(now);
         self.roomy_since = None;
     }
 }
 
-/// Gives every picture its least rung, then in order of rank the highest that the budget allows, up to its most.
+/// How far a picture is raised in one round.
+#[derive(Debug, Clone, Copy)]
+enum Height {
+    Smallest,
+    Second,
+    Any,
+}
+
+/// What is served before what.
+const ROUNDS: [(Rank, Height); 7] = [
+    (Rank::Broadcast, Height::Smallest),
+    (Rank::Guest, Height::Smallest),
+    (Rank::Broadcast, Height::Second),
+    (Rank::Face, Height::Smallest),
+    (Rank::Broadcast, Height::Any),
+    (Rank::Guest, Height::Any),
+    (Rank::Face, Height::Any),
+];
+
+/// Gives every picture its least rung, then, round by round, the highest that the budget allows, up to its most.
 fn fill(
     audio_bps: u32,
     pictures: &mut [Picture<'_>],
@@ -256,15 +329,20 @@ fn fill(
         picture.rung = least(picture);
         left -= f64::from(picture.bps(picture.rung));
     }
-    for (picture, highest) in pictures.iter_mut().zip(mosts) {
-        let present = picture.bps(picture.rung);
-        let fits = |rung: &usize| {
-            highest.is_some_and(|highest| *rung <= highest) && f64::from(picture.bps(Some(*rung))) - f64::from(present) <= left
-        };
-        let chosen = picture.usable().filter(|rung| picture.rung.is_none_or(|least| *rung > least)).filter(fits).last();
-        if let Some(rung) = chosen {
-            left -= f64::from(picture.bps(Some(rung))) - f64::from(present);
-            picture.rung = Some(rung);
+    for (rank, height) in ROUNDS {
+        for (picture, most) in pictures.iter_mut().zip(mosts).filter(|(picture, _)| picture.rank == rank) {
+            let highest = match height {
+                Height::Smallest => picture.usable().next(),
+                Height::Second => picture.second(),
+                Height::Any => most,
+            };
+            let present = picture.bps(picture.rung);
+            let fits = |rung: &usize| Some(*rung) <= highest.min(most) && f64::from(picture.bps(Some(*rung))) - f64::from(present) <= left;
+            let chosen = picture.usable().filter(|rung| picture.rung.is_none_or(|least| *rung > least)).filter(fits).last();
+            if let Some(rung) = chosen {
+                left -= f64::from(picture.bps(Some(rung))) - f64::from(present);
+                picture.rung = Some(rung);
+            }
         }
     }
 }
@@ -309,19 +387,21 @@ mod tests {
         /// Looks every 50 ms for `ms` while the path carries `bps`. Later pictures are of lower rank.
         fn run(&mut self, ms: u64, bps: f64, loss: f32, offered: &[Offered], choice: LayerChoice, drawn: Option<u16>) -> &[Option<usize>] {
             for _ in 0..=ms / 50 {
-                self.now += Duration::from_millis(50);
-                let ranks = [Rank::Broadcast, Rank::Face, Rank::Face];
-                let mut pictures: Vec<Picture<'_>> = (0..self.rungs.len())
-                    .rev()
-                    .map(|place| Picture { place, offered, choice, drawn_height: drawn, rank: ranks[place], rung: self.rungs[place] })
-                    .collect();
-                let budget = Budget { estimate_bps: bps, proven_bps: bps };
-                self.demand = self.allocator.allocate(self.now, AUDIO_BPS, &mut pictures, budget, loss);
-                for picture in pictures {
-                    self.rungs[picture.place] = picture.rung;
-                }
+                self.look(Budget { estimate_bps: bps, proven_bps: bps }, loss, offered, choice, drawn);
             }
             &self.rungs
+        }
+
+        fn look(&mut self, budget: Budget, loss: f32, offered: &[Offered], choice: LayerChoice, drawn: Option<u16>) {
+            self.now += Duration::from_millis(50);
+            let rank = |place| if place == 0 { Rank::Broadcast } else { Rank::Face };
+            let picture =
+                |place: usize| Picture { place, offered, choice, drawn_height: drawn, rank: rank(place), rung: self.rungs[place] };
+            let mut pictures: Vec<Picture<'_>> = (0..self.rungs.len()).rev().map(picture).collect();
+            self.demand = self.allocator.allocate(self.now, AUDIO_BPS, &mut pictures, budget, loss);
+            for picture in pictures {
+                self.rungs[picture.place] = picture.rung;
+            }
         }
 
         fn auto(&mut self, ms: u64, bps: f64) -> &[Option<usize>] {
@@ -385,10 +465,12 @@ mod tests {
     }
 
     #[test]
-    fn all_pictures_share_one_budget_sound_first_then_everybodys_smallest_then_the_broadcast() {
+    fn all_pictures_share_one_budget_sound_first_then_the_broadcasts_second_then_faces() {
         let mut viewer = Viewer::new(3, LayerChoice::Auto);
+        viewer.auto(0, 480_000.0);
+        assert_eq!(viewer.rungs, [Some(0), None, None], "beside the broadcast's second layer they are not believed to fit");
         viewer.auto(500, 480_000.0);
-        assert_eq!(viewer.rungs, [Some(0), Some(0), Some(0)], "the smallest of each fits");
+        assert_eq!(viewer.rungs, [Some(0), Some(0), None], "that does not fit, so faces have what there is");
         viewer.auto(500, 1_000_000.0);
         assert_eq!(viewer.rungs, [Some(1), Some(0), Some(0)], "the broadcast climbs first");
         viewer.auto(10_000, 1_500_000.0);
@@ -397,6 +479,31 @@ mod tests {
         assert_eq!(viewer.rungs, [Some(2), Some(1), Some(1)]);
         viewer.auto(200, 2_850_000.0);
         assert_eq!(viewer.rungs, [Some(2), Some(0), Some(0)], "and falls last");
+    }
+
+    #[test]
+    fn the_broadcasts_second_layer_takes_from_faces_what_it_needs_and_they_come_back_with_patience() {
+        let mut viewer = Viewer::new(11, LayerChoice::Auto);
+        viewer.auto(0, 3e6);
+        assert_eq!(viewer.rungs.iter().flatten().count(), 11, "friends begin at once where there is room");
+        // Ten faces, sound, and the broadcast: 40 + 11 * 150 kbit/s.
+        viewer.rungs[0] = Some(0);
+        let budget = Budget { estimate_bps: 1_700_000.0, proven_bps: 1_700_000.0 };
+        for _ in 0..10 {
+            viewer.look(budget, 0.0, &LADDER, LayerChoice::Auto, None);
+        }
+        assert_eq!(viewer.rungs[0], Some(1), "nothing more is sent than before, so nothing has to be proved");
+        assert_eq!(viewer.rungs.iter().flatten().count(), 1 + 7, "what is left is for those of the highest rank");
+        viewer.auto(300, 700_000.0);
+        assert_eq!(viewer.rungs.iter().flatten().copied().collect::<Vec<_>>(), [1, 0], "faces go before the broadcast gives way");
+        viewer.auto(2_000, 3e6);
+        assert_eq!(viewer.rungs.iter().flatten().count(), 2, "not at once again");
+        viewer.auto(2_000, 3e6);
+        assert_eq!(viewer.rungs.iter().flatten().count(), 11);
+        viewer.auto(300, 400_000.0);
+        assert_eq!(viewer.rungs.iter().flatten().copied().collect::<Vec<_>>(), [0, 0], "never black for a face");
+        viewer.auto(300, 150_000.0);
+        assert_eq!(viewer.rungs.iter().flatten().copied().collect::<Vec<_>>(), [0]);
     }
 
     #[test]

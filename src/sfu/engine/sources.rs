@@ -138,6 +138,11 @@ impl Engine {
 
     /// A source is published on another worker than before.
     pub(super) fn follow_source(&mut self, source: SourceId, home: u8) {
+        for (guest, its_home) in self.guests.values_mut() {
+            if *guest == source {
+                *its_home = home;
+            }
+        }
         if let Some(&key) = self.by_broadcast.get(&source) {
             // Held until all is done.
             self.broadcasts[key].holds += 1;

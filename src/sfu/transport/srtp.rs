@@ -21,7 +21,7 @@ use rtc_srtp::context::Context;
 use rtc_srtp::option::srtp_replay_protection;
 use rtc_srtp::protection_profile::ProtectionProfile;
 
-use crate::limits::{SRTCP_SSRCS_MAX, SRTP_REPLAY_WINDOW, SRTP_SSRCS_MAX};
+use crate::limits::{SRTCP_SSRCS_MAX, SRTP_IDLE_PACKETS, SRTP_REPLAY_WINDOW, SRTP_SSRCS_MAX};
 
 /// Key derivation labels (RFC 3711 section 4.3.1).
 const LABEL_RTP_KEY: u8 = 0;
@@ -128,7 +128,7 @@ pub enum SrtpDrop {
     Unauthenticated,
     /// Seen before, or older than the replay window.
     Replayed,
-    /// A new SSRC while `limits::SRTP_SSRCS_MAX` (or `SRTCP_SSRCS_MAX`) are known.
+    /// A new SSRC while `limits::SRTP_SSRCS_MAX` are in use, or `SRTCP_SSRCS_MAX` known.
     TooManyStreams,
 }
 
@@ -145,8 +145,10 @@ impl From<RtcError> for SrtpDrop {
 pub struct SrtpInbound {
     keys: SrtpKeys,
     provider: std::sync::Arc<dyn RTCCryptoProvider>,
-    /// One context per SSRC from which an authentic packet came.
-    streams: HashMap<u32, Context>,
+    /// By SSRC from which an authentic packet came.
+    streams: HashMap<u32, Stream>,
+    /// Authentic packets so far.
+    opened: u64,
     /// Opens SRTCP of every sender. It keeps no replay state, so it can be made anew at any time.
     control: Context,
     control_windows: HashMap<u32, ReplayWindow>,
@@ -164,6 +166,7 @@ impl SrtpInbound {
             keys: keys.clone(),
             provider,
             streams: HashMap::new(),
+            opened: 0,
             control,
             control_windows: HashMap::new(),
             control_forged: 0,
@@ -183,15 +186,22 @@ impl SrtpInbound {
         self.header.ssrc = ssrc;
         self.header.sequence_number = sequence;
         self.header.csrc.resize((header_len - RTP_FIXED_HEADER) / 4, 0);
-        if let Some(context) = self.streams.get_mut(&ssrc) {
-            return Ok(context.decrypt_rtp_with_header(packet, &self.header)?);
+        if let Some(stream) = self.streams.get_mut(&ssrc) {
+            let plain = stream.context.decrypt_rtp_with_header(packet, &self.header)?;
+            self.opened += 1;
+            stream.newest = self.opened;
+            return Ok(plain);
         }
-        if self.streams.len() >= SRTP_SSRCS_MAX {
-            return Err(SrtpDrop::TooManyStreams);
-        }
+        // A client whose camera goes off and on again has other SSRCs each time, and never says that the old ones are gone.
+        let idlest = match self.streams.len() {
+            0..SRTP_SSRCS_MAX => None,
+            _ => Some(self.idlest().ok_or(SrtpDrop::TooManyStreams)?),
+        };
         let mut context = inbound_context(&self.keys, self.provider.as_ref());
         let plain = context.decrypt_rtp_with_header(packet, &self.header)?;
-        self.streams.insert(ssrc, context);
+        idlest.map(|idlest| self.streams.remove(&idlest));
+        self.opened += 1;
+        self.streams.insert(ssrc, Stream { context, newest: self.opened });
         Ok(plain)
     }
 
@@ -232,11 +242,18 @@ impl SrtpInbound {
         }
     }
 
-    /// Forgets an SSRC whose sender is gone, which makes room for another.
-    pub fn forget(&mut self, ssrc: u32) {
-        self.streams.remove(&ssrc);
-        self.control_windows.remove(&ssrc);
+    /// The SSRC that has been silent for the longest, if that is long.
+    fn idlest(&self) -> Option<u32> {
+        let (ssrc, stream) = self.streams.iter().min_by_key(|(_, stream)| stream.newest)?;
+        (self.opened - stream.newest >= SRTP_IDLE_PACKETS).then_some(*ssrc)
     }
+}
+
+/// What one SSRC sends.
+struct Stream {
+    context: Context,
+    /// Which of all authentic packets its newest was.
+    newest: u64,
 }
 
 fn inbound_context(keys: &SrtpKeys, provider: &dyn RTCCryptoProvider) -> Context {

@@ -145,8 +145,16 @@ fn a_forged_first_packet_neither_takes_a_place_nor_moves_the_window() {
     }
     let (buffer, _, header_len) = sealed(&mut sealer, 5_000, 7, b"one too many");
     assert_eq!(inbound.decrypt_rtp(&buffer, header_len, 5_000, 7), Err(SrtpDrop::TooManyStreams));
-    inbound.forget(3);
+    // All but one go on.
+    for index in 0..SRTP_IDLE_PACKETS {
+        let (sealed, _, header_len) = sealed(&mut sealer, 1 + index as u32 % 31, 8 + index / 31, b"more");
+        assert!(inbound.decrypt_rtp(&sealed, header_len, 1 + index as u32 % 31, 8 + (index / 31) as u16).is_ok());
+    }
+    let (forged, forged_len) = packet(6_000, 7, &[0; 40]);
+    assert_eq!(inbound.decrypt_rtp(&forged, forged_len, 6_000, 7), Err(SrtpDrop::Unauthenticated));
+    assert!(inbound.streams.contains_key(&0), "nothing forged takes a place");
     assert!(inbound.decrypt_rtp(&buffer, header_len, 5_000, 7).is_ok());
+    assert!(!inbound.streams.contains_key(&0) && inbound.streams.len() == SRTP_SSRCS_MAX);
 }
 
 fn receiver_report(ssrc: u32) -> Vec<u8> {

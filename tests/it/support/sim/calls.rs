@@ -114,6 +114,11 @@ impl Sim {
         }
     }
 
+    /// It was published once.
+    pub(crate) fn knows_home(&self, source: SourceId) -> bool {
+        self.homes.contains_key(&source)
+    }
+
     /// What somebody gets on a pair.
     pub(crate) fn pair(&self, who: Who, pair: usize) -> &Receiver {
         match pair.checked_sub(1) {
