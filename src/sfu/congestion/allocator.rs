@@ -63,8 +63,16 @@ impl Picture<'_> {
     }
 
     fn bps(&self, rung: Option<usize>) -> u32 {
-        rung.and_then(|rung| self.offered.get(rung)).map_or(0, |layer| layer.bitrate_bps)
+        let Some((rung, layer)) = rung.and_then(|rung| Some((rung, self.offered.get(rung)?))) else { return 0 };
+        match layer.bitrate_bps {
+            // Not measured yet: ten friends who come at once must not be taken for nothing.
+            0 if layer.active && !self.is_broadcast() => Self::UNKNOWN_BPS << (2 * rung.min(2)),
+            bps => bps,
+        }
     }
+
+    /// A camera's smallest layer, about; each further one is four times as much.
+    const UNKNOWN_BPS: u32 = 150_000;
 
     /// Rungs that can be sent, up to the ceiling; where none of these is alive, the smallest that is above.
     fn usable(&self) -> impl Iterator<Item = usize> + '_ {

@@ -84,7 +84,13 @@ impl Engine {
                     count += 1;
                 }
                 (MediaKind::Audio, _) if down.target().is_some() => {
-                    audio_bps = audio_bps.saturating_add(track.layers.iter().map(|layer| layer.bitrate_bps()).sum());
+                    let bare: u32 = track.layers.iter().map(|layer| layer.bitrate_bps()).sum();
+                    // A dozen friends' sound is as much as a picture, headers and what it repeats included.
+                    let all = match reference.rank {
+                        Rank::Broadcast => bare,
+                        Rank::Guest | Rank::Face => bare * (1 + u32::from(down.redundancy.frames())) + limits::SOUND_HEADERS_BPS,
+                    };
+                    audio_bps = audio_bps.saturating_add(all);
                 }
                 (MediaKind::Audio | MediaKind::Video, _) => {}
             }

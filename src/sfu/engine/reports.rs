@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 use super::Engine;
 use crate::limits;
 use crate::sfu::codec::MediaKind;
+use crate::sfu::congestion::Rank;
 use crate::sfu::forward::Wire;
 use crate::sfu::peer::DownRef;
 use crate::sfu::protection::PathNews;
+use crate::sfu::redundancy::Redundancy;
 use crate::sfu::rtp::id::Ssrc;
 use crate::sfu::rtp::rtcp::{ReportBlock, RtcpItem, nacked, parse_compound};
 use crate::sfu::rtp::rtcp_build;
@@ -65,10 +67,16 @@ impl Engine {
     fn handle_report_block(&mut self, now: Instant, key: usize, block: &ReportBlock) {
         let Some(down) = self.down_ref(key, block.ssrc) else { return };
         let peer = &mut self.peers[key];
-        // What is lost of the picture would be lost of the sound, and browsers report on the picture five times as often.
-        for sound in peer.downs.iter().filter(|reference| reference.slot.kind() == MediaKind::Audio) {
-            if let Some(sound) = self.broadcasts[sound.source].track_mut(sound.slot).downs.get_mut(sound.key) {
-                sound.redundancy.handle_report(now, block.fraction_lost);
+        let path = peer.controller.report();
+        let has_queue = path.standing_queue_ms > limits::FEC_QUEUE_MAX.as_secs_f32() * 1000.0;
+        // What is lost of the picture would be lost of the sound, and browsers report on the picture five times as often. Where a queue is full, a dozen
+        // sounds twice over would only fill it more.
+        for reference in peer.downs.iter().filter(|reference| reference.slot.kind() == MediaKind::Audio) {
+            let track = self.broadcasts[reference.source].track_mut(reference.slot);
+            match track.downs.get_mut(reference.key) {
+                Some(sound) if has_queue && reference.rank != Rank::Broadcast => sound.redundancy = Redundancy::default(),
+                Some(sound) => sound.redundancy.handle_report(now, block.fraction_lost),
+                None => {}
             }
         }
         let track = self.broadcasts[down.source].track_mut(down.slot);
@@ -85,7 +93,6 @@ impl Engine {
         if let Some(protection) = &mut down.protection {
             let path = peer.controller.report();
             let round_trip = path.rtt_ms.map(|ms| Duration::from_secs_f32(ms / 1000.0));
-            let has_queue = path.standing_queue_ms > limits::FEC_QUEUE_MAX.as_secs_f32() * 1000.0;
             let room = path.estimate_bps.filter(|_| !has_queue).map_or(0.0, |estimate| estimate as f32 / sent_bps as f32);
             protection.handle_report(PathNews { fraction_lost: block.fraction_lost, round_trip, room });
         }

@@ -131,6 +131,8 @@ pub(crate) struct Sim {
     handovers_in_flight: Vec<usize>,
     pub handovers_dropped: u64,
     homes: HashMap<BroadcastId, u8>,
+    /// What m-lines were filled with, published or not.
+    filled: HashSet<SourceId>,
     /// TCP connections made so far, and those that are closed.
     connections: u64,
     closed: HashSet<Remote>,
@@ -177,6 +179,7 @@ impl Sim {
             flights: InFlight::default(),
             handovers_dropped: 0,
             homes: HashMap::new(),
+            filled: HashSet::new(),
             connections: 0,
             closed: HashSet::new(),
             to_closed: 0,
@@ -441,7 +444,8 @@ impl Sim {
             let here = self.seats.iter().filter(|seat| usize::from(seat.worker) == worker && seat.gone.is_none()).count();
             let [paths, peers, broadcasts, by_peer, by_ufrag, by_address] = engine.sizes();
             assert_eq!((peers, by_peer), (here, here), "peers of worker {worker}");
-            assert!(broadcasts <= self.homes.len() && paths <= peers);
+            let known = self.homes.len() + self.filled.iter().filter(|source| !self.homes.contains_key(source)).count();
+            assert!(broadcasts <= known && paths <= peers);
             assert!(by_ufrag <= 2 * peers, "user fragments: {by_ufrag} of {peers} peers");
             assert!(by_address <= limits::ICE_VALIDATED_MAX * peers);
         }

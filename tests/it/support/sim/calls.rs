@@ -89,6 +89,7 @@ impl Sim {
 
     /// Fills the picture and the sound of these pairs.
     pub(crate) fn fill(&mut self, who: Who, fills: &[(usize, Option<SourceId>)]) {
+        self.filled.extend(fills.iter().filter_map(|(_, source)| *source));
         let (worker, peer) = (self.seats[who].worker, self.seats[who].peer);
         let mid = |line: usize| Mid::new(line.to_string().as_bytes()).expect("short");
         let both = fills.iter().flat_map(|(pair, source)| [2 * pair, 2 * pair + 1].map(|line| Fill { mid: mid(line), source: *source }));
