@@ -205,11 +205,14 @@ fn schemas() -> Value {
             "created_at_ms": number, "started_at_ms": number, "ended_at_ms": number, "viewers": integer, "viewers_peak": integer,
             "video_codec": one_of(&["h264", "vp8", "vp9", "av1"]), "has_audio": boolean, "poster_version": integer,
             "layers": list_of("Layer"), "teams": reference("Teams"), "score": reference("Score"), "clock": reference("MatchClock"),
-            "markers": list_of("Marker"), "dvr": reference("Dvr"), "replay": boolean
+            "markers": list_of("Marker"), "dvr": reference("Dvr"), "replay": boolean, "guest": reference("Guest")
         }), &["id", "slug", "title", "visibility", "state", "created_at_ms", "viewers", "viewers_peak", "has_audio", "poster_version", "layers", "markers"]),
         "Layer": all_of(json!({
             "spatial": integer, "width": integer, "height": integer, "bitrate_bps": integer, "frames_per_second": number, "active": boolean
         }), &["spatial", "width", "height", "bitrate_bps", "frames_per_second", "active"]),
+        "Guest": all_of(json!({
+            "user": text, "name": text, "layout": one_of(&["side_by_side", "inset", "guest_only"])
+        }), &["user", "name", "layout"]),
         "Dvr": all_of(json!({ "window_s": integer }), &["window_s"]),
         "Visibility": one_of(&["public", "unlisted"]),
         "Team": all_of(json!({ "name": text, "short": text, "color": text }), &["name", "short", "color"]),

@@ -7,7 +7,8 @@ use ts_rs::TS;
 
 use super::openapi;
 use crate::signaling::protocol::{
-    BroadcastView, DvrView, LayerView, Marker, MatchClock, Person, Presence, PrivateMessage, Score, Team, Teams, UserView, Watching,
+    BroadcastView, DvrView, GuestView, LayerView, Marker, MatchClock, Person, Presence, PrivateMessage, Score, Team, Teams, UserView,
+    Watching,
 };
 use crate::signaling::rest::accounts::*;
 use crate::signaling::rest::people::*;
@@ -55,7 +56,7 @@ fn schemas_have_the_fields_of_the_shapes() {
     hold! {
         "Broadcast" BroadcastView, "Layer" LayerView, "Team" Team, "Teams" Teams, "Score" Score, "MatchClock" MatchClock, "Marker" Marker,
         "NewMarker" NewMarker, "NewBroadcast" NewBroadcast, "CreatedBroadcast" CreatedBroadcast, "BroadcastList" BroadcastList,
-        "HlsPath" HlsPath, "Dvr" DvrView,
+        "HlsPath" HlsPath, "Dvr" DvrView, "Guest" GuestView,
         "User" UserView, "Me" Me, "Problem" Problem,
         "NewAccount" NewAccount, "Credentials" Credentials, "SignedIn" SignedIn, "Account" Account, "Person" Person,
         "AccountChanges" AccountChanges, "NewEmail" NewEmail, "PasswordChange" PasswordChange, "Confirmation" Confirmation,

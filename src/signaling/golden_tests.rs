@@ -390,6 +390,7 @@ fn there_is_a_golden_message_for_every_variant_and_the_document_has_it() {
     for kind in client.chain(server) {
         assert!(document.contains(&format!("`{kind}`")), "docs/protocol.md does not mention `{kind}`");
     }
+    let source = include_str!("protocol/errors.rs");
     let codes = source.split("pub enum ErrorCode {").nth(1).unwrap().split('}').next().unwrap();
     let byes = source.split("pub enum ByeReason {").nth(1).unwrap().split('}').next().unwrap();
     for name in codes.lines().chain(byes.lines()).map(str::trim).filter(|line| line.ends_with(',')) {
