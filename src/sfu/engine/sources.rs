@@ -67,7 +67,11 @@ impl Engine {
         }
         let (broadcast, own) = (self.broadcasts[peer.broadcast].id, self.broadcasts[peer.source].id);
         let guest = self.guests.get(&broadcast).copied().filter(|(guest, _)| *guest != own);
-        lines.into_iter().fold(false, |changed, ssrc| self.fill_line(now, key, ssrc, guest) || changed)
+        let mut changed = false;
+        for ssrc in lines {
+            changed |= self.fill_line(now, key, ssrc, guest);
+        }
+        changed
     }
 
     /// Moves the down-track of a free m-line to another source, or to none. Returns whether that was any change.
