@@ -106,12 +106,13 @@ async function skew(pages, seconds) {
 
 /** The share of the match's volume over time while a friend says a word of a second. */
 async function duck(speaker, listener) {
+  await until('the whole match', () => listener.page.evaluate(() => globalThis.pictureInFront().volume > 0.99));
   const followed = listener.page.evaluate(() => new Promise((resolve) => {
     const samples = [];
     const began = performance.now();
     const timer = setInterval(() => {
-      samples.push([performance.timeOrigin + performance.now(), globalThis.pictureInFront().volume]);
-      if (performance.now() - began < 3_500) return;
+      samples.push([performance.now(), globalThis.pictureInFront().volume]);
+      if (performance.now() - began < 4_000) return;
       clearInterval(timer);
       resolve(samples);
     }, 4);
@@ -121,10 +122,9 @@ async function duck(speaker, listener) {
   await pause(1_000);
   await speaker.speak(false);
   const samples = await followed;
-  await pause(500);
   const whole = samples[0][1];
   const low = Math.min(...samples.map(([, volume]) => volume));
-  const [downBegan, downEnded] = [samples.find(([, volume]) => volume < whole * 0.99)[0], samples.find(([, volume]) => volume <= low * 1.02)[0]];
+  const [downBegan, downEnded] = [samples.findLast(([at, volume]) => volume > whole * 0.99 && at < samples.find(([, other]) => other <= low * 1.02)[0])[0], samples.find(([, volume]) => volume <= low * 1.02)[0]];
   const upBegan = samples.findLast(([, volume]) => volume <= low * 1.02)[0];
   const upEnded = samples.find(([at, volume]) => at > upBegan && volume >= whole * 0.99)[0];
   return { depthDb: 20 * Math.log10(low / whole), downMs: downEnded - downBegan, upMs: upEnded - upBegan };

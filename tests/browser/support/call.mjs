@@ -67,7 +67,9 @@ export class CallPage {
     await this.wake();
     await this.button('Watch with friends').first().click();
     await this.page.getByRole('dialog', { name: 'Watch with friends' }).waitFor();
-    await this.page.getByRole('button', { name: 'Start without ringing' }).click();
+    await this.page.getByRole('button', { name: 'Start and send a link' }).click();
+    await this.page.getByRole('dialog', { name: 'Bring more friends' }).waitFor();
+    await this.page.keyboard.press('Escape');
     await this.inCall();
   }
 
