@@ -57,6 +57,8 @@ pub const CALL_PACE_FALL_MS_PER_S: f64 = 50.0;
 
 /// How often the connections of members are looked at.
 pub const CALL_LINK_INTERVAL: Duration = Duration::from_millis(2_500);
+/// A member of whose client nothing at all has come for so long is shown as away: a client checks its connection each 2.5 s.
+pub const CALL_SILENT_AFTER: Duration = Duration::from_secs(6);
 /// Loss (0 to 1, either way) and round trip (ms) from which a connection is called weak, and poor.
 pub const CALL_LINK_WEAK: (f32, f32) = (0.03, 300.0);
 pub const CALL_LINK_POOR: (f32, f32) = (0.10, 800.0);

@@ -4,6 +4,7 @@
 //! oneshots; events of all workers arrive on the one receiver that [`crate::sfu::start`] returns.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -197,6 +198,8 @@ pub enum PublisherProblem {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PeerStats {
     pub connected: bool,
+    /// For how long nothing at all has come from it.
+    pub silent_for: Duration,
     pub packets_sent: u64,
     pub bytes_sent: u64,
     pub packets_received: u64,

@@ -211,8 +211,8 @@ impl Allocator {
         }
     }
 
-    /// A face that comes, or a guest, begins at once with its smallest layer where that is believed to fit beside a broadcast in its second: a friend
-    /// is not made to wait for a proof. After a step down it has to wait like everybody.
+    /// A guest who comes begins at once with the smallest layer, as a broadcast does; a face where that is believed to fit beside a broadcast in its
+    /// second: a friend is not made to wait for a proof. After a step down they have to wait like everybody.
     fn start(&mut self, now: Instant, audio_bps: u32, pictures: &mut [Picture<'_>], budget: Budget) {
         if self.starved || self.blocked_until.is_some_and(|until| until > now) {
             return;
@@ -222,7 +222,8 @@ impl Allocator {
         for picture in pictures.iter_mut().filter(|picture| !picture.is_broadcast() && picture.rung.is_none()) {
             let Some(smallest) = picture.usable().next().filter(|_| picture.ceiling().is_some()) else { continue };
             sent += f64::from(picture.bps(Some(smallest)));
-            if sent * UP_MARGIN > budget.estimate_bps {
+            // Who is on air is part of the show.
+            if sent * UP_MARGIN > budget.estimate_bps && picture.rank != Rank::Guest {
                 break;
             }
             picture.rung = Some(smallest);
@@ -470,6 +471,25 @@ mod tests {
         assert_eq!(viewer.run(0, 5e6, 0.0, &ladder, LayerChoice::Auto, None), [Some(2)], "better more than nothing");
         ladder[2].active = false;
         assert_eq!(viewer.run(1000, 5e6, 0.0, &ladder, LayerChoice::Auto, None), [Some(2)], "a still source changes nothing");
+    }
+
+    #[test]
+    fn who_is_on_air_is_seen_at_once_whatever_is_believed_of_the_path_and_goes_when_it_does_not_fit() {
+        let now = Instant::now();
+        let mut allocator = Allocator::new(LayerChoice::Auto);
+        let picture = |place, rank, rung| Picture { place, offered: &LADDER, choice: LayerChoice::Auto, drawn_height: None, rank, rung };
+        let mut pictures = [picture(0, Rank::Broadcast, Some(1)), picture(1, Rank::Guest, None), picture(2, Rank::Face, None)];
+        let budget = |bps| Budget { estimate_bps: bps, proven_bps: bps };
+        allocator.allocate(now, AUDIO_BPS, &mut pictures, budget(700_000.0), 0.0);
+        assert_eq!(pictures.map(|picture| picture.rung), [Some(1), Some(0), None]);
+        for ms in (50..400).step_by(50) {
+            allocator.allocate(now + Duration::from_millis(ms), AUDIO_BPS, &mut pictures, budget(560_000.0), 0.0);
+        }
+        assert_eq!(pictures.map(|picture| picture.rung), [Some(0), Some(0), None], "the smallest of both come before more of the match");
+        for ms in (400..800).step_by(50) {
+            allocator.allocate(now + Duration::from_millis(ms), AUDIO_BPS, &mut pictures, budget(250_000.0), 0.0);
+        }
+        assert_eq!(pictures.map(|picture| picture.rung), [Some(0), None, None]);
     }
 
     #[test]

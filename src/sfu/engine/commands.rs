@@ -48,7 +48,7 @@ impl Engine {
                     self.drawn_at(now, key, mid, height);
                 }
             }
-            Command::Stats { peer, reply } => drop(reply.send(self.stats(peer))),
+            Command::Stats { peer, reply } => drop(reply.send(self.stats(now, peer))),
             Command::CloseBroadcast { broadcast } => self.close_broadcast(now, broadcast, wire),
             Command::AddTap { broadcast, tap } => self.add_tap(now, broadcast, tap),
             Command::Withdraw { peer } => {
@@ -269,7 +269,7 @@ impl Engine {
         })
     }
 
-    fn stats(&self, id: PeerId) -> Result<PeerStats, SfuError> {
+    fn stats(&self, now: Instant, id: PeerId) -> Result<PeerStats, SfuError> {
         let key = *self.by_peer.get(&id).ok_or(SfuError::UnknownPeer)?;
         let (peer, egress) = (&self.peers[key], &self.egress[key]);
         let path = peer.controller.report();
@@ -279,6 +279,7 @@ impl Engine {
         let rank = |target| rank_of(&track.offered, target);
         Ok(PeerStats {
             connected: peer.connected,
+            silent_for: peer.ice.silent_for(now),
             packets_sent: egress.packets,
             bytes_sent: egress.bytes,
             packets_received: peer.packets_received,

@@ -11,7 +11,7 @@
 //! restart: a second generation of credentials is valid beside the first, until a check under it nominates.
 //! ```
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rtc_dtls::crypto_provider::{HmacAlgorithm, Mac, default_provider};
 
@@ -181,9 +181,14 @@ impl IceAgent {
         if nominates && (restarted || previous != Some(source)) { IceVerdict::Nominated { previous } } else { IceVerdict::Reply }
     }
 
+    /// For how long nothing has come from the selected address.
+    pub fn silent_for(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.selected_heard)
+    }
+
     /// Nothing has come from the selected address for so long that any other will do.
     pub fn is_silent(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.selected_heard) >= ICE_PATH_SILENCE
+        self.silent_for(now) >= ICE_PATH_SILENCE
     }
 
     /// Media came from `source`: while it comes from the selected address, only a nomination moves the peer.

@@ -15,7 +15,9 @@ use super::lines::Newness;
 use super::{Chore, Live, State, Told};
 use crate::accounts::{AccountRefusal, Claims};
 use crate::ids::{BroadcastId, CallId, PeerId, SessionId, SourceId, UserId};
-use crate::limits::{BLOCKERS_HIDDEN_MAX, CALL_LINK_INTERVAL, CALL_LINK_POOR, CALL_LINK_WEAK, CALL_RING_MAX, TIES_RETRY_INTERVAL};
+use crate::limits::{
+    BLOCKERS_HIDDEN_MAX, CALL_LINK_INTERVAL, CALL_LINK_POOR, CALL_LINK_WEAK, CALL_RING_MAX, CALL_SILENT_AFTER, TIES_RETRY_INTERVAL,
+};
 use crate::sfu::handle::{PeerAnswer, PeerStats};
 use crate::signaling::now::Now;
 use crate::signaling::protocol::{CallAsk, CallView, LinkWord, MemberId, Pace, Person, RingOver, ServerMessage, Slot, Watching};
@@ -327,7 +329,9 @@ impl Live {
             for (session, peer) in peers {
                 // A peer that has just gone is told of by its own event.
                 if let Ok(stats) = self.peer_stats(peer).await {
-                    self.decide(|now, state| state.calls.set_link(now.unix(), session, link_word(&stats)));
+                    self.decide(|now, state| {
+                        state.calls.set_link(now.unix(), session, link_word(&stats), stats.silent_for >= CALL_SILENT_AFTER)
+                    });
                 }
             }
         }

@@ -165,8 +165,8 @@ impl Calls {
         self.with_member(now, session, |call, member| call.set_lines(member, lines, source));
     }
 
-    pub(crate) fn set_link(&mut self, now: UnixMs, session: SessionId, link: LinkWord) {
-        self.with_member(now, session, |call, member| call.set_link(member, link));
+    pub(crate) fn set_link(&mut self, now: UnixMs, session: SessionId, link: LinkWord, is_silent: bool) {
+        self.with_member(now, session, |call, member| call.set_link(now, member, link, is_silent));
     }
 
     pub(crate) fn set_speaking(&mut self, now: UnixMs, session: SessionId, speaking: bool, level_dbov: u8) {

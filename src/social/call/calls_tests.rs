@@ -260,6 +260,14 @@ fn a_member_whose_client_is_gone_is_waited_for_and_then_lost() {
     world.calls.set_connected(world.now, session(2), true);
     world.pass(CALL_LOST_AFTER.as_millis() as u64 + 1_000);
     assert!(world.views[&session(1)].members[1].here && world.overs.is_empty());
+    // Nothing at all comes over their connection, which is not over yet; then it does.
+    world.calls.set_link(world.now, session(2), LinkWord::Good, true);
+    world.pass(1_000);
+    assert!(!world.views[&session(1)].members[1].here);
+    assert_eq!(world.seen_by(1), [2], "its m-lines stay theirs");
+    world.calls.set_link(world.now, session(2), LinkWord::Weak, false);
+    world.pass(1_000);
+    assert!(world.views[&session(1)].members[1].here);
     world.calls.set_peer(world.now, session(2), false);
     world.settle();
     assert_eq!(world.seen_by(1), [0_u32; 0]);

@@ -38,6 +38,8 @@ pub(super) struct Member {
     pub(super) in_step: bool,
     pub(super) is_connected: bool,
     pub(super) peer: PeerPlace,
+    /// Nothing at all comes over its peer.
+    pub(super) is_silent: bool,
     pub(super) away_since: Option<UnixMs>,
     pub(super) link: LinkWord,
     pub(super) source: Option<SourceId>,
@@ -60,6 +62,7 @@ impl Member {
             in_step: true,
             is_connected: true,
             peer: PeerPlace::Awaited,
+            is_silent: false,
             away_since: None,
             link: LinkWord::Good,
             source: None,
@@ -72,7 +75,7 @@ impl Member {
     }
 
     pub(super) fn is_here(&self) -> bool {
-        self.is_connected && self.peer != PeerPlace::Gone
+        self.is_connected && self.peer != PeerPlace::Gone && !self.is_silent
     }
 
     pub(super) const fn has_picture(&self) -> bool {

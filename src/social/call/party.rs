@@ -343,7 +343,7 @@ impl Call {
     pub(super) fn set_peer(&mut self, now: UnixMs, id: MemberId, is_there: bool) {
         let Ok(member) = self.member(id) else { return };
         member.peer = if is_there { PeerPlace::There } else { PeerPlace::Gone };
-        member.source = None;
+        (member.source, member.is_silent) = (None, false);
         member.seating = Seating::default();
         self.quieten(id);
         self.is_unseated = true;
@@ -370,13 +370,16 @@ impl Call {
         self.look_at_paces(now);
     }
 
-    pub(super) fn set_link(&mut self, id: MemberId, link: LinkWord) {
-        if let Ok(member) = self.member(id)
-            && member.link != link
-        {
-            member.link = link;
-            self.is_untold = true;
+    pub(super) fn set_link(&mut self, now: UnixMs, id: MemberId, link: LinkWord, is_silent: bool) {
+        let Ok(member) = self.member(id) else { return };
+        if (member.link, member.is_silent) == (link, is_silent) {
+            return;
         }
+        member.link = link;
+        if std::mem::replace(&mut member.is_silent, is_silent) != is_silent {
+            self.look_for(now, id);
+        }
+        self.is_untold = true;
     }
 
     pub(super) fn set_speaking(&mut self, now: UnixMs, id: MemberId, speaking: bool, level_dbov: u8) {
