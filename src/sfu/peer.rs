@@ -12,7 +12,7 @@ use crate::sfu::down_track::DownTrack;
 use crate::sfu::forward::Route;
 use crate::sfu::handle::{LayerChoice, Permissions};
 use crate::sfu::negotiate::NegotiatedMedia;
-use crate::sfu::publisher::Publisher;
+use crate::sfu::publisher::{Learned, Publisher};
 use crate::sfu::resend::Resends;
 use crate::sfu::rtp::id::{Mid, Ssrc};
 use crate::sfu::tap::TrackSlot;
@@ -35,6 +35,8 @@ pub struct Peer {
     /// The control plane was told that media left for it.
     pub playing: bool,
     pub publisher: Option<Publisher>,
+    /// What its last publisher knew of its SSRCs.
+    pub learned: Vec<Learned>,
     /// Key of what its publisher half is the publisher of: its broadcast, or a source of its own. Its broadcast's while it publishes nothing.
     pub source: usize,
     /// Its m-lines that something fills.

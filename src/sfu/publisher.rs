@@ -69,6 +69,16 @@ struct Binding {
     rtx: bool,
 }
 
+/// Which m-line and layer an SSRC of the client was found to be. Browsers say so (MID, RID) only until they know that it has been heard: what they send
+/// under the same SSRC later, to another publisher of the same peer, is told by this alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Learned {
+    ssrc: Ssrc,
+    mid: Mid,
+    rid: Option<Rid>,
+    rtx: bool,
+}
+
 /// Whether what comes continues what came before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Restart {
@@ -123,6 +133,29 @@ impl Publisher {
     pub fn new(media: Vec<UpMedia>, extensions: ExtensionMap, transport_cc: Option<Instant>, reporter: Ssrc) -> Self {
         let twcc = transport_cc.map(TwccRecorder::new);
         Self { media, extensions, bindings: HashMap::new(), twcc, clock: SourceClock::default(), reporter, report_due: None }
+    }
+
+    /// What was learned of the client's SSRCs, at most `limits::SSRCS_PER_PEER_MAX`.
+    pub fn learned(&self) -> Vec<Learned> {
+        let of = |(ssrc, binding): (&Ssrc, &Binding)| {
+            let media = self.media.get(binding.media)?;
+            Some(Learned { ssrc: *ssrc, mid: media.mid, rid: media.rids.get(usize::from(binding.layer)).copied(), rtx: binding.rtx })
+        };
+        self.bindings.iter().filter_map(of).collect()
+    }
+
+    /// Takes up what an earlier publisher of the peer has learned, as far as it still means something.
+    pub fn recall(&mut self, learned: &[Learned]) {
+        for Learned { ssrc, mid, rid, rtx } in learned {
+            let Some(media) = self.media.iter().position(|media| media.mid == *mid) else { continue };
+            let layer = match rid {
+                Some(rid) => self.media[media].rids.iter().position(|offered| offered == rid),
+                None => Some(0).filter(|_| self.media[media].rids.is_empty()),
+            };
+            if let Some(layer) = layer {
+                self.bindings.insert(*ssrc, Binding { media, layer: layer as u8, rtx: *rtx });
+            }
+        }
     }
 
     pub fn media(&self) -> &[UpMedia] {

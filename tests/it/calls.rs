@@ -219,6 +219,14 @@ fn a_viewer_turns_the_camera_on_and_off_and_on_without_losing_the_match() {
         sim.run_ms(100);
         assert_eq!(in_a_second(&mut sim, watcher, FIRST_FACE), (0, 0));
     }
+    // Under another name, and with the same packets.
+    let source = sim.broadcast();
+    sim.fill(watcher, &[(FIRST_FACE, Some(source))]);
+    sim.publish_again(friend, source);
+    let before = sim.seen_and_heard(watcher, FIRST_FACE);
+    sim.run_until(900, |sim| sim.seen_and_heard(watcher, FIRST_FACE).0 > before.0);
+    sim.withdraw(friend);
+    sim.run_ms(100);
     let receiver = sim.receiver(friend);
     assert!(receiver.longest_silence(receiver.seen[0].at, sim.now) < Duration::from_millis(150), "the match went on");
     // A further offer without the pairs of friends: what filled them is let go.

@@ -131,6 +131,7 @@ impl Engine {
             connected: false,
             playing: false,
             publisher: None,
+            learned: Vec::new(),
             source: broadcast,
             downs: Vec::new(),
             free: Vec::new(),

@@ -61,9 +61,12 @@ impl Engine {
             .collect();
         let reporter = Ssrc(self.rng.random_range(1..u32::MAX));
         let epoch = self.config.epoch.0;
-        let publisher = Publisher::new(ups, extensions, transport_cc.then_some(epoch), reporter);
+        let mut publisher = Publisher::new(ups, extensions, transport_cc.then_some(epoch), reporter);
         self.publish_as(key, source);
-        self.peers[key].publisher = Some(publisher);
+        let peer = &mut self.peers[key];
+        let learned = peer.publisher.take().map_or_else(|| std::mem::take(&mut peer.learned), |former| former.learned());
+        publisher.recall(&learned);
+        peer.publisher = Some(publisher);
         self.source_gone(source);
     }
 
@@ -91,7 +94,9 @@ impl Engine {
     /// The peer publishes nothing any more.
     pub(super) fn drop_publisher(&mut self, key: usize) {
         let peer = &mut self.peers[key];
-        peer.publisher = None;
+        if let Some(publisher) = peer.publisher.take() {
+            peer.learned = publisher.learned();
+        }
         let (source, broadcast) = (std::mem::replace(&mut peer.source, peer.broadcast), peer.broadcast);
         if self.broadcasts[source].publisher == Some(key) {
             self.broadcasts[source].publisher = None;

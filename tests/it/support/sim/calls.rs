@@ -65,6 +65,16 @@ impl Sim {
         self.seats[who].client.encoder = Some(encoder);
     }
 
+    /// The camera that was withdrawn is a source again: the client goes on under the same SSRCs, and has long ceased to name its layers.
+    pub(crate) fn publish_again(&mut self, who: Who, source: SourceId) {
+        let pairs = 1 + self.seats[who].others.len();
+        let client = &self.seats[who].client;
+        let camera = client.encoder.as_ref().map(Encoder::camera);
+        let offer = offer::call(&client.transport(), &Viewer::default().codecs, pairs, camera.as_ref());
+        self.source_at(Some(source), self.seats[who].worker);
+        self.renegotiate_as(who, offer, Some(source)).expect("accepted");
+    }
+
     fn camera(&mut self, show: Show, pairs: usize, worker: u8) -> Encoder {
         let filler = StdRng::seed_from_u64(self.rng.random());
         let mut encoder = Encoder::new(self.now, self.unix_ms(), show, filler, worker, &mut self.ledger);
