@@ -99,7 +99,7 @@ impl FakeSfu {
                 true => Ok(PeerStats { connected: true, ..PeerStats::default() }),
                 false => Err(SfuError::UnknownPeer),
             })),
-            Command::Withdraw { peer } => self.note(Asked::Withdrawn(peer)),
+            Command::Withdraw { peer, .. } => self.note(Asked::Withdrawn(peer)),
             Command::Fill { peer, fills } => self.note(Asked::Filled(peer, fills.into_iter().map(|(fill, _)| fill).collect())),
             Command::ShowGuest { broadcast, guest } => self.note(Asked::ShownGuest(broadcast, guest.map(|(source, _)| source))),
             Command::Silence { source, silenced } => self.note(Asked::Silenced(source, silenced)),

@@ -259,8 +259,10 @@ pub enum Command {
         broadcast: BroadcastId,
         tap: TapSender,
     },
+    /// `None`: whatever it publishes.
     Withdraw {
         peer: PeerId,
+        source: Option<SourceId>,
     },
     /// Each fill with the home worker of its source.
     Fill {
@@ -319,10 +321,10 @@ impl SfuHandle {
         self.ask(peer, Command::Renegotiate { peer, offer, source, reply }, answer).await
     }
 
-    /// A peer publishes no source of its own any more, whatever it sends. Unknown peers are ignored.
-    pub async fn withdraw(&self, peer: PeerId) {
-        self.pool.withdraw(peer);
-        self.tell(peer.worker(), Command::Withdraw { peer }).await;
+    /// A peer publishes this source no more, whatever it sends. Unknown peers, and those that publish another one by now, are ignored.
+    pub async fn withdraw(&self, peer: PeerId, source: SourceId) {
+        self.pool.withdraw_source(peer, source);
+        self.tell(peer.worker(), Command::Withdraw { peer, source: Some(source) }).await;
     }
 
     /// Fills receiving m-lines of a peer with tracks of sources, wherever on this node those are published, or empties them. M-lines that are not named

@@ -99,6 +99,14 @@ impl Pool {
         self.homes().withdraw(peer);
     }
 
+    /// The peer publishes this one no more.
+    pub(super) fn withdraw_source(&self, peer: PeerId, source: SourceId) {
+        let mut homes = self.homes();
+        if homes.published.get(&peer) == Some(&source) {
+            homes.withdraw(peer);
+        }
+    }
+
     pub(super) fn forget(&self, broadcast: BroadcastId) {
         self.homes().broadcasts.remove(&broadcast);
     }

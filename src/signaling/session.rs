@@ -352,6 +352,8 @@ impl Session {
             SfuEvent::Unwatched { peer, rids, .. } => {
                 ServerMessage::Unwatched { peer, rids: rids.iter().map(|rid| rid.as_str().to_owned()).collect() }
             }
+            // A friend's picture that it cannot decode is missing, and nothing else.
+            SfuEvent::CannotDecode { broadcast, .. } if self.broadcast() != Some(broadcast) => return Vec::new(),
             SfuEvent::CannotDecode { peer, codec, .. } => ServerMessage::CannotDecode { peer, codec },
             SfuEvent::PublisherRefused { peer, reason, .. } => publisher_refused(peer, reason),
             // The directory turns these into `PublishedLayers`. Who speaks matters where several may: a broadcast has one sound.

@@ -51,9 +51,9 @@ impl Engine {
             Command::Stats { peer, reply } => drop(reply.send(self.stats(now, peer))),
             Command::CloseBroadcast { broadcast } => self.close_broadcast(now, broadcast, wire),
             Command::AddTap { broadcast, tap } => self.add_tap(now, broadcast, tap),
-            Command::Withdraw { peer } => {
+            Command::Withdraw { peer, source } => {
                 if let Some(&key) = self.by_peer.get(&peer) {
-                    self.withdraw(key);
+                    self.withdraw(key, source);
                 }
             }
             Command::Fill { peer, fills } => {

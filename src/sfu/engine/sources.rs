@@ -25,9 +25,10 @@ use crate::sfu::rtp::id::Ssrc;
 use crate::sfu::tap::Handover;
 
 impl Engine {
-    /// The peer ceases to publish a source of its own, whatever it sends.
-    pub(super) fn withdraw(&mut self, key: usize) {
-        if self.peers[key].source != self.peers[key].broadcast {
+    /// The peer ceases to publish a source of its own, whatever it sends: this one, and not one that it has published since.
+    pub(super) fn withdraw(&mut self, key: usize, source: Option<SourceId>) {
+        let present = self.peers[key].source;
+        if present != self.peers[key].broadcast && source.is_none_or(|source| source == self.broadcasts[present].id) {
             self.drop_publisher(key);
         }
     }

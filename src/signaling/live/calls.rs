@@ -63,6 +63,7 @@ impl Live {
         let done = match ask {
             CallAsk::Start { ring } => {
                 let broadcast = broadcast.ok_or(Refusal::NotJoined)?;
+                self.decide(|now, state| state.calls.take_rings(now.unix(), who.sub, ring.len()))?;
                 let callees = self.callees(who, ring).await?;
                 let id = CallId::random(&mut rand::rng());
                 return self.enter(session, move |now, state| {
@@ -83,6 +84,7 @@ impl Live {
                 Ok(())
             }
             CallAsk::Ring { users } => {
+                self.decide(|now, state| state.calls.take_rings(now.unix(), who.sub, users.len()))?;
                 let callees = self.callees(who, users).await?;
                 self.decide(|now, state| state.calls.ring(now.unix(), session, callees))
             }
@@ -231,9 +233,9 @@ impl Live {
         }
         state.directory.release(session);
         if let Some(peer) = state.lines.peer_of(session)
-            && state.lines.take_source(peer).is_some()
+            && let Some(source) = state.lines.take_source(peer)
         {
-            self.chore(state, Chore::Withdraw(peer));
+            self.chore(state, Chore::Withdraw(peer, source));
         }
     }
 
@@ -248,10 +250,10 @@ impl Live {
     ) -> Vec<Slot> {
         let peer = answer.peer;
         let newness = state.lines.answered(session, answer, source);
-        if source.is_some() && !state.may_send(session) {
+        if let Some(source) = source.filter(|_| !state.may_send(session)) {
             // It has left meanwhile.
             state.lines.take_source(peer);
-            self.chore(state, Chore::Withdraw(peer));
+            self.chore(state, Chore::Withdraw(peer, source));
         }
         if let Newness::New { before } = newness {
             if let Some(before) = before {
@@ -274,8 +276,8 @@ impl Live {
         if !fills.is_empty() {
             self.chore(state, Chore::Fill { peer, fills });
         }
-        if state.lines.take_source(peer).is_some() {
-            self.chore(state, Chore::Withdraw(peer));
+        if let Some(source) = state.lines.take_source(peer) {
+            self.chore(state, Chore::Withdraw(peer, source));
         }
     }
 

@@ -79,6 +79,21 @@ pub(crate) enum Told {
     Message(Box<ServerMessage>),
 }
 
+impl Told {
+    /// It says how something was at a moment, which is said anew to a session that is resumed.
+    pub(super) const fn is_superseded(&self) -> bool {
+        let Self::Message(message) = self else { return false };
+        matches!(
+            **message,
+            ServerMessage::Call { .. }
+                | ServerMessage::Slots { .. }
+                | ServerMessage::CallSpeaking { .. }
+                | ServerMessage::CallPaced { .. }
+                | ServerMessage::CallPlayed { .. }
+        )
+    }
+}
+
 /// Whose peer it is and how its client proves it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PeerEntry {

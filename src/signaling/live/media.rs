@@ -100,7 +100,13 @@ impl Live {
     pub(crate) async fn renegotiate(&self, peer: PeerId, offer: String) -> Result<Answered, Refusal> {
         let (session, source) = self.with_state(|state| state.source_of(peer)).unwrap_or_default();
         let answer = in_time(self.shared.sfu.renegotiate(peer, offer, source)).await?;
-        let slots = session.map(|session| self.decide(|now, state| self.viewer_answered(now, state, session, &answer, source)));
+        let slots = session.map(|session| {
+            self.decide(|now, state| match state.directory.peer(peer) {
+                Some(_) => self.viewer_answered(now, state, session, &answer, source),
+                // It has gone while it was answered.
+                None => Vec::new(),
+            })
+        });
         Ok(answered(answer, slots))
     }
 

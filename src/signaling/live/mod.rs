@@ -82,7 +82,7 @@ pub(crate) type News = fanout::Receiver<Frame>;
 enum Chore {
     RemovePeer(PeerId),
     CloseBroadcast(BroadcastId),
-    Withdraw(PeerId),
+    Withdraw(PeerId, SourceId),
     Fill { peer: PeerId, fills: Vec<Fill> },
     ShowGuest { broadcast: BroadcastId, guest: Option<SourceId> },
     Silence { source: SourceId, silenced: bool },
@@ -321,7 +321,9 @@ impl Live {
 
     /// The last of those that say the same of one thing counts; it is done when the first would have been.
     fn chore(&self, state: &mut State, chore: Chore) {
-        let waiting = state.chores.iter_mut().find(|waiting| waiting.is_replaced_by(&chore));
+        // Those that are asked once come in thousands, and are not looked for.
+        let is_repeated = !matches!(chore, Chore::RemovePeer(_) | Chore::CloseBroadcast(_));
+        let waiting = state.chores.iter_mut().filter(|_| is_repeated).find(|waiting| waiting.is_replaced_by(&chore));
         match (waiting, chore) {
             (Some(Chore::Fill { fills, .. }), Chore::Fill { fills: newer, .. }) => {
                 fills.retain(|fill| newer.iter().all(|other| other.mid != fill.mid));
@@ -338,7 +340,7 @@ impl Chore {
     fn is_replaced_by(&self, newer: &Self) -> bool {
         match self {
             Self::Fill { peer, .. } => matches!(newer, Self::Fill { peer: other, .. } if peer == other),
-            Self::Withdraw(peer) => matches!(newer, Self::Withdraw(other) if peer == other),
+            Self::Withdraw(peer, source) => matches!(newer, Self::Withdraw(other, its) if (peer, source) == (other, its)),
             Self::ShowGuest { broadcast, .. } => matches!(newer, Self::ShowGuest { broadcast: other, .. } if broadcast == other),
             Self::Silence { source, .. } => matches!(newer, Self::Silence { source: other, .. } if source == other),
             // They are asked once.

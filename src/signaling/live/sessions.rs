@@ -70,6 +70,10 @@ impl SessionBook {
 
     pub(super) fn tell(&mut self, session: SessionId, told: Told) {
         let Some(slot) = self.slots.get(&session) else { return };
+        // Whoever comes back is told how everything is then.
+        if slot.parked.is_some() && told.is_superseded() {
+            return;
+        }
         if slot.mailbox.try_send(Mail::Told(Box::new(told))).is_err() && slot.parked.is_none() {
             self.overflowed.insert(session);
         }
@@ -159,6 +163,7 @@ impl Live {
             while let Ok(mail) = parked.mailbox.try_recv() {
                 match mail {
                     Mail::TakeOver(sender) => taker = Some(sender),
+                    Mail::Told(ref told) if told.is_superseded() => {}
                     Mail::Told(_) => kept.push(mail),
                 }
             }

@@ -80,7 +80,7 @@ impl Live {
                 match chore {
                     Chore::RemovePeer(peer) => self.shared.sfu.remove_peer(peer).await,
                     Chore::CloseBroadcast(broadcast) => self.shared.sfu.close_broadcast(broadcast).await,
-                    Chore::Withdraw(peer) => self.shared.sfu.withdraw(peer).await,
+                    Chore::Withdraw(peer, source) => self.shared.sfu.withdraw(peer, source).await,
                     Chore::Fill { peer, fills } => self.shared.sfu.fill(peer, fills).await,
                     Chore::ShowGuest { broadcast, guest } => self.shared.sfu.show_guest(broadcast, guest).await,
                     Chore::Silence { source, silenced } => self.shared.sfu.silence(source, silenced).await,

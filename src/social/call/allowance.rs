@@ -18,6 +18,11 @@ impl Allowance {
         Self { full_at: now, burst, interval }
     }
 
+    /// All of it may be used.
+    pub(super) fn is_full(&self, now: UnixMs) -> bool {
+        self.full_at <= now
+    }
+
     pub(super) fn take(&mut self, now: UnixMs) -> Result<(), CallRefusal> {
         let full_at = self.full_at.max(now).after(self.interval);
         let over = full_at.since(now.after(self.interval * self.burst));

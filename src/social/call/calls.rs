@@ -5,13 +5,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::allowance::Allowance;
 use super::effect::CallEffect;
 use super::party::Call;
 use super::refusal::CallRefusal;
 use super::seating::Line;
 use super::{CallOver, CallPlay, CallView, Callee, Caller, LinkWord, MemberId, Pace};
 use crate::ids::{BroadcastId, CallId, SessionId, SourceId, UserId};
-use crate::limits::CALLS_MAX;
+use crate::limits::{CALL_RING_MAX, CALL_RINGS_BURST, CALL_RINGS_INTERVAL, CALLS_MAX};
 use crate::social::clock::UnixMs;
 use crate::social::reactions::ReactionKind;
 
@@ -24,9 +25,23 @@ pub(crate) struct Calls {
     timers: BTreeSet<(UnixMs, CallId)>,
     deadlines: HashMap<CallId, UnixMs>,
     effects: Vec<CallEffect>,
+    /// How often each person may still ring others, over all calls; without those who have not rung for long.
+    ringers: HashMap<UserId, Allowance>,
 }
 
 impl Calls {
+    /// Somebody is about to ring so many people.
+    pub(crate) fn take_rings(&mut self, now: UnixMs, user: UserId, count: usize) -> Result<(), CallRefusal> {
+        self.ringers.retain(|_, allowance| !allowance.is_full(now));
+        let fresh = || Allowance::new(now, CALL_RINGS_BURST, CALL_RINGS_INTERVAL);
+        let mut allowance = self.ringers.get(&user).copied().unwrap_or_else(fresh);
+        for _ in 0..count.min(CALL_RING_MAX + 1) {
+            allowance.take(now)?;
+        }
+        self.ringers.insert(user, allowance);
+        Ok(())
+    }
+
     /// Begins a call; a session that was in another one leaves that.
     pub(crate) fn start(&mut self, now: UnixMs, id: CallId, broadcast: BroadcastId, who: Caller) -> Result<(), CallRefusal> {
         if self.calls.len() >= CALLS_MAX {

@@ -214,6 +214,9 @@ fn more_than_a_call_holds_are_refused_in_words() {
     }
     let next = session(CALL_VIDEO_MAX as u64 + 1);
     assert_eq!(world.calls.present(world.now, next, [true, true, false]), Err(CallRefusal::VideoFull));
+    world.pass(500);
+    let shown = world.views[&session(1)].members.iter().find(|member| member.user == UserId::from_bits(CALL_VIDEO_MAX as u64 + 1));
+    assert!(shown.is_some_and(|member| member.microphone && !member.camera), "heard, and not seen");
     assert_eq!(world.calls.present(world.now, next, [true, false, false]), Ok(()), "everybody is heard");
     assert_eq!(world.calls.present(world.now, session(1), [true, true, true]), Ok(()), "a screen beside a camera is no further picture");
     world.calls.present(world.now, session(2), [true, false, false]).unwrap();
@@ -224,6 +227,19 @@ fn more_than_a_call_holds_are_refused_in_words() {
     assert_eq!(joined, Err(CallRefusal::Blocked));
     let elsewhere = world.calls.join(world.now, (CALL, BroadcastId::from_bits(6)), caller(60), Some("secret"), &BTreeSet::new());
     assert_eq!(elsewhere, Err(CallRefusal::OtherBroadcast));
+}
+
+#[test]
+fn nobody_rings_more_by_beginning_call_after_call() {
+    let (mut calls, now, ann) = (Calls::default(), START, UserId::from_bits(1));
+    for _ in 0..CALL_RINGS_BURST {
+        calls.take_rings(now, ann, 1).unwrap();
+    }
+    assert!(matches!(calls.take_rings(now, ann, 1), Err(CallRefusal::TooFast { .. })));
+    assert_eq!(calls.take_rings(now, ann, 0), Ok(()), "a call without rings is nobody's burden");
+    assert_eq!(calls.take_rings(now, UserId::from_bits(2), 5), Ok(()));
+    assert_eq!(calls.take_rings(now.after(CALL_RINGS_INTERVAL), ann, 1), Ok(()));
+    assert!(calls.take_rings(now.after(CALL_RINGS_INTERVAL * CALL_RINGS_BURST * 2), ann, 1).is_ok() && calls.ringers.len() == 1);
 }
 
 #[test]

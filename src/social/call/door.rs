@@ -118,11 +118,11 @@ impl Door {
         Ok(expires_at)
     }
 
-    /// The host has sent somebody out.
+    /// The host has sent somebody out. The links they may have are void for everybody: as a guest anybody is somebody else a moment later.
     pub(super) fn bar(&mut self, user: UserId) {
+        self.invitations.clear();
         if self.removed.len() >= CALL_REMOVED_MAX {
             self.removed.pop_front();
-            self.invitations.clear();
         }
         self.removed.push_back(user);
         self.left.retain(|(other, _)| *other != user);
@@ -176,6 +176,12 @@ mod tests {
         door.left(NOW, BO);
         door.bar(BO);
         assert_eq!(door.admit(NOW, BO, Some("secret")), Err(CallRefusal::Removed));
+        let as_guest = UserId::from_bits(3);
+        assert_eq!(
+            door.admit(NOW, as_guest, Some("secret")),
+            Err(CallRefusal::NotInvited),
+            "the link is void: anybody is somebody else as a guest"
+        );
         assert_eq!(door.ring(NOW, BO, "Bo".to_owned(), false), Err(CallRefusal::Removed));
         assert!(door.ring(NOW, BO, "Bo".to_owned(), true).unwrap().is_some());
         assert_eq!(door.admit(NOW, BO, None), Ok(()));

@@ -211,11 +211,10 @@ impl Call {
         let others = self.members.iter().filter(|member| member.id != id && member.has_picture()).count();
         let member = self.member(id)?;
         member.acts.take(now)?;
-        if (camera || screen) && !member.has_picture() && others >= CALL_VIDEO_MAX {
-            return Err(CallRefusal::VideoFull);
-        }
+        let is_full = (camera || screen) && !member.has_picture() && others >= CALL_VIDEO_MAX;
         let is_unmuted = member.silenced && microphone;
-        (member.microphone, member.camera, member.screen) = (microphone, camera, screen);
+        // Who finds no room for a picture is heard all the same.
+        (member.microphone, member.camera, member.screen) = (microphone, camera && !is_full, screen && !is_full);
         if is_unmuted {
             member.silenced = false;
             if let Some(source) = member.source {
@@ -226,7 +225,7 @@ impl Call {
             self.quieten(id);
         }
         (self.is_unseated, self.is_untold) = (true, true);
-        Ok(())
+        if is_full { Err(CallRefusal::VideoFull) } else { Ok(()) }
     }
 
     pub(super) fn remove(&mut self, now: UnixMs, by: MemberId, id: MemberId) -> Result<(), CallRefusal> {

@@ -4,7 +4,7 @@
 
 use super::{Directory, Effect};
 use crate::ids::{BroadcastId, SessionId, UserId};
-use crate::signaling::live::broadcast::ViewerKey;
+use crate::signaling::live::broadcast::{Broadcast, ViewerKey};
 use crate::signaling::now::Now;
 use crate::signaling::protocol::GuestView;
 
@@ -13,6 +13,10 @@ impl Directory {
     pub(crate) fn hold(&mut self, session: SessionId) {
         if let Some(member) = self.members.get_mut(&session) {
             (member.is_held, member.away_since) = (true, None);
+            let broadcast = member.broadcast;
+            if self.broadcasts.get(&broadcast).is_some_and(Broadcast::has_ended) {
+                self.kept_open.insert(broadcast);
+            }
         }
     }
 

@@ -94,7 +94,7 @@ impl Sim {
     /// The client goes on sending; nobody is to see it.
     pub(crate) fn withdraw(&mut self, who: Who) {
         let (worker, peer) = (self.seats[who].worker, self.seats[who].peer);
-        self.tell(worker, Command::Withdraw { peer });
+        self.tell(worker, Command::Withdraw { peer, source: None });
     }
 
     /// Fills the picture and the sound of these pairs.
