@@ -66,6 +66,40 @@ scenario('a call begins mid-stream, others come by its link, and everybody sees 
   await noor.watch.moves();
 }, { timeout: 120_000 });
 
+scenario('four friends see each other, write, and one whom the host removes does not come back', async (stage) => {
+  const studio = await stage.broadcast('Four', MATCH);
+  const noor = await CallPage.withAccount(stage, 'Four', studio.slug, 'red');
+  await noor.begin();
+  const link = await noor.link();
+  const others = [];
+  for (const colour of ['green', 'blue', 'yellow']) {
+    const one = await CallPage.byLink(stage, link, colour);
+    await one.enter();
+    others.push(one);
+  }
+  const colours = ['red', 'green', 'blue', 'yellow'];
+  await Promise.all([noor, ...others].flatMap((one) => colours.map((colour) => one.sees(colour, { within: 30_000 }))));
+
+  // A word in the call's own lane, and a reaction over a face.
+  const [green, blue] = others;
+  await green.page.getByRole('tab', { name: /^Call/ }).click();
+  await green.page.getByRole('textbox', { name: /call/i }).fill('offside!');
+  await green.page.keyboard.press('Enter');
+  await blue.page.getByRole('tab', { name: /^Call/ }).click();
+  await blue.page.getByText('offside!').waitFor();
+
+  // The host sends one out: the others no longer see them, and the link is void.
+  const [yellow] = (await noor.faces()).filter(({ colour }) => colour === 'yellow');
+  await noor.remove(yellow.member);
+  await Promise.all([noor, green, blue].map((one) => one.lost('yellow')));
+  await others[2].page.getByText('You’ve been removed from the call').first().waitFor();
+  await others[2].watch.moves();
+  await others[2].page.goto(link);
+  await others[2].page.getByRole('dialog', { name: 'Join your friends' }).getByRole('button', { name: 'Join', exact: true }).click();
+  await others[2].page.getByRole('alert').first().waitFor();
+  assert.equal((await noor.faces()).length, 3);
+}, { timeout: 150_000 });
+
 scenario('friends are rung wherever they are, and one click brings them into the match and the call', async (stage) => {
   const studio = await stage.broadcast('Ringing', MATCH);
   const noor = await CallPage.withAccount(stage, 'Ada', studio.slug, 'red');
@@ -114,7 +148,7 @@ scenario('a member whose network dies is shown as away and comes back by itself'
     relay.let({ udp: true, tcp: true });
     await until('Kofi to be back', async () => {
       const found = await face(noor, member);
-      return found && !found.label.includes('Reconnecting') && found.channel === 2;
+      return found && !found.label.includes('Reconnecting') && found.colour === 'blue';
     }, { within: 30_000 });
     await kofi.sees('red');
     await kofi.watch.moves();

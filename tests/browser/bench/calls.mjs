@@ -191,7 +191,7 @@ try {
   await late.goto(link);
   for (const other of others) await other.enter();
   const members = [one, ...others];
-  await Promise.all(members.map((member) => until('every face', async () => (await member.faces()).filter(({ channel }) => channel !== null).length === 4, { within: 30_000 })));
+  await Promise.all(members.map((member) => until('every face', async () => (await member.faces()).filter(({ colour }) => colour !== null).length === 4, { within: 30_000 })));
   const speakers = await others[0].faces();
   const memberOfHost = speakers.find(({ label }) => label.startsWith('Host')).member;
   row('calls.voice', await often(voices, 'voice', () => voice(one, others[0], memberOfHost)), { p50: 150, wanted: voices });

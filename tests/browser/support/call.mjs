@@ -3,11 +3,11 @@ import { CAMERA } from './scenario.mjs';
 import { WatchPage } from './places.mjs';
 import { until } from './until.mjs';
 
-/** Colours by which a face is known, and the channel (0 red, 1 green, 2 blue) that outweighs the others in its picture. */
-const COLOURS = { red: ['#b03030', 0], green: ['#309030', 1], blue: ['#3040b0', 2] };
+/** Colours by which a face is known in its picture. */
+const COLOURS = { red: '#b03030', green: '#309030', blue: '#3040b0', yellow: '#a0a020' };
 
 /** Camera of that colour, and a microphone that is silent until `speak`. */
-const cameraOf = (colour) => [`globalThis.cameraWishes = ${JSON.stringify({ width: 640, height: 360, rate: 15, tint: COLOURS[colour][0], voice: 440 })};`, CAMERA];
+const cameraOf = (colour) => [`globalThis.cameraWishes = ${JSON.stringify({ width: 640, height: 360, rate: 15, tint: COLOURS[colour], voice: 440 })};`, CAMERA];
 
 const PASSWORD = 'correct horse battery';
 const emailOf = (name, slug) => `${name.toLowerCase().replaceAll(' ', '-')}.${slug}@example.org`;
@@ -97,6 +97,16 @@ export class CallPage {
     await this.page.getByRole('menuitem', { name: item }).click();
   }
 
+  /** By the host. */
+  async remove(member) {
+    await this.wake();
+    const face = this.page.locator(`[data-member="${member}"]`);
+    await face.hover();
+    await face.getByRole('button', { name: /^More about/ }).click();
+    await this.page.getByRole('menuitem', { name: 'Remove from the call' }).click();
+    await this.page.getByRole('dialog').getByRole('button', { name: /^Remove/ }).click();
+  }
+
   /** The link that lets others in. */
   async link() {
     await this.choose('Bring more friends');
@@ -113,11 +123,11 @@ export class CallPage {
     await this.page.getByRole('toolbar', { name: 'Your call' }).waitFor({ state: 'detached' });
   }
 
-  /** Each face: whose, what its name says, and which channel outweighs the others in its moving picture. */
+  /** Each face: whose, what its name says, and the colour of its picture. */
   async faces() {
     return this.page.evaluate(() => [...document.querySelectorAll('[data-member]')].map((face) => {
       const video = face.querySelector('video');
-      let channel = null;
+      let colour = null;
       if (video && video.videoWidth > 0) {
         const canvas = document.createElement('canvas');
         [canvas.width, canvas.height] = [16, 9];
@@ -126,19 +136,19 @@ export class CallPage {
         const { data } = context.getImageData(0, 0, 16, 4);
         const sums = [0, 0, 0];
         for (let at = 0; at < data.length; at += 4) for (const index of [0, 1, 2]) sums[index] += data[at + index];
-        channel = sums.indexOf(Math.max(...sums));
-        if (sums[channel] < data.length / 4 * 40) channel = null;
+        const strong = sums.map((sum) => sum > data.length / 4 * 40 && sum > Math.max(...sums) * 0.7);
+        colour = { 'true,false,false': 'red', 'false,true,false': 'green', 'false,false,true': 'blue', 'true,true,false': 'yellow' }[String(strong)] ?? null;
       }
-      return { member: Number(face.dataset.member), label: face.getAttribute('aria-label'), channel, width: video?.videoWidth ?? 0 };
+      return { member: Number(face.dataset.member), label: face.getAttribute('aria-label'), colour, width: video?.videoWidth ?? 0 };
     }));
   }
 
   async sees(colour, { within = 15_000 } = {}) {
-    await until(`a ${colour} face`, async () => (await this.faces()).some(({ channel }) => channel === COLOURS[colour][1]), { within });
+    await until(`a ${colour} face`, async () => (await this.faces()).some((face) => face.colour === colour), { within });
   }
 
   async lost(colour, { within = 15_000 } = {}) {
-    await until(`the ${colour} face to be gone`, async () => (await this.faces()).every(({ channel }) => channel !== COLOURS[colour][1]), { within });
+    await until(`the ${colour} face to be gone`, async () => (await this.faces()).every((face) => face.colour !== colour), { within });
   }
 
   /** Energy of the sound that came so far from members of the call, by element. */
