@@ -16,7 +16,9 @@ import { machine, numberOption, print, quantile, rounded } from './report.mjs';
 
 const [joins, voices, skewS, ducks, airs] = [['joins', 10], ['voices', 10], ['skew', 20], ['ducks', 5], ['airs', 5]].map(([name, usual]) => numberOption(name, usual));
 const WATCH = readFileSync(new URL('../support/call_watch.js', import.meta.url), 'utf8');
-const scripts = [WATCH];
+/** Small enough that two cores draw, encode and decode four of them. */
+const small = { context: { viewport: { width: 1000, height: 720 } } };
+const camera = (colour) => [...CallPage.cameraOf(colour, { width: 320, height: 180, rate: 8 }), WATCH];
 /** The picture of one of four comes so much later than those of the others, ms. */
 const LAG_MS = 120;
 /** Until pictures that are moved by 50 ms a second are where they should be, ms. */
@@ -46,14 +48,12 @@ async function often(times, name, body) {
 
 /** Somebody with an account who has begun a call. */
 async function host(slug) {
-  const one = await CallPage.withAccount(seats, `Host ${++people}`, slug, 'red', { scripts: [...CallPage.cameraOf('red'), ...scripts] });
+  const one = await CallPage.withAccount(seats, `Host ${++people}`, slug, 'red', { ...small, scripts: camera('red') });
   await one.begin();
   return one;
 }
 
-async function guest(link, colour, options = {}) {
-  return CallPage.byLink(seats, link, colour, { ...options, scripts: [...CallPage.cameraOf(colour), ...scripts, ...(options.scripts ?? [])] });
-}
+const guest = (link, colour) => CallPage.byLink(seats, link, colour, { ...small, scripts: camera(colour) });
 
 /** From the click that enters until both see and hear each other. */
 async function entering(slug) {
@@ -185,7 +185,7 @@ try {
   const one = await host(slug);
   const link = await one.link();
   const relay = await Relay.open();
-  const late = await seats.page(null, { scripts: [...CallPage.cameraOf('green'), ...scripts] });
+  const late = await seats.page(null, { ...small, scripts: camera('green') });
   await betweenPageAndServer(late, relay.redirect);
   const others = [await guest(link, 'blue'), await guest(link, 'green'), new CallPage(late)];
   await late.goto(link);
@@ -213,8 +213,8 @@ try {
   relay.close();
   await seats.clear();
 
-  const comer = await CallPage.withAccount(seats, `Guest ${++people}`, slug, 'blue', { scripts: [...CallPage.cameraOf('blue'), ...scripts] });
-  const viewers = await Promise.all([1, 2, 3].map(() => seats.watch(slug, { scripts })));
+  const comer = await CallPage.withAccount(seats, `Guest ${++people}`, slug, 'blue', { ...small, scripts: camera('blue') });
+  const viewers = await Promise.all([1, 2, 3].map(() => seats.watch(slug, { ...small, scripts: [WATCH] })));
   await Promise.all(viewers.map((viewer) => viewer.moves()));
   const aired = await often(airs, 'air', () => onAir(studio, comer, viewers));
   row('calls.air', aired.map(({ afterMs }) => afterMs), { p95: 1_000, wanted: airs });

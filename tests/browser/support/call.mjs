@@ -7,7 +7,7 @@ import { until } from './until.mjs';
 const COLOURS = { red: '#b03030', green: '#309030', blue: '#3040b0', yellow: '#a0a020' };
 
 /** Camera of that colour, and a microphone that is silent until `speak`. */
-const cameraOf = (colour) => [`globalThis.cameraWishes = ${JSON.stringify({ width: 640, height: 360, rate: 15, tint: COLOURS[colour], voice: 440 })};`, CAMERA];
+const cameraOf = (colour, wishes = {}) => [`globalThis.cameraWishes = ${JSON.stringify({ width: 640, height: 360, rate: 15, tint: COLOURS[colour], voice: 440, ...wishes })};`, CAMERA];
 
 const PASSWORD = 'correct horse battery';
 const emailOf = (name, slug) => `${name.toLowerCase().replaceAll(' ', '-')}.${slug}@example.org`;
@@ -64,8 +64,8 @@ export class CallPage {
 
   /** From the watch page into a call of one's own. */
   async begin() {
-    await this.wake();
-    await this.button('Watch with friends').first().click();
+    await this.button('Watch with friends').first().waitFor();
+    await this.page.keyboard.press('w');
     await this.page.getByRole('dialog', { name: 'Watch with friends' }).waitFor();
     await this.page.getByRole('button', { name: 'Start and send a link' }).click();
     await this.page.getByRole('dialog', { name: 'Bring more friends' }).waitFor();
