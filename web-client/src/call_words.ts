@@ -196,6 +196,7 @@ export const callWords = {
     refuse: 'Not now',
     on: 'You are on air',
     going: 'Going on air',
+    leaving: 'Going off air',
     leave: 'Leave the air',
     ended: 'You’re off air',
     endedLine: 'The broadcaster has gone on without you. Well done.',

@@ -43,7 +43,7 @@ export function Face({ party, member, lines = null }: FaceProps) {
   const link = say.link[member.link];
   const bubble = call.bubbles.value.find(({ to }) => to === member.id);
   const name = isMe ? callWords.you : member.name;
-  const isOnAir = isMe ? air.state.value.kind === 'on' : party.session.broadcast.value?.guest?.user === member.user;
+  const isOnAir = isMe ? air.isOn.value : party.session.broadcast.value?.guest?.user === member.user;
   const facts = [
     muted && say.muted, speaking && say.speaking, !member.here && say.reconnecting, link, isOnAir && say.onAir, !member.in_step && say.ownWay,
   ].filter((fact) => typeof fact === 'string' && fact !== '');
