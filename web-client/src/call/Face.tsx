@@ -34,8 +34,9 @@ export function Face({ party, member, lines = null }: FaceProps) {
   useStream(video, stream);
   useScope((until) => {
     if (isMe || !video.current) return;
-    if (lines !== null) call.media.drawn(member.id, lines);
-    else followDrawn(video.current, 'cover', (drawn) => call.media.drawn(member.id, drawn), until);
+    if (lines !== null) call.media.drawn(member.id, lines, until);
+    else followDrawn(video.current, 'cover', (drawn) => call.media.drawn(member.id, drawn, until), until);
+    until.addEventListener('abort', () => call.media.undrawn(member.id, until), { once: true });
   }, [call, member.id, isMe, lines]);
 
   const muted = isMe ? !call.devices.isHeard.value : !member.microphone || member.silenced;
