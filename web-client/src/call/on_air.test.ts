@@ -152,7 +152,12 @@ test('whom everybody sees is told so and can leave, whatever this page believes;
   expect([air.state.value.kind, air.isOn.value]).toEqual(['off', true]);
   air.leave();
   await settle();
-  expect(ends()).toBe(1);
+  expect([ends(), air.state.value.kind]).toEqual([1, 'leaving']);
   broadcast.value = {} as BroadcastView;
-  expect(air.isOn.value).toBe(false);
+  expect([air.state.value.kind, air.isOn.value]).toEqual(['off', false]);
+  // Another page of theirs is on air, and stays so.
+  broadcast.value = isSeen;
+  air.leave();
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect([ends(), air.state.value.kind, air.isOn.value]).toEqual([2, 'off', true]);
 });

@@ -4,11 +4,14 @@
 //                      ▲──────refused────┘└──no answer: it may be a yes──▶──┘
 //
 // Whoever has pressed to leave is off air when the server knows it, and not before: until then their picture may be on everybody's screen.
-import { type ReadonlySignal, batch, computed, signal } from '@preact/signals';
+import { type ReadonlySignal, batch, computed, effect, signal } from '@preact/signals';
 import { backoffMs } from '../lib/backoff';
 import { asRequestError } from '../lib/errors';
 import type { ViewerSession } from '../lib/viewer';
 import type { Call } from './call';
+
+/** The broadcast names its guest for so long at most after the server has agreed that it is over, ms. Longer, and it is another page of theirs. */
+const NAMED_FOR_MS = 3_000;
 
 export type AirState =
   | { kind: 'off' }
@@ -16,7 +19,7 @@ export type AirState =
   | { kind: 'asked'; expiresAtMs: number }
   | { kind: 'going' }
   | { kind: 'on' }
-  /** The server is to take this person off air; it is told so until it has. */
+  /** The server is to take this person off air; it is told so until it has, and then the broadcast says so. */
   | { kind: 'leaving' };
 
 export class OnAir {
@@ -30,6 +33,8 @@ export class OnAir {
   /** On air, or on the way there or back. */
   readonly isOn: ReadonlySignal<boolean>;
   #attempt = 0;
+  /** The server has agreed to the end. */
+  #isAgreed = false;
   #again: ReturnType<typeof setTimeout> | undefined;
 
   constructor(call: Call, viewer: Pick<ViewerSession, 'client' | 'broadcast' | 'user'>, asked: number | null, lifetime: AbortSignal) {
@@ -60,7 +65,7 @@ export class OnAir {
           if (!event.resumed) {
             this.#isRaised.value = false;
             this.#over();
-          } else if (this.#state.peek().kind === 'leaving') {
+          } else if (this.#state.peek().kind === 'leaving' && !this.#isAgreed) {
             void this.#end();
           }
           break;
@@ -68,7 +73,11 @@ export class OnAir {
           // The rest is others' business.
       }
     }, lifetime);
-    lifetime.addEventListener('abort', () => clearTimeout(this.#again), { once: true });
+    const stop = effect(() => { if (!this.isSeen.value && this.#isAgreed) this.#gone(); });
+    lifetime.addEventListener('abort', () => {
+      stop();
+      clearTimeout(this.#again);
+    }, { once: true });
   }
 
   get state(): ReadonlySignal<AirState> {
@@ -125,7 +134,7 @@ export class OnAir {
 
   #leave(): void {
     this.#state.value = { kind: 'leaving' };
-    this.#attempt = 0;
+    [this.#attempt, this.#isAgreed] = [0, false];
     this.#letGo();
     void this.#end();
   }
@@ -145,6 +154,14 @@ export class OnAir {
       }
       // Refused for good: this session has nobody on air.
     }
+    if (this.#state.peek().kind !== 'leaving' || this.#lifetime.aborted) return;
+    this.#isAgreed = true;
+    if (this.isSeen.peek()) this.#again = setTimeout(() => this.#gone(), NAMED_FOR_MS);
+    else this.#gone();
+  }
+
+  #gone(): void {
+    clearTimeout(this.#again);
     if (this.#state.peek().kind === 'leaving') this.#state.value = { kind: 'off' };
   }
 
