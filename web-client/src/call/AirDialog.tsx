@@ -22,12 +22,13 @@ export function AirDialog({ party }: { party: Party }) {
   const state = air.state.value;
   const now = session.serverNow() ?? Date.now();
   const left = state.kind === 'asked' ? Math.max(0, Math.ceil((state.expiresAtMs - now) / 1_000)) : null;
-  const refuse = (): void => party.try(air.refuse());
+  // What is under way stays on screen until it is known how it went.
+  const refuse = (): void => { if (!busy) party.try(air.refuse()); };
   useEffect(() => {
     if (left !== 0 || busy) return;
     refuse();
     showToast({ kind: 'trouble', title: say.late, line: say.lateLine });
-  }, [left === 0]);
+  }, [left === 0 && !busy]);
   const accept = async (): Promise<void> => {
     setBusy(true);
     try {

@@ -106,6 +106,7 @@ function toastOf(news: CallNews): Parameters<typeof showToast>[0] {
     case 'left': return { title: say.left(news.name) };
     case 'absent': return { title: say.absent(news.name) };
     case 'silenced': return { kind: 'trouble', title: say.silenced, line: say.silencedLine };
+    case 'unseen': return { kind: 'trouble', title: say.unseen, line: callWords.refused.codes.video_full };
     case 'hosting': return { title: say.hosting };
     case 'played': return { title: playedWords(news.name ?? say.somebody, news.play), line: say.someLine };
   }

@@ -6,7 +6,7 @@ import { Standing } from './Standing';
 
 export function CallStrip({ party }: { party: Party }) {
   const isOn = party.call.isOn.value;
-  if (!isOn && party.air.state.value.kind === 'off') return null;
+  if (!isOn && !party.air.isOn.value) return null;
   return (
     <section class="call-strip">
       {isOn && party.faces.value !== 'hidden' && <Faces party={party} class="row-of-four" />}

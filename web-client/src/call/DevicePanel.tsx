@@ -1,5 +1,5 @@
 // Oneself before friends see one: the picture, how loud one is, and which camera and microphone. Says in words why there is none.
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { METER_FLOOR_DB, METER_SEGMENTS, fallen, segmentsLit } from '../lib/audio_meter';
 import { Avatar } from '../ui/Avatar';
 import { Button, IconButton } from '../ui/Button';
@@ -75,16 +75,9 @@ export function DevicePanel({ devices, person }: DevicePanelProps) {
   );
 }
 
-/** Asks for both when the dialog opens: one question after the other, as browsers show them. Where friends are there already nothing opens unasked: they would see it. */
+/** Asks for both when the dialog opens, as long as it is there. Where friends are there already nothing opens unasked: they would see it. */
 export function useDevices({ devices, isOn }: Pick<Call, 'devices' | 'isOn'>): void {
-  useEffect(() => {
-    if (isOn.peek()) return;
-    const open = async (): Promise<void> => {
-      if (devices.microphone.peek().kind === 'off') await devices.openMicrophone();
-      if (devices.camera.peek().kind === 'off') await devices.turnCamera(true);
-    };
-    void open();
-  }, [devices]);
+  useScope((until) => { if (!isOn.peek()) void devices.openBoth(until); }, [devices]);
 }
 
 function Level({ devices }: { devices: CallDevices }) {

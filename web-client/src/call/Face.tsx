@@ -34,8 +34,9 @@ export function Face({ party, member, lines = null }: FaceProps) {
   useStream(video, stream);
   useScope((until) => {
     if (isMe || !video.current) return;
-    if (lines !== null) call.media.drawn(member.id, lines);
-    else followDrawn(video.current, 'cover', (drawn) => call.media.drawn(member.id, drawn), until);
+    if (lines !== null) call.media.drawn(member.id, lines, until);
+    else followDrawn(video.current, 'cover', (drawn) => call.media.drawn(member.id, drawn, until), until);
+    until.addEventListener('abort', () => call.media.undrawn(member.id, until), { once: true });
   }, [call, member.id, isMe, lines]);
 
   const muted = isMe ? !call.devices.isHeard.value : !member.microphone || member.silenced;
@@ -43,7 +44,7 @@ export function Face({ party, member, lines = null }: FaceProps) {
   const link = say.link[member.link];
   const bubble = call.bubbles.value.find(({ to }) => to === member.id);
   const name = isMe ? callWords.you : member.name;
-  const isOnAir = isMe ? air.state.value.kind === 'on' : party.session.broadcast.value?.guest?.user === member.user;
+  const isOnAir = isMe ? air.isOn.value : party.session.broadcast.value?.guest?.user === member.user;
   const facts = [
     muted && say.muted, speaking && say.speaking, !member.here && say.reconnecting, link, isOnAir && say.onAir, !member.in_step && say.ownWay,
   ].filter((fact) => typeof fact === 'string' && fact !== '');

@@ -3,6 +3,7 @@ import { Button } from '../ui/Button';
 import { Icon } from '../ui/Icon';
 import { broadcastFill, speakerLow, users } from '../ui/icons';
 import { callWords } from '../call_words';
+import type { OnAir } from './on_air';
 import type { Party } from './party';
 
 export function Standing({ party }: { party: Party }) {
@@ -23,19 +24,19 @@ export function Standing({ party }: { party: Party }) {
       )}
       {isLost && <span class="chip" role="status">{callWords.face.reconnecting}</span>}
       {loweredFor !== null && <span class="chip lowered"><Icon svg={speakerLow} size="s" /><span class="clip">{callWords.lowered(loweredFor)}</span></span>}
-      <AirChip party={party} state={air.state.value.kind} />
+      {air.isOn.value && <AirChip air={air} />}
     </div>
   );
 }
 
-export function AirChip({ party, state }: { party: Party; state: 'off' | 'asked' | 'going' | 'on' }) {
+function AirChip({ air }: { air: OnAir }) {
   const say = callWords.air;
-  if (state !== 'going' && state !== 'on') return null;
+  const isLeaving = air.state.value.kind === 'leaving';
   return (
     <span class="chip air" role="status">
       <Icon svg={broadcastFill} size="s" />
-      <b>{party.air.isSeen.value ? say.on : say.going}</b>
-      <Button size="sm" look="go" onClick={() => party.try(party.air.leave())}>{say.leave}</Button>
+      <b>{isLeaving ? say.leaving : air.isSeen.value ? say.on : say.going}</b>
+      <Button size="sm" look="go" busy={isLeaving} onClick={() => air.leave()}>{say.leave}</Button>
     </span>
   );
 }

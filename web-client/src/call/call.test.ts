@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { RequestError } from '../lib/errors';
-import type { CallAsk } from '../protocol';
+import type { CallAsk, Slot } from '../protocol';
 import { Call } from './call';
 import { type Capture, CallDevices } from './devices';
 import { FakeCallSession, callOf, member } from './fake_session';
@@ -92,7 +92,7 @@ test('slots say whose each m-line is, at any time, and a voice keeps its stream'
 test('how large a face is drawn is told once for each m-line that carries it', async () => {
   await entered();
   const [first, second] = session.connection!.of('video', 'recvonly');
-  call.media.drawn(2, 190);
+  call.media.drawn(2, 190, {});
   session.slots([{ mid: first!.mid!, kind: 'video', source: 'member:2' }]);
   session.slots([{ mid: first!.mid!, kind: 'video', source: 'member:2' }]);
   session.slots([{ mid: second!.mid!, kind: 'video', source: 'member:2' }]);
@@ -271,4 +271,161 @@ test('somebody who is quicker than the match waits for it, and not for ever', as
   void call.enter({ kind: 'join', call: 'call', invitation: null });
   await vi.advanceTimersByTimeAsync(8_100);
   expect(call.phase.value).toMatchObject({ kind: 'refused', error: { code: 'timeout' } });
+});
+
+test('a call that is left while signaling is away is told at the next connection, until the server knows', async () => {
+  await entered();
+  const answer = session.answer;
+  let fails: RequestError | null = RequestError.disconnected();
+  session.answer = (ask) => {
+    if (ask.ask === 'leave' && fails) throw fails;
+    return answer(ask);
+  };
+  call.leave();
+  await settle();
+  expect(call.phase.value).toEqual({ kind: 'over', why: 'left' });
+  fails = RequestError.timeout();
+  session.say({ type: 'welcome', resumed: true } as never);
+  await settle();
+  expect(asks('leave')).toHaveLength(2);
+  fails = null;
+  await vi.advanceTimersByTimeAsync(500);
+  expect(asks('leave')).toHaveLength(3);
+  session.say({ type: 'welcome', resumed: true } as never);
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(asks('leave')).toHaveLength(3);
+});
+
+test('what is still to be said of the last call does not end the next one', async () => {
+  await entered();
+  const answer = session.answer;
+  session.answer = (ask) => {
+    if (ask.ask === 'leave') throw RequestError.timeout();
+    return answer(ask);
+  };
+  call.leave();
+  await settle();
+  call.forget();
+  await call.enter({ kind: 'join', call: 'call', invitation: null });
+  expect(call.phase.value.kind).toBe('in');
+  expect(session.asked.map(({ ask }) => ask).filter((ask) => ask === 'leave' || ask === 'join')).toEqual(['leave', 'leave', 'join']);
+  const left = asks('leave').length;
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(asks('leave')).toHaveLength(left);
+});
+
+test('a call that the server believes this person in, and that is not on here, is left', async () => {
+  session.say({ type: 'call', call: callOf([member(1), member(2)]) });
+  session.say({ type: 'call', call: callOf([member(1), member(2)]) });
+  await settle();
+  expect(asks('leave')).toHaveLength(1);
+  const entering = call.enter({ kind: 'join', call: 'call', invitation: null });
+  session.say({ type: 'call', call: callOf([member(1), member(2)]) });
+  await entering;
+  expect(call.phase.value.kind).toBe('in');
+  expect(asks('leave')).toHaveLength(1);
+});
+
+test('a call that is left while it is entered again stays left', async () => {
+  await entered();
+  session.seat.value = null;
+  session.say({ type: 'welcome', resumed: false } as never);
+  session.seat.value = 2;
+  call.leave();
+  await settle();
+  expect(asks('join')).toHaveLength(1);
+  expect(call.phase.value.kind).toBe('over');
+  expect(session.asked.at(-1)).toEqual({ ask: 'leave' });
+});
+
+test('a picture for which there is no room is off here too, in words, and the voice goes on', async () => {
+  const answer = session.answer;
+  session.answer = (ask) => {
+    if (ask.ask === 'present' && (ask.camera || ask.screen)) throw new RequestError('video_full', 'twelve show theirs', true);
+    return answer(ask);
+  };
+  await entered();
+  expect(call.devices.camera.value).toEqual({ kind: 'off' });
+  expect(opened[0]?.stopped).toBe(true);
+  expect(call.news.value).toEqual([{ kind: 'unseen' }]);
+  expect(asks('present').at(-1)).toEqual({ ask: 'present', microphone: true, camera: false, screen: false });
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(asks('present')).toHaveLength(2);
+});
+
+test('what is sent is told again until the server has taken it, and no longer than the call lasts', async () => {
+  const answer = session.answer;
+  let fails: RequestError | null = new RequestError('slow_down', 'wait', true, 700);
+  session.answer = (ask) => {
+    if (ask.ask === 'present' && fails) throw fails;
+    return answer(ask);
+  };
+  await entered();
+  expect(asks('present')).toHaveLength(1);
+  fails = RequestError.timeout();
+  await vi.advanceTimersByTimeAsync(700);
+  expect(asks('present')).toHaveLength(2);
+  fails = null;
+  await vi.advanceTimersByTimeAsync(500);
+  expect(asks('present')).toHaveLength(3);
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(asks('present')).toHaveLength(3);
+  fails = RequestError.timeout();
+  call.devices.isMicrophoneOn.value = false;
+  await settle();
+  call.leave();
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(asks('present')).toHaveLength(4);
+});
+
+const heights = () => session.told.flatMap((message) => (message.type === 'view_size' ? [message.height] : []));
+
+test('a face that is gone is not sent, unless it is drawn elsewhere; another one on its m-line is told anew', async () => {
+  await entered();
+  const { mid } = session.connection!.of('video', 'recvonly')[0]!;
+  const carries = (source: Slot['source']) => session.slots([{ mid: mid!, kind: 'video', source }]);
+  const [page, window] = [{}, {}];
+  carries('member:2');
+  expect(heights()).toEqual([]);
+  call.media.drawn(2, 190, page);
+  call.media.drawn(2, 180, window);
+  call.media.undrawn(2, page);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(heights()).toEqual([190, 180]);
+  call.media.undrawn(2, window);
+  call.media.drawn(2, 180, page);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(heights()).toEqual([190, 180]);
+  call.media.undrawn(2, page);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(heights()).toEqual([190, 180, 0]);
+  call.media.drawn(3, 120, page);
+  carries('member:3');
+  carries('member:2');
+  expect(heights()).toEqual([190, 180, 0, 120, 0]);
+});
+
+test('while faces are hidden none is sent, whether or not it was ever drawn', async () => {
+  await entered();
+  const lines = session.connection!.of('video', 'recvonly');
+  call.media.drawn(2, 190, {});
+  call.media.hide(true);
+  session.slots(lines.slice(0, 2).map(({ mid }, index) => ({ mid: mid!, kind: 'video', source: `member:${index + 2}` })));
+  expect(heights()).toEqual([0, 0]);
+  call.media.hide(false);
+  expect(heights()).toEqual([0, 0, 190]);
+});
+
+test('a call that is lost with its session does not keep the transport', async () => {
+  await entered();
+  session.seat.value = null;
+  session.say({ type: 'welcome', resumed: false } as never);
+  session.answer = (ask) => {
+    if (ask.ask === 'join') throw new RequestError('not_found', 'it is over', false);
+    return { type: 'done', id: 1 };
+  };
+  session.seat.value = 2;
+  await settle();
+  expect(call.phase.value).toEqual({ kind: 'over', why: 'lost' });
+  expect(session.kept).toEqual([true, false]);
 });

@@ -4,7 +4,7 @@
 //                           └──refused──▶ over ◀──left, removed, lost──┘
 //
 // Signaling resumes by itself; only where a session could not be resumed is the call entered again, which the server allows to whoever was in it
-// a moment ago.
+// a moment ago. And a call that was left is told to the server until it knows: otherwise friends go on seeing somebody who is not there.
 import { type ReadonlySignal, batch, computed, effect, signal, untracked } from '@preact/signals';
 import { backoffMs } from '../lib/backoff';
 import { RequestError, asRequestError } from '../lib/errors';
@@ -87,7 +87,15 @@ export class Call {
   #bubbleKey = 0;
   #attempt = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  /** What the server was last told, or is being told, of what is sent. */
   #presented = '';
+  #presentAttempt = 0;
+  #presentAgain: ReturnType<typeof setTimeout> | undefined;
+  /** Left, which the server does not know yet. */
+  #leaving: Promise<void> | null = null;
+  #isUnsaid = false;
+  #leaveAttempt = 0;
+  #leaveAgain: ReturnType<typeof setTimeout> | undefined;
 
   constructor(session: CallSession, lifetime: AbortSignal, devices: CallDevices = new CallDevices(lifetime)) {
     this.#session = session;
@@ -112,7 +120,7 @@ export class Call {
     every(TICK_MS, () => this.#tick(), lifetime);
     lifetime.addEventListener('abort', () => {
       for (const stop of stops) stop();
-      clearTimeout(this.#retry);
+      for (const timer of [this.#retry, this.#presentAgain, this.#leaveAgain]) clearTimeout(timer);
       if (this.isOn.peek()) this.#ask({ ask: 'leave' }).catch(() => undefined);
     }, { once: true });
   }
@@ -182,6 +190,8 @@ export class Call {
     this.#phase.value = { kind: 'entering' };
     try {
       await this.#seated();
+      // What is said late of the last call would end this one.
+      await this.#sayLeft();
       await this.#enterBy(door.kind === 'start'
         ? { ask: 'start', ring: [...door.ring] }
         : { ask: 'join', call: door.call, ...(door.invitation ? { invitation: door.invitation } : {}) });
@@ -198,9 +208,31 @@ export class Call {
 
   leave(): void {
     if (!this.isOn.peek()) return;
-    // The server forgets whoever cannot say it.
-    this.#ask({ ask: 'leave' }).catch(() => undefined);
+    this.#isUnsaid = true;
+    void this.#sayLeft();
     this.#over('left');
+  }
+
+  /** Tells the server, if it does not know, that this person has left. Never rejects; what was lost is said again. */
+  #sayLeft(): Promise<void> {
+    if (!this.#isUnsaid) return Promise.resolve();
+    clearTimeout(this.#leaveAgain);
+    this.#leaving ??= this.#ask({ ask: 'leave' }).then(
+      () => { this.#isUnsaid = false; },
+      (thrown: unknown) => {
+        const error = asRequestError(thrown);
+        // Refused for good: this session is in no call.
+        if (!error.retryable) this.#isUnsaid = false;
+        // Without a connection the next one brings it about.
+        else if (error.code !== 'disconnected' && !this.#lifetime.aborted) {
+          this.#leaveAgain = setTimeout(() => void this.#sayLeft(), error.retryAfterMs ?? backoffMs(this.#leaveAttempt++, Math.random()));
+        }
+      },
+    ).finally(() => {
+      this.#leaving = null;
+      if (!this.#isUnsaid) this.#leaveAttempt = 0;
+    });
+    return this.#leaving;
   }
 
   /** Rejects with a `RequestError`, as all of these do. */
@@ -279,9 +311,13 @@ export class Call {
   }
 
   async #enterBy(ask: Extract<CallAsk, { ask: 'start' | 'join' }>): Promise<void> {
+    // Whatever is still to be said of another call is overtaken by this.
+    clearTimeout(this.#leaveAgain);
+    this.#isUnsaid = false;
     const answer = await this.#ask(ask);
     if (answer.type !== 'call_entered') throw asRequestError(new Error('the server answered with something else'));
-    if (this.#lifetime.aborted) return;
+    const { kind } = this.#phase.peek();
+    if (this.#lifetime.aborted || (kind !== 'entering' && kind !== 'away')) return;
     const { call, member } = answer;
     this.#attempt = 0;
     this.#presented = '';
@@ -323,6 +359,9 @@ export class Call {
           this.media.suspend();
           this.#phase.value = { kind: 'away' };
         }
+        // A session that is lost is in no call.
+        if (event.resumed) void this.#sayLeft();
+        else this.#isUnsaid = false;
         break;
       case 'call':
         this.#take(event.call);
@@ -356,6 +395,11 @@ export class Call {
 
   #take(call: CallView): void {
     const before = this.#view.peek();
+    if (!this.isOn.peek() && this.#phase.peek().kind !== 'entering' && !this.#isUnsaid) {
+      // The server has somebody in a call who is in none: an answer or a word was lost.
+      this.#isUnsaid = true;
+      void this.#sayLeft();
+    }
     if (!this.isOn.peek() || before?.id !== call.id) return;
     const me = this.#me.peek();
     this.#view.value = call;
@@ -395,19 +439,43 @@ export class Call {
     if (bubbles.some(({ atMs }) => now - atMs >= BUBBLE_MS)) this.#bubbles.value = bubbles.filter(({ atMs }) => now - atMs < BUBBLE_MS);
   }
 
-  /** Tells the others what this member sends, whenever that changes. */
+  /** Tells the others what this member sends, whenever that changes, until the server has taken it. */
   #present(): void {
     const { devices } = this;
     const ask = { ask: 'present', microphone: devices.isHeard.value, camera: devices.sent.value.video !== null && !devices.isSharing.value, screen: devices.isSharing.value } as const;
     const isOpen = this.#session.client.state.value.kind === 'open';
+    clearTimeout(this.#presentAgain);
     if (!this.isIn.value || !isOpen) {
       this.#presented = '';
+      this.#presentAttempt = 0;
       return;
     }
     const said = JSON.stringify(ask);
     if (said === this.#presented) return;
     this.#presented = said;
-    this.#ask(ask).catch(() => { if (this.#presented === said) this.#presented = ''; });
+    this.#ask(ask).then(
+      () => { this.#presentAttempt = 0; },
+      (thrown: unknown) => {
+        // What has changed meanwhile has been told since.
+        if (this.#presented === said) this.#unpresented(asRequestError(thrown), ask.camera || ask.screen);
+      },
+    );
+  }
+
+  #unpresented(error: RequestError, hasPicture: boolean): void {
+    this.#presented = '';
+    if (error.code === 'video_full' && hasPicture) {
+      // Nobody sees it: so it is off here too. That it is off is told next.
+      this.#news.value = [{ kind: 'unseen' }];
+      batch(() => {
+        void this.devices.shareScreen(false);
+        void this.devices.turnCamera(false);
+      });
+      return;
+    }
+    // Without a connection the next one brings it about.
+    if (!error.retryable || error.code === 'disconnected') return;
+    this.#presentAgain = setTimeout(() => this.#present(), error.retryAfterMs ?? backoffMs(this.#presentAttempt++, Math.random()));
   }
 
   #over(why: CallOver): void {

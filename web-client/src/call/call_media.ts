@@ -19,6 +19,8 @@ const VOICE_STEPS = [4, 8, 11] as const;
 const VOICE_BPS = 40_000;
 /** Of a picture whose size is not known yet, lines. */
 const ASSUMED_LINES = 360;
+/** Faces that are moved elsewhere in the page are drawn anew within this, ms: they are not stopped for it. */
+const MOVES_WITHIN_MS = 1_000;
 /** The protocol counts lines in 16 bits. */
 const LINES_MAX = 65_535;
 
@@ -39,8 +41,12 @@ export class CallMedia {
   readonly #problem = signal<RequestError | null>(null);
   readonly #reasons = new Set<MediaReason>();
   readonly #streams = new Map<MediaStreamTrack, MediaStream>();
-  readonly #drawn = new Map<MemberId, number>();
-  #told = new Map<string, number>();
+  /** Lines of each drawing of a member's picture; none are left when nobody draws it any more. */
+  readonly #drawn = new Map<MemberId, Map<object, number>>();
+  #undrawn: ReturnType<typeof setTimeout> | undefined;
+  #isHidden = false;
+  /** By m-line: of whom what was told last. */
+  #told = new Map<string, string>();
   #connection: RTCPeerConnection | null = null;
   #own: { video: RTCRtpTransceiver; audio: RTCRtpTransceiver } | null = null;
   #faceLines: RTCRtpTransceiver[] = [];
@@ -58,6 +64,7 @@ export class CallMedia {
     this.#lifetime = lifetime;
     session.lodge({ moveIn: (connection) => this.#moveIn(connection), slots: (connection, slots) => this.#heard(connection, slots) }, lifetime);
     lifetime.addEventListener('abort', () => {
+      clearTimeout(this.#undrawn);
       this.#reasons.clear();
       this.#quiet();
       session.keepMedia(false);
@@ -95,13 +102,18 @@ export class CallMedia {
 
   /** Nothing is sent for this reason any more. */
   leave(reason: MediaReason): void {
-    if (!this.#reasons.delete(reason)) return;
+    const wasThere = this.#reasons.delete(reason);
     if (reason === 'call') {
       this.#drawn.clear();
       this.#show([]);
     }
     if (this.#reasons.size > 0) {
-      void this.#tune();
+      if (wasThere) void this.#tune();
+      return;
+    }
+    if (!wasThere) {
+      // It was suspended: nothing of ours is agreed upon, and the peer was kept for the way back.
+      this.#session.keepMedia(false);
       return;
     }
     this.#quiet();
@@ -127,9 +139,23 @@ export class CallMedia {
     if (this.#live && this.#reasons.has('call') && this.#addReceiving(this.#live)) void this.#offer();
   }
 
-  /** The lines of a member's picture that are on screen, in device pixels; 0 while nobody sees it. */
-  drawn(member: MemberId, lines: number): void {
-    this.#drawn.set(member, lines);
+  /** The lines of a member's picture that `drawing` has on screen, in device pixels; 0 while nobody sees it. The largest of all drawings counts. */
+  drawn(member: MemberId, lines: number, drawing: object): void {
+    const drawings = this.#drawn.get(member) ?? new Map<object, number>();
+    this.#drawn.set(member, drawings.set(drawing, lines));
+    this.#tellSizes();
+  }
+
+  /** `drawing` is gone: a picture that has no other soon is not sent. */
+  undrawn(member: MemberId, drawing: object): void {
+    if (!this.#drawn.get(member)?.delete(drawing)) return;
+    clearTimeout(this.#undrawn);
+    this.#undrawn = setTimeout(() => this.#tellSizes(), MOVES_WITHIN_MS);
+  }
+
+  /** Nobody draws any face, those included that never were. */
+  hide(hidden: boolean): void {
+    this.#isHidden = hidden;
     this.#tellSizes();
   }
 
@@ -282,11 +308,18 @@ export class CallMedia {
     if (peer === null) return;
     for (const { mid, kind, source } of this.#slots) {
       const member = /^member:(\d+)$/.exec(source)?.[1];
-      const lines = member === undefined || kind !== 'video' ? undefined : this.#drawn.get(Number(member));
-      if (lines === undefined || this.#told.get(`${mid} ${member}`) === lines) continue;
-      this.#told.set(`${mid} ${member}`, lines);
+      const lines = member === undefined || kind !== 'video' ? null : this.#linesOf(Number(member));
+      if (lines === null || this.#told.get(mid) === `${member} ${lines}`) continue;
+      this.#told.set(mid, `${member} ${lines}`);
       this.#session.client.tell({ type: 'view_size', peer, mid, height: Math.min(lines, LINES_MAX) });
     }
+  }
+
+  /** `null`: not known yet; whoever has just come is about to be drawn. */
+  #linesOf(member: MemberId): number | null {
+    if (this.#isHidden) return 0;
+    const drawings = this.#drawn.get(member);
+    return drawings ? Math.max(0, ...drawings.values()) : null;
   }
 }
 

@@ -6,6 +6,8 @@ export type CallNews =
   | { kind: 'joined' | 'left' | 'absent'; name: string }
   /** By the host. */
   | { kind: 'silenced' }
+  /** As many show their picture as may: theirs has been turned off. */
+  | { kind: 'unseen' }
   | { kind: 'hosting' }
   | { kind: 'played'; name: string | null; play: CallPlay };
 

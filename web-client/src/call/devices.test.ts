@@ -84,3 +84,34 @@ test('a screen that is no longer shared gives way to the camera; the end lets ev
   life.abort();
   expect(tracks[0]?.stopped).toBe(true);
 });
+
+test('whoever is gone before the first question is answered is not asked the second, and keeps no light on', async () => {
+  const dialog = new AbortController();
+  const opening = devices.openBoth(dialog.signal);
+  dialog.abort();
+  devices.close();
+  await opening;
+  expect(asked).toHaveLength(1);
+  expect(tracks.every(({ stopped }) => stopped)).toBe(true);
+  expect(devices.camera.value).toEqual({ kind: 'off' });
+  await devices.openBoth(new AbortController().signal);
+  expect([devices.microphone.value.kind, devices.camera.value.kind]).toEqual(['on', 'on']);
+});
+
+test('after the end of the page nothing opens any more', async () => {
+  life.abort();
+  await devices.openMicrophone();
+  await devices.turnCamera(true);
+  await devices.shareScreen(true);
+  expect(asked).toEqual([]);
+});
+
+test('a screen that is picked after the call is over is let go, and not shared with the next one', async () => {
+  const picking = devices.shareScreen(true);
+  devices.close();
+  await picking;
+  expect(tracks[0]?.stopped).toBe(true);
+  expect([devices.isSharing.value, devices.sent.value.video]).toEqual([false, null]);
+  await Promise.all([devices.shareScreen(true), devices.shareScreen(true)]);
+  expect(tracks.map(({ stopped }) => stopped)).toEqual([true, true, false]);
+});

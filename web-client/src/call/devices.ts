@@ -28,6 +28,7 @@ export class CallDevices {
   readonly isMicrophoneOn = signal(true);
   /** A key or a button is held: heard meanwhile, whatever the switch says. */
   readonly isTalkHeld = signal(false);
+  readonly #lifetime: AbortSignal;
   readonly #capture: Capture;
   readonly #cameraTrack = signal<MediaStreamTrack | null>(null);
   readonly #voice = signal<MediaStreamTrack | null>(null);
@@ -40,11 +41,13 @@ export class CallDevices {
   }));
   readonly #preview = computed(() => (this.#sent.value.video ? new MediaStream([this.#sent.value.video]) : null));
   #lines: typeof FACE_LINES | typeof ON_AIR_LINES = FACE_LINES;
-  #wishes = { camera: 0, voice: 0 };
+  /** Another wish, or the end, makes the ones before it stale: what they open is let go at once. */
+  #wishes = { camera: 0, voice: 0, screen: 0 };
   #mixer: AudioContext | null = null;
   #meter: { read: () => Level; scope: AbortController } | null = null;
 
   constructor(lifetime: AbortSignal, capture: Capture = { openCamera, openVoice, openScreen, listDevices }) {
+    this.#lifetime = lifetime;
     this.#capture = capture;
     if (canCapture()) navigator.mediaDevices.addEventListener?.('devicechange', () => void this.#list(), { signal: lifetime });
     const stop = effect(() => {
@@ -71,8 +74,15 @@ export class CallDevices {
     return this.#isHeard;
   }
 
+  /** Asks for both that are off: one question after the other, as browsers show them. Whoever is gone by the second is not asked it. */
+  async openBoth(until: AbortSignal): Promise<void> {
+    if (this.microphone.peek().kind === 'off') await this.openMicrophone();
+    if (!until.aborted && this.camera.peek().kind === 'off') await this.turnCamera(true);
+  }
+
   async turnCamera(on: boolean): Promise<void> {
     const wish = ++this.#wishes.camera;
+    if (this.#lifetime.aborted) return;
     if (!on) {
       this.#keepCamera(null);
       this.camera.value = { kind: 'off' };
@@ -98,6 +108,7 @@ export class CallDevices {
 
   async openMicrophone(): Promise<void> {
     const wish = ++this.#wishes.voice;
+    if (this.#lifetime.aborted) return;
     if (!this.#voice.peek()) this.microphone.value = { kind: 'opening' };
     try {
       const track = await this.#capture.openVoice(this.microphoneId.value);
@@ -129,15 +140,18 @@ export class CallDevices {
 
   /** Needs a click. In place of the camera's picture, until it ends; a picker that is closed changes nothing. */
   async shareScreen(on: boolean): Promise<void> {
-    const before = this.#screen.peek();
+    const wish = ++this.#wishes.screen;
     if (!on) {
       this.#keepScreen(null);
-      before?.stop();
       return;
     }
+    if (this.#lifetime.aborted) return;
     // Its sound would be the match's, for whoever shares the match.
     const { video } = await this.#capture.openScreen(false);
-    before?.stop();
+    if (wish !== this.#wishes.screen) {
+      video.stop();
+      return;
+    }
     this.#keepScreen(video);
     video.addEventListener('ended', () => { if (this.#screen.peek() === video) this.#keepScreen(null); }, { once: true });
   }
@@ -160,11 +174,10 @@ export class CallDevices {
 
   /** Lets every device go. */
   close(): void {
-    this.#wishes = { camera: this.#wishes.camera + 1, voice: this.#wishes.voice + 1 };
+    this.#wishes = { camera: this.#wishes.camera + 1, voice: this.#wishes.voice + 1, screen: this.#wishes.screen + 1 };
     batch(() => {
       this.#keepCamera(null);
       this.#keepVoice(null);
-      this.#screen.peek()?.stop();
       this.#keepScreen(null);
       this.isTalkHeld.value = false;
       this.camera.value = { kind: 'off' };
@@ -190,7 +203,9 @@ export class CallDevices {
   }
 
   #keepScreen(track: MediaStreamTrack | null): void {
+    const before = this.#screen.peek();
     this.#screen.value = track;
+    if (before !== track) before?.stop();
     this.isSharing.value = track !== null;
   }
 

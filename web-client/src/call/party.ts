@@ -1,5 +1,5 @@
 // Everything of calls on one watch page, tied together: the call, the way on air, how the match follows, where faces are. No components.
-import { computed, effect, signal } from '@preact/signals';
+import { computed, effect, signal, untracked } from '@preact/signals';
 import { sayFailed } from '../account/say_failed';
 import type { WatchSession } from '../playback/session';
 import { recall, remember } from '../ui/remember';
@@ -45,7 +45,14 @@ export class Party {
         keepCallInAddress(null);
       }
     });
-    lifetime.addEventListener('abort', stop, { once: true });
+    const stopHiding = effect(() => {
+      const isHidden = this.faces.value === 'hidden';
+      untracked(() => this.call.media.hide(isHidden));
+    });
+    lifetime.addEventListener('abort', () => {
+      stop();
+      stopHiding();
+    }, { once: true });
   }
 
   /** Brings the faces back, wherever they were last. */

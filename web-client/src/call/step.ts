@@ -12,6 +12,11 @@ import type { Call } from './call';
 const SETTLE_MS = 250;
 /** Two moments this near to each other are one, ms: nobody needs to be moved. */
 const SAME_MS = 1_500;
+/** What is nearer to the action than this can be stopped, and cannot be gone to yet (`WatchSession.playFrom`), ms. */
+const RECORDED_AFTER_MS = 6_000;
+/** Whether the picture has come to where it is to stop is looked at this often, and for so long at most, ms. */
+const LOOK_EVERY_MS = 100;
+const COMES_WITHIN_MS = 10_000;
 const PACE_EVERY_MS = 1_000;
 
 export type StepSession = Pick<WatchSession, 'keepBehind' | 'pace' | 'playFrom' | 'goLive' | 'position' | 'mediaNow' | 'serverNow'> & {
@@ -23,8 +28,13 @@ export type StepCall = Pick<Call, 'isIn' | 'me' | 'targetMs' | 'played' | 'view'
 
 /** Follows the others and tells them, until `until` aborts. `failed`: the others were not moved. */
 export function keepInStep(call: StepCall, session: StepSession, playback: StepPlayback, failed: (thrown: unknown) => void, until: AbortSignal): void {
-  let isObeying = false;
-  let stopsThere = false;
+  // What others have done comes about late and in steps: an act is counted at once, an element stops and starts when it does, and the past takes
+  // its time. None of that is this person's doing, and nothing of it is told.
+  let actsKnown = session.acts.peek();
+  let pauseAwaited: boolean | null = null;
+  /** On the way to a moment, to stop there. */
+  let stopsAt: { mediaMs: number; byMs: number } | null = null;
+  let look: ReturnType<typeof setTimeout> | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let seen: unknown = null;
 
@@ -42,21 +52,42 @@ export function keepInStep(call: StepCall, session: StepSession, playback: StepP
   const tell = (): void => {
     const play = now();
     const known = call.view.peek()?.play;
-    if (!play || !known || !isInStep() || isSame(play, known)) return;
+    if (stopsAt !== null || !play || !known || !isInStep() || isSame(play, known)) return;
     call.play(play).catch(failed);
   };
   const isInStep = (): boolean => call.isIn.peek() && (call.me.peek()?.in_step ?? false);
   const acted = (): void => {
-    if (isObeying || !isInStep() || playback.held.peek()) return;
+    if (!isInStep() || playback.held.peek()) return;
     clearTimeout(timer);
     timer = setTimeout(tell, SETTLE_MS);
   };
+  const goOn = (): void => {
+    if (!playback.paused.peek()) return;
+    pauseAwaited = false;
+    void playback.play();
+  };
+  const stop = (): void => {
+    stopsAt = null;
+    clearTimeout(look);
+    if (playback.paused.peek()) return;
+    pauseAwaited = true;
+    playback.toggle();
+  };
+  /** Stops once the moment is on screen, or where it turns out that it will not be. */
+  const stopThere = (): void => {
+    clearTimeout(look);
+    if (stopsAt === null) return;
+    const media = session.mediaNow();
+    const place = session.place.peek();
+    const isThere = place === 'past' && media !== null && Math.abs(media - stopsAt.mediaMs) < SAME_MS;
+    if (isThere || place === 'live' || performance.now() > stopsAt.byMs) stop();
+    else look = setTimeout(stopThere, LOOK_EVERY_MS);
+  };
   const obey = (play: CallPlay): void => {
     clearTimeout(timer);
-    isObeying = true;
-    stopsThere = false;
+    clearTimeout(look);
+    [pauseAwaited, stopsAt] = [null, null];
     const server = session.serverNow();
-    const goOn = (): void => { if (playback.paused.peek()) void playback.play(); };
     switch (play.at) {
       case 'live':
         if (session.place.peek() !== 'live') session.goLive();
@@ -73,16 +104,19 @@ export function keepInStep(call: StepCall, session: StepSession, playback: StepP
       case 'paused': {
         const media = session.mediaNow();
         if (media !== null && Math.abs(media - play.media_time_ms) < SAME_MS) {
-          if (!playback.paused.peek()) playback.toggle();
+          stop();
         } else {
-          session.playFrom(play.media_time_ms);
-          goOn();
-          stopsThere = true;
+          const isLive = session.place.peek() === 'live';
+          // From the past the edge is no way to a stop: its picture would be on its way there, and play.
+          session.playFrom(isLive || server === null ? play.media_time_ms : Math.min(play.media_time_ms, server - RECORDED_AFTER_MS));
+          if (session.place.peek() !== 'live') goOn();
+          stopsAt = { mediaMs: session.position() ?? play.media_time_ms, byMs: performance.now() + COMES_WITHIN_MS };
+          stopThere();
         }
         break;
       }
     }
-    isObeying = false;
+    actsKnown = session.acts.peek();
   };
 
   const stops = [
@@ -102,17 +136,16 @@ export function keepInStep(call: StepCall, session: StepSession, playback: StepP
       untracked(() => obey(call.view.peek()?.play ?? played.play));
     }),
     effect(() => {
-      void session.acts.value;
+      if (session.acts.value === actsKnown) return;
+      actsKnown = session.acts.peek();
+      // Going somewhere else is no stop there.
+      stopsAt = null;
       untracked(acted);
     }),
     effect(() => {
-      void playback.paused.value;
-      untracked(acted);
-    }),
-    effect(() => {
-      if (session.place.value !== 'past' || !stopsThere) return;
-      stopsThere = false;
-      if (!playback.paused.peek()) playback.toggle();
+      const { value } = playback.paused;
+      if (value === pauseAwaited) pauseAwaited = null;
+      else if (stopsAt === null) untracked(acted);
     }),
   ];
   every(PACE_EVERY_MS, () => {
@@ -122,6 +155,7 @@ export function keepInStep(call: StepCall, session: StepSession, playback: StepP
   until.addEventListener('abort', () => {
     for (const stop of stops) stop();
     clearTimeout(timer);
+    clearTimeout(look);
     session.keepBehind(null);
   }, { once: true });
 }

@@ -10,3 +10,9 @@ test('a known error passes through unchanged', () => {
   const error = RequestError.timeout();
   expect(asRequestError(error)).toBe(error);
 });
+
+test('what the server says of calls keeps its code; what every object has is no code', () => {
+  const codeOf = (code: string): string => RequestError.fromView({ code: code as never, message: '', retryable: false }).code;
+  expect(['video_full', 'removed', 'invitation_expired'].map(codeOf)).toEqual(['video_full', 'removed', 'invitation_expired']);
+  expect(codeOf('toString')).toBe('internal');
+});

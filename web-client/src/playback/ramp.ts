@@ -41,7 +41,7 @@ export class BufferRamp {
       this.#targetMs = onScreen ? Math.max(0, this.#targetMs - DOWN_MS_PER_S * seconds) : 0;
     } else if (onScreen) {
       const error = wantedMs - (latencyMs ?? wantedMs);
-      if (Math.abs(error) > DEAD_BAND_MS) this.#move(Math.min(UP_MS_PER_S * seconds, Math.max(-DOWN_MS_PER_S * seconds, error)));
+      if (Math.abs(error) > DEAD_BAND_MS) this.#move(Math.min(UP_MS_PER_S * seconds, Math.max(-DOWN_MS_PER_S * seconds, error)), wantedMs);
     } else if (latencyMs === null && now - this.#knownAt > STEP_MAX_MS) {
       // The picture begins with what a newcomer is sent, which is late by itself: it must be at the live edge before it is held back. The sound,
       // which takes its time, gets there meanwhile.
@@ -49,7 +49,7 @@ export class BufferRamp {
       this.#correctedAt = -Infinity;
       return { audio: Math.min(TARGET_MAX_MS, Math.round(wantedMs)), video: null };
     } else if (latencyMs !== null && now - this.#correctedAt >= SEEN_AFTER_MS && Math.abs(wantedMs - latencyMs) > DEAD_BAND_MS) {
-      this.#move(wantedMs - latencyMs);
+      this.#move(wantedMs - latencyMs, wantedMs);
       this.#correctedAt = now;
     }
     const target = this.#targetMs < 1 ? null : Math.round(this.#targetMs);
@@ -61,7 +61,8 @@ export class BufferRamp {
     this.#targetMs = 0;
   }
 
-  #move(byMs: number): void {
-    this.#targetMs = Math.min(TARGET_MAX_MS, Math.max(0, this.#targetMs + byMs));
+  /** Never beyond the latency itself: a picture that does not follow what is asked (a page with too little time) would be asked for more and more. */
+  #move(byMs: number, wantedMs: number): void {
+    this.#targetMs = Math.min(TARGET_MAX_MS, Math.max(0, wantedMs), Math.max(0, this.#targetMs + byMs));
   }
 }

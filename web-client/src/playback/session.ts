@@ -458,6 +458,7 @@ export class WatchSession {
       heldMs: this.#heldMs,
       bufferMs: this.viewer.stats.peek()?.jitterBufferMs ?? null,
       isLive: !this.#isRewinding,
+      isStarved: shown === 'webrtc' && this.#webrtc.isStarved,
     }, this.#targetMs);
     this.#hls.peek()?.steer(shown === 'hls' ? steering.rate : null, shown === 'hls' ? steering.jumpMs : null);
     return steering;

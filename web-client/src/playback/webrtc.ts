@@ -10,6 +10,13 @@ import type { EngineReading, TransportReading } from './transport';
 /** Packets within this long count as a moving picture where no frame is shown: a hidden tab, a browser without frame callbacks, ms. */
 const FLOWS_MS = 500;
 
+/** A page that draws less than this share of the frames that were decoded, or drops more of what came than that, does not keep up. A screen may be
+ * half as fast as the picture. */
+const DRAWS_AT_LEAST = 0.4;
+const DROPS_AT_MOST = 0.3;
+/** Frames a second are those of the last one, s: where figures come later, what was drawn before is not asked for. */
+const MOST_SECONDS = 1;
+
 /** `jitterBufferTarget` (WebRTC extensions) is not in TypeScript's library. */
 type BufferedReceiver = RTCRtpReceiver & { jitterBufferTarget?: number | null };
 
@@ -19,6 +26,9 @@ export class WebRtcEngine {
   #video: HTMLVideoElement | null = null;
   #reading = false;
   #packets = { count: 0, readAtMs: -1, grewAtMs: -Infinity };
+  /** Frames on screen since the last second of figures. */
+  #shown = 0;
+  #isStarved = false;
   #second: { stats: ViewerStats; as: SecondOfLink } | null = null;
 
   constructor(viewer: ViewerSession) {
@@ -33,7 +43,10 @@ export class WebRtcEngine {
     const next = (): void => {
       handle = video.requestVideoFrameCallback((nowMs, { rtpTimestamp, expectedDisplayTime }) => {
         // A track that ends leaves a black frame, which nobody sent. Firefox before 132 names no RTP time and has no callbacks either.
-        if (rtpTimestamp !== undefined) this.#trail.shown(expectedDisplayTime ?? nowMs);
+        if (rtpTimestamp !== undefined) {
+          this.#trail.shown(expectedDisplayTime ?? nowMs);
+          this.#shown += 1;
+        }
         next();
       });
     };
@@ -81,6 +94,11 @@ export class WebRtcEngine {
     };
   }
 
+  /** More comes than this page draws: what it shows is late by itself, and not by its way. */
+  get isStarved(): boolean {
+    return this.#sees && this.#isStarved;
+  }
+
   /** How long packets are to be held back. */
   hold(targets: Targets): void {
     for (const kind of ['audio', 'video'] as const) {
@@ -116,17 +134,22 @@ export class WebRtcEngine {
     if (!stats) return null;
     if (this.#second?.stats !== stats) {
       const before = this.#second?.stats;
+      const now = performance.now();
+      const since = this.#second?.as.atMs ?? now;
       const dropped = before ? Math.max(0, stats.framesDropped - before.framesDropped) : 0;
       this.#second = {
         stats,
         as: {
-          atMs: performance.now(),
+          atMs: now,
           loss: stats.loss,
           roundTripMs: stats.roundTripMs,
           dropped: document.hidden || stats.framesPerSecond === 0 ? 0 : dropped / (dropped + stats.framesPerSecond),
           frozen: before !== undefined && stats.freezes > before.freezes,
         },
       };
+      const decoded = stats.framesPerSecond * Math.min(MOST_SECONDS, (now - since) / 1_000);
+      this.#isStarved = before !== undefined && !document.hidden && (this.#shown < DRAWS_AT_LEAST * decoded || this.#second.as.dropped > DROPS_AT_MOST);
+      this.#shown = 0;
     }
     return this.#second.as;
   }
