@@ -6,14 +6,14 @@
 
 use std::io;
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use metrics::counter;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -44,6 +44,30 @@ pub struct Fed {
     pub frame: LineFrame,
 }
 
+/// A permit for the children that make one broadcast's picture: those that run at the same time share it.
+#[derive(Debug)]
+pub(super) struct Place {
+    places: Arc<Semaphore>,
+    held: Mutex<Weak<OwnedSemaphorePermit>>,
+}
+
+impl Place {
+    pub(super) fn among(places: Arc<Semaphore>) -> Arc<Self> {
+        Arc::new(Self { places, held: Mutex::new(Weak::new()) })
+    }
+
+    /// Held while a child runs.
+    pub(super) fn take(&self) -> Result<Arc<OwnedSemaphorePermit>, TryAcquireError> {
+        let mut held = self.held.lock().expect("never poisoned: no panic while held");
+        if let Some(permit) = held.upgrade() {
+            return Ok(permit);
+        }
+        let permit = Arc::new(Arc::clone(&self.places).try_acquire_owned()?);
+        *held = Arc::downgrade(&permit);
+        Ok(permit)
+    }
+}
+
 /// What a child encodes.
 pub(super) trait Recipe: Send + Sync + 'static {
     type Made: Send + 'static;
@@ -71,6 +95,8 @@ pub(super) enum End {
     Died(String),
     #[error("it was fed and said nothing for {} s", HLS_ENCODER_SILENCE.as_secs())]
     Hung,
+    #[error("it does not keep up")]
+    Lags,
     #[error("what it wrote is not what was asked of it")]
     Malformed,
     #[error("nothing came for {} s", HLS_ENCODER_PATIENCE.as_secs())]
@@ -83,12 +109,13 @@ pub(super) enum End {
 }
 
 impl End {
-    const fn label(&self) -> &'static str {
+    pub(super) const fn label(&self) -> &'static str {
         match self {
             Self::Full => "full",
             Self::Start(_) => "start",
             Self::Died(_) => "died",
             Self::Hung => "hung",
+            Self::Lags => "lags",
             Self::Malformed => "malformed",
             Self::Starved => "starved",
             Self::Jumped(_) => "jumped",
@@ -110,17 +137,17 @@ pub(super) struct Supervised<Made> {
 }
 
 impl<Made: Send + 'static> Supervised<Made> {
-    /// `places`: a permit for each child that may run at once; `None`: as many as are asked for.
+    /// `place`: a permit, without which no child runs; `None`: it needs none.
     pub(super) fn start<R: Recipe<Made = Made>>(
         broadcast: BroadcastId,
         command: EncoderCommand,
         recipe: R,
-        places: Option<Arc<Semaphore>>,
+        place: Option<Arc<Place>>,
     ) -> Self {
         let (frames, queue) = mpsc::channel(HLS_SOUND_QUEUE);
         let (out, made) = mpsc::channel(HLS_SOUND_QUEUE);
         let stop = CancellationToken::new();
-        let supervisor = Supervisor { broadcast, command, recipe, places, out };
+        let supervisor = Supervisor { broadcast, command, recipe, place, out };
         let stopped = stop.clone();
         let task = tokio::spawn(async move {
             // Cut off anywhere: a child that is dropped is killed.
@@ -162,7 +189,7 @@ struct Supervisor<R: Recipe> {
     broadcast: BroadcastId,
     command: EncoderCommand,
     recipe: R,
-    places: Option<Arc<Semaphore>>,
+    place: Option<Arc<Place>>,
     out: mpsc::Sender<(u32, R::Made)>,
 }
 
@@ -194,7 +221,7 @@ impl<R: Recipe> Supervisor<R> {
                     first = Some(*frame).filter(|frame| frame.frame.key);
                     continue;
                 }
-                End::Full | End::Start(_) | End::Died(_) | End::Hung | End::Malformed => {
+                End::Full | End::Start(_) | End::Died(_) | End::Hung | End::Lags | End::Malformed => {
                     let (broadcast, program) = (self.broadcast, &*self.command.program);
                     tracing::warn!(%broadcast, program, of = R::LABEL, reason = %end, pause_s = pause.as_secs(), missed = R::MISSED, "the encoder ended");
                 }
@@ -217,7 +244,7 @@ impl<R: Recipe> Supervisor<R> {
 
     /// One child, from its start to its end.
     async fn encode(&self, first: Fed, queue: &mut mpsc::Receiver<Fed>) -> End {
-        let Ok(_place) = self.place() else { return End::Full };
+        let Ok(_place) = self.place.as_ref().map(|place| place.take()).transpose() else { return End::Full };
         let (before, after) = self.recipe.arguments(&first);
         let spawned = spawn(&self.command.program, &texts(&before), &texts(&after));
         let (mut child, input, output) = match spawned {
@@ -234,13 +261,9 @@ impl<R: Recipe> Supervisor<R> {
             other => other,
         }
     }
-
-    fn place(&self) -> Result<Option<OwnedSemaphorePermit>, tokio::sync::TryAcquireError> {
-        self.places.as_ref().map(|places| Arc::clone(places).try_acquire_owned()).transpose()
-    }
 }
 
-fn texts(texts: &[String]) -> Vec<&str> {
+pub(super) fn texts(texts: &[String]) -> Vec<&str> {
     texts.iter().map(String::as_str).collect()
 }
 
@@ -252,6 +275,11 @@ pub(super) const AT_ONCE: [&str; 6] = ["-fflags", "nobuffer", "-probesize", "32"
 /// # Errors
 /// When it cannot be started.
 pub(super) fn spawn(program: &str, before: &[&str], after: &[&str]) -> io::Result<(Child, ChildStdin, ChildStdout)> {
+    spawn_with(program, before, after, Stdio::piped())
+}
+
+/// The same with another standard error.
+pub(super) fn spawn_with(program: &str, before: &[&str], after: &[&str], errors: Stdio) -> io::Result<(Child, ChildStdin, ChildStdout)> {
     let mut child = Command::new(program)
         .args(["-hide_banner", "-nostdin", "-loglevel", "error", "-threads", "1"])
         .args(before)
@@ -262,7 +290,7 @@ pub(super) fn spawn(program: &str, before: &[&str], after: &[&str]) -> io::Resul
         .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stderr(errors)
         .kill_on_drop(true)
         .spawn()?;
     match (child.stdin.take(), child.stdout.take()) {
@@ -319,10 +347,16 @@ pub(super) async fn read_more(output: &mut ChildStdout, bytes: &mut BytesMut) ->
 
 /// What it wrote on standard error, and how it ended. It is killed if it has not.
 async fn last_words(child: &mut Child) -> String {
+    let errors = child.stderr.take();
+    last_words_of(child, errors).await
+}
+
+/// The same where its standard error goes elsewhere.
+pub(super) async fn last_words_of(child: &mut Child, errors: Option<impl AsyncRead + Unpin>) -> String {
     /// A child that was told to end is given this long to say why it already had.
     const PATIENCE: Duration = Duration::from_millis(200);
     let mut words = Vec::new();
-    if let Some(errors) = child.stderr.take() {
+    if let Some(errors) = errors {
         // A child that goes on talking is cut off; what it said so far is enough.
         drop(timeout(PATIENCE, errors.take(HLS_ENCODER_WORDS_MAX as u64).read_to_end(&mut words)).await);
     }

@@ -19,9 +19,15 @@ use crate::limits::{HLS_LADDER_HEIGHT_MAX, HLS_LADDER_LONE, HLS_LADDER_RUNG_MIN,
 /// One size of the ladder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rung {
-    width: u16,
-    height: u16,
+    pub(super) width: u16,
+    pub(super) height: u16,
     bit_rate: u32,
+}
+
+impl Rung {
+    pub(super) fn of(width: u16, height: u16) -> Self {
+        Self { width, height, bit_rate: bit_rate(width, height) }
+    }
 }
 
 /// The sizes to make of a picture, smallest first. What players can take as it is need not be made again.
@@ -42,7 +48,7 @@ pub(super) fn rungs(format: &Format) -> Vec<Rung> {
         if height < HLS_LADDER_RUNG_MIN && is_playable(format) {
             break;
         }
-        rungs.push(Rung { width, height, bit_rate: bit_rate(width, height) });
+        rungs.push(Rung::of(width, height));
         divisor *= 2;
     }
     rungs.reverse();
@@ -135,57 +141,73 @@ impl Recipe for Rungs {
 
     fn arguments(&self, first: &Fed) -> (Vec<String>, Vec<String>) {
         let rungs = first.frame.format.as_deref().map(rungs).unwrap_or_default();
-        let names = (0..rungs.len()).map(|index| format!("[s{index}]")).collect::<String>();
-        let scales = rungs.iter().enumerate().map(|(index, rung)| {
-            let Rung { width, height, .. } = rung;
-            format!(";[s{index}]scale={width}:{height}:flags=bilinear,format=yuv420p[r{index}]")
-        });
-        let graph = format!("[0:v]split={}{names}{}", rungs.len(), scales.collect::<String>());
-        let mut after: Vec<String> = vec!["-filter_complex".into(), graph];
-        for index in 0..rungs.len() {
-            after.extend(["-map".into(), format!("[r{index}]")]);
-        }
-        for (index, rung) in rungs.iter().enumerate() {
-            let Rung { bit_rate, .. } = rung;
-            after.extend([format!("-b:v:{index}"), bit_rate.to_string(), format!("-maxrate:v:{index}"), bit_rate.to_string()]);
-            after.extend([format!("-bufsize:v:{index}"), bit_rate.to_string()]);
-        }
-        // Timestamps pass through as they are: frame by frame what came in comes out.
-        let times = ["-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-video_track_timescale", "90000"];
-        let x264 = ["-c:v", "libx264", "-preset", "superfast", "-tune", "zerolatency", "-profile:v", "main"];
-        let keys = ["-bf", "0", "-g", "600", "-sc_threshold", "0", "-force_key_frames", "source"];
-        let flags = "empty_moov+default_base_moof+frag_every_frame+skip_trailer";
-        let file = ["-f", "mp4", "-movflags", flags, "-flush_packets", "1"];
-        after.extend([&times[..], &x264, &keys, &file].concat().into_iter().map(str::to_owned));
-        // Not "nobuffer": that forgets the frames by which the input is known.
-        let before = ["-probesize", "32", "-analyzeduration", "0", "-fpsprobesize", "0"];
-        (before.map(str::to_owned).to_vec(), after)
+        (AS_IT_COMES.map(str::to_owned).to_vec(), encoding("[0:v]", &rungs))
     }
 
-    async fn read(&self, mut output: ChildStdout, first: Fed, out: &mpsc::Sender<(u32, Self::Made)>) -> End {
-        let (mut reader, mut formats) = (Reader::default(), Vec::new());
-        let mut bytes = BytesMut::with_capacity(256 * 1024);
-        loop {
-            if let Err(end) = child::read_more(&mut output, &mut bytes).await {
-                return end;
-            }
-            let Ok(pieces) = reader.read(&mut bytes) else { return End::Malformed };
-            for piece in pieces {
-                match piece {
-                    Piece::Tracks(tracks) => formats = tracks.into_iter().map(Arc::new).collect(),
-                    Piece::Frame(ReadFrame { track, ticks, data }) => {
-                        let Some(format) = formats.get(track) else { return End::Malformed };
-                        let key = is_key(&data);
-                        let format = key.then(|| Arc::clone(format));
-                        let frame = LineFrame { ticks: first.frame.ticks + ticks, key, data, format, received: child::now() };
-                        if out.send((first.line, (track, frame))).await.is_err() {
-                            return End::Unwanted;
-                        }
+    async fn read(&self, output: ChildStdout, first: Fed, out: &mpsc::Sender<(u32, Self::Made)>) -> End {
+        read_sizes(output, first.frame.ticks, out, |rung, frame| (first.line, (rung, frame))).await
+    }
+}
+
+/// Reads what a child makes of a picture whose first frame lies at `base_ticks`.
+pub(super) async fn read_sizes<T>(
+    mut output: ChildStdout,
+    base_ticks: i64,
+    out: &mpsc::Sender<T>,
+    made: impl Fn(usize, LineFrame) -> T,
+) -> End {
+    let (mut reader, mut formats) = (Reader::default(), Vec::new());
+    let mut bytes = BytesMut::with_capacity(256 * 1024);
+    loop {
+        if let Err(end) = child::read_more(&mut output, &mut bytes).await {
+            return end;
+        }
+        let Ok(pieces) = reader.read(&mut bytes) else { return End::Malformed };
+        for piece in pieces {
+            match piece {
+                Piece::Tracks(tracks) => formats = tracks.into_iter().map(Arc::new).collect(),
+                Piece::Frame(ReadFrame { track, ticks, data }) => {
+                    let Some(format) = formats.get(track) else { return End::Malformed };
+                    let key = is_key(&data);
+                    let format = key.then(|| Arc::clone(format));
+                    let frame = LineFrame { ticks: base_ticks + ticks, key, data, format, received: child::now() };
+                    if out.send(made(track, frame)).await.is_err() {
+                        return End::Unwanted;
                     }
                 }
             }
         }
     }
+}
+
+/// So that it reads what comes as it comes. Not "nobuffer": that forgets the frames by which the input is known.
+pub(super) const AS_IT_COMES: [&str; 6] = ["-probesize", "32", "-analyzeduration", "0", "-fpsprobesize", "0"];
+
+/// Arguments that make H.264 of every size of what comes out of the graph `source`.
+pub(super) fn encoding(source: &str, rungs: &[Rung]) -> Vec<String> {
+    let names = (0..rungs.len()).map(|index| format!("[s{index}]")).collect::<String>();
+    let scales = rungs.iter().enumerate().map(|(index, rung)| {
+        let Rung { width, height, .. } = rung;
+        format!(";[s{index}]scale={width}:{height}:flags=bilinear,format=yuv420p[r{index}]")
+    });
+    let graph = format!("{source}split={}{names}{}", rungs.len(), scales.collect::<String>());
+    let mut after: Vec<String> = vec!["-filter_complex".into(), graph];
+    for index in 0..rungs.len() {
+        after.extend(["-map".into(), format!("[r{index}]")]);
+    }
+    for (index, rung) in rungs.iter().enumerate() {
+        let Rung { bit_rate, .. } = rung;
+        after.extend([format!("-b:v:{index}"), bit_rate.to_string(), format!("-maxrate:v:{index}"), bit_rate.to_string()]);
+        after.extend([format!("-bufsize:v:{index}"), bit_rate.to_string()]);
+    }
+    // Timestamps pass through as they are: frame by frame what came in comes out.
+    let times = ["-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-video_track_timescale", "90000"];
+    let x264 = ["-c:v", "libx264", "-preset", "superfast", "-tune", "zerolatency", "-profile:v", "main"];
+    let keys = ["-bf", "0", "-g", "600", "-sc_threshold", "0", "-force_key_frames", "source"];
+    let flags = "empty_moov+default_base_moof+frag_every_frame+skip_trailer";
+    let file = ["-f", "mp4", "-movflags", flags, "-flush_packets", "1"];
+    after.extend([&times[..], &x264, &keys, &file].concat().into_iter().map(str::to_owned));
+    after
 }
 
 /// Whether a picture of H.264 (NAL units behind their lengths) is one to begin with: an IDR picture, NAL unit type 5.

@@ -5,6 +5,7 @@
 //!              pipeline.rs    depay/ ─▶ clock.rs ─▶ segmenter.rs, track.rs ─▶ fmp4.rs      pure: frames in, steps out
 //!              sound.rs       Opus ─▶ child.rs ─▶ AAC
 //!              ladder.rs      VP8, or a lone layer ─▶ child.rs ─▶ H.264 in several sizes
+//!              composer.rs    a guest on air (guest.rs): programme.rs ─▶ child.rs ─▶ frames that take the layers' place (seat.rs)
 //!            shelf.rs         one immutable value, replaced in one step ──closed segments──▶ dvr/ recordings and replays
 //!              playlist.rs, dash.rs   its texts, rendered once, packed once
 //!            http.rs ─▶ routes, blocking requests, cache headers
@@ -28,14 +29,22 @@ pub mod track;
 
 mod asked;
 mod child;
+mod composer;
+mod crew;
+mod guest;
 mod http;
 mod keep_up;
 mod ladder;
 mod packager;
+mod programme;
+mod seat;
 mod sound;
+mod stream;
 
 #[cfg(test)]
 mod golden_tests;
+#[cfg(test)]
+mod guest_tests;
 #[cfg(test)]
 mod publishing_tests;
 #[cfg(test)]
@@ -52,7 +61,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::ids::BroadcastId;
+use crate::ids::{BroadcastId, SourceId};
 use crate::limits::{HLS_BROADCASTS_MAX, HLS_SEGMENT_MIN_MS, HLS_WAITING_MAX};
 use crate::sfu::SfuHandle;
 use dvr::Dvr;
@@ -61,6 +70,7 @@ use packager::{Channel, Ended};
 
 pub use asked::Asked;
 pub use child::EncoderCommand;
+pub use programme::Layout;
 
 /// Which broadcast a name is, if whoever asks may watch it and it is as wanted; else the answer that says why not.
 pub type Admit = Box<dyn Fn(Asked<'_>, Wanted) -> Result<BroadcastId, Box<Response>> + Send + Sync>;
@@ -83,6 +93,13 @@ pub struct OnAir {
     pub is_live: bool,
 }
 
+/// Somebody beside the main picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GuestOnAir {
+    pub source: SourceId,
+    pub layout: Layout,
+}
+
 /// What the fallback is made of.
 pub struct HlsParts {
     pub sfu: SfuHandle,
@@ -94,10 +111,12 @@ pub struct HlsParts {
     pub part_ms: u32,
     /// `None`: Opus alone, and no picture of what players do not take.
     pub encoder: Option<EncoderCommand>,
-    /// A permit for each picture of which a ladder is made at once; `None`: none is made.
+    /// A permit for each broadcast whose picture is encoded at once, as a ladder or with a guest; `None`: none is.
     pub ladders: Option<Arc<Semaphore>>,
     /// What is on air.
     pub on_air: Box<dyn Fn() -> Vec<OnAir> + Send + Sync>,
+    /// Who is on air beside a broadcast's main picture.
+    pub guest: Box<dyn Fn(BroadcastId) -> Option<GuestOnAir> + Send + Sync>,
     /// The marked moments of a broadcast.
     pub markers: Box<dyn Fn(BroadcastId) -> Vec<Marked> + Send + Sync>,
     /// `None`: nothing is recorded.

@@ -5,19 +5,21 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use metrics::counter;
-use tokio::time::{Instant as TokioInstant, sleep_until};
+use tokio::time::{Instant as TokioInstant, MissedTickBehavior, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::HlsParts;
-use super::child::Supervised;
+use super::child::{Place, Supervised};
+use super::crew::Crew;
 use super::depay::Losses;
 use super::ladder::Rungs;
 use super::pipeline::{Encoders, Pipeline};
+use super::programme::Made;
 use super::shelf::Store;
 use super::sound::Aac;
+use super::{GuestOnAir, HlsParts};
 use crate::ids::BroadcastId;
-use crate::limits::{HLS_IDLE, HLS_TAP_QUEUE};
-use crate::sfu::tap::Tap;
+use crate::limits::{HLS_GUEST_LOOK, HLS_IDLE, HLS_TAP_QUEUE};
+use crate::sfu::tap::{Tap, TapRun};
 use crate::telemetry::{HLS_FRAMES_LEFT_OUT, HLS_LOSSES, HLS_PARTS};
 
 /// What HTTP and the packager share of one broadcast.
@@ -59,12 +61,16 @@ pub(super) enum Ended {
 pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: &Channel, parts: &HlsParts, first_msn: u64) -> (Ended, u64) {
     let mut sound = parts.encoder.clone().map(|command| Supervised::start(broadcast, command, Aac, None));
     // Costs nothing until there is a picture for it.
-    let command = parts.encoder.clone().zip(parts.ladders.clone());
-    let mut ladder = command.map(|(command, places)| Supervised::start(broadcast, command, Rungs, Some(places)));
+    let command = parts.encoder.clone().zip(parts.ladders.clone().map(Place::among));
+    let mut crew = Crew::new(broadcast, command.clone());
+    let mut ladder = command.map(|(command, place)| Supervised::start(broadcast, command, Rungs, Some(place)));
     let mut recorder = parts.dvr.as_ref().and_then(|dvr| dvr.begin(broadcast, first_msn));
     let first_msn = recorder.as_ref().map_or(first_msn, |recorder| recorder.first());
     let mut pipeline = Pipeline::new(first_msn, parts.part_ms, Encoders { sound: sound.is_some(), ladder: ladder.is_some() });
     let mut told = Told::default();
+    let (mut guest, mut guest_tap) = (None, None);
+    let mut look = tokio::time::interval(HLS_GUEST_LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut origin_ms = None;
     let ended = loop {
         let now = Instant::now();
@@ -86,6 +92,31 @@ pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: &Channel,
             }
             (line, frame) = Supervised::next(&mut sound) => pipeline.handle_encoded(Instant::now(), line, frame),
             (line, (rung, frame)) = Supervised::next(&mut ladder) => pipeline.handle_rung(Instant::now(), line, rung, frame),
+            run = next_of(&mut guest_tap) => match run {
+                Some(run) => pipeline.handle_guest_run(Instant::now(), &run),
+                // Their source is gone; another look finds another one.
+                None => (guest, guest_tap) = (None, None),
+            },
+            (child, made) = crew.next() => match made {
+                Made::Frame { rung, frame } => pipeline.handle_made(Instant::now(), child, rung, frame),
+                Made::Ended(_) => pipeline.handle_ended(Instant::now(), child),
+            },
+            _ = look.tick(), if crew.can_compose() => {
+                let found = (parts.guest)(broadcast);
+                if found != guest {
+                    let source = |guest: Option<GuestOnAir>| guest.map(|guest| guest.source);
+                    if source(found) != source(guest) {
+                        pipeline.set_guest(Instant::now(), None);
+                        guest_tap = match found {
+                            Some(found) => parts.sfu.tap(found.source).await,
+                            None => None,
+                        };
+                    }
+                    // Without a tap it is looked for again.
+                    guest = found.filter(|_| guest_tap.is_some());
+                    pipeline.set_guest(Instant::now(), guest.map(|guest| guest.layout));
+                }
+            }
             () = sleep_until(TokioInstant::from_std(wake)) => pipeline.handle_timeout(Instant::now()),
         }
         for rendition in pipeline.take_renditions() {
@@ -112,6 +143,9 @@ pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: &Channel,
         if let Some(ladder) = &mut ladder {
             ladder.feed(pictures);
         }
+        for child in crew.carry_out(pipeline.take_orders()).await {
+            pipeline.handle_ended(Instant::now(), child);
+        }
         if let Some(codec) = pipeline.take_unfit()
             && !std::mem::replace(&mut told.is_unfit, true)
         {
@@ -125,7 +159,16 @@ pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: &Channel,
     if let Some(ladder) = ladder {
         ladder.stop().await;
     }
+    crew.stop().await;
     (ended, pipeline.next_msn())
+}
+
+/// The next run of a guest; never comes where there is none.
+async fn next_of(tap: &mut Option<Tap>) -> Option<TapRun> {
+    match tap {
+        Some(tap) => tap.recv().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// What the metrics know already.

@@ -6,21 +6,26 @@
 //!                                  ├─ Opus ─▶ take_sound ─▶ (encoder) ─▶ handle_encoded ─▶ segmenter
 //!                                  └─ VP8, or a lone layer ─▶ take_pictures ─▶ (encoder) ─▶ handle_rung ─▶ segmenter
 //! ```
+//! While a guest is on air every picture passes the composer on its last step, which puts frames of the programme in its place
+//! (`take_orders` ─▶ (children) ─▶ `handle_made`).
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::child::Fed;
-use super::clock::{Line, StreamClock};
-use super::depay::{Depacketizer, Losses, TimedFrame};
+use super::clock::Line;
+use super::composer::{Composer, Made, Order};
+use super::depay::{Losses, TimedFrame};
+use super::guest::{Guest, GuestFrames, Newest};
 use super::ladder::Choice;
+use super::programme::Layout;
 use super::segment::{Step, TrackId};
 use super::segmenter::Segmenter;
+use super::stream::Stream;
 use super::track::LineFrame;
 use crate::limits::{HLS_CLOCK_WAIT, HLS_FRAMES_WAITING_MAX, HLS_LADDER_RUNGS_MAX, LAYERS_MAX};
 use crate::sfu::codec::{Codec, MediaKind};
-use crate::sfu::tap::{TapRun, TrackSlot};
-use crate::timeline::ClockMap;
+use crate::sfu::tap::TapRun;
 
 /// The line begins this long before the first frame, so that no timestamp is negative; whole seconds read better.
 const LEAD_IN_MS: f64 = 1000.0;
@@ -39,22 +44,8 @@ pub struct NewRendition {
 pub struct Encoders {
     /// [`Pipeline::take_sound`].
     pub sound: bool,
-    /// [`Pipeline::take_pictures`].
+    /// [`Pipeline::take_pictures`] and [`Pipeline::take_orders`].
     pub ladder: bool,
-}
-
-/// One RTP stream of the broadcast.
-#[derive(Debug)]
-struct Stream {
-    slot: TrackSlot,
-    layer: u8,
-    generation: u32,
-    depacketizer: Depacketizer,
-    codec: Codec,
-    clock: StreamClock,
-    map: Option<ClockMap>,
-    map_is_real: bool,
-    track: Option<TrackId>,
 }
 
 /// See the file's head.
@@ -78,6 +69,10 @@ pub struct Pipeline {
     encoded: Option<TrackId>,
     /// Of the ladder, smallest first.
     rungs: [Option<TrackId>; HLS_LADDER_RUNGS_MAX],
+    guest: Guest,
+    composer: Composer,
+    /// Where the main picture is.
+    newest: Option<Newest>,
     former_losses: Losses,
     /// A codec that cannot be packaged, once.
     unfit: Option<Codec>,
@@ -106,6 +101,9 @@ impl Pipeline {
             ladder: Choice::default(),
             encoded: None,
             rungs: [None; HLS_LADDER_RUNGS_MAX],
+            guest: Guest::default(),
+            composer: Composer::new(),
+            newest: None,
             former_losses: Losses::default(),
             unfit: None,
         }
@@ -119,29 +117,42 @@ impl Pipeline {
             self.handle_new_source(now);
         }
         let Some(index) = self.stream(run) else { return };
-        let stream = &mut self.streams[index];
-        if stream.generation != run.generation {
-            stream.generation = run.generation;
-            stream.clock.restart();
-            stream.renew(stream.codec, &mut self.former_losses);
+        if !self.encoders.ladder && run.packets.iter().any(|packet| packet.codec == Codec::Vp8) {
+            self.unfit = Some(Codec::Vp8);
         }
-        if run.clock.is_some() {
-            (stream.map, stream.map_is_real) = (run.clock, run.clock_is_real);
-        }
-        let mut frames = Vec::new();
-        for packet in run.packets.iter() {
-            if stream.codec != packet.codec {
-                stream.renew(packet.codec, &mut self.former_losses);
-            }
-            if packet.codec == Codec::Vp8 && !self.encoders.ladder {
-                self.unfit = Some(packet.codec);
-            }
-            stream.depacketizer.handle_packet(now, packet, &mut frames);
-        }
+        let frames = self.streams[index].handle_run(now, run, &mut self.former_losses);
         self.take(now, index, frames);
         if self.segmenter.take_strayed() {
             self.handle_new_source(now);
         }
+    }
+
+    /// Who is on air beside the main picture from now on: how they share the screen. What is known of a former guest is forgotten.
+    pub fn set_guest(&mut self, now: Instant, layout: Option<Layout>) {
+        let layout = layout.filter(|_| self.encoders.ladder);
+        if layout.is_none() {
+            self.guest = Guest::default();
+        }
+        self.composer.set_wanted(layout);
+        self.hand_on(now);
+    }
+
+    /// Takes packets of the guest.
+    pub fn handle_guest_run(&mut self, now: Instant, run: &TapRun) {
+        let frames = self.guest.handle_run(now, run, self.line.as_ref(), self.newest);
+        self.take_guest(now, frames);
+    }
+
+    /// Takes a frame that a child made of main picture and guest. `rung`: the place of its size in the order that began the child.
+    pub fn handle_made(&mut self, now: Instant, child: u32, rung: usize, frame: LineFrame) {
+        self.composer.handle_made(now, child, rung, frame);
+        self.hand_on(now);
+    }
+
+    /// A child ended by itself.
+    pub fn handle_ended(&mut self, now: Instant, child: u32) {
+        self.composer.handle_ended(now, child);
+        self.hand_on(now);
     }
 
     /// Takes a frame of AAC that the encoder made of sound on line `line`.
@@ -160,17 +171,21 @@ impl Pipeline {
 
     /// Takes a frame of the ladder that the encoder made of the picture on line `line`. `rung`: which size, smallest first.
     pub fn handle_rung(&mut self, now: Instant, line: u32, rung: usize, frame: LineFrame) {
-        let Some(line) = self.line.filter(|_| line == self.lines) else { return };
+        if self.line.is_none() || line != self.lines {
+            return;
+        }
         let track = match self.rungs.get(rung) {
             Some(Some(track)) => *track,
             Some(None) => {
                 let track = self.add_rendition(format!("t{rung}"), MediaKind::Video);
+                self.composer.add_rendition(track, Made::Ladder);
                 self.rungs[rung] = Some(track);
                 track
             }
             None => return,
         };
-        self.segmenter.handle_frame(now, track, frame, &line);
+        self.composer.handle_own(now, track, frame);
+        self.hand_on(now);
     }
 
     /// What time alone brings.
@@ -181,6 +196,10 @@ impl Pipeline {
             self.take(now, index, frames);
         }
         self.begin_line(now);
+        let frames = self.guest.handle_timeout(now, self.line.as_ref(), self.newest);
+        self.take_guest(now, frames);
+        self.composer.handle_timeout(now, &self.guest);
+        self.hand_on(now);
         if let Some(line) = self.line {
             self.segmenter.handle_timeout(now, &line);
         }
@@ -191,7 +210,8 @@ impl Pipeline {
         let repairs = self.streams.iter().filter_map(|stream| stream.depacketizer.wake_at());
         // Once it has passed, the line begins with whatever packet makes it possible.
         let clocks = self.began.filter(|_| self.line.is_none()).map(|began| began + HLS_CLOCK_WAIT).filter(|due| *due > now);
-        repairs.chain(clocks).chain(self.segmenter.wake_at(now)).min()
+        let guest = self.guest.wake_at().into_iter().chain(self.composer.wake_at(&self.guest));
+        repairs.chain(clocks).chain(guest).chain(self.segmenter.wake_at(now)).min()
     }
 
     /// Renditions since the last call; their `TrackId`s count on.
@@ -214,6 +234,11 @@ impl Pipeline {
         std::mem::take(&mut self.pictures)
     }
 
+    /// What is to be done with children that put a guest beside the main picture.
+    pub(super) fn take_orders(&mut self) -> Vec<Order> {
+        self.composer.take_orders()
+    }
+
     /// Media time of the zero of all timestamps, once it is known.
     pub fn origin_ms(&self) -> Option<f64> {
         self.line.map(|line| line.origin_ms)
@@ -221,7 +246,7 @@ impl Pipeline {
 
     /// Whether there is a picture that is packaged, or encoded so that it can be.
     pub fn expects_picture(&self) -> bool {
-        let mut pictures = self.streams.iter().filter(|stream| stream.slot.kind() == MediaKind::Video);
+        let mut pictures = self.streams.iter().filter(|stream| stream.is_picture());
         pictures.any(|stream| stream.codec != Codec::Vp8 || self.encoders.ladder)
     }
 
@@ -233,19 +258,20 @@ impl Pipeline {
     /// Of all streams, and frames that had no place in a segment.
     pub fn losses(&self) -> (Losses, u64) {
         let streams = self.streams.iter().map(|stream| stream.depacketizer.losses);
-        (streams.fold(self.former_losses, add), self.segmenter.frames_left_out)
+        (streams.fold(self.former_losses, Losses::and), self.segmenter.frames_left_out)
     }
 
     /// The publisher came back, or changed its codec: nothing goes on.
     fn handle_new_source(&mut self, now: Instant) {
         self.segmenter.discontinue();
         for stream in &mut self.streams {
-            stream.clock.restart();
-            (stream.map, stream.map_is_real) = (None, false);
-            stream.renew(stream.codec, &mut self.former_losses);
+            stream.restart(&mut self.former_losses);
         }
         self.anchors.clear();
         self.ladder.restart();
+        self.composer.restart();
+        self.guest.forget();
+        self.newest = None;
         self.waiting.clear();
         self.line = None;
         self.began = Some(now);
@@ -253,24 +279,10 @@ impl Pipeline {
 
     /// The stream of a run, made if it is new.
     fn stream(&mut self, run: &TapRun) -> Option<usize> {
-        if let Some(index) = self.streams.iter().position(|stream| (stream.slot, stream.layer) == (run.slot, run.layer)) {
+        if let Some(index) = self.streams.iter().position(|stream| stream.is_of(run)) {
             return Some(index);
         }
-        let codec = run.packets.first()?.codec;
-        if usize::from(run.layer) >= LAYERS_MAX {
-            return None;
-        }
-        self.streams.push(Stream {
-            slot: run.slot,
-            layer: run.layer,
-            generation: run.generation,
-            depacketizer: Depacketizer::new(codec),
-            codec,
-            clock: StreamClock::new(codec.clock_rate_hz()),
-            map: None,
-            map_is_real: false,
-            track: None,
-        });
+        self.streams.push(Stream::of(run)?);
         Some(self.streams.len() - 1)
     }
 
@@ -308,7 +320,7 @@ impl Pipeline {
     fn place(&mut self, now: Instant, index: usize, frame: TimedFrame) {
         let (Some(mut line), Some(map)) = (self.line, self.streams[index].map) else { return };
         let stream = &mut self.streams[index];
-        let is_picture = stream.slot.kind() == MediaKind::Video;
+        let is_picture = stream.is_picture();
         if !stream.clock.is_solved() {
             stream.clock.solve(&line, &map, frame.time);
         }
@@ -325,8 +337,11 @@ impl Pipeline {
         }
         let TimedFrame { time, key, data, format, received } = frame;
         let frame = LineFrame { ticks, key, data, format, received };
+        if is_picture {
+            self.follow_picture(now, index, &frame);
+        }
         let in_ladder = is_picture && self.encoders.ladder && self.ladder.takes(now, index, frame.format.as_deref());
-        if in_ladder {
+        if in_ladder && self.composer.feeds_ladder(frame.key) {
             self.pictures.push(Fed { line: self.lines, frame: frame.clone() });
         }
         let is_packaged = self.streams[index].codec != Codec::Vp8;
@@ -341,7 +356,36 @@ impl Pipeline {
             line.follow(ticks as f64 * 1000.0 / rate_hz, map.media_time(time.0).0);
             self.line = Some(line);
         }
-        if let Some(track) = track {
+        match track {
+            Some(track) if is_picture => self.composer.handle_own(now, track, frame),
+            Some(track) => self.segmenter.handle_frame(now, track, frame, &line),
+            None => {}
+        }
+        self.hand_on(now);
+    }
+
+    /// A frame of any layer of the main picture: where it is, and what the programme is made of.
+    fn follow_picture(&mut self, now: Instant, index: usize, frame: &LineFrame) {
+        let line_ms = frame.ticks as f64 * 1000.0 / f64::from(self.streams[index].codec.clock_rate_hz());
+        if self.newest.is_none_or(|newest| newest.line_ms < line_ms) {
+            self.newest = Some(Newest { line_ms, received: frame.received });
+        }
+        if self.encoders.ladder {
+            self.composer.handle_main(now, index, frame, &self.guest);
+        }
+    }
+
+    fn take_guest(&mut self, now: Instant, frames: GuestFrames) {
+        for (layer, frame) in &frames.pictures {
+            self.composer.handle_guest(*layer, frame);
+        }
+        self.hand_on(now);
+    }
+
+    /// What the composer gives out goes into renditions.
+    fn hand_on(&mut self, now: Instant) {
+        let Some(line) = self.line else { return };
+        for (track, frame) in self.composer.take_frames() {
             self.segmenter.handle_frame(now, track, frame, &line);
         }
     }
@@ -355,6 +399,9 @@ impl Pipeline {
         let kind = stream.slot.kind();
         let name = if kind == MediaKind::Video { format!("v{}", stream.layer) } else { "opus".to_owned() };
         let track = self.add_rendition(name, kind);
+        if kind == MediaKind::Video {
+            self.composer.add_rendition(track, Made::Layer);
+        }
         self.streams[index].track = Some(track);
         track
     }
@@ -383,17 +430,4 @@ impl Pipeline {
         self.renditions.push(NewRendition { name, kind });
         self.segmenter.add_track(kind)
     }
-}
-
-impl Stream {
-    /// Forgets what has arrived and is not whole.
-    fn renew(&mut self, codec: Codec, losses: &mut Losses) {
-        *losses = add(*losses, self.depacketizer.losses);
-        self.codec = codec;
-        self.depacketizer = Depacketizer::new(codec);
-    }
-}
-
-fn add(left: Losses, right: Losses) -> Losses {
-    Losses { late: left.late + right.late, gaps: left.gaps + right.gaps, frames: left.frames + right.frames }
 }

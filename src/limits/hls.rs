@@ -118,6 +118,23 @@ pub const HLS_LADDER_RUNG_MIN: u16 = 160;
 /// A source whose picture has had one layer alone for this long is taken not to be simulcast.
 pub const HLS_LADDER_LONE: Duration = Duration::from_secs(6);
 
+// ---- Guests on air: main picture and guest in one programme ----
+
+/// Where frames of a rendition begin to come from elsewhere, the one waits so long for the other. Longer: the change waits for another key frame, or
+/// is made without the last frames.
+pub const HLS_CHANGE_WAIT: Duration = Duration::from_secs(1);
+/// A guest's picture that is silent for this long has stopped: the programme goes on without.
+pub const HLS_GUEST_SILENCE: Duration = Duration::from_millis(300);
+/// It is taken in once it has come without such a pause for so long.
+pub const HLS_GUEST_STEADY: Duration = Duration::from_secs(1);
+/// A guest's frames that arrive later than their clock says by more than the second figure, or earlier by more than the first, ms, are placed by
+/// their arrival: clocks of two people need not agree, and the programme waits for the later of both.
+pub const HLS_GUEST_OFF_MS: (f64, f64) = (500.0, 150.0);
+/// A child that is further behind the picture than this does not keep up, and is ended.
+pub const HLS_PROGRAMME_LAG_MS: f64 = 2000.0;
+/// How often it is looked who is on air.
+pub const HLS_GUEST_LOOK: Duration = Duration::from_millis(250);
+
 // ---- Recording ----
 
 /// What the window of a live broadcast may be set to, minutes: 12 h of four renditions are 30,000 records and about 6 MB of memory.

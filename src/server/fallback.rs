@@ -11,10 +11,10 @@ use tokio::sync::{Semaphore, watch};
 use crate::config::{Config, DvrConfig};
 use crate::hls_fallback::dvr::{Dvr, DvrError, DvrParts, Storage};
 use crate::hls_fallback::markers::Marked;
-use crate::hls_fallback::{Asked, EncoderCommand, Hls, HlsParts, OnAir, Wanted};
-use crate::ids::BroadcastId;
+use crate::hls_fallback::{Asked, EncoderCommand, GuestOnAir, Hls, HlsParts, Layout, OnAir, Wanted};
+use crate::ids::{BroadcastId, SourceId};
 use crate::sfu::SfuHandle;
-use crate::signaling::protocol::{Marker, MarkerKind};
+use crate::signaling::protocol::{Marker, MarkerKind, OnAirLayout};
 use crate::signaling::{self, Live, Onlooker};
 
 /// Recordings in the data directory, unless they are told another.
@@ -50,6 +50,7 @@ fn storage(dvr: &DvrConfig, dir: &Path) -> Result<Storage, DvrError> {
 pub(super) fn start_hls(config: &Config, sfu: SfuHandle, live: &Live, dvr: Option<Dvr>) -> Option<Hls> {
     let hls = config.hls.as_ref()?;
     let (admitting, unlocking, showing, marking) = (live.clone(), live.clone(), live.clone(), live.clone());
+    let inviting = live.clone();
     Some(Hls::new(HlsParts {
         sfu,
         admit: Box::new(move |asked, wanted| admit(&admitting, asked, wanted).map_err(Box::new)),
@@ -61,6 +62,7 @@ pub(super) fn start_hls(config: &Config, sfu: SfuHandle, live: &Live, dvr: Optio
         encoder: encoder(hls.encoder.as_deref()),
         ladders: hls.ladder.then(|| Arc::new(Semaphore::new(ladders()))),
         on_air: Box::new(move || showing.on_air().into_iter().map(|(broadcast, is_live)| OnAir { broadcast, is_live }).collect()),
+        guest: Box::new(move |broadcast| inviting.guest(broadcast).map(guest)),
         markers: Box::new(move |broadcast| marking.markers(broadcast).into_iter().map(marked).collect()),
         dvr,
     }))
@@ -93,6 +95,15 @@ pub(super) async fn tell_replays(live: Live, mut replays: watch::Receiver<Arc<BT
 
 fn encoder(program: Option<&str>) -> Option<EncoderCommand> {
     program.map(|program| EncoderCommand { program: program.into() })
+}
+
+fn guest((source, layout): (SourceId, OnAirLayout)) -> GuestOnAir {
+    let layout = match layout {
+        OnAirLayout::SideBySide => Layout::SideBySide,
+        OnAirLayout::Inset => Layout::Inset,
+        OnAirLayout::GuestOnly => Layout::GuestOnly,
+    };
+    GuestOnAir { source, layout }
 }
 
 fn marked(marker: Marker) -> Marked {

@@ -55,6 +55,12 @@ pub struct Losses {
     pub frames: u64,
 }
 
+impl Losses {
+    pub const fn and(self, other: Self) -> Self {
+        Self { late: self.late + other.late, gaps: self.gaps + other.gaps, frames: self.frames + other.frames }
+    }
+}
+
 /// One stream.
 #[derive(Debug)]
 pub struct Depacketizer {

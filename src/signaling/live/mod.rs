@@ -39,7 +39,7 @@ use self::lines::Lines;
 use self::on_air::OnAir;
 use self::sessions::SessionBook;
 use super::now::Now;
-use super::protocol::{BroadcastState, CallOver, Marker, ServerMessage};
+use super::protocol::{BroadcastState, CallOver, Marker, OnAirLayout, ServerMessage};
 use super::refusal::Refusal;
 use super::settings::Settings;
 use crate::accounts::{Accounts, Claims, Tokens};
@@ -195,6 +195,11 @@ impl Live {
     /// Broadcasts that have begun and not ended, and whether somebody publishes them now.
     pub fn on_air(&self) -> Vec<(BroadcastId, bool)> {
         self.with_state(|state| state.directory.on_air())
+    }
+
+    /// Who is seen beside the main picture, and how.
+    pub fn guest(&self, broadcast: BroadcastId) -> Option<(SourceId, OnAirLayout)> {
+        self.with_state(|state| state.on_air.shown(broadcast))
     }
 
     /// The marked moments of a broadcast.

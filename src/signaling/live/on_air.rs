@@ -206,6 +206,12 @@ impl OnAir {
         self.settle(now, broadcast);
     }
 
+    /// Who is seen beside the main picture now.
+    pub(super) fn shown(&self, broadcast: BroadcastId) -> Option<(SourceId, OnAirLayout)> {
+        let stage = self.stages.get(&broadcast)?;
+        Some((stage.guest.as_ref()?.source?, stage.layout))
+    }
+
     pub(super) fn is_guest(&self, session: SessionId) -> bool {
         self.guests.contains_key(&session)
     }
