@@ -17,7 +17,7 @@ use crate::support::media::Show;
 use crate::support::sim::calls::{FIRST_FACE, GUEST, Member};
 use crate::support::sim::{Sim, Viewer, Who};
 
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 40;
 const ROUNDS: usize = 40;
 const MEMBERS_MAX: usize = 6;
 const FACES: usize = 3;

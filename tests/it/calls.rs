@@ -356,5 +356,7 @@ fn ten_faces_at_two_megabits_leave_the_match_its_second_layer() {
     println!("frames of faces {faces:?}, the match's smallest layer {least:?}, its longest freeze {frozen:?}, sound lost {lost:?}");
     assert!(faces.iter().filter(|frames| **frames > 100).count() >= 2, "as many as there is room for");
     assert!(least >= Some(1), "the match fell to layer {least:?}");
+    assert!(frozen <= Duration::from_millis(500), "the match stood still for {frozen:?}");
+    assert_eq!(lost, [0; 11], "sound was lost");
     sim.finish();
 }

@@ -212,18 +212,21 @@ impl Allocator {
     }
 
     /// A guest who comes begins at once with the smallest layer, as a broadcast does; a face where that is believed to fit beside a broadcast in its
-    /// second: a friend is not made to wait for a proof. After a step down they have to wait like everybody.
+    /// second: a friend is not made to wait for a proof, unless the path is not known to carry all of the broadcast, or had to give way before. There
+    /// an estimate may have grown beyond what the path carries, and every face that tries it takes everybody's sound along.
     fn start(&mut self, now: Instant, audio_bps: u32, pictures: &mut [Picture<'_>], budget: Budget) {
         if self.starved || self.blocked_until.is_some_and(|until| until > now) {
             return;
         }
         let reserved = |picture: &Picture<'_>| if picture.is_broadcast() { picture.rung.max(picture.second()) } else { picture.rung };
+        let is_wide = self.patience.is_none() && pictures.iter().all(|picture| !picture.is_broadcast() || picture.rung >= picture.top());
+        let believed = if is_wide { budget.estimate_bps } else { budget.estimate_bps.min(budget.proven_bps) };
         let mut sent = f64::from(total(audio_bps, pictures, reserved));
         for picture in pictures.iter_mut().filter(|picture| !picture.is_broadcast() && picture.rung.is_none()) {
             let Some(smallest) = picture.usable().next().filter(|_| picture.ceiling().is_some()) else { continue };
             sent += f64::from(picture.bps(Some(smallest)));
             // Who is on air is part of the show.
-            if sent * UP_MARGIN > budget.estimate_bps && picture.rank != Rank::Guest {
+            if sent * UP_MARGIN > believed && picture.rank != Rank::Guest {
                 break;
             }
             picture.rung = Some(smallest);
@@ -532,6 +535,23 @@ mod tests {
         assert_eq!(viewer.rungs.iter().flatten().copied().collect::<Vec<_>>(), [0, 0], "never black for a face");
         viewer.auto(300, 150_000.0);
         assert_eq!(viewer.rungs.iter().flatten().copied().collect::<Vec<_>>(), [0]);
+    }
+
+    #[test]
+    fn friends_wait_for_a_proof_where_the_broadcast_does_not_get_all_it_wants() {
+        let mut viewer = Viewer::new(3, LayerChoice::Auto);
+        viewer.rungs[0] = Some(1);
+        let grown = Budget { estimate_bps: 1_200_000.0, proven_bps: 600_000.0 };
+        (0..20).for_each(|_| viewer.look(grown, 0.0, &LADDER, LayerChoice::Auto, None));
+        assert_eq!(viewer.rungs, [Some(1), None, None], "an estimate grows beyond what a narrow path carries");
+        let proven = Budget { estimate_bps: 1_200_000.0, proven_bps: 800_000.0 };
+        viewer.look(proven, 0.0, &LADDER, LayerChoice::Auto, None);
+        assert_eq!(viewer.rungs, [Some(1), Some(0), None], "as many as the proof is for");
+        let mut viewer = Viewer::new(3, LayerChoice::Auto);
+        viewer.rungs[0] = Some(2);
+        let grown = Budget { estimate_bps: 3_500_000.0, proven_bps: 2_600_000.0 };
+        viewer.look(grown, 0.0, &LADDER, LayerChoice::Auto, None);
+        assert_eq!(viewer.rungs, [Some(2), Some(0), Some(0)], "nothing speaks against a path that carries the whole broadcast");
     }
 
     #[test]

@@ -178,6 +178,7 @@ impl Encoder {
                 clock_is_right: show.clock_error_ms.abs() < 0.001,
                 arrived: false,
                 reported_at: None,
+                withdrawn: false,
             };
             Outgoing { id: ledger.add_stream(info), ..stream }
         };
@@ -227,6 +228,11 @@ impl Encoder {
             keyframe_requests: Vec::new(),
             keyframes: 0,
         }
+    }
+
+    /// The ledger's numbers of its streams.
+    pub(crate) fn streams(&self) -> impl Iterator<Item = u32> {
+        self.layers.iter().map(|layer| layer.stream.id).chain([self.audio.id])
     }
 
     /// The offer that announces this encoder.

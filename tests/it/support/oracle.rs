@@ -36,6 +36,8 @@ pub(crate) struct StreamInfo {
     pub arrived: bool,
     /// When the engine first got a sender report of it after that.
     pub reported_at: Option<Instant>,
+    /// It is sent, but nobody publishes it: the engine hears nothing of it.
+    pub withdrawn: bool,
 }
 
 /// One spatial layer of one picture.
@@ -120,7 +122,8 @@ impl Ledger {
             let key = (wire::u32_at(datagram, 8), u16::from_be_bytes([datagram[2], datagram[3]]));
             if let Some(&index) = self.by_wire.get(&key) {
                 self.packets[index].arrived.get_or_insert(now);
-                self.streams[self.packets[index].stream as usize].arrived = true;
+                let stream = &mut self.streams[self.packets[index].stream as usize];
+                stream.arrived |= !stream.withdrawn;
             }
         }
     }
@@ -129,6 +132,20 @@ impl Ledger {
         // A report on a stream that has not begun cannot be placed.
         for stream in self.streams.iter_mut().filter(|stream| stream.ssrc == ssrc && stream.arrived) {
             stream.reported_at.get_or_insert(now);
+        }
+    }
+
+    /// What was heard of these streams is forgotten with their publication; also when what is still on its way becomes part of the next one.
+    pub(crate) fn handle_withdrawn(&mut self, streams: impl Iterator<Item = u32>) {
+        for stream in streams {
+            let stream = &mut self.streams[stream as usize];
+            (stream.withdrawn, stream.arrived, stream.reported_at) = (true, false, None);
+        }
+    }
+
+    pub(crate) fn handle_published_again(&mut self, streams: impl Iterator<Item = u32>) {
+        for stream in streams {
+            self.streams[stream as usize].withdrawn = false;
         }
     }
 
@@ -242,6 +259,8 @@ struct Track {
     sent_at: Option<Instant>,
     /// When the newest packet sent had come: in a replay, long before.
     newest_came_at: Option<Instant>,
+    /// When the newest packet that left as it came did so.
+    live_at: Option<Instant>,
     /// Time offset of the newest packet of this stretch that left as it came: sender reports must be true for it.
     line: Option<u32>,
     /// Whole payload, timestamp and marker by number.
@@ -389,9 +408,15 @@ impl Judge {
             if let Some(last) = track.stretches.last() {
                 assert_eq!(seq, track.highest + 1, "{name}: a switch leaves no gap; {published:?} after {last:?}");
                 let ticks = rtp.time.wrapping_sub(track.newest_time) as i32;
-                let passed = track.newest_came_at.map_or(Duration::ZERO, |at| now - at);
+                // A replay that ended before it was live left the viewer in the past, while its line went on from what was live last.
+                let was_live = last.began_live || last.settled;
+                let since = if was_live { track.newest_came_at } else { track.live_at.min(track.newest_came_at).or(track.newest_came_at) };
+                let passed = since.map_or(Duration::ZERO, |at| now - at);
                 let most = (passed + JUMP_MAX).as_secs_f64() * f64::from(stream.rate_hz);
-                assert!(ticks > 0 && f64::from(ticks) <= most, "{name}: a switch moves {kind:?} by {ticks} ticks after {passed:?}");
+                assert!(
+                    ticks > 0 && f64::from(ticks) <= most,
+                    "{name}: a switch moves {kind:?} by {ticks} ticks after {passed:?}, {last:?}"
+                );
                 self.switches += 1;
             } else if kind == MediaKind::Video && !is_live {
                 let ticks = time_offset as i32;
@@ -468,7 +493,7 @@ impl Judge {
         // The key frame that a replay begins with is not live, even when the last packet that was missing of it has just come.
         let begins_replay = track.stretches.last().is_some_and(|stretch| !stretch.began_live && published.time == stretch.first_time);
         if is_live && !begins_replay {
-            track.line = Some(time_offset);
+            (track.line, track.live_at) = (Some(time_offset), Some(now));
         }
         if track.stretches.len() == 1 && track.sent.is_empty() || seq > track.highest {
             track.highest = seq;

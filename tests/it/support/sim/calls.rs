@@ -62,7 +62,10 @@ impl Sim {
         let offer = offer::call(&self.seats[who].client.transport(), &codecs, pairs, Some(&encoder.camera()));
         self.source_at(Some(source), worker);
         self.renegotiate_as(who, offer, Some(source)).expect("accepted");
-        self.seats[who].client.encoder = Some(encoder);
+        let former = self.seats[who].client.encoder.replace(encoder);
+        if let Some(former) = former {
+            self.ledger.handle_published_again(former.streams());
+        }
     }
 
     /// The camera that was withdrawn is a source again: the client goes on under the same SSRCs, and has long ceased to name its layers.
@@ -95,6 +98,9 @@ impl Sim {
     pub(crate) fn withdraw(&mut self, who: Who) {
         let (worker, peer) = (self.seats[who].worker, self.seats[who].peer);
         self.tell(worker, Command::Withdraw { peer, source: None });
+        if let Some(encoder) = &self.seats[who].client.encoder {
+            self.ledger.handle_withdrawn(encoder.streams());
+        }
     }
 
     /// Fills the picture and the sound of these pairs.
