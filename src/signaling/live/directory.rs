@@ -9,11 +9,13 @@ mod changes;
 mod holding;
 mod moderators;
 mod moving;
+mod told;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Instant;
 
+pub(crate) use self::told::Told;
 use super::access::{self, Policy};
 use super::broadcast::{Broadcast, Changed, Credential, Expiry, Ticket, ViewerKey};
 use super::details::{checked_slug, slug_of};
@@ -23,9 +25,7 @@ use crate::ids::{BroadcastId, PeerId, SessionId, UserId};
 use crate::limits::{BROADCASTS_MAX, BROADCASTS_PER_OWNER_MAX, EARLY_EVENTS, LIST_MAX};
 use crate::sfu::handle::{PeerGone, SfuEvent};
 use crate::signaling::now::Now;
-use crate::signaling::protocol::{
-    BroadcastState, BroadcastView, LayerView, ServerMessage, Transport, TransportReason, ViewerCount, Visibility,
-};
+use crate::signaling::protocol::{BroadcastState, BroadcastView, ServerMessage, ViewerCount, Visibility};
 use crate::signaling::refusal::Refusal;
 use crate::signaling::settings::Settings;
 use crate::store::BroadcastRecord;
@@ -65,33 +65,6 @@ pub(crate) enum Effect {
     },
     /// A peer is gone.
     PeerForgotten(PeerId),
-}
-
-/// What a session hears about its peers.
-#[derive(Debug, Clone)]
-pub(crate) enum Told {
-    Media(SfuEvent),
-    /// What arrives from the session's own publisher, once a second.
-    PublishedLayers(Vec<LayerView>),
-    /// How it is to watch.
-    Transport(Transport, TransportReason),
-    /// Of a call, or of guests on air.
-    Message(Box<ServerMessage>),
-}
-
-impl Told {
-    /// It says how something was at a moment, which is said anew to a session that is resumed.
-    pub(super) const fn is_superseded(&self) -> bool {
-        let Self::Message(message) = self else { return false };
-        matches!(
-            **message,
-            ServerMessage::Call { .. }
-                | ServerMessage::Slots { .. }
-                | ServerMessage::CallSpeaking { .. }
-                | ServerMessage::CallPaced { .. }
-                | ServerMessage::CallPlayed { .. }
-        )
-    }
 }
 
 /// Whose peer it is and how its client proves it.

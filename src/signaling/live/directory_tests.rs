@@ -9,6 +9,7 @@ use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::handle::TrackInfo;
 use crate::signaling::ice_servers::IceServers;
 use crate::signaling::live::headroom::Usage;
+use crate::signaling::protocol::Transport;
 use crate::signaling::protocol::{BroadcastChanges, ClockChange, MarkerKind, ScoreChange};
 use crate::signaling::rest::{NewBroadcast, NewMarker};
 
