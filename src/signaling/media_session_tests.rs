@@ -73,7 +73,12 @@ async fn refusals_are_problems_with_the_status_the_texts_ask_for() {
         ("malformed", node.post_sdp("/whip/derby", Some(&publisher), "malformed").await, 400, "malformed_sdp"),
         ("unacceptable", node.post_sdp("/whip/derby", Some(&publisher), "unacceptable").await, 422, "unacceptable_sdp"),
         ("not a slug", node.post_sdp("/whip/Derby!", Some(&publisher), OFFER).await, 422, "invalid_value"),
-        ("too large", node.post_sdp("/whip/derby", Some(&publisher), &"x".repeat(70_000)).await, 413, "too_large"),
+        (
+            "too large",
+            node.post_sdp("/whip/derby", Some(&publisher), &"x".repeat(crate::limits::SDP_BYTES_MAX + 1)).await,
+            413,
+            "too_large",
+        ),
         ("not sdp", node.ask(Method::POST, "/whip/derby", &[("content-type", "text/plain")], OFFER).await, 415, "invalid_value"),
         ("unknown", node.post_sdp("/whep/derby", Some(&publisher), OFFER).await, 404, "not_found"),
     ];

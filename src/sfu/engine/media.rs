@@ -107,6 +107,8 @@ impl Engine {
     /// The batch of datagrams is read: forwards what it brought, run by run. The beginning of a frame may wait for its end.
     pub fn handle_batch_end(&mut self, now: Instant, wire: &mut impl Wire) {
         if self.pending.is_empty() {
+            // What waited was forgotten with its source: nothing is due any more.
+            self.run_due = None;
             return;
         }
         let at = self.send_time(now);

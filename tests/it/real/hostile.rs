@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use courtside::limits::SDP_BYTES_MAX;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use reqwest::{Method, StatusCode};
@@ -136,7 +137,7 @@ fn many_m_lines(count: usize) -> String {
     let head = head.replace("a=group:BUNDLE 0 1", &format!("a=group:BUNDLE {}", mids.join(" ")));
     let m_line = |mid: &String| format!("m=video 9 UDP/TLS/RTP/SAVPF 102\r\n{}\r\na=mid:{mid}\r\n", lines.join("\r\n"));
     let offer = mids.iter().fold(head, |sdp, mid| sdp + &m_line(mid));
-    assert!(offer.len() < courtside::limits::SDP_BYTES_MAX, "{}", offer.len());
+    assert!(offer.len() < SDP_BYTES_MAX, "{}", offer.len());
     offer
 }
 
@@ -354,7 +355,8 @@ async fn a_flooding_websocket_is_told_off_and_closed() {
         assert_eq!(talker.hear("error").await["error"]["code"], code, "{text}");
     }
     assert_eq!(talker.ask(json!({"type": "join", "broadcast": "derby"})).await["type"], "joined");
-    for (sdp, code) in [(many_m_lines(100), "malformed_sdp"), ("x".repeat(65 * 1024), "too_large"), ("no sdp".to_owned(), "malformed_sdp")]
+    for (sdp, code) in
+        [(many_m_lines(100), "malformed_sdp"), ("x".repeat(SDP_BYTES_MAX + 1), "too_large"), ("no sdp".to_owned(), "malformed_sdp")]
     {
         let refused = talker.ask(json!({"type": "offer", "intent": "view", "sdp": sdp})).await;
         let got = refused["error"]["code"].as_str().unwrap().to_owned();

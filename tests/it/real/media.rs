@@ -43,7 +43,7 @@ async fn a_websocket_viewer_is_told_everything_and_keeps_its_picture_over_a_cut(
     let joined = socket.ask(json!({"type": "join", "broadcast": "derby"})).await;
     assert_eq!(joined["type"], "joined", "{joined}");
     // Nobody owns this broadcast, and publishing is open here.
-    assert_eq!(joined["grants"], json!(["view", "publish", "chat"]));
+    assert_eq!(joined["grants"], json!(["view", "publish", "chat", "call"]));
 
     let (mut viewer, offer) = Viewer::new(&house).await;
     let answer = socket.ask(json!({"type": "offer", "intent": "view", "sdp": offer})).await;

@@ -2,6 +2,7 @@
 
 use courtside::accounts::{Claims, Grant, Tokens};
 use courtside::ids::UserId;
+use courtside::limits::SDP_BYTES_MAX;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -94,7 +95,7 @@ async fn a_whip_session_follows_rfc_9725() {
     let whip = async |content_type, body: String| request(&house, Method::POST, "/whip/derby", None, content_type, body).await;
     refused(whip(Some("text/plain"), PUBLISH_OFFER.to_owned()).await, 415, "invalid_value").await;
     refused(whip(None, PUBLISH_OFFER.to_owned()).await, 415, "invalid_value").await;
-    refused(whip(SDP, "x".repeat(65 * 1024)).await, 413, "too_large").await;
+    refused(whip(SDP, "x".repeat(SDP_BYTES_MAX + 1)).await, 413, "too_large").await;
     refused(whip(SDP, "v".repeat(600 * 1024)).await, 413, "too_large").await;
     refused(whip(SDP, "this is no SDP".to_owned()).await, 400, "malformed_sdp").await;
     refused(whip(SDP, String::new()).await, 400, "malformed_sdp").await;

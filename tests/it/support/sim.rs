@@ -35,6 +35,8 @@ use super::receiver::{Receiver, Reports};
 use super::wire;
 
 const EPOCH_UNIX_MS: f64 = 1_790_000_000_000.0;
+/// Steps that time may stand still for: far more than datagrams arrive in one moment.
+const STEPS_AT_ONCE_MAX: u32 = 100_000;
 /// Between two workers of a node.
 const HANDOVER_DELAY: Duration = Duration::from_micros(200);
 
@@ -121,6 +123,7 @@ pub(crate) const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 pub(crate) struct Sim {
     pub now: Instant,
+    steps_at_once: u32,
     pub start: Instant,
     pub engines: Vec<Engine>,
     pub seats: Vec<Seat>,
@@ -168,6 +171,7 @@ impl Sim {
             .collect();
         Self {
             now: start,
+            steps_at_once: 0,
             start,
             handovers_in_flight: vec![0; engines.len()],
             outboxes: engines.iter().map(|_| Outbox::default()).collect(),
@@ -316,6 +320,8 @@ impl Sim {
     /// To the next moment at which something is due, and through it.
     pub(crate) fn step(&mut self) {
         let Some(at) = self.next_at() else { return };
+        self.steps_at_once = if at > self.now { 0 } else { self.steps_at_once + 1 };
+        assert!(self.steps_at_once < STEPS_AT_ONCE_MAX, "somebody asks to be woken for nothing");
         self.now = at;
         self.deliver();
         for worker in 0..self.engines.len() {
