@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # Measures a release build on this machine. `--json`: one object a line, as docs/benchmarks.md describes, which also says what each does.
 #
-#   scripts/bench.sh glass|join|loss|step|session|fairness|latency|soak|scaling|hostile|peers|social|forward [--json] [options of the benchmark]
+#   scripts/bench.sh glass|join|loss|step|session|calls|fairness|latency|soak|scaling|hostile|peers|social|forward [--json] [options of the benchmark]
 #   scripts/bench.sh fanout [options of the load generator] (--help lists them)
 #   scripts/bench.sh all [FOLDER]    everything, as JSON lines and plots in a folder; about an hour and a half
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-names='glass, join, loss, step, session, fairness, latency, soak, scaling, hostile, peers, social, forward, fanout, all'
+names='glass, join, loss, step, session, calls, fairness, latency, soak, scaling, hostile, peers, social, forward, fanout, all'
 name=${1:-}
 case $name in
   '' | -h | --help) sed -n '2,6p' "$0" | sed 's/^# \?//'; exit 0 ;;
-  glass | join | loss | step | session) run=(node "tests/browser/bench/$name.mjs") browser=yes ;;
+  glass | join | loss | step | session | calls) run=(node "tests/browser/bench/$name.mjs") browser=yes ;;
   # A peer that is measured beside us in the same run: Debian's Janus, without the service its package starts.
   fairness | latency | soak | scaling | hostile | peers | social) run=(node "tests/browser/bench/$name.mjs") browser=no ;;
   forward | fanout) run=() browser=no ;;
@@ -61,6 +61,7 @@ all() {
   one step step "--plot=$folder/step.plot.json"
   one loss loss
   one session session
+  one calls calls
   one hostile hostile
   one peers peers
   one social social

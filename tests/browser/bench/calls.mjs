@@ -185,6 +185,8 @@ try {
   const one = await host(slug);
   const link = await one.link();
   const relay = await Relay.open();
+  // From the start: a way that grows longer is a sign of trouble, for which the page prepares by itself (docs/playback.md).
+  relay.lag(LAG_MS);
   const late = await seats.page(null, { ...small, scripts: camera('green') });
   await betweenPageAndServer(late, relay.redirect);
   const others = [await guest(link, 'blue'), await guest(link, 'green'), new CallPage(late)];
@@ -203,7 +205,6 @@ try {
     { name: 'calls.duck.up', value: rounded(off(depths.map(({ upMs }) => upMs), 600)), unit: 'ms off', aim: 30 },
     { name: 'calls.duck.samples', value: depths.length, unit: `of ${ducks}` },
   );
-  relay.lag(LAG_MS);
   await pause(SETTLE_MS);
   row('calls.skew', await skew(members, skewS), { p95: 60, gate: true });
   await others[1].watch.chooseTransport('Buffered');
