@@ -214,11 +214,11 @@ fn a_guest_comes_and_goes_at_key_frames_of_the_main_picture_without_a_hole() {
     show.set_guest(70, Some(Layout::Inset));
     show.play(70..400, true);
     assert_eq!(show.children.len(), 1);
-    let child = show.children.values().next().unwrap();
+    let child = show.children.values().next().expect("one child was begun");
     assert_eq!(child.sizes, [(320, 180), (1280, 720)]);
     assert!(child.guest > 200, "it is given the guest's picture: {}", child.guest);
     show.set_guest(400, None);
-    assert!(!show.children.values().next().unwrap().has_guest, "nobody is shown any longer, at once");
+    assert!(!show.children.values().next().expect("one child was begun").has_guest, "nobody is shown any longer, at once");
     show.play(400..600, false);
     assert!(show.children.is_empty() && show.ended == [(1, Why::Done)]);
     // The guest's first key frame is picture 77; they have come steadily for a second at 120, and the child's key frame there is too late for that one.

@@ -134,7 +134,8 @@ fn answer(peer: PeerId, offer: &str) -> Result<PeerAnswer, SfuError> {
     let main = vec![(audio, MediaKind::Audio), (video, MediaKind::Video)];
     let ice_ufrag = "first".to_owned();
     // A guest's pair, and two pairs more.
-    let free =
-        (2..8_u8).map(|at| (Mid::new(&[b'0' + at]).unwrap(), if at % 2 == 0 { MediaKind::Audio } else { MediaKind::Video })).collect();
+    let free = (2..8_u8)
+        .map(|at| (Mid::new(&[b'0' + at]).expect("a digit is a mid"), if at % 2 == 0 { MediaKind::Audio } else { MediaKind::Video }))
+        .collect();
     Ok(PeerAnswer { peer, sdp: sdp.to_owned(), ice_ufrag, up_tracks: 0, down_tracks: 2, mids: vec![audio, video], main, free })
 }

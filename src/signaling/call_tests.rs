@@ -29,7 +29,10 @@ async fn friends(node: &Node, names: &[&str]) -> Vec<Friend> {
 /// With the token of whoever publishes it.
 async fn match_of(served: &Served) -> (BroadcastId, String) {
     let made = served.node.ask_json(Method::POST, "/api/v1/broadcasts", None, json!({ "slug": "derby", "title": "Derby" })).await.json();
-    (made["broadcast"]["id"].as_str().unwrap().parse().unwrap(), made["token"].as_str().unwrap().to_owned())
+    (
+        made["broadcast"]["id"].as_str().expect("an id is a text").parse().expect("the server prints ids that it reads"),
+        made["token"].as_str().expect("it is a text").to_owned(),
+    )
 }
 
 /// Watches the match; with the peer's id.
@@ -55,7 +58,7 @@ impl Client {
     async fn refused(&mut self, id: u32) -> String {
         let error = self.hear("error").await;
         assert_eq!(error["id"], id);
-        error["error"]["code"].as_str().unwrap().to_owned()
+        error["error"]["code"].as_str().expect("it is a text").to_owned()
     }
 
     /// Offers its peer again, which may send by now.
@@ -77,8 +80,8 @@ impl Client {
     /// Which members its m-lines show, once those are so many.
     async fn members_shown(&mut self, count: usize) -> Vec<(String, String)> {
         loop {
-            let slots = self.hear("slots").await["slots"].as_array().unwrap().clone();
-            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            let slots = self.hear("slots").await["slots"].as_array().expect("it is a list").clone();
+            let text = |value: &Value| value.as_str().expect("it is a text").to_owned();
             let all: Vec<(String, String)> = slots.iter().map(|slot| (text(&slot["mid"]), text(&slot["source"]))).collect();
             assert!(all.iter().filter(|(_, source)| source == "guest").count() == 2, "{all:?}");
             let shown: Vec<(String, String)> = all.into_iter().filter(|(_, source)| source.starts_with("member:")).collect();
@@ -157,7 +160,7 @@ async fn friends_and_a_guest_meet_see_each_other_and_leave() {
     bens.done(4).await;
     let shown = anns.members_shown(2).await;
     assert_eq!(shown, [("4".to_owned(), "member:2".to_owned()), ("5".to_owned(), "member:2".to_owned())]);
-    let bens_source = source_of(&served, &bens_peer).unwrap();
+    let bens_source = source_of(&served, &bens_peer).expect("the peer was given a source");
     served.node.until(|_| filled(&served, &anns_peer).values().filter(|source| **source == bens_source).count() == 2).await;
     assert_eq!(filled(&served, &bens_peer).len(), 1, "Ann is heard and shows no picture");
 
@@ -169,7 +172,7 @@ async fn friends_and_a_guest_meet_see_each_other_and_leave() {
     bens.ask(5, json!({ "ask": "link" })).await;
     let link = bens.hear("call_link").await;
     guest.ask(5, json!({ "ask": "join", "call": call, "invitation": link["invitation"] })).await;
-    assert_eq!(guest.hear("call_entered").await["call"]["members"].as_array().unwrap().len(), 3);
+    assert_eq!(guest.hear("call_entered").await["call"]["members"].as_array().expect("it is a list").len(), 3);
     guest.ask(6, json!({ "ask": "say", "nonce": 1, "text": "hello" })).await;
     assert_eq!(anns.hear("call_said").await["line"]["text"], "hello");
     guest.say(json!({ "type": "call_pace", "pace": { "behind_ms": 400.0, "least_ms": 380.0 } })).await;
@@ -186,11 +189,18 @@ async fn friends_and_a_guest_meet_see_each_other_and_leave() {
 
     bens.ask(8, json!({ "ask": "leave" })).await;
     assert_eq!(bens.hear("call_over").await["reason"], "left");
-    anns.call_where(|call| call["members"].as_array().unwrap().len() == 1).await;
+    anns.call_where(|call| call["members"].as_array().expect("it is a list").len() == 1).await;
     let withdrawn = |node: &Node| node.sfu.asked().iter().any(|asked| matches!(asked, Asked::Withdrawn(peer) if json!(peer) == bens_peer));
     served.node.until(withdrawn).await;
     served.node.until(|_| filled(&served, &anns_peer).is_empty() && filled(&served, &bens_peer).is_empty()).await;
-    assert!(!served.node.sfu.asked().contains(&Asked::Removed(bens_peer.as_str().unwrap().parse().unwrap())), "the match goes on");
+    assert!(
+        !served
+            .node
+            .sfu
+            .asked()
+            .contains(&Asked::Removed(bens_peer.as_str().expect("an id is a text").parse().expect("the server prints ids that it reads"))),
+        "the match goes on"
+    );
     anns.ask(9, json!({ "ask": "leave" })).await;
     anns.hear("call_over").await;
     bens.ask(9, json!({ "ask": "join", "call": call })).await;
@@ -211,7 +221,7 @@ async fn a_resumed_session_is_still_in_the_call_and_a_new_peer_is_a_new_source()
     bens.ask(3, json!({ "ask": "join", "call": call })).await;
     bens.hear("call_entered").await;
     anns.send(&anns_peer).await;
-    let first = source_of(&served, &anns_peer).unwrap();
+    let first = source_of(&served, &anns_peer).expect("the peer was given a source");
     bens.members_shown(1).await;
     drop(anns);
     bens.call_where(|call| call["members"][0]["here"] == false).await;
@@ -222,13 +232,19 @@ async fn a_resumed_session_is_still_in_the_call_and_a_new_peer_is_a_new_source()
     assert_eq!(anns.hear("call").await["call"]["id"], call);
     bens.call_where(|call| call["members"][0]["here"] == true).await;
 
-    let gone = anns_peer.as_str().unwrap().parse().unwrap();
-    served.node.sfu.events.send(SfuEvent::PeerGone { peer: gone, broadcast, reason: PeerGone::ConsentExpired }).await.unwrap();
+    let gone = anns_peer.as_str().expect("an id is a text").parse().expect("the server prints ids that it reads");
+    served
+        .node
+        .sfu
+        .events
+        .send(SfuEvent::PeerGone { peer: gone, broadcast, reason: PeerGone::ConsentExpired })
+        .await
+        .expect("the node listens");
     bens.call_where(|call| call["members"][0]["here"] == false).await;
     anns.say(json!({ "type": "offer", "id": 4, "intent": "view", "sdp": OFFER })).await;
     let again = anns.hear("answer").await["peer"].clone();
     bens.call_where(|call| call["members"][0]["here"] == true).await;
-    let second = source_of(&served, &again).unwrap();
+    let second = source_of(&served, &again).expect("the peer was given a source");
     assert_ne!(first, second);
     served.stop().await;
 }
@@ -268,7 +284,8 @@ async fn the_call_goes_on_after_the_match() {
     assert_eq!(ended.status, axum::http::StatusCode::OK, "{ended:?}");
     assert_eq!(bens.hear("peer_state").await["state"]["state"], "gone");
     assert!(!served.node.sfu.asked().contains(&Asked::Closed(broadcast)));
-    let removed = |peer: &Value| Asked::Removed(peer.as_str().unwrap().parse().unwrap());
+    let removed =
+        |peer: &Value| Asked::Removed(peer.as_str().expect("an id is a text").parse().expect("the server prints ids that it reads"));
     assert!(served.node.sfu.asked().contains(&removed(&bens_peer)));
     assert!(!served.node.sfu.asked().contains(&removed(&anns_peer)));
     anns.send(&anns_peer).await;
@@ -306,7 +323,7 @@ async fn a_viewer_raises_a_hand_and_is_brought_on_air() {
     viewer.say(on_air(4, json!({ "ask": "answer", "accept": true }))).await;
     viewer.done(4).await;
     viewer.send(&peer).await;
-    let source = source_of(&served, &peer).unwrap();
+    let source = source_of(&served, &peer).expect("the peer was given a source");
     served.node.until(|node| node.sfu.asked().contains(&Asked::ShownGuest(broadcast, Some(source)))).await;
     let guest = other.hear("broadcast").await["broadcast"]["guest"].clone();
     assert_eq!((guest["user"].clone(), guest["layout"].clone()), (welcome["user"]["id"].clone(), json!("inset")));
@@ -315,7 +332,7 @@ async fn a_viewer_raises_a_hand_and_is_brought_on_air() {
     studio.say(on_air(7, json!({ "ask": "end" }))).await;
     assert_eq!(viewer.hear("on_air_over").await["ended"], true);
     assert_eq!(other.hear("broadcast").await["broadcast"]["guest"], Value::Null);
-    let peer: PeerId = peer.as_str().unwrap().parse().unwrap();
+    let peer: PeerId = peer.as_str().expect("an id is a text").parse().expect("the server prints ids that it reads");
     served.node.until(|node| node.sfu.asked().contains(&Asked::Withdrawn(peer))).await;
     assert!(served.node.sfu.asked().contains(&Asked::ShownGuest(broadcast, None)));
     served.stop().await;

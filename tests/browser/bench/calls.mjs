@@ -12,7 +12,7 @@ import { Stage } from '../support/scenario.mjs';
 import { Server } from '../support/server.mjs';
 import { betweenPageAndServer } from '../support/signaling.mjs';
 import { until } from '../support/until.mjs';
-import { machine, numberOption, print, quantile, rounded } from './report.mjs';
+import { machine, numberOption, often, print, quantile, rounded } from './report.mjs';
 
 const [joins, voices, skewS, ducks, airs] = [['joins', 10], ['voices', 10], ['skew', 20], ['ducks', 5], ['airs', 5]].map(([name, usual]) => numberOption(name, usual));
 const WATCH = readFileSync(new URL('../support/call_watch.js', import.meta.url), 'utf8');
@@ -32,19 +32,6 @@ const [air, seats] = browsers.map((browser) => new Stage({ server, browser }));
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const sorted = (values) => values.toSorted((a, b) => a - b);
 let people = 0;
-
-/** Runs `body` so often; what fails is said and left out, and missing in the count of samples. */
-async function often(times, name, body) {
-  const found = [];
-  for (let time = 0; time < times; time++) {
-    try {
-      found.push(await body());
-    } catch (thrown) {
-      console.error(`${name}, ${time + 1}: ${thrown.message.split('\n')[0]}`);
-    }
-  }
-  return found;
-}
 
 /** Somebody with an account who has begun a call. */
 async function host(slug) {

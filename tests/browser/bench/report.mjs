@@ -37,3 +37,17 @@ export function print(rows, conditions) {
 export const median = (values) => quantile(values.toSorted((a, b) => a - b), 0.5);
 
 export const rounded = (value) => Math.round(value * 10) / 10;
+
+/** Runs `body` so often; what fails is said, cleared away and left out, and missing in the count of samples. */
+export async function often(times, name, body, clear = async () => undefined) {
+  const found = [];
+  for (let time = 0; time < times; time++) {
+    try {
+      found.push(await body());
+    } catch (thrown) {
+      console.error(`${name}, ${time + 1}: ${thrown.message.split('\n')[0]}`);
+      await clear();
+    }
+  }
+  return found;
+}

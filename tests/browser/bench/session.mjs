@@ -12,7 +12,7 @@ import { Stage } from '../support/scenario.mjs';
 import { Server } from '../support/server.mjs';
 import { betweenPageAndServer } from '../support/signaling.mjs';
 import { until } from '../support/until.mjs';
-import { machine, numberOption, print, quantile, rounded } from './report.mjs';
+import { machine, numberOption, often as repeat, print, quantile, rounded } from './report.mjs';
 
 const cuts = numberOption('cuts', 10);
 const grown = numberOption('grown', 4);
@@ -30,6 +30,7 @@ const BACK_LIMIT_MS = 60_000;
 const server = await Server.start('bench-session');
 const browsers = await Promise.all([launchChromium(), launchChromium()]);
 const [air, seats] = browsers.map((browser) => new Stage({ server, browser }));
+const often = (times, name, body) => repeat(times, name, body, () => seats.clear());
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** A viewer behind a relay of its own; `body` gets both. */
@@ -68,20 +69,6 @@ async function comeBack({ viewer, relay }) {
   const opened = performance.now();
   await viewer.isBy('webrtc', { within: BACK_LIMIT_MS });
   return { afterMs: performance.now() - opened, ...(await flip(viewer, 'hls')) };
-}
-
-/** Runs `body` so often; what fails is said and left out, and missing in the count of samples. */
-async function often(times, name, body) {
-  const found = [];
-  for (let time = 0; time < times; time++) {
-    try {
-      found.push(await body());
-    } catch (thrown) {
-      console.error(`${name}, ${time + 1}: ${thrown.message.split('\n')[0]}`);
-      await seats.clear();
-    }
-  }
-  return found;
 }
 
 try {
