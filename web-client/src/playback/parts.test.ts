@@ -117,6 +117,27 @@ describe('BufferRamp', () => {
     expect(ramp.handle(80_030, { wantedMs: null, latencyMs: null, onScreen: true })).toEqual({ audio: null, video: null });
   });
 
+  it('does not overshoot what the picture follows late, and ends within a few milliseconds', () => {
+    const ramp = new BufferRamp();
+    const lateBeats = 23;
+    const asked: number[] = Array.from({ length: lateBeats }, () => 0);
+    let [most, latencyMs] = [0, 100];
+    for (let now = 0; now <= 20_000; now += 30) {
+      latencyMs = 100 + asked.at(-lateBeats)!;
+      most = Math.max(most, latencyMs);
+      asked.push(ramp.handle(now, { wantedMs: 400, latencyMs, onScreen: true }).video ?? 0);
+    }
+    expect(most).toBeLessThan(408);
+    expect(Math.abs(latencyMs - 400)).toBeLessThan(8);
+  });
+
+  it('asks for more of what holds back less than it is asked', () => {
+    const ramp = new BufferRamp();
+    let latencyMs = 0;
+    for (let now = 0; now <= 20_000; now += 30) latencyMs = 50 + 0.75 * (ramp.handle(now, { wantedMs: 300, latencyMs, onScreen: true }).video ?? 0);
+    expect(Math.abs(latencyMs - 300)).toBeLessThan(8);
+  });
+
   it('prepares the sound of what nobody sees, and steps its picture once it is known how late that is', () => {
     const ramp = new BufferRamp();
     expect(ramp.handle(0, { wantedMs: 1_300, latencyMs: null, onScreen: false })).toEqual({ audio: 1_300, video: null });

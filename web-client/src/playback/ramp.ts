@@ -10,6 +10,13 @@ const UP_MS_PER_S = 50;
 const DOWN_MS_PER_S = 40;
 /** Pictures this near to each other are left alone, ms: half a frame. */
 const DEAD_BAND_MS = 17;
+/** On screen a picture further off than the first is moved until it is nearer than the second, ms: four of them are to be within a frame. */
+const MOVED_BEYOND_MS = 8;
+const MOVED_WITHIN_MS = 2;
+/** What was asked for on screen is in the measured latency after this long, ms: the buffer follows within half a second, and the measure is a middle. */
+const FOLLOWS_AFTER_MS = 750;
+/** The buffer may be asked for more than the whole latency by this, ms: browsers hold back less than they are asked, by 80 ms at worst. */
+const BEYOND_MS = 150;
 /** A change takes about this long to be seen in the measured latency, ms, and a picture that goes by itself meanwhile is not chased. */
 const SEEN_AFTER_MS = 600;
 /** A step stops the picture by as much, and then its latency is not known. One that stands longer has stopped for another reason, ms. */
@@ -32,6 +39,9 @@ export class BufferRamp {
   #at: number | null = null;
   #correctedAt = -Infinity;
   #knownAt = -Infinity;
+  /** What was asked for lately: the first is as long ago as the measured latency. */
+  #asked: { at: number; targetMs: number }[] = [];
+  #isMoving = false;
 
   handle(now: number, { wantedMs, latencyMs, onScreen }: RampReading): Targets {
     const seconds = this.#at === null ? 0 : Math.min(1, (now - this.#at) / 1000);
@@ -40,8 +50,11 @@ export class BufferRamp {
     if (wantedMs === null) {
       this.#targetMs = onScreen ? Math.max(0, this.#targetMs - DOWN_MS_PER_S * seconds) : 0;
     } else if (onScreen) {
-      const error = wantedMs - (latencyMs ?? wantedMs);
-      if (Math.abs(error) > DEAD_BAND_MS) this.#move(Math.min(UP_MS_PER_S * seconds, Math.max(-DOWN_MS_PER_S * seconds, error)), wantedMs);
+      // What has been asked for already is not asked for again while it is not in the measured latency yet.
+      const pendingMs = this.#targetMs - (this.#asked[0]?.targetMs ?? this.#targetMs);
+      const error = latencyMs === null ? 0 : wantedMs - latencyMs - pendingMs;
+      this.#isMoving = Math.abs(error) > (this.#isMoving ? MOVED_WITHIN_MS : MOVED_BEYOND_MS);
+      if (this.#isMoving) this.#move(Math.min(UP_MS_PER_S * seconds, Math.max(-DOWN_MS_PER_S * seconds, error)), wantedMs);
     } else if (latencyMs === null && now - this.#knownAt > STEP_MAX_MS) {
       // The picture begins with what a newcomer is sent, which is late by itself: it must be at the live edge before it is held back. The sound,
       // which takes its time, gets there meanwhile.
@@ -52,6 +65,8 @@ export class BufferRamp {
       this.#move(wantedMs - latencyMs, wantedMs);
       this.#correctedAt = now;
     }
+    const known = this.#asked.findLastIndex(({ at }) => at <= now - FOLLOWS_AFTER_MS);
+    this.#asked = [...this.#asked.slice(Math.max(0, known)), { at: now, targetMs: this.#targetMs }];
     const target = this.#targetMs < 1 ? null : Math.round(this.#targetMs);
     return { audio: target, video: target };
   }
@@ -61,8 +76,8 @@ export class BufferRamp {
     this.#targetMs = 0;
   }
 
-  /** Never beyond the latency itself: a picture that does not follow what is asked (a page with too little time) would be asked for more and more. */
+  /** Hardly beyond the latency itself: a picture that does not follow what is asked (a page with too little time) would be asked for more and more. */
   #move(byMs: number, wantedMs: number): void {
-    this.#targetMs = Math.min(TARGET_MAX_MS, Math.max(0, wantedMs), Math.max(0, this.#targetMs + byMs));
+    this.#targetMs = Math.min(TARGET_MAX_MS, Math.max(0, wantedMs) + BEYOND_MS, Math.max(0, this.#targetMs + byMs));
   }
 }

@@ -90,7 +90,10 @@ export class SameMoment {
     const behind = this.#behind.length < READINGS ? null : median(this.#behind);
     if (reading.engine === 'webrtc') {
       this.#learnWebrtc(now, reading, behind, isStarved);
-      return targetMs === null ? LEFT_ALONE : { ...LEFT_ALONE, webrtc: { wantedMs: targetMs, latencyMs: behind } };
+      if (targetMs === null) return LEFT_ALONE;
+      // What is not drawn in time does not come sooner or later by the buffer: it is at most let go.
+      const isKnown = behind !== null && (!isStarved || behind > targetMs);
+      return { ...LEFT_ALONE, webrtc: { wantedMs: targetMs, latencyMs: isKnown ? behind : null } };
     }
     if (reading.isLive && behind !== null) this.#learnHls(elapsed, behind, isStarved);
     if (targetMs === null) {

@@ -380,6 +380,7 @@ export class WatchSession {
     const reading: TransportReading = {
       air,
       paused,
+      together: this.#targetMs !== null,
       webrtc: this.#webrtc.read(now),
       hls: hls ? { ...hls.read(now), impossible: hls.impossible, recorded: hls.isRecorded, behindMs: this.#behind(now, hls), speed: this.#speed.peek() } : NOT_THERE,
     };

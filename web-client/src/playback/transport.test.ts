@@ -13,6 +13,7 @@ class World {
   now = 0;
   air: Air = 'on';
   paused = false;
+  together = false;
   hasSound = true;
   undecodable = false;
   impossible = false;
@@ -88,6 +89,7 @@ class World {
     const reading: TransportReading = {
       air: this.air,
       paused: this.paused,
+      together: this.together,
       webrtc: {
         moving: (drawn && this.now - this.#webrtcSince! > this.framesMs) || buffered,
         frozen: !drawn && !buffered,
@@ -314,6 +316,21 @@ describe('trouble that grows', () => {
     expect(world.plan.state).toBe('w_risk');
     world.go(35_000);
     expect(world.plan).toMatchObject({ state: 'w_live', hls: 'playlist', align: false });
+  });
+
+  it('moves no picture that friends watch together to another moment, and does not play what they do not see', () => {
+    const world = new World();
+    world.together = true;
+    world.go(5_000);
+    world.second = { roundTripMs: 400 };
+    world.go(4_000);
+    expect(world.plan).toMatchObject({ state: 'w_risk', shown: 'webrtc', hls: 'playlist', align: false });
+    world.second = { loss: 0.2 };
+    world.go(30_000, () => world.plan.state === 'w_leave');
+    expect(world.plan).toMatchObject({ hls: 'playing', align: false });
+    // Their moment is HLS's own at best by chance: it is not waited for.
+    expect(world.until('hls', 30_000)).toBeLessThan(1_000);
+    expect(world.plan).toMatchObject({ why: 'loss', align: true });
   });
 
   it.each([

@@ -46,6 +46,8 @@ export type TransportReading = {
   air: Air;
   /** The person has stopped the picture: nothing may move under it. */
   paused: boolean;
+  /** The picture is held at a moment that friends have agreed on: it is not moved to another one in case of trouble. */
+  together: boolean;
   webrtc: EngineReading & {
     /** ICE and DTLS are up. */
     connected: boolean;
@@ -294,7 +296,7 @@ export class Transport {
     }
   }
 
-  #watchLeave(now: number, { webrtc, hls }: TransportReading): void {
+  #watchLeave(now: number, { webrtc, hls, together }: TransportReading): void {
     const wish = this.#staysWhy;
     const forced = this.#why === 'pinned' || this.#why === 'node' || this.#why === 'codec';
     if (forced && this.#why !== 'codec' && (wish === null || hls.impossible)) this.#enter('w_live', null);
@@ -302,7 +304,7 @@ export class Transport {
     if (this.#kind !== 'w_leave' || !hls.moving) return;
     const ahead = difference(webrtc, hls);
     const same = ahead !== null && Math.abs(ahead) <= SAME_MOMENT_MS;
-    if (same || forced || this.#packets.stopped || now - this.#since > LEAVE_LIMIT_MS) this.#down(same);
+    if (same || forced || together || this.#packets.stopped || now - this.#since > LEAVE_LIMIT_MS) this.#down(same);
   }
 
   #down(aligned: boolean): void {
@@ -444,13 +446,18 @@ export class Transport {
       hls,
       recorded: isPast || this.#leavesPast,
       webrtc: this.#mustStay && (staysOnHls || this.#kind === 'start') && !reading.hls.impossible ? 'off' : staysOnHls ? 'sound' : 'drawn',
-      align: this.#kind === 'w_risk' || (this.#kind === 'w_leave' && (this.#why === 'loss' || this.#why === 'device')) || this.#kind === 'h_live' || (this.#kind === 'w_join' && !this.#hurried),
+      align: this.#kind === 'h_live' || (this.#kind === 'w_join' && !this.#hurried) || (this.#awaitsTrouble && !reading.together),
       aligned: this.#aligned,
       retryAtMs: this.#kind === 'h_live' && !this.#mustStay && this.#why !== 'codec' ? this.#joinAt : null,
     };
   }
 
-  #warmth(now: number, { air, webrtc }: TransportReading): Warmth {
+  /** WebRTC's picture, on screen, is to be where HLS's is when trouble comes. */
+  get #awaitsTrouble(): boolean {
+    return this.#kind === 'w_risk' || (this.#kind === 'w_leave' && (this.#why === 'loss' || this.#why === 'device'));
+  }
+
+  #warmth(now: number, { air, webrtc, together }: TransportReading): Warmth {
     const onlyWebrtc = this.#pin === 'webrtc' && !this.#nodeIsFull;
     switch (this.#kind) {
       case 'start': {
@@ -466,7 +473,9 @@ export class Transport {
         if (onlyWebrtc) return 'off';
         if (this.#packets.still) return 'playing';
         return this.#wasWarm || now - this.#since >= WARM_AFTER_MS ? 'playlist' : 'off';
-      case 'w_risk': return onlyWebrtc ? 'off' : this.#packets.still ? 'playing' : 'lowest';
+      case 'w_risk':
+        if (onlyWebrtc) return 'off';
+        return this.#packets.still ? 'playing' : together ? 'playlist' : 'lowest';
       case 'w_cut': case 'w_leave': case 'h_live': case 'w_join': case 'rewinding': case 'rewound': return 'playing';
     }
   }
