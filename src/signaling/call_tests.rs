@@ -272,6 +272,20 @@ async fn a_block_parts_two_who_are_in_one_call_and_keeps_them_apart() {
 }
 
 #[tokio::test]
+async fn a_node_that_goes_ends_its_calls_before_it_says_goodbye() {
+    let served = Served::start().await;
+    match_of(&served).await;
+    let people = friends(&served.node, &["Ann"]).await;
+    let (mut anns, _, _) = watching(&served, Some(&people[0].token)).await;
+    anns.ask(3, json!({ "ask": "start", "ring": [] })).await;
+    anns.hear("call_entered").await;
+    served.node.live.shutdown().await;
+    assert_eq!(anns.hear("call_over").await["reason"], "shutting_down");
+    assert_eq!(anns.hear("bye").await["reason"], "shutting_down");
+    served.serving.abort();
+}
+
+#[tokio::test]
 async fn the_call_goes_on_after_the_match() {
     let served = Served::start().await;
     let (broadcast, token) = match_of(&served).await;

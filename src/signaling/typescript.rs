@@ -7,6 +7,7 @@ use super::protocol::*;
 use super::rest::accounts::*;
 use super::rest::people::*;
 use super::rest::{BroadcastList, CreatedBroadcast, HlsPath, Me, NewBroadcast, NewMarker, Problem};
+use crate::limits::{CALL_MEMBERS_MAX, CALL_RING_MAX, CALL_TEXT_MAX, CALL_VIDEO_MAX, CHAT_TEXT_MAX, PRIVATE_TEXT_MAX};
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::social::chat::Restrained;
 use crate::social::reactions::HeatPoint;
@@ -28,6 +29,18 @@ fn declare<T: TS>(out: &mut String) {
 fn generate() -> String {
     let mut out = String::from(HEAD);
     out.push_str(&format!("\nexport const PROTOCOL_VERSION = {PROTOCOL_VERSION};\n"));
+    // What a page says before the server would refuse it.
+    let told = [
+        ("CALL_MEMBERS_MAX", CALL_MEMBERS_MAX),
+        ("CALL_VIDEO_MAX", CALL_VIDEO_MAX),
+        ("CALL_RING_MAX", CALL_RING_MAX),
+        ("CALL_TEXT_MAX", CALL_TEXT_MAX),
+        ("CHAT_TEXT_MAX", CHAT_TEXT_MAX),
+        ("PRIVATE_TEXT_MAX", PRIVATE_TEXT_MAX),
+    ];
+    for (name, most) in told {
+        out.push_str(&format!("export const {name} = {most};\n"));
+    }
     declare::<ClientMessage>(&mut out);
     declare::<ServerMessage>(&mut out);
     declare::<Intent>(&mut out);

@@ -252,6 +252,9 @@ impl Connection {
                 break end;
             }
         };
+        if matches!(end, End::Bye(ByeReason::ShuttingDown)) {
+            self.hear_out().await;
+        }
         let Self { live, outbox, session, mailbox, followed, .. } = self;
         drop(followed);
         let session_id = session.id;
@@ -284,6 +287,16 @@ impl Connection {
                     live.park_session(parked);
                 }
                 outbox.say_bye(ByeReason::Replaced).await;
+            }
+        }
+    }
+
+    /// What it has been told already, that its call is over for one, is said before goodbye.
+    async fn hear_out(&mut self) {
+        while let Ok(Mail::Told(told)) = self.mailbox.try_recv() {
+            let actions = self.session.handle_told(*told);
+            if self.perform(actions).await.is_err() {
+                break;
             }
         }
     }

@@ -1,7 +1,7 @@
 // The English words of calls with friends and of guests on air. Loaded with them, so not part of `words.ts`.
 import type { FailureCode } from './lib/errors';
 import type { CaptureFailure } from './lib/capture';
-import type { CallOver, LinkWord, OnAirLayout } from './protocol';
+import { CALL_MEMBERS_MAX, CALL_VIDEO_MAX, type CallOver, type LinkWord, type OnAirLayout } from './protocol';
 
 export const callWords = {
   title: 'Call with friends',
@@ -139,7 +139,7 @@ export const callWords = {
     title: 'You’re not in the call',
     other: 'The server didn’t let you in. Try again in a moment.',
     codes: {
-      full: 'The call is full: twelve with pictures, fifty in all.',
+      full: `The call is full: ${CALL_VIDEO_MAX} with pictures, ${CALL_MEMBERS_MAX} in all.`,
       not_found: 'This call is over.',
       ended: 'This call is over.',
       forbidden: 'This invite has run out, or it isn’t for you. Ask whoever sent it for a new one.',

@@ -2,6 +2,12 @@
 // Regenerate: UPDATE_GOLDEN=1 cargo test --lib signaling::typescript
 
 export const PROTOCOL_VERSION = 1;
+export const CALL_MEMBERS_MAX = 50;
+export const CALL_VIDEO_MAX = 12;
+export const CALL_RING_MAX = 20;
+export const CALL_TEXT_MAX = 500;
+export const CHAT_TEXT_MAX = 500;
+export const PRIVATE_TEXT_MAX = 2000;
 
 /**
  * From client to server.

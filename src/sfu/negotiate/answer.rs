@@ -389,7 +389,6 @@ fn write_answer(offer: &Offer, policy: &AnswerPolicy<'_>, media: &[NegotiatedMed
         line!(out, "a=extmap-allow-mixed");
     }
     line!(out, "a=msid-semantic:WMS *");
-    // The n-th video and the n-th audio that we send are one person, and share a stream so that the client keeps them in step.
     let (mut videos, mut audios) = (0, 0);
     for (offered, agreed) in offer.media.iter().zip(media) {
         let pair = match agreed.kind {
@@ -403,6 +402,9 @@ fn write_answer(offer: &Offer, policy: &AnswerPolicy<'_>, media: &[NegotiatedMed
     }
     out.0
 }
+
+/// Of those that we send, the first video and the first audio are the broadcast's, the second its guest's; what comes after them is anybody's.
+const PAIRS_IN_STEP: usize = 2;
 
 fn write_media(out: &mut Lines, policy: &AnswerPolicy<'_>, offered: &OfferedMedia, agreed: &NegotiatedMedia, pair: usize) {
     if !agreed.is_accepted() {
@@ -466,7 +468,9 @@ fn write_media(out: &mut Lines, policy: &AnswerPolicy<'_>, offered: &OfferedMedi
         line!(out, "a=fmtp:{pt} repair-window={}", payload.parameter("repair-window").unwrap_or("10000000"));
     }
     if let MediaRole::Down { ssrc, rtx_ssrc, fec_ssrc } = agreed.role {
-        line!(out, "a=msid:{CNAME}-{pair} {}-{}", offered.media_name, agreed.mid);
+        // Who shares a stream is kept in step by the client. A friend's voice is not to wait for whatever face is on the m-line of its number.
+        let stream = if pair < PAIRS_IN_STEP { pair.to_string() } else { format!("{}-{pair}", offered.media_name) };
+        line!(out, "a=msid:{CNAME}-{stream} {}-{}", offered.media_name, agreed.mid);
         if let Some(rtx) = rtx_ssrc {
             line!(out, "a=ssrc-group:FID {} {}", ssrc.0, rtx.0);
         }

@@ -49,7 +49,7 @@ fn answer_with(text: &str, permissions: Permissions, previous: &[NegotiatedMedia
         role: offer.dtls_role(),
         candidates: &candidates,
         permissions,
-        down_slots_max: 4,
+        down_slots_max: 6,
         session_id: 42,
         session_version: 1,
         previous,
@@ -203,6 +203,25 @@ fn a_viewer_gets_streams_that_belong_together() {
 }
 
 #[test]
+fn a_match_and_its_guest_are_kept_in_step_and_no_voice_waits_for_somebody_elses_face() {
+    let offer = golden_offer("chromium-view");
+    let (session, lines) = offer.split_at(offer.find("\r\nm=").expect("it has media") + 2);
+    let again = |times: usize| {
+        let mids = (0..2 * times).map(|mid| format!(" {mid}")).collect::<String>();
+        let session = session.replace("a=group:BUNDLE 0 1", &format!("a=group:BUNDLE{mids}"));
+        let media = (0..times).map(|at| lines.replace("a=mid:0\r", &format!("a=mid:{}\r", 2 * at)).replace("a=mid:1\r", &format!("a=mid:{}\r", 2 * at + 1)));
+        session + &media.collect::<String>()
+    };
+    let negotiated = answer(&again(3), VIEWER).unwrap();
+    let streams: Vec<&str> = negotiated.sdp.lines().filter_map(|line| line.strip_prefix("a=msid:")?.split(' ').next()).collect();
+    assert_eq!(streams.len(), 6);
+    for (pair, both) in streams.chunks(2).enumerate() {
+        assert_eq!(both[0] == both[1], pair < 2, "{streams:?}");
+        assert_eq!(streams.iter().filter(|other| both.contains(other)).count(), 2, "nobody else's: {streams:?}");
+    }
+}
+
+#[test]
 fn what_a_client_may_decides_its_roles() {
     let roles = |text: &str, permissions| answer(text, permissions).map(|negotiated| negotiated.media[0].role);
     let both = golden_offer("chromium-view").replace("a=recvonly", "a=sendrecv");
@@ -271,11 +290,11 @@ fn m_lines_out_of_use_and_outside_of_the_bundle_are_rejected() {
 
 #[test]
 fn down_slots_beyond_the_bound_are_rejected() {
-    let mids = ["0", "1", "2", "3", "4", "5"];
+    let mids = ["0", "1", "2", "3", "4", "5", "6", "7"];
     let offer = small_offer(&mids.map(|mid| ("video", mid, "recvonly")));
     let negotiated = answer(&offer, VIEWER).unwrap();
     check_form(&offer, &negotiated);
-    assert_eq!(negotiated.media.iter().filter(|media| matches!(media.role, MediaRole::Down { .. })).count(), 4);
+    assert_eq!(negotiated.media.iter().filter(|media| matches!(media.role, MediaRole::Down { .. })).count(), 6);
 }
 
 #[test]

@@ -176,17 +176,18 @@ impl Live {
         Ok(live)
     }
 
-    /// Says `bye` to every session, closes every peer, writes what is unwritten, and ends the tasks. Broadcasts that are live stay so
+    /// Ends every call, says `bye` to every session, closes every peer, writes what is unwritten, and ends the tasks. Broadcasts that are live stay so
     /// in the store: after a restart they wait for their publishers.
     pub async fn shutdown(&self) {
+        let close_calls = || self.decide(|now, state| state.calls.close(now.unix()));
+        close_calls();
         self.shared.closing.cancel();
         self.with_state(|state| state.sessions.close_all());
         self.shared.conversations.close();
         self.shared.conversations.wait().await;
-        self.decide(|now, state| {
-            state.calls.close(now.unix());
-            state.directory.remove_all_peers(now);
-        });
+        // Who came in meanwhile.
+        close_calls();
+        self.decide(|now, state| state.directory.remove_all_peers(now));
         self.shared.stopping.cancel();
         self.shared.tasks.close();
         self.shared.tasks.wait().await;

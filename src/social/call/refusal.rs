@@ -1,5 +1,7 @@
 //! Why something about a call is refused.
 
+use crate::limits::{CALL_MEMBERS_MAX, CALL_VIDEO_MAX};
+
 /// A variant per thing that the client does differently, or says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CallRefusal {
@@ -17,9 +19,9 @@ pub enum CallRefusal {
     Removed,
     #[error("you cannot be in this call together with somebody in it")]
     Blocked,
-    #[error("full: the call has as many members as it can hold (50)")]
+    #[error("full: the call has as many members as it can hold ({})", CALL_MEMBERS_MAX)]
     Full,
-    #[error("full: twelve members show their picture already; you can be heard")]
+    #[error("full: {} members show their picture already; you can be heard", CALL_VIDEO_MAX)]
     VideoFull,
     #[error("full: this server holds no more calls just now")]
     CallsFull,

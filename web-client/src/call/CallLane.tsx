@@ -2,13 +2,12 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { sayFailed } from '../account/say_failed';
 import { drawNonce } from '../lib/nonce';
+import { CALL_TEXT_MAX } from '../protocol';
 import { Icon } from '../ui/Icon';
 import { paperPlane } from '../ui/icons';
 import { callWords } from '../call_words';
 import type { Party } from './party';
 
-/** Characters: the server's limit (`limits::CALL_TEXT_MAX`). */
-const TEXT_MAX = 500;
 /** From here on it is said how much room is left. */
 const ROOM_TOLD = 60;
 
@@ -19,7 +18,7 @@ export function CallLane({ party }: { party: Party }) {
   const [unsent, setUnsent] = useState<{ nonce: number; text: string } | null>(null);
   const log = useRef<HTMLOListElement>(null);
   const lines = call.lines.value;
-  const left = TEXT_MAX - [...text].length;
+  const left = CALL_TEXT_MAX - [...text].length;
   const last = lines.at(-1)?.number;
   useEffect(() => {
     call.isReading.value = true;

@@ -2,13 +2,11 @@
 import { dotOf, presenceLine } from '../friends/PersonRow';
 import { theFriends } from '../friends/of_me';
 import { useLooking } from '../friends/use_looking';
+import { CALL_RING_MAX } from '../protocol';
 import { Avatar } from '../ui/Avatar';
 import { callWords } from '../call_words';
 import { friendsWords } from '../friends_words';
 import { words } from '../words';
-
-/** The server takes no more in one ask (`limits::CALL_RING_MAX`). */
-export const RING_MAX = 11;
 
 export type FriendPickerProps = {
   chosen: ReadonlySet<string>;
@@ -41,7 +39,7 @@ export function FriendPicker({ chosen, without, onChosen }: FriendPickerProps) {
           return (
             <li key={person.id}>
               <label>
-                <input type="checkbox" checked={on} disabled={!on && chosen.size >= RING_MAX} onChange={() => toggle(person.id)} />
+                <input type="checkbox" checked={on} disabled={!on && chosen.size >= CALL_RING_MAX} onChange={() => toggle(person.id)} />
                 <Avatar person={person} size={36} dot={dotOf(presence)} />
                 <span class="grow">
                   <b class="strong clip">{person.name}</b>
@@ -52,7 +50,7 @@ export function FriendPicker({ chosen, without, onChosen }: FriendPickerProps) {
           );
         })}
       </ul>
-      {chosen.size >= RING_MAX && <p class="help">{say.tooMany(RING_MAX)}</p>}
+      {chosen.size >= CALL_RING_MAX && <p class="help">{say.tooMany(CALL_RING_MAX)}</p>}
     </fieldset>
   );
 }

@@ -3,7 +3,7 @@
 import { type RefObject } from 'preact';
 import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { asRequestError } from '../lib/errors';
-import type { ChatMessage, ReplyTo } from '../protocol';
+import { CHAT_TEXT_MAX, type ChatMessage, type ReplyTo } from '../protocol';
 import { IconButton } from '../ui/Button';
 import { useTick } from '../ui/hooks';
 import { Icon } from '../ui/Icon';
@@ -18,8 +18,6 @@ import type { ChatRoom } from './room';
 
 const loadPicker = () => import('./EmojiPicker').then((module) => module.EmojiPicker);
 const say = words.chat;
-/** Characters (code points) of a message: the server's limit. */
-const TEXT_MAX = 500;
 /** From here on the count is shown. */
 const COUNTED_FROM = 450;
 /** Lines before it scrolls. */
@@ -60,7 +58,7 @@ export function Composer({ room, draft, input, address, onDraft }: ComposerProps
   const free = room.isModerator();
   const length = [...text.trim()].length;
   const emojiOnly = modes.emote_only && !free;
-  const fits = length > 0 && length <= TEXT_MAX && (!emojiOnly || isEmojiOnly(piecesOf(text), TEXT_MAX) || !/[\p{L}\p{N}]/u.test(text));
+  const fits = length > 0 && length <= CHAT_TEXT_MAX && (!emojiOnly || isEmojiOnly(piecesOf(text), CHAT_TEXT_MAX) || !/[\p{L}\p{N}]/u.test(text));
   const mayStart = draft.kind === 'edit' || waitS === 0;
   const addressing = closedAt === text ? null : addressingAt(text, caret);
   const offers = addressing ? offersFor(addressing.typed, room.someone()) : [];
@@ -231,9 +229,9 @@ export function Composer({ room, draft, input, address, onDraft }: ComposerProps
           onClick={follow}
         />
         {length >= COUNTED_FROM && (
-          <span id={countId} class={`count num ${length > TEXT_MAX ? 'over' : ''}`}>
-            <span aria-hidden="true">{length > TEXT_MAX ? `−${length - TEXT_MAX}` : `${length}/${TEXT_MAX}`}</span>
-            <span class="sr">{length > TEXT_MAX ? say.tooLong(length - TEXT_MAX) : say.counter(length, TEXT_MAX)}</span>
+          <span id={countId} class={`count num ${length > CHAT_TEXT_MAX ? 'over' : ''}`}>
+            <span aria-hidden="true">{length > CHAT_TEXT_MAX ? `−${length - CHAT_TEXT_MAX}` : `${length}/${CHAT_TEXT_MAX}`}</span>
+            <span class="sr">{length > CHAT_TEXT_MAX ? say.tooLong(length - CHAT_TEXT_MAX) : say.counter(length, CHAT_TEXT_MAX)}</span>
           </span>
         )}
         <IconButton icon={smiley} label={say.emoji} expanded={picking} popup="dialog" tip="end" buttonRef={emojiButton} onClick={() => setPicking((open) => !open)} />

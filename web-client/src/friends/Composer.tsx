@@ -5,8 +5,7 @@ import { drawNonce } from '../lib/nonce';
 import { Icon } from '../ui/Icon';
 import { paperPlane } from '../ui/icons';
 import { friendsWords } from '../friends_words';
-import type { Person } from '../protocol';
-import { MESSAGE_MAX } from './contract';
+import { PRIVATE_TEXT_MAX, type Person } from '../protocol';
 import type { Friends } from './friends';
 
 /** From here on it is said how much room is left, characters. */
@@ -16,7 +15,7 @@ export function Composer({ friends, person }: { friends: Friends; person: Person
   const say = friendsWords.write;
   const [text, setText] = useState('');
   const area = useRef<HTMLTextAreaElement>(null);
-  const left = MESSAGE_MAX - [...text].length;
+  const left = PRIVATE_TEXT_MAX - [...text].length;
   useLayoutEffect(() => {
     const element = area.current;
     if (!element) return;

@@ -4,8 +4,6 @@ import type { FriendOnline, ServerMessage } from '../protocol';
 /** What is pushed, and who is online when presence is first asked for. */
 export type Push = Extract<ServerMessage, { type: 'presence' | 'friend_changed' | 'private_message' | 'messages_read' }> | { type: 'friends_online'; friends: FriendOnline[] };
 
-/** At most, characters. */
-export const MESSAGE_MAX = 2000;
 /** From here on names are searched for. */
 export const SEARCH_MIN = 2;
 export const SEARCH_MAX = 40;
