@@ -1,305 +1,276 @@
-//! A call of twelve beside its floor, in one process and on one thread: how much more than sealing and sending the same packets does it cost to send
-//! everybody's picture and sound to everybody else? `cargo bench --bench call` runs it.
+//! A call of twelve on top of a match beside its floor: how much more than sealing and sending the same packets does it cost to send everybody
+//! the match, four faces and everybody's voice? `scripts/bench.sh calls` and `cargo bench --bench call` run it.
 //!
-//! A block is a tenth of a second: of each member three frames of a few packets, and five packets of sound, each to eleven others. Path and floor
-//! make the same sends of as many bytes, each member under its own AES-128-GCM key. CPU time of the thread counts, not the wall's; the receivers
-//! are emptied outside of it. `benches/forward.rs` is the same for a broadcast.
+//! ```text
+//! the match   three layers come; the largest goes to all twelve, with its sound                    12 + 12
+//! faces       the first four of who spoke last, other than oneself: four are seen by eleven,
+//!             the fifth by those four, nobody else by anybody. The first of each is drawn large      48
+//! voices      everybody's to everybody else, with levels, each 20 ms                                132
+//! ```
+//! A layer that nobody is shown still comes where a page would send it: a camera's smallest always, the larger while somebody draws it.
+//! Path and floor make the same sends of as many bytes: a run for each receiver, each member under its own key. Beside the path: what opening costs
+//! that comes in (header and AES-GCM), for each packet that goes out. `benches/forward.rs` is the same for a broadcast.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::Arc;
+mod beside_floor;
+
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use courtside::sfu::codec::{Codec, MediaKind, PayloadInfo};
-use courtside::sfu::down_track::DownTrack;
-use courtside::sfu::forward::{Egress, ReadyEgress, Route, SendTime, Sending, Wire, forward_run};
-use courtside::sfu::negotiate::{NegotiatedCodec, NegotiatedProfile};
+use beside_floor::{Beside, Receiver, Row, Run, Socket, Stream, compare, down_track, finish, keys, send_time, spent, start};
+use bytes::BytesMut;
+use courtside::sfu::codec::{Codec, MediaKind};
+use courtside::sfu::forward::{Egress, Sending, forward_run};
 use courtside::sfu::pacer::TurnQueue;
-use courtside::sfu::packet::{ForwardedExtensions, RtpPacket};
-use courtside::sfu::rtp::extensions::{ExtensionKind, ExtensionMap};
-use courtside::sfu::rtp::id::{Mid, Pt, Ssrc};
-use courtside::sfu::rtp::seq::{RtpTime, SeqNo};
-use courtside::sfu::selection::{Limit, Target};
+use courtside::sfu::packet::RtpPacket;
+use courtside::sfu::rtp::header::{FIXED_HEADER_LEN, FixedHeader, RtpHeader, fixed_header_bytes};
+use courtside::sfu::rtp::id::{Pt, Ssrc};
 use courtside::sfu::stats::Counters;
-use courtside::sfu::transport::Remote;
-use courtside::sfu::transport::srtp::{SrtpKeys, SrtpOutbound, SrtpProfile};
+use courtside::sfu::transport::srtp::{SrtpInbound, SrtpOutbound};
 use courtside::sfu::up_track::UpTrack;
-use quinn_udp::{Transmit, UdpSockRef, UdpSocketState};
-use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use rustix::time::{ClockId, clock_gettime};
 
 const MEMBERS: usize = 12;
-/// Packets of a frame and bytes of their payloads: 30 frames a second, 0.5 Mbit/s. And of sound.
-const VIDEO: (usize, usize) = (2, 1050);
-const AUDIO: (usize, usize) = (1, 100);
-/// What a member sends in a block: 'v' a frame, 'a' sound.
-const BLOCK: &[u8] = b"vaavaava";
-const TAG: usize = 16;
-/// A fixed header, and the block with a transport-wide number and a send time.
-const HEADER: usize = 12 + 12;
+/// That a page receives, unless every one is wished (`web-client/src/call/call_media.ts`).
+const FACES: usize = 4;
+/// Packets of a frame, bytes of each, lines: at 30 frames a second 0.2, 0.7 and 2.6 Mbit/s.
+const MATCH: [(usize, usize, u16); 3] = [(1, 900, 180), (3, 1000, 360), (10, 1100, 720)];
+/// At 30 frames a second 0.16 and 0.65 Mbit/s, as the page encodes faces (`web-client/src/lib/encodings.ts`).
+const FACE: [(usize, usize, u16); 2] = [(1, 667, 180), (3, 903, 360)];
+/// Bytes of 20 ms of a voice at 40 kbit/s.
+const VOICE: usize = 100;
+/// What comes in a block, from everybody: a frame each 33 ms, sound each 20 ms.
+const BLOCK: &[(u64, MediaKind)] = &[
+    (0, MediaKind::Video),
+    (0, MediaKind::Audio),
+    (20, MediaKind::Audio),
+    (33, MediaKind::Video),
+    (40, MediaKind::Audio),
+    (60, MediaKind::Audio),
+    (67, MediaKind::Video),
+    (80, MediaKind::Audio),
+];
+const BLOCK_MS: u64 = 100;
 const BLOCKS: usize = 200;
 const AIM: f64 = 1.35;
 
 fn main() {
-    let json = std::env::args().any(|argument| argument == "--json");
     let mut bench = Bench::new();
-    // Caches, buffers and the clock of the CPU settle.
-    for _ in 0..BLOCKS / 4 {
-        bench.path();
-        bench.floor();
-    }
-    let (mut path, mut floor, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    for block in 0..BLOCKS {
-        // Either may gain by coming second.
-        let (one, other) = if block % 2 == 0 {
-            let path = bench.path();
-            (path, bench.floor())
-        } else {
-            let floor = bench.floor();
-            (bench.path(), floor)
-        };
-        path.push(one);
-        floor.push(other);
-        ratios.push(one / other);
-    }
-    let ratio = at(&mut ratios, 0.5);
-    let is_met = ratio <= AIM;
-    let conditions = format!("{MEMBERS} members, frames of {} packets, sound each 20 ms, loopback, {BLOCKS} blocks of 0.1 s", VIDEO.0);
+    let compared = compare(&mut bench, BLOCKS);
+    let (sends, forwarded) = (bench.counters.sends, bench.counters.packets_forwarded);
+    let opening = bench.opening.as_nanos() as f64 / forwarded as f64;
     let rows = [
-        ("call_path_in_floors", ratio, "x", Some(AIM)),
-        ("call_path_in_floors_p10", at(&mut ratios, 0.1), "x", None),
-        ("call_path_in_floors_p90", at(&mut ratios, 0.9), "x", None),
-        ("call_path_cpu_per_packet", at(&mut path, 0.5), "ns", None),
-        ("call_floor_cpu_per_packet", at(&mut floor, 0.5), "ns", None),
+        Row { aim: Some(AIM), ..Row::new("call_path_in_floors", compared.ratio, "x") },
+        Row::new("call_path_in_floors_p10", compared.ratio_p10, "x"),
+        Row::new("call_path_in_floors_p90", compared.ratio_p90, "x"),
+        Row::new("call_path_cpu_per_packet", compared.path, "ns"),
+        Row::new("call_floor_cpu_per_packet", compared.floor, "ns"),
+        Row::new("call_opening_cpu_per_packet", opening, "ns"),
+        Row { aim: Some(AIM), ..Row::new("call_path_and_opening_in_floors", compared.ratio + opening / compared.floor, "x") },
+        Row::new("call_packets_per_send", forwarded as f64 / sends as f64, "packets"),
     ];
-    for (name, value, unit, aim) in rows {
-        let met = aim.map(|_| is_met);
-        if json {
-            let row = serde_json::json!({
-                "name": name, "value": (value * 1000.0).round() / 1000.0, "unit": unit, "aim": aim, "met": met, "gate": false, "conditions": conditions,
-            });
-            println!("{row}");
-        } else {
-            let verdict = aim.map_or(String::new(), |aim| format!("  (aim {aim}: {})", if is_met { "met" } else { "missed" }));
-            println!("{name:32} {value:10.3} {unit}{verdict}");
-        }
-    }
+    let conditions =
+        format!("{MEMBERS} members, {FACES} faces each, everybody's voice, a match beside it, loopback, {BLOCKS} blocks of {BLOCK_MS} ms");
+    finish(&rows, &conditions);
 }
 
-/// The value at a share of a sorted row.
-fn at(values: &mut [f64], share: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[((values.len() - 1) as f64 * share) as usize]
-}
-
-/// CPU time of this thread.
-fn spent() -> Duration {
-    let now = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
-}
-
-/// Sends as a worker's socket does.
-struct Socket {
-    socket: UdpSocket,
-    state: UdpSocketState,
-    refused: u64,
-}
-
-impl Socket {
-    fn send_to(&mut self, destination: SocketAddr, segment: usize, contents: &[u8]) -> bool {
-        let transmit = Transmit { destination, ecn: None, contents, segment_size: Some(segment), src_ip: None };
-        let sent = self.state.try_send(UdpSockRef::from(&self.socket), &transmit).is_ok();
-        self.refused += u64::from(!sent);
-        sent
-    }
-}
-
-impl Wire for Socket {
-    fn send(&mut self, route: Route, segment: usize, contents: &[u8]) -> bool {
-        match route.destination {
-            Remote::Udp(destination) => self.send_to(destination, segment, contents),
-            Remote::Tcp { .. } => false,
-        }
-    }
-}
-
-struct Member {
-    socket: UdpSocket,
-    address: SocketAddr,
-    key: LessSafeKey,
-    video: Track,
-    audio: Track,
-}
-
-/// What one member sends of one kind, and all others receive.
-struct Track {
+/// A camera, a microphone, or one of the match's: what comes of it, and who is sent what.
+struct Source {
     up: UpTrack,
-    codec: Codec,
-    run: (usize, usize),
-    payload: Bytes,
-    seq: u64,
-    frame: u32,
+    /// Smallest first, as many as come.
+    layers: Vec<Layer>,
 }
 
-impl Track {
-    fn new(member: usize, codec: Codec, run: (usize, usize), extensions: ExtensionMap) -> Self {
-        let kind = codec.kind();
-        let mut up = UpTrack::new(kind);
-        up.layer_mut(0);
-        for peer in (0..MEMBERS).filter(|peer| *peer != member) {
-            let agreed = NegotiatedCodec { codec, pt: Pt(102), rtx_pt: None, red_pt: None, profile: NegotiatedProfile::Unspecified };
-            let number = 2 * (peer * MEMBERS + member) as u32 + u32::from(kind == MediaKind::Audio);
-            let mid = Mid::new(number.to_string().as_bytes()).expect("short");
-            let mut down = DownTrack::new(peer, mid, kind, Ssrc(number + 1), None, vec![agreed], extensions, 1);
-            down.set_target(Some(Target { layer: 0, limit: Limit::NONE }));
-            up.downs.insert(down);
-        }
-        Self { up, codec, run, payload: Bytes::from(vec![0x5a; run.1]), seq: 0, frame: 0 }
-    }
+struct Layer {
+    stream: Stream,
+    /// Who is sent it.
+    receivers: Vec<usize>,
+    ssrc: u32,
+    /// The floor's numbers.
+    sealed: u64,
+}
 
-    #[expect(clippy::disallowed_methods, reason = "a benchmark is a shell: its clock is the machine's")]
-    fn next_run(&mut self) -> Vec<Arc<RtpPacket>> {
-        self.frame += 1;
-        let (first, now, packets) = (self.frame == 1, Instant::now(), self.run.0);
-        let video = self.codec.kind() == MediaKind::Video;
-        let packet = |index: usize| {
-            let begins = video && first && index == 0;
-            Arc::new(RtpPacket {
-                seq: SeqNo(self.seq + index as u64 + 1),
-                time: RtpTime(self.frame * 3000),
-                marker: video && index + 1 == packets,
-                codec: self.codec,
-                info: PayloadInfo {
-                    keyframe_start: begins,
-                    frame_start: index == 0,
-                    resolution: begins.then_some((640, 360)),
-                    ..PayloadInfo::default()
-                },
-                received: now,
-                recovered: false,
-                extensions: ForwardedExtensions::default(),
-                payload: self.payload.clone(),
-            })
-        };
-        let run = (0..packets).map(packet).collect();
-        self.seq += packets as u64;
-        run
+impl Source {
+    /// `shown`: each who is sent it, with the layer.
+    fn new(number: usize, layers: Vec<Stream>, shown: &[(usize, usize)]) -> Self {
+        let codec = layers[0].run.codec;
+        let mut up = UpTrack::new(codec.kind());
+        let layers = (0_u8..).zip(layers).map(|(at, stream)| {
+            up.layer_mut(at);
+            let receivers = shown.iter().filter(|(_, layer)| *layer == usize::from(at)).map(|(receiver, _)| *receiver).collect();
+            Layer { stream, receivers, ssrc: (number * 4 + usize::from(at) + 1) as u32, sealed: 0 }
+        });
+        let layers = layers.collect();
+        for &(receiver, layer) in shown {
+            up.downs.insert(down_track(receiver, (number * MEMBERS + receiver) as u32, codec, layer as u8));
+        }
+        Self { up, layers }
     }
+}
+
+fn streams(layers: &[(usize, usize, u16)]) -> Vec<Stream> {
+    layers.iter().map(|&(packets, payload, lines)| Stream::new(Run::new(Codec::H264, packets, payload), lines)).collect()
+}
+
+/// What everybody sends, and to whom it goes.
+fn sources() -> Vec<Source> {
+    let everybody: Vec<usize> = (0..MEMBERS).collect();
+    let voice = || vec![Stream::new(Run::new(Codec::Opus, 1, VOICE), 0)];
+    let mut sources = vec![
+        Source::new(0, streams(&MATCH), &everybody.iter().map(|receiver| (*receiver, MATCH.len() - 1)).collect::<Vec<_>>()),
+        Source::new(1, voice(), &everybody.iter().map(|receiver| (*receiver, 0)).collect::<Vec<_>>()),
+    ];
+    for member in 0..MEMBERS {
+        // Members are numbered by who spoke last.
+        let faces_of = |viewer: usize| everybody.iter().copied().filter(move |other| *other != viewer).take(FACES);
+        let place = |viewer| faces_of(viewer).position(|face| face == member);
+        let shown: Vec<(usize, usize)> = everybody.iter().filter_map(|viewer| Some((*viewer, usize::from(place(*viewer)? == 0)))).collect();
+        let comes = 1 + shown.iter().map(|(_, layer)| *layer).max().unwrap_or(0);
+        sources.push(Source::new(sources.len(), streams(&FACE[..comes]), &shown));
+        let heard: Vec<(usize, usize)> = everybody.iter().filter(|other| **other != member).map(|other| (*other, 0)).collect();
+        sources.push(Source::new(sources.len(), voice(), &heard));
+    }
+    sources
 }
 
 struct Bench {
+    now: Instant,
     wire: Socket,
-    members: Vec<Member>,
+    receivers: Vec<Receiver>,
+    sources: Vec<Source>,
     egress: Vec<Egress>,
     turns: TurnQueue,
     buffer: Vec<u8>,
     counters: Counters,
-    packet: Vec<u8>,
-    index: u64,
+    sealer: SrtpOutbound,
+    opener: SrtpInbound,
+    opening: Duration,
 }
 
 impl Bench {
     fn new() -> Self {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
-        let state = UdpSocketState::new(UdpSockRef::from(&socket)).expect("its options");
-        let (mut egress, mut turns, mut members) = (Vec::new(), TurnQueue::default(), Vec::new());
-        let mut extensions = ExtensionMap::default();
-        extensions.set(4, ExtensionKind::TransportCc);
-        extensions.set(2, ExtensionKind::AbsSendTime);
-        for member in 0..MEMBERS {
-            let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
-            socket.set_nonblocking(true).expect("its options");
-            // Runs come whole: the kernel does not split them.
-            UdpSocketState::new(UdpSockRef::from(&socket)).expect("its options");
-            let address = socket.local_addr().expect("bound");
-            let secret: [u8; 16] = rand::random();
-            let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &secret).expect("16 bytes"));
-            let profile = SrtpProfile::AeadAes128Gcm;
-            let material: Vec<u8> = (0..profile.keying_material_len()).map(|_| rand::random()).collect();
-            let keys = SrtpKeys::of_server(profile, &material).expect("as long as it must be");
-            let route = Route { destination: Remote::Udp(address), source: None };
-            egress.push(Egress { ready: Some(ReadyEgress { route, sealer: SrtpOutbound::new(&keys) }), ..Egress::default() });
-            turns.reserve(member);
-            let video = Track::new(member, Codec::H264, VIDEO, extensions);
-            let audio = Track::new(member, Codec::Opus, AUDIO, extensions);
-            members.push(Member { socket, address, key, video, audio });
-        }
+        let receivers: Vec<Receiver> = (0..MEMBERS).map(|_| Receiver::open()).collect();
+        let mut turns = TurnQueue::default();
+        (0..MEMBERS).for_each(|member| turns.reserve(member));
+        let keys = keys();
         Self {
-            wire: Socket { socket, state, refused: 0 },
-            members,
-            egress,
+            now: start(),
+            wire: Socket::open(MATCH[MATCH.len() - 1].0),
+            egress: receivers.iter().map(Receiver::egress).collect(),
+            receivers,
+            sources: sources(),
             turns,
             buffer: Vec::with_capacity(65_536),
             counters: Counters::default(),
-            packet: vec![0x5a; HEADER + VIDEO.1.max(AUDIO.1)],
-            index: 0,
+            sealer: SrtpOutbound::new(&keys.mirrored()),
+            opener: SrtpInbound::new(&keys),
+            opening: Duration::ZERO,
         }
     }
 
-    /// A block through the forward path. CPU time per packet, ns.
+    /// Empties the receivers. Returns the bytes that were there.
+    fn drain(&self) -> usize {
+        self.receivers.iter().map(Receiver::drain).sum()
+    }
+
+    /// Opens the packet as it came. Counts the CPU time.
+    fn open(&mut self, ssrc: u32, packet: &RtpPacket) {
+        let (seq, mut sealed) = (packet.seq.wire(), Vec::with_capacity(FIXED_HEADER_LEN + packet.payload.len() + beside_floor::TAG));
+        let header = FixedHeader {
+            marker: packet.marker,
+            pt: Pt(102),
+            seq,
+            time: packet.time,
+            ssrc: Ssrc(ssrc),
+            has_extension: false,
+            has_padding: false,
+        };
+        sealed.extend_from_slice(&fixed_header_bytes(&header));
+        sealed.extend_from_slice(&packet.payload);
+        self.sealer.seal_in_place(&mut sealed, 0, FIXED_HEADER_LEN, ssrc, packet.seq.0);
+        let before = spent();
+        let header = RtpHeader::parse(&sealed).expect("RTP");
+        let opened = self.opener.decrypt_rtp(&sealed, header.header_len, header.ssrc.0, header.seq.0).map(BytesMut::freeze);
+        self.opening += spent() - before;
+        assert_eq!(opened.expect("sealed for us").len(), FIXED_HEADER_LEN + packet.payload.len());
+    }
+}
+
+impl Beside for Bench {
+    /// A block through the forward path.
     fn path(&mut self) -> f64 {
-        let (mut cpu, forwarded) = (Duration::ZERO, self.counters.packets_forwarded);
-        for &kind in BLOCK {
-            for member in 0..MEMBERS {
-                let member = &mut self.members[member];
-                let track = if kind == b'v' { &mut member.video } else { &mut member.audio };
-                let run = track.next_run();
-                let before = spent();
-                let at = SendTime { now: run[0].received, abs_send_time: track.frame };
-                for packet in &run {
-                    track.up.observe(at.now, 0, packet);
+        let mut cpu = Duration::ZERO;
+        let (packets, bytes, sends) = (self.counters.packets_forwarded, self.counters.bytes_forwarded, self.counters.sends);
+        let mut arrived = 0;
+        for &(at_ms, kind) in BLOCK {
+            let at = send_time(self.now + Duration::from_millis(at_ms));
+            for source in 0..self.sources.len() {
+                for layer in 0..self.sources[source].layers.len() {
+                    let Source { up, layers } = &mut self.sources[source];
+                    if up.kind != kind {
+                        continue;
+                    }
+                    let (run, ssrc) = (layers[layer].stream.next_run(at.now), layers[layer].ssrc);
+                    run.iter().for_each(|packet| self.open(ssrc, packet));
+                    let Self { sources, egress, buffer, wire, counters, turns, .. } = self;
+                    let (up, layer) = (&mut sources[source].up, layer as u8);
+                    let before = spent();
+                    for packet in &run {
+                        up.observe(at.now, layer, packet);
+                        if let Some(level) = packet.extensions.audio_level {
+                            up.voice.observe(at.now, level);
+                        }
+                    }
+                    forward_run(up, layer, &run, turns, Sending { at, egress, buffer, wire, counters });
+                    cpu += spent() - before;
                 }
-                let Self { egress, buffer, wire, counters, turns, .. } = self;
-                forward_run(&mut track.up, 0, &run, turns, Sending { at, egress, buffer, wire, counters });
-                cpu += spent() - before;
             }
-            self.drain();
+            arrived += self.drain();
         }
-        let packets = self.counters.packets_forwarded - forwarded;
-        assert_eq!((packets, self.wire.refused), (Self::packets() as u64, 0), "everything leaves, and at once");
+        self.now += Duration::from_millis(BLOCK_MS);
+        let packets = self.counters.packets_forwarded - packets;
+        let made = (packets, (self.counters.bytes_forwarded - bytes) as usize, self.counters.sends - sends, self.wire.refused);
+        let expected = expected(&self.sources);
+        assert_eq!((made, arrived), ((expected.packets, expected.bytes, expected.sends, 0), expected.bytes), "as much as the floor sends");
         cpu.as_nanos() as f64 / packets as f64
     }
 
-    /// Seals and sends as many. CPU time per packet, ns.
+    /// Seals and sends as many.
     fn floor(&mut self) -> f64 {
-        let mut cpu = Duration::ZERO;
-        for &kind in BLOCK {
-            let (packets, bytes) = if kind == b'v' { VIDEO } else { AUDIO };
-            for sender in 0..MEMBERS {
+        let (mut cpu, mut arrived) = (Duration::ZERO, 0);
+        for &(_, kind) in BLOCK {
+            let Self { sources, receivers, buffer, wire, .. } = self;
+            for layer in sources.iter_mut().filter(|source| source.up.kind == kind).flat_map(|source| &mut source.layers) {
                 let before = spent();
-                for (_, receiver) in self.members.iter().enumerate().filter(|(receiver, _)| *receiver != sender) {
-                    self.buffer.clear();
-                    for offset in 0..packets as u64 {
-                        let start = self.buffer.len();
-                        self.buffer.extend_from_slice(&self.packet[..HEADER + bytes]);
-                        let mut nonce = [0; 12];
-                        nonce[4..].copy_from_slice(&(self.index + offset).to_be_bytes());
-                        let (header, payload) = self.buffer[start..].split_at_mut(HEADER);
-                        let nonce = Nonce::assume_unique_for_key(nonce);
-                        let tag = receiver.key.seal_in_place_separate_tag(nonce, Aad::from(&*header), payload).expect("short enough");
-                        self.buffer.extend_from_slice(tag.as_ref());
-                    }
-                    self.wire.send_to(receiver.address, HEADER + bytes + TAG, &self.buffer);
+                for receiver in &layer.receivers {
+                    receivers[*receiver].send_sealed(&layer.stream.run, layer.sealed, buffer, wire);
                 }
-                self.index += packets as u64;
                 cpu += spent() - before;
+                layer.sealed += layer.stream.run.packets as u64;
             }
-            self.drain();
+            arrived += self.drain();
         }
-        cpu.as_nanos() as f64 / Self::packets() as f64
+        let expected = expected(&self.sources);
+        assert_eq!((arrived, self.wire.refused), (expected.bytes, 0), "everything arrives");
+        cpu.as_nanos() as f64 / expected.packets as f64
     }
+}
 
-    /// Packets of a block, over all receivers.
-    fn packets() -> usize {
-        let sent: usize = BLOCK.iter().map(|kind| if *kind == b'v' { VIDEO.0 } else { AUDIO.0 }).sum();
-        sent * MEMBERS * (MEMBERS - 1)
-    }
+/// What is sent in a block, over all receivers.
+#[derive(Default)]
+struct Expected {
+    packets: u64,
+    bytes: usize,
+    sends: u64,
+}
 
-    /// Empties the receivers.
-    fn drain(&mut self) {
-        let mut buffer = vec![0; 65_536];
-        for member in &self.members {
-            while member.socket.recv(&mut buffer).is_ok() {}
+fn expected(sources: &[Source]) -> Expected {
+    let mut expected = Expected::default();
+    for source in sources {
+        let times = BLOCK.iter().filter(|(_, kind)| *kind == source.up.kind).count();
+        for Layer { stream, receivers, .. } in &source.layers {
+            let sends = times * receivers.len();
+            expected.sends += sends as u64;
+            expected.packets += (sends * stream.run.packets) as u64;
+            expected.bytes += sends * stream.run.packets * stream.run.packet_bytes();
         }
     }
+    expected
 }

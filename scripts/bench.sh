@@ -77,7 +77,28 @@ fi
 if [ "$name" = forward ]; then
   exec cargo bench --quiet --bench forward -- "$@"
 fi
-[ "$name" = fanout ] || exec "${run[@]}" "$@"
+case $name in
+  fanout | calls) ;;
+  *) exec "${run[@]}" "$@" ;;
+esac
+
+load=(--publish synthetic)
+missed=no
+if [ "$name" = fanout ]; then
+  load+=(--floor "$@")
+else
+  # Pages, then the forward path by itself, then calls by the dozen; one that misses a gate does not keep the next from running.
+  json=() calls=10
+  for option in "$@"; do
+    case $option in
+      --json) json=(--json) ;;
+      --calls=*) calls=${option#--calls=} ;;
+    esac
+  done
+  "${run[@]}" "$@" || missed=yes
+  cargo bench --quiet --bench call -- "${json[@]}" || missed=yes
+  load+=(--layers 3 --calls "$calls" --members 6 --ramp 5/s "${json[@]}")
+fi
 
 # A server of our own, without telling anybody and gone afterwards.
 data_dir=$(mktemp -d)
@@ -95,4 +116,5 @@ for _ in $(seq 100); do
   kill -0 "$server" 2>/dev/null || fail "the server did not start"
   sleep 0.1
 done
-"${pin_load[@]}" "$(dirname "$COURTSIDE_BIN")/courtside-loadgen" --url "http://127.0.0.1:$port" --publish synthetic --floor "${floor_on[@]}" --server-pid "$server" "$@"
+"${pin_load[@]}" "$(dirname "$COURTSIDE_BIN")/courtside-loadgen" --url "http://127.0.0.1:$port" "${load[@]}" "${floor_on[@]}" --server-pid "$server" || missed=yes
+[ $missed = no ]

@@ -79,6 +79,22 @@ pub const LOADGEN_WINDOWS_MAX: usize = 7200;
 pub const LOADGEN_WINDOW: Duration = Duration::from_millis(500);
 /// Latency samples kept, 8 bytes each. More: not recorded.
 pub const LOADGEN_SAMPLES_MAX: usize = 2_000_000;
+/// Calls of one load generator: each has an account and an address of its own.
+pub const LOADGEN_CALLS_MAX: usize = 2_000;
+/// How long a member of a call speaks before the next one does.
+pub const LOADGEN_CALL_TURN: Duration = Duration::from_secs(3);
+/// A voice that is not there for longer is heard to be gone: what a jitter buffer conceals is less.
+pub const LOADGEN_VOICE_GAP: Duration = Duration::from_millis(200);
+/// Packets that a member can send again: two seconds of camera and microphone. Older: not sent again.
+pub const LOADGEN_RESEND_PACKETS: usize = 350;
+/// Pushes of a conversation that wait while it waits for an answer, and between conversation and media. Full: the oldest is forgotten, or it waits.
+pub const LOADGEN_PUSHES_MAX: usize = 256;
+/// The longest message of a server: a call of fifty, or a full answer, is a tenth of it.
+pub const LOADGEN_MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// Between two signs of life of a conversation; a third of what the server waits for.
+pub const LOADGEN_PING_INTERVAL: Duration = Duration::from_secs(15);
+/// How often a member tells where its picture is.
+pub const LOADGEN_CALL_PACE_INTERVAL: Duration = Duration::from_secs(1);
 /// Between the last viewer's start and the measurement: time to join and to fall quiet.
 pub const LOADGEN_SETTLE: Duration = Duration::from_secs(3);
 

@@ -1,4 +1,4 @@
-//! A run: publishers come on air, then each number of viewers joins, is measured, and leaves.
+//! A run: publishers come on air, then each number of viewers (or of calls) joins, is measured, and leaves.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::signaling::{Server, ServerOptions};
 use super::socket::Conditions;
 use super::source::{self, Film, Source};
 use super::tally::Tally;
-use super::{clock, publisher, viewer, villain};
+use super::{call, clock, publisher, viewer, villain};
 use crate::limits::LOADGEN_SETTLE;
 
 /// CPU time that one floor is measured for: long enough that its noise is a few per cent.
@@ -32,7 +32,7 @@ const FLOORS_GATE_VIEWERS: usize = 300;
 /// Bad options, an unreachable server, too few files to open.
 pub fn run(options: &LoadOptions) -> anyhow::Result<()> {
     options.check()?;
-    let mut counts = options.viewers.clone();
+    let mut counts = if options.calls.is_empty() { options.viewers.clone() } else { options.calls.clone() };
     counts.sort_unstable();
     let mut missed = 0;
     if options.publish.is_some() || !options.floor {
@@ -67,10 +67,10 @@ fn measure_floor(options: &LoadOptions, viewers: usize) -> anyhow::Result<Vec<Fi
 }
 
 /// What all clients of a run share.
-struct Stage {
-    server: Server,
-    identity: Identity,
-    broadcasts: Vec<String>,
+pub(super) struct Stage {
+    pub(super) server: Server,
+    pub(super) identity: Identity,
+    pub(super) broadcasts: Vec<String>,
     audio: bool,
     sink: bool,
     timeline: bool,
@@ -106,7 +106,10 @@ async fn load(options: &LoadOptions, counts: &[usize]) -> anyhow::Result<usize> 
     let empty_rss = options.server_pid.map_or(0, clock::process_rss);
     let mut missed = 0;
     for &count in counts {
-        let mut figures = round(options, count, &stage, empty_rss).await?;
+        let mut figures = match options.calls.is_empty() {
+            true => round(options, count, &stage, empty_rss).await?,
+            false => call::round(options, count, &stage, empty_rss).await?,
+        };
         if options.floor {
             // Off this runtime: it has one of its own.
             let owned = options.clone();
@@ -133,7 +136,11 @@ async fn load(options: &LoadOptions, counts: &[usize]) -> anyhow::Result<usize> 
 
 fn source(options: &LoadOptions, publish: &Publish) -> anyhow::Result<Source> {
     Ok(match publish {
-        Publish::Synthetic => Source::Synthetic(source::Rate { layers: options.layers, packets_per_second: options.packets_per_second }),
+        Publish::Synthetic => Source::Synthetic(source::Rate {
+            layers: options.layers,
+            packets_per_second: options.packets_per_second,
+            has_sound: options.audio || !options.calls.is_empty(),
+        }),
         Publish::File(video) => Source::Film(Film::read(video, options.sound.as_deref(), options.frames_per_second)?),
     })
 }
@@ -162,7 +169,7 @@ async fn go_live(
 }
 
 /// The viewers of a round.
-struct Audience {
+pub(super) struct Audience {
     stage: Arc<Stage>,
     tally: Arc<Tally>,
     conditions: Option<Arc<Conditions>>,
@@ -233,10 +240,10 @@ async fn round(options: &LoadOptions, count: usize, stage: &Arc<Stage>, empty_rs
     }
     let villains = villains(options, &audience);
     tokio::time::sleep_until((clock::now() + LOADGEN_SETTLE).into()).await;
-    let measured = measure(options, &mut audience, empty_rss).await;
+    let measured = measure(options, &tally, empty_rss, Some(&mut audience)).await;
     villains.leave().await;
     audience.leave().await;
-    report(options, count, &tally, &measured)
+    report(options, (&format!("{count} viewers of"), count), &tally, &measured, Vec::new())
 }
 
 /// Those who mean no good.
@@ -277,15 +284,15 @@ fn villains(options: &LoadOptions, audience: &Audience) -> Villains {
     villains
 }
 
-async fn measure(options: &LoadOptions, audience: &mut Audience, empty_rss: u64) -> Measured {
+/// The measured seconds, in which those of `audience` come and go if that is asked for.
+pub(super) async fn measure(options: &LoadOptions, tally: &Tally, empty_rss: u64, audience: Option<&mut Audience>) -> Measured {
     let cpu = |pid: Option<u32>| pid.map_or(Duration::ZERO, clock::process_cpu);
-    let tally = audience.tally.clone();
     tally.begin_measurement();
     let (from, started) = (tally.moment(), clock::now());
     let (server_before, own_before) = (cpu(options.server_pid), clock::own_cpu());
     let end = started + Duration::from_secs(options.seconds);
-    match options.churn {
-        Some(churn) => audience.churn(churn.per_second(), end).await,
+    match options.churn.zip(audience) {
+        Some((churn, audience)) => audience.churn(churn.per_second(), end).await,
         None => tokio::time::sleep_until(end.into()).await,
     }
     let (server_cpu, own_cpu) = (cpu(options.server_pid).saturating_sub(server_before), clock::own_cpu().saturating_sub(own_before));

@@ -2,14 +2,16 @@
 //!
 //! ```text
 //! options ─▶ load ─▶ publisher ─ source (synthetic or a film)       floor (seal and send alone)
-//!                 └▶ viewer ─ reception, playback ─▶ tally ─▶ report
-//! both: signaling (WHIP, WHEP; janus) ─ sdp ─▶ link (ICE, DTLS, SRTP) ─ socket (with a bad network on request)
+//!                 ├▶ viewer ─ picture (reception, playback) ─▶ tally ─▶ report
+//!                 └▶ call: members who watch, send (outgoing) and receive each other
+//! all: signaling (WHIP, WHEP; janus) ─ sdp ─▶ link (ICE, DTLS, SRTP) ─ socket (with a bad network on request)
 //! ```
 //! Beside it `crowd`: open WebSockets by the thousand.
 //!
 //! Not a browser: it decodes nothing and decrypts one packet in fifty. Shares no protocol code with the server, so that it can find
 //! its mistakes. Invariant: nothing but this machine is contacted unless `--i-know` is given.
 
+mod call;
 mod clock;
 mod crowd;
 mod floor;
@@ -17,6 +19,8 @@ mod janus;
 mod link;
 mod load;
 mod options;
+mod outgoing;
+mod picture;
 mod playback;
 mod publisher;
 mod reception;

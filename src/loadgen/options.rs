@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 
 use super::socket::Conditions;
 use super::villain::Attack;
-use crate::limits::{LOADGEN_BROADCASTS_MAX, LOADGEN_VIEWERS_MAX};
+use crate::limits::{CALL_VIDEO_MAX, LOADGEN_BROADCASTS_MAX, LOADGEN_CALLS_MAX, LOADGEN_VIEWERS_MAX};
 use crate::linksim::model::Path;
 use crate::linksim::script::{Direction, Script, Step};
 use crate::linksim::spec::Settings;
@@ -24,6 +24,9 @@ EXAMPLES
   A thousand viewers of four broadcasts, of whom 20 a second leave and are replaced:
     courtside-loadgen --publish synthetic --broadcasts 4 --viewers 1000 --churn 20/s --seconds 600
 
+  Ten calls of six friends on top of a match with three layers, five people coming a second:
+    courtside-loadgen --publish synthetic --layers 3 --calls 10 --ramp 5/s --server-pid $(pidof courtside)
+
   Any other WHIP and WHEP server; {broadcast} stands for the name:
     courtside-loadgen --whip http://127.0.0.1:8889/{broadcast}/whip --whep http://127.0.0.1:8889/{broadcast}/whep --publish synthetic
 
@@ -33,7 +36,11 @@ EXAMPLES
 
 Settings of --up, --down and --step are those of courtside-linksim --help. Viewers do ICE, DTLS, SRTP, reports, transport
 feedback and requests for lost packets as browsers do; they decode nothing and decrypt a sample. Joining counts from the
-request to the first packet; a freeze is what Chromium counts as one; latency is from sending to receiving, on one clock.";
+request to the first packet; a freeze is what Chromium counts as one; latency is from sending to receiving, on one clock.
+
+Of calls one member has an account, which is made for it, and begins; the others are guests who follow its link. Joining a call
+counts from asking until another member was seen (a key frame) and heard. Where the server is on loopback, each call comes from
+an address of its own (127.16.0.1 and following), so that no limit per address is in the way.";
 
 /// Loads a WebRTC server with publishers and thousands of real viewers, and says what they got.
 #[derive(Debug, Clone, clap::Parser)]
@@ -86,7 +93,7 @@ pub struct LoadOptions {
     /// Viewers; several numbers are measured one after the other, in ascending order.
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "100,300,1000", help_heading = "Viewers")]
     pub viewers: Vec<usize>,
-    /// Viewers that join per second.
+    /// Viewers (or members of calls) that join per second.
     #[arg(long, value_name = "N/s", default_value = "100/s", help_heading = "Viewers")]
     pub ramp: Rate,
     /// Viewers that leave per second while it is measured, each replaced by a new one.
@@ -104,6 +111,19 @@ pub struct LoadOptions {
     /// Ask for sound too.
     #[arg(long, help_heading = "Viewers")]
     pub audio: bool,
+
+    /// Calls on top of the broadcast instead of viewers; several numbers are measured one after the other, in ascending order.
+    #[arg(
+        long,
+        value_name = "N,...",
+        value_delimiter = ',',
+        conflicts_with_all = ["viewers", "churn", "attack", "audio", "floor", "sink", "timeline"],
+        help_heading = "Calls"
+    )]
+    pub calls: Vec<usize>,
+    /// Members of each call, all with camera and microphone. They come as --ramp says.
+    #[arg(long, value_name = "N", default_value_t = 6, requires = "calls", help_heading = "Calls")]
+    pub members: usize,
 
     /// Each viewer's way to the server.
     #[arg(long, value_name = "SETTINGS", help_heading = "Network of each viewer")]
@@ -209,6 +229,10 @@ impl LoadOptions {
         ensure!(is_bounded, "--viewers: between 1 and {LOADGEN_VIEWERS_MAX}");
         ensure!((1..=LOADGEN_BROADCASTS_MAX).contains(&self.broadcasts), "--broadcasts: between 1 and {LOADGEN_BROADCASTS_MAX}");
         ensure!(self.villains <= LOADGEN_VIEWERS_MAX, "--villains: at most {LOADGEN_VIEWERS_MAX}");
+        let has_bounds = self.calls.iter().all(|count| (1..=LOADGEN_CALLS_MAX).contains(count));
+        ensure!(has_bounds, "--calls: between 1 and {LOADGEN_CALLS_MAX}");
+        ensure!((2..=CALL_VIDEO_MAX).contains(&self.members), "--members: between 2 and {CALL_VIDEO_MAX}");
+        ensure!(self.server == Speaks::Whip || self.calls.is_empty(), "--calls: Janus has none");
         ensure!(matches!(self.layers, 1 | 3), "--layers: one or three");
         ensure!(self.sound.is_none() || matches!(self.publish, Some(Publish::File(_))), "--sound goes with a file to --publish");
         ensure!(self.server == Speaks::Whip || !self.audio, "--audio: Janus's viewers are measured without sound");
@@ -268,6 +292,10 @@ mod tests {
         assert!(parse(&["--publish", "synthetic", "--sound", "x.ogg"]).expect("it parses").check().is_err());
         assert!(parse(&["--layers", "2"]).expect("it parses").check().is_err());
         assert!(parse(&["--down", "speed=1"]).is_err());
+        assert!(parse(&["--calls", "10,20", "--members", "12"]).expect("it parses").check().is_ok());
+        assert!(parse(&["--calls", "10", "--members", "13"]).expect("it parses").check().is_err());
+        assert!(parse(&["--calls", "0"]).expect("it parses").check().is_err());
+        assert!(parse(&["--calls", "10", "--viewers", "5"]).is_err() && parse(&["--members", "5"]).is_err());
         assert_eq!(parse(&["--broadcasts", "2"]).expect("it parses").names(), ["load-1", "load-2"]);
     }
 

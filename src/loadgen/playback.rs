@@ -27,7 +27,9 @@ pub(super) struct Seen {
     pub(super) freezes: u64,
     /// Time in which the picture stood still.
     pub(super) frozen: Duration,
-    /// From the first frame to the end.
+    /// The longest that it stood.
+    pub(super) longest: Duration,
+    /// From the first frame to the end, without pauses.
     pub(super) played: Duration,
     pub(super) repaired: u64,
     /// Holes that were never mended.
@@ -134,9 +136,17 @@ impl Playback {
         if self.seen.frames > FRAMES_FOR_A_MEAN && interval > (self.mean * FREEZE_FACTOR).max(self.mean + FREEZE_MORE) {
             self.seen.freezes += 1;
             self.seen.frozen += interval;
+            self.seen.longest = self.seen.longest.max(interval);
             return;
         }
         self.mean = if self.mean.is_zero() { interval } else { (self.mean * (MEAN_OVER - 1) + interval) / MEAN_OVER };
+    }
+
+    /// What follows is another picture, or none for a while: that it stands still now is no freeze.
+    pub(super) fn pause(&mut self) {
+        if let Some((first, last)) = self.shown.take() {
+            self.seen.played += last - first;
+        }
     }
 
     /// Only a key frame helps: its beginning must be told by [`Self::take_key_frame`].
@@ -202,7 +212,7 @@ impl Playback {
     pub(super) fn finish(mut self, now: Instant) -> Seen {
         if let Some((first, last)) = self.shown {
             self.interval(now - last);
-            self.seen.played = now - first;
+            self.seen.played += now - first;
         }
         self.seen
     }
@@ -261,7 +271,7 @@ mod tests {
         let begin = start();
         let (mut playback, _) = play(begin, 40, &[140]);
         playback.take(begin + ms(33 * 19 + 600), 140, false);
-        assert_eq!((playback.seen.freezes, playback.seen.frozen), (1, ms(600)));
+        assert_eq!((playback.seen.freezes, playback.seen.frozen, playback.seen.longest), (1, ms(600), ms(600)));
     }
 
     #[test]
@@ -281,6 +291,18 @@ mod tests {
         playback.take_key_frame(end, 221);
         playback.take(end, 221, true);
         assert_eq!((playback.seen.frames, playback.is_broken(), playback.seen.freezes), (21, false, 1));
+    }
+
+    #[test]
+    fn a_pause_is_no_freeze() {
+        let begin = start();
+        let (mut playback, end) = play(begin, 60, &[]);
+        playback.pause();
+        for frame in 0..10 {
+            playback.take(end + ms(3000 + 33 * frame), 220 + frame, true);
+        }
+        let seen = playback.finish(end + ms(3330));
+        assert_eq!((seen.frames, seen.freezes, seen.played), (70, 0, ms(33 * 59 + 330)));
     }
 
     #[test]

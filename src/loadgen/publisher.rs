@@ -2,16 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
-use rtc_rtp::header::Header;
-use rtc_rtp::packet::Packet;
-use rtc_shared::marshal::Marshal;
+use bytes::Bytes;
 use rtc_srtp::context::Context as SrtpContext;
 use tokio_util::sync::CancellationToken;
 
 use super::clock;
 use super::link::{Checks, Identity, Link};
-use super::sdp::{AUDIO_PAYLOAD_TYPE, Direction, EXTENSION_MID, EXTENSION_RID, EXTENSION_TWCC, RIDS, VIDEO_PAYLOAD_TYPE};
+use super::outgoing::{Ask, Stamp, Stream, asked, is_rtcp};
+use super::sdp::{AUDIO_PAYLOAD_TYPE, Direction, RIDS, VIDEO_PAYLOAD_TYPE};
 use super::signaling::Server;
 use super::socket::Socket;
 use super::source::Source;
@@ -20,17 +18,6 @@ use crate::limits::LOADGEN_CONSENT_INTERVAL;
 const VIDEO_CLOCK_HZ: u32 = 90_000;
 /// Seconds between key frames of the synthetic picture when nobody asks.
 const KEY_FRAME_EVERY_S: u32 = 2;
-
-/// One outgoing RTP stream.
-struct Stream {
-    ssrc: u32,
-    payload_type: u8,
-    mid: &'static [u8],
-    rid: Option<&'static str>,
-    sequence: u16,
-    sent: u32,
-    octets: u32,
-}
 
 /// Publishes until `stop`. `ready` is cancelled (that is: released) once media has flowed for a second.
 ///
@@ -146,7 +133,8 @@ impl Sending<'_> {
             let payloads = self.source.frame(frame, layer, key);
             let last = payloads.len() - 1;
             for (index, payload) in payloads.into_iter().enumerate() {
-                let packet = stream.packet(timestamp, index == last, self.transport_sequence, payload)?;
+                let stamp = Stamp { timestamp, marker: index == last, transport_sequence: self.transport_sequence, level: None };
+                let packet = stream.packet(stamp, payload)?;
                 self.transport_sequence = self.transport_sequence.wrapping_add(1);
                 burst.push(self.link.outbound.encrypt_rtp(&packet)?);
             }
@@ -159,7 +147,8 @@ impl Sending<'_> {
 
     async fn send_sound(&mut self, timestamp: u32, payload: Bytes) -> anyhow::Result<()> {
         let Some(stream) = &mut self.sound else { return Ok(()) };
-        let packet = stream.packet(timestamp, false, self.transport_sequence, payload)?;
+        let stamp = Stamp { timestamp, marker: false, transport_sequence: self.transport_sequence, level: None };
+        let packet = stream.packet(stamp, payload)?;
         self.transport_sequence = self.transport_sequence.wrapping_add(1);
         let sealed = self.link.outbound.encrypt_rtp(&packet)?;
         self.link.send(&sealed).await;
@@ -176,75 +165,15 @@ impl Sending<'_> {
     }
 }
 
-/// One datagram of the server's: a check to answer, or a request for a key frame (PLI or FIR).
+/// One datagram of the server's: a check to answer, or a request for a key frame.
 fn hear(datagram: &[u8], inbound: &mut SrtpContext, checks: &Checks, replies: &mut Vec<Vec<u8>>, key_wanted: &mut bool) {
     if let Some(answer) = checks.answer(datagram) {
         return replies.push(answer);
     }
-    if datagram.len() < 8 || !(192..=223).contains(&datagram[1]) || datagram[0] >> 6 != 2 {
+    if !is_rtcp(datagram) {
         return;
     }
-    let Ok(plain) = inbound.decrypt_rtcp(datagram) else { return };
-    let mut rest = &plain[..];
-    while rest.len() >= 4 {
-        let words = usize::from(u16::from_be_bytes([rest[2], rest[3]]));
-        *key_wanted |= rest[1] == 206 && matches!(rest[0] & 0x1f, 1 | 4);
-        rest = rest.get(4 * (words + 1)..).unwrap_or_default();
-    }
-}
-
-impl Stream {
-    fn new(ssrc: u32, payload_type: u8, mid: &'static [u8], rid: Option<&'static str>) -> Self {
-        Self { ssrc, payload_type, mid, rid, sequence: rand::random::<u16>() >> 1, sent: 0, octets: 0 }
-    }
-
-    fn packet(&mut self, timestamp: u32, marker: bool, transport_sequence: u16, payload: Bytes) -> anyhow::Result<BytesMut> {
-        let mut header = Header {
-            version: 2,
-            marker,
-            payload_type: self.payload_type,
-            sequence_number: self.sequence,
-            timestamp,
-            ssrc: self.ssrc,
-            ..Header::default()
-        };
-        header.set_extension(EXTENSION_MID, Bytes::from_static(self.mid))?;
-        if let Some(rid) = self.rid {
-            header.set_extension(EXTENSION_RID, Bytes::from_static(rid.as_bytes()))?;
-        }
-        header.set_extension(EXTENSION_TWCC, Bytes::copy_from_slice(&transport_sequence.to_be_bytes()))?;
-        self.sequence = self.sequence.wrapping_add(1);
-        self.sent = self.sent.wrapping_add(1);
-        self.octets = self.octets.wrapping_add(payload.len() as u32);
-        Ok(Packet { header, payload }.marshal()?)
-    }
-
-    /// RFC 3550, section 6.4.1.
-    fn sender_report(&self, timestamp: u32) -> Vec<u8> {
-        let now = clock::machine_ns();
-        let seconds = (now / 1_000_000_000 + 2_208_988_800) as u32;
-        let fraction = ((now % 1_000_000_000) << 32) / 1_000_000_000;
-        let mut report = vec![0x80, 200, 0, 6];
-        for word in [self.ssrc, seconds, fraction as u32, timestamp, self.sent, self.octets] {
-            report.extend_from_slice(&word.to_be_bytes());
-        }
-        report
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::loadgen::reception::{Header as Read, payload};
-
-    #[test]
-    fn packets_are_numbered_and_say_where_they_belong() {
-        let mut stream = Stream::new(5, VIDEO_PAYLOAD_TYPE, b"0", Some("h"));
-        let first = stream.packet(1, false, 2, Bytes::from_static(&[0x41, 1])).expect("short extensions");
-        let second = stream.packet(1, true, 3, Bytes::from_static(&[0x41, 2])).expect("short extensions");
-        let read = |packet: &[u8]| Read::read(packet, Some(EXTENSION_TWCC)).expect("RTP");
-        assert_eq!(read(&second).sequence, read(&first).sequence.wrapping_add(1));
-        assert_eq!((read(&second).marker, read(&second).transport_sequence, payload(&second)), (true, Some(3), Some(&[0x41, 2][..])));
-        assert_eq!((stream.sent, stream.octets), (2, 4));
+    if let Ok(plain) = inbound.decrypt_rtcp(datagram) {
+        *key_wanted |= asked(&plain).iter().any(|ask| matches!(ask, Ask::KeyFrame { .. }));
     }
 }

@@ -8,6 +8,7 @@ pub(super) const AUDIO_PAYLOAD_TYPE: u8 = 111;
 pub(super) const EXTENSION_MID: u8 = 1;
 pub(super) const EXTENSION_RID: u8 = 2;
 pub(super) const EXTENSION_TWCC: u8 = 4;
+pub(super) const EXTENSION_LEVEL: u8 = 5;
 /// Layer names, lowest first.
 pub(super) const RIDS: [&str; 3] = ["l", "m", "h"];
 
@@ -58,25 +59,8 @@ pub(super) fn offer(local: &LocalSide, direction: &Direction) -> String {
         Direction::Receive { audio } => *audio,
         Direction::Send { audio_ssrc, .. } => audio_ssrc.is_some(),
     };
-    let bundle = if has_audio { "0 1" } else { "0" };
-    let mut sdp = format!("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {bundle}\r\na=extmap-allow-mixed\r\n");
-    let pt = VIDEO_PAYLOAD_TYPE;
-    let rtx = pt + 1;
-    line(&mut sdp, &format!("m=video 9 UDP/TLS/RTP/SAVPF {pt} {rtx}"));
-    transport(&mut sdp, local, "0");
-    line(&mut sdp, &format!("a=extmap:{EXTENSION_RID} {URI_RID}"));
-    for text in [
-        format!("a=rtpmap:{pt} H264/90000"),
-        format!("a=rtcp-fb:{pt} nack"),
-        format!("a=rtcp-fb:{pt} nack pli"),
-        format!("a=rtcp-fb:{pt} ccm fir"),
-        format!("a=rtcp-fb:{pt} transport-cc"),
-        format!("a=fmtp:{pt} level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"),
-        format!("a=rtpmap:{rtx} rtx/90000"),
-        format!("a=fmtp:{rtx} apt={pt}"),
-    ] {
-        line(&mut sdp, &text);
-    }
+    let mut sdp = begin(if has_audio { "0 1" } else { "0" });
+    offer_video(&mut sdp, local, "0");
     match direction {
         Direction::Receive { .. } => line(&mut sdp, "a=recvonly"),
         Direction::Send { ssrcs, .. } => {
@@ -91,10 +75,7 @@ pub(super) fn offer(local: &LocalSide, direction: &Direction) -> String {
         }
     }
     if has_audio {
-        line(&mut sdp, &format!("m=audio 9 UDP/TLS/RTP/SAVPF {AUDIO_PAYLOAD_TYPE}"));
-        transport(&mut sdp, local, "1");
-        line(&mut sdp, &format!("a=rtpmap:{AUDIO_PAYLOAD_TYPE} opus/48000/2"));
-        line(&mut sdp, &format!("a=fmtp:{AUDIO_PAYLOAD_TYPE} minptime=10;useinbandfec=1"));
+        offer_audio(&mut sdp, local, "1");
         match direction {
             Direction::Receive { .. } => line(&mut sdp, "a=recvonly"),
             Direction::Send { audio_ssrc, .. } => {
@@ -104,6 +85,40 @@ pub(super) fn offer(local: &LocalSide, direction: &Direction) -> String {
         }
     }
     sdp
+}
+
+/// What an offer of m-lines with these mids begins with.
+pub(super) fn begin(mids: &str) -> String {
+    format!("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {mids}\r\na=extmap-allow-mixed\r\n")
+}
+
+/// An m-line of H.264, but for its direction.
+pub(super) fn offer_video(sdp: &mut String, local: &LocalSide, mid: &str) {
+    let pt = VIDEO_PAYLOAD_TYPE;
+    let rtx = pt + 1;
+    line(sdp, &format!("m=video 9 UDP/TLS/RTP/SAVPF {pt} {rtx}"));
+    transport(sdp, local, mid);
+    line(sdp, &format!("a=extmap:{EXTENSION_RID} {URI_RID}"));
+    for text in [
+        format!("a=rtpmap:{pt} H264/90000"),
+        format!("a=rtcp-fb:{pt} nack"),
+        format!("a=rtcp-fb:{pt} nack pli"),
+        format!("a=rtcp-fb:{pt} ccm fir"),
+        format!("a=rtcp-fb:{pt} transport-cc"),
+        format!("a=fmtp:{pt} level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"),
+        format!("a=rtpmap:{rtx} rtx/90000"),
+        format!("a=fmtp:{rtx} apt={pt}"),
+    ] {
+        line(sdp, &text);
+    }
+}
+
+/// An m-line of Opus, but for its direction.
+pub(super) fn offer_audio(sdp: &mut String, local: &LocalSide, mid: &str) {
+    line(sdp, &format!("m=audio 9 UDP/TLS/RTP/SAVPF {AUDIO_PAYLOAD_TYPE}"));
+    transport(sdp, local, mid);
+    line(sdp, &format!("a=rtpmap:{AUDIO_PAYLOAD_TYPE} opus/48000/2"));
+    line(sdp, &format!("a=fmtp:{AUDIO_PAYLOAD_TYPE} minptime=10;useinbandfec=1"));
 }
 
 /// A viewer's answer to a server that offers one m-line of H.264 video.
@@ -123,7 +138,7 @@ pub(super) fn answer(local: &LocalSide, offered: &str, video: Video) -> String {
     sdp
 }
 
-fn line(sdp: &mut String, text: &str) {
+pub(super) fn line(sdp: &mut String, text: &str) {
     sdp.push_str(text);
     sdp.push_str("\r\n");
 }

@@ -26,6 +26,7 @@ pub(super) struct ServerOptions {
 
 /// A server and what we may do there.
 pub(super) struct Server {
+    base: Url,
     http: reqwest::Client,
     whip: String,
     whep: String,
@@ -75,7 +76,7 @@ impl Server {
             let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
             own_ip = interfaces.iter().map(|interface| interface.ip()).find(|ip| ip.is_ipv4() && !ip.is_loopback()).unwrap_or(own_ip);
         }
-        Ok(Self { http, whip, whep, token: options.token.clone(), janus, anywhere: options.anywhere, own_ip })
+        Ok(Self { base, http, whip, whep, token: options.token.clone(), janus, anywhere: options.anywhere, own_ip })
     }
 
     /// Our candidate for a socket bound to this port.
@@ -92,10 +93,31 @@ impl Server {
             }
             None => self.post(broadcast, local, direction).await?,
         };
-        for address in &accepted.remote.addresses {
+        self.check_media(&accepted.remote)?;
+        Ok(accepted)
+    }
+
+    /// # Errors
+    /// Media would go to another machine, and may not.
+    pub(super) fn check_media(&self, remote: &RemoteSide) -> anyhow::Result<()> {
+        for address in &remote.addresses {
             ensure!(self.anywhere || is_ours(address.ip()), "the server's media address {address} is not this machine's");
         }
-        Ok(accepted)
+        Ok(())
+    }
+
+    /// Where it is, for those who speak to it otherwise.
+    ///
+    /// # Errors
+    /// It is not this machine's.
+    pub(super) fn base(&self) -> anyhow::Result<&Url> {
+        check_host(&self.base, self.anywhere)?;
+        Ok(&self.base)
+    }
+
+    /// What we may show it.
+    pub(super) fn token(&self) -> Option<&str> {
+        self.token.as_deref()
     }
 
     async fn post(&self, broadcast: &str, local: &LocalSide, direction: &Direction) -> anyhow::Result<Accepted> {

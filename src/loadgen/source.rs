@@ -25,12 +25,37 @@ const SEI: u8 = 6;
 const SPS: u8 = 7;
 /// Names our SEI message among those of others (user_data_unregistered, H.264 D.1.7).
 const SEI_NAME: [u8; 16] = *b"courtside-load\x01\x01";
-/// Baseline 3.1, 1280 x 720 (from x264), and its picture parameter set.
+/// Baseline (from x264), 1280 x 720, 640 x 360 and 320 x 180, and a picture parameter set.
 const SPS_720P: [u8; 21] =
     [0x67, 0x42, 0xc0, 0x1f, 0xda, 0x01, 0x40, 0x16, 0xe9, 0xb8, 0x08, 0x08, 0x0a, 0x00, 0x00, 0x07, 0xd0, 0x00, 0x01, 0xd4, 0xc0];
+const SPS_360P: [u8; 25] = [
+    0x67, 0x42, 0xc0, 0x1e, 0xd9, 0x00, 0xa0, 0x2f, 0xf9, 0x70, 0x11, 0x00, 0x00, 0x03, 0x00, 0x01, 0x00, 0x00, 0x03, 0x00, 0x3c, 0x0f,
+    0x16, 0x2e, 0x48,
+];
+const SPS_180P: [u8; 25] = [
+    0x67, 0x42, 0xc0, 0x1e, 0xd9, 0x01, 0x41, 0x9f, 0x9f, 0x01, 0x10, 0x00, 0x00, 0x03, 0x00, 0x10, 0x00, 0x00, 0x03, 0x03, 0xc0, 0xf1,
+    0x62, 0xe4, 0x80,
+];
 const PPS: [u8; 4] = [0x68, 0xce, 0x3c, 0x80];
 /// Ticks of the RTP clock of Opus per millisecond.
 const OPUS_TICKS_PER_MS: u32 = 48;
+/// Of a packet of synthetic sound: 20 ms, hybrid (RFC 6716, section 3.1), at 40 kbit/s.
+pub(super) const VOICE_TICKS: u32 = 20 * OPUS_TICKS_PER_MS;
+const VOICE_TOC: u8 = 0x78;
+const VOICE_BYTES: usize = 100;
+/// The layers of a synthetic face: 160 and 650 kbit/s, as the page encodes them (`web-client/src/lib/encodings.ts`).
+pub(super) const FACE: [Cut; 2] =
+    [Cut { packets: 1, bytes: 667, parameters: &SPS_180P }, Cut { packets: 3, bytes: 903, parameters: &SPS_360P }];
+
+/// How each frame of a synthetic layer is cut.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cut {
+    packets: u32,
+    /// Of each.
+    bytes: usize,
+    /// Its sequence parameter set.
+    parameters: &'static [u8],
+}
 
 /// The synthetic picture.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +64,7 @@ pub(super) struct Rate {
     pub(super) layers: usize,
     /// Packets per second of the highest layer; each lower one has a third.
     pub(super) packets_per_second: u32,
+    pub(super) has_sound: bool,
 }
 
 /// A film in memory, cut into RTP payloads once.
@@ -73,13 +99,16 @@ impl Source {
     }
 
     pub(super) fn has_sound(&self) -> bool {
-        matches!(self, Self::Film(film) if !film.sound.is_empty())
+        match self {
+            Self::Synthetic(rate) => rate.has_sound,
+            Self::Film(film) => !film.sound.is_empty(),
+        }
     }
 
     /// The payloads of one frame. A film has its key frames where they are.
     pub(super) fn frame(&self, number: u32, layer: usize, wants_key: bool) -> Vec<Bytes> {
         match self {
-            Self::Synthetic(rate) => synthetic(rate.packets_per_frame(layer), wants_key),
+            Self::Synthetic(rate) => synthetic(rate.cut(layer), wants_key),
             Self::Film(film) => {
                 let mut payloads = film.frames[number as usize % film.frames.len()].clone();
                 let behind_parameter_sets =
@@ -93,7 +122,7 @@ impl Source {
     /// One packet of sound and its length in ticks of 48 kHz.
     pub(super) fn sound(&self, number: u64) -> Option<(Bytes, u32)> {
         match self {
-            Self::Synthetic(_) => None,
+            Self::Synthetic(rate) => rate.has_sound.then(|| (voice(), VOICE_TICKS)),
             Self::Film(film) => film.sound.get(number as usize % film.sound.len().max(1)).cloned(),
         }
     }
@@ -142,9 +171,10 @@ fn opus_ticks(packet: &[u8]) -> u32 {
 }
 
 impl Rate {
-    fn packets_per_frame(self, layer: usize) -> u32 {
+    fn cut(self, layer: usize) -> Cut {
         let share = 3_u32.pow((self.layers - 1 - layer) as u32);
-        packets_per_frame(self.packets_per_second / share) as u32
+        let packets = packets_per_frame(self.packets_per_second / share) as u32;
+        Cut { packets, bytes: LOADGEN_PAYLOAD_BYTES, parameters: &SPS_720P }
     }
 }
 
@@ -154,12 +184,13 @@ pub(super) fn packets_per_frame(packets_per_second: u32) -> usize {
 }
 
 /// One frame: parameter sets before a key frame, then fragments of one slice, each with the time.
-fn synthetic(count: u32, key: bool) -> Vec<Bytes> {
+pub(super) fn synthetic(cut: Cut, key: bool) -> Vec<Bytes> {
+    let count = cut.packets;
     let mut out = Vec::with_capacity(count as usize + 1);
     if key {
         let mut sets = BytesMut::new();
         sets.put_u8(0x60 | STAP_A);
-        for set in [&SPS_720P[..], &PPS[..]] {
+        for set in [cut.parameters, &PPS[..]] {
             sets.put_u16(set.len() as u16);
             sets.put_slice(set);
         }
@@ -167,7 +198,7 @@ fn synthetic(count: u32, key: bool) -> Vec<Bytes> {
     }
     let kind = if key { IDR } else { 1 };
     for index in 0..count {
-        let mut payload = BytesMut::with_capacity(LOADGEN_PAYLOAD_BYTES);
+        let mut payload = BytesMut::with_capacity(cut.bytes);
         payload.put_u8(0x60 | FU_A);
         // A frame of one packet is a fragment with both edges, which a forwarder must take too.
         let edge = if index == 0 { 0x80 } else { 0 } | if index + 1 == count && count > 1 { 0x40 } else { 0 };
@@ -175,10 +206,20 @@ fn synthetic(count: u32, key: bool) -> Vec<Bytes> {
         payload.put_slice(&MARK);
         payload.put_u64(clock::machine_ns());
         // No byte of the filler is zero: nothing in it looks like a start code.
-        payload.resize(LOADGEN_PAYLOAD_BYTES, 0xa5);
+        payload.resize(cut.bytes, 0xa5);
         out.push(payload.freeze());
     }
     out
+}
+
+/// A packet of synthetic sound, with the time where a fragment of a picture has it.
+pub(super) fn voice() -> Bytes {
+    let mut payload = BytesMut::with_capacity(VOICE_BYTES);
+    payload.put_slice(&[VOICE_TOC, 0]);
+    payload.put_slice(&MARK);
+    payload.put_u64(clock::machine_ns());
+    payload.resize(VOICE_BYTES, 0xa5);
+    payload.freeze()
 }
 
 /// The time as an SEI message. In hexadecimal digits: no byte of it needs emulation prevention.
@@ -226,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_synthetic_frame_carries_its_time_and_parameter_sets() {
-        let source = Source::Synthetic(Rate { layers: 3, packets_per_second: 300 });
+        let source = Source::Synthetic(Rate { layers: 3, packets_per_second: 300, has_sound: false });
         assert_eq!((source.frame(0, 0, false).len(), source.frame(0, 2, false).len()), (1, 10));
         let frame = source.frame(0, 2, true);
         assert_eq!(frame.len(), 11);
@@ -254,6 +295,16 @@ mod tests {
         assert_eq!((delta.len(), sent_at(&packet(&delta[0])).is_some()), (2, true));
         assert_eq!(source.frame(2, 0, false).len(), key.len(), "it begins again");
         assert!(Film::read(folder.path(), None, 25).is_err());
+    }
+
+    #[test]
+    fn synthetic_sound_and_faces_carry_their_time() {
+        let packets = [voice(), synthetic(FACE[0], false).remove(0), synthetic(FACE[1], true).remove(3)];
+        assert!(packets.iter().all(|payload| sent_at(&packet(payload)).is_some()));
+        assert_eq!(packets.map(|payload| payload.len()), [VOICE_BYTES, 667, 903]);
+        assert_eq!(opus_ticks(&voice()), VOICE_TICKS);
+        let source = Source::Synthetic(Rate { layers: 1, packets_per_second: 30, has_sound: true });
+        assert!(source.has_sound() && source.sound(7).is_some_and(|(_, ticks)| ticks == VOICE_TICKS));
     }
 
     #[test]

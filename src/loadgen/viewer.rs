@@ -8,15 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock;
 use super::link::{Checks, Identity, Link};
-use super::playback::Playback;
-use super::reception::{Arrivals, Continuity, Counts, Header, nack, payload, picture_loss, receiver_report};
+use super::picture::{Opener, Picture};
+use super::reception::{Arrivals, Header};
 use super::sdp::{Direction, Video};
 use super::signaling::Server;
 use super::socket::{Conditions, Socket};
-use super::source;
 use super::tally::{Finished, Tally};
 use super::timeline::Timeline;
-use crate::limits::{LOADGEN_CONSENT_INTERVAL, LOADGEN_DECRYPT_EVERY, LOADGEN_FEEDBACK_INTERVAL, LOADGEN_REPORT_INTERVAL};
+use crate::limits::{LOADGEN_CONSENT_INTERVAL, LOADGEN_FEEDBACK_INTERVAL, LOADGEN_REPORT_INTERVAL};
 
 /// What a viewer is told.
 pub(super) struct Seat<'a> {
@@ -34,30 +33,16 @@ pub(super) struct Seat<'a> {
     pub(super) number: u64,
 }
 
-/// What one viewer knows of its video.
-struct Stream {
-    ssrc: u32,
-    continuity: Continuity,
-    playback: Playback,
-    began: Instant,
-    bytes: u64,
-    timeline: Timeline,
-}
-
 struct Viewer<'a> {
     tally: &'a Tally,
     sink: bool,
     keeps_timeline: bool,
     video: Video,
     own_ssrc: u32,
-    stream: Option<Stream>,
-    reported: Counts,
+    picture: Option<Picture>,
+    timeline: Timeline,
     arrivals: Arrivals,
     asked_at: Instant,
-    packets: u64,
-    frames_begun: u64,
-    /// The next packet begins a frame.
-    at_frame_start: bool,
     /// Answers to the server's checks, to be sent.
     replies: Vec<Vec<u8>>,
 }
@@ -77,24 +62,20 @@ pub(super) async fn watch(seat: &Seat<'_>, stop: &CancellationToken) {
         keeps_timeline: seat.timeline,
         video: accepted.remote.video,
         own_ssrc: rand::random(),
-        stream: None,
-        reported: Counts::default(),
+        picture: None,
+        timeline: Timeline::default(),
         arrivals: Arrivals::default(),
         asked_at,
-        packets: 0,
-        frames_begun: 0,
-        at_frame_start: true,
         replies: Vec::new(),
     };
     viewer.run(&mut link, stop).await;
     let now = clock::now();
-    match viewer.stream.take() {
-        Some(stream) => seat.tally.finished(Finished {
-            counts: stream.continuity.counts(),
-            seen: stream.playback.finish(now),
-            bits_per_second: stream.bytes as f64 * 8.0 / now.duration_since(stream.began).as_secs_f64().max(0.001),
-            timeline: stream.timeline,
-        }),
+    match viewer.picture.take() {
+        Some(picture) => {
+            let bits_per_second = picture.bits_per_second(now);
+            let (counts, seen) = picture.finish(now);
+            seat.tally.finished(Finished { counts, seen, bits_per_second, timeline: viewer.timeline });
+        }
         None if stop.is_cancelled() && now.duration_since(asked_at) < Duration::from_secs(1) => {}
         None => seat.tally.failed(&anyhow::anyhow!("connected, and no media came")),
     }
@@ -124,9 +105,9 @@ impl Viewer<'_> {
         let mut feedback_at = spread(LOADGEN_FEEDBACK_INTERVAL);
         let mut consent_at = spread(LOADGEN_CONSENT_INTERVAL);
         loop {
-            let repair_at = self.stream.as_ref().and_then(|stream| stream.playback.wake_at());
+            let repair_at = self.picture.as_ref().and_then(Picture::wake_at);
             let due = report_at.min(feedback_at).min(consent_at).min(repair_at.unwrap_or(report_at));
-            let is_sink = self.sink && self.stream.is_some();
+            let is_sink = self.sink && self.picture.is_some();
             let Link { socket, inbound, checks, .. } = &mut *link;
             tokio::select! {
                 biased;
@@ -170,105 +151,48 @@ impl Viewer<'_> {
         if let Some(sequence) = header.transport_sequence {
             self.arrivals.note(sequence, now.duration_since(self.tally.epoch).as_micros() as u64);
         }
+        let mut opener = Opener { inbound, tally: self.tally };
         if Some(header.payload_type) == self.video.rtx_payload_type {
-            return self.take_again(now, &header, datagram, inbound);
+            self.tally.retransmission();
+            if let Some(picture) = &mut self.picture {
+                picture.take_again(now, &header, datagram, &mut opener);
+            }
+            return;
         }
         if header.payload_type != self.video.payload_type {
             // Sound.
             return self.tally.packet(datagram.len());
         }
-        let stream = self.stream.get_or_insert_with(|| {
+        let picture = self.picture.get_or_insert_with(|| {
             self.tally.joined(now.duration_since(self.asked_at));
-            let continuity = Continuity::new(header.sequence);
-            let playback = Playback::new(continuity.extend(header.sequence));
-            Stream { ssrc: header.ssrc, continuity, playback, began: now, bytes: 0, timeline: Timeline::default() }
+            Picture::new(now, &header)
         });
-        if stream.ssrc != header.ssrc {
+        if picture.ssrc != header.ssrc {
             return self.tally.stranger();
         }
-        // The first packet of all is in the continuity already.
-        let number = if self.packets == 0 { stream.continuity.extend(header.sequence) } else { stream.continuity.take(header.sequence) };
-        stream.bytes += datagram.len() as u64;
         if self.keeps_timeline {
-            stream.timeline.take(now.duration_since(self.tally.epoch), datagram.len());
+            self.timeline.take(now.duration_since(self.tally.epoch), datagram.len());
         }
-        let was_broken = stream.playback.is_broken();
-        stream.playback.take(now, number, header.marker);
-        self.tally.packet(datagram.len());
-        // Files carry their time in a frame's first packet only.
-        let begins = std::mem::replace(&mut self.at_frame_start, header.marker);
-        self.frames_begun += u64::from(begins);
-        let is_sampled =
-            self.packets.is_multiple_of(LOADGEN_DECRYPT_EVERY) || (begins && self.frames_begun.is_multiple_of(LOADGEN_DECRYPT_EVERY));
-        if (is_sampled || was_broken)
-            && let Some(plain) = self.decrypt(datagram, inbound)
-        {
-            if let Some(sent_ns) = source::sent_at(&plain) {
-                self.tally.latency(clock::machine_ns().saturating_sub(sent_ns));
-            }
-            if was_broken
-                && payload(&plain).is_some_and(source::begins_key_frame)
-                && let Some(stream) = &mut self.stream
-            {
-                stream.playback.take_key_frame(now, number);
-            }
-        }
-        self.packets += 1;
-    }
-
-    /// A packet that was sent again (RFC 4588): its payload begins with the number it had. Padding to find out about the bandwidth comes
-    /// the same way and has none.
-    fn take_again(&mut self, now: Instant, header: &Header, datagram: &[u8], inbound: &mut SrtpContext) {
-        self.tally.retransmission();
-        let is_wanted = self.stream.as_ref().is_some_and(|stream| stream.playback.wake_at().is_some());
-        if !is_wanted {
-            return;
-        }
-        let Some(plain) = self.decrypt(datagram, inbound) else { return };
-        let Some(&[high, low, ..]) = payload(&plain) else { return };
-        if let Some(stream) = &mut self.stream {
-            let number = stream.continuity.take(u16::from_be_bytes([high, low]));
-            stream.playback.take(now, number, header.marker);
-        }
-    }
-
-    fn decrypt(&self, datagram: &[u8], inbound: &mut SrtpContext) -> Option<bytes::BytesMut> {
-        match inbound.decrypt_rtp(datagram) {
-            Ok(plain) => {
-                self.tally.decrypted();
-                Some(plain)
-            }
-            Err(error) => {
-                tracing::debug!(%error, "decrypting");
-                self.tally.not_decrypted();
-                None
-            }
-        }
+        picture.take(now, &header, datagram, &mut opener);
     }
 
     async fn repair(&mut self, now: Instant, link: &mut Link) -> anyhow::Result<()> {
-        let Some(stream) = &mut self.stream else { return Ok(()) };
-        let asked = stream.playback.ask(now);
-        if !asked.is_empty() {
-            self.tally.asked_again(asked.len());
-            link.send_rtcp(&nack(self.own_ssrc, stream.ssrc, &asked)).await?;
-        }
-        if stream.playback.ask_for_key_frame(now) {
-            self.tally.asked_for_key_frame();
-            link.send_rtcp(&picture_loss(self.own_ssrc, stream.ssrc)).await?;
+        let Some(picture) = &mut self.picture else { return Ok(()) };
+        for request in picture.repairs(now, self.own_ssrc, self.tally) {
+            link.send_rtcp(&request).await?;
         }
         Ok(())
     }
 
     async fn send_report(&mut self, link: &mut Link) -> anyhow::Result<()> {
-        let Some(stream) = &self.stream else { return Ok(()) };
-        let report = receiver_report(self.own_ssrc, stream.ssrc, &stream.continuity, &mut self.reported);
+        let Some(picture) = &mut self.picture else { return Ok(()) };
+        let report = picture.report(self.own_ssrc);
         link.send_rtcp(&report).await
     }
 
     async fn send_feedback(&mut self, link: &mut Link) -> anyhow::Result<()> {
-        let Some(stream) = &self.stream else { return Ok(()) };
-        match self.arrivals.feedback(self.own_ssrc, stream.ssrc) {
+        let Some(picture) = &self.picture else { return Ok(()) };
+        match self.arrivals.feedback(self.own_ssrc, picture.ssrc) {
             Some(feedback) => link.send_rtcp(&feedback).await,
             None => Ok(()),
         }

@@ -5,7 +5,8 @@ use courtside::loadgen::{LoadOptions, run};
 
 use super::house::{House, within};
 
-/// Runs it to its end with these arguments behind the server's address. It fails by itself when no viewer gets media.
+/// Runs it to its end with these arguments behind the server's address. It fails by itself when no viewer gets media, or a member of a call
+/// neither sees nor hears another.
 async fn load(house: &House, arguments: &[&str]) {
     let url = house.url("");
     let common = ["loadgen", "--url", &url, "--seconds", "1", "--json"];
@@ -24,5 +25,13 @@ async fn viewers_of_several_broadcasts_come_and_go() {
 async fn viewers_on_bad_lines_are_served() {
     let house = House::open().await;
     load(&house, &["--publish", "synthetic", "--viewers", "2", "--down", "latency=10ms loss=3%", "--up", "latency=10ms jitter=2ms"]).await;
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn friends_in_calls_see_and_hear_each_other() {
+    let house = House::open().await;
+    load(&house, &["--publish", "synthetic", "--layers", "3", "--calls", "2", "--members", "3", "--ramp", "20/s"]).await;
+    house.peers_settle(0).await;
     house.stop().await;
 }
