@@ -12,6 +12,8 @@ import { Stage } from '../support/scenario.mjs';
 import { Server } from '../support/server.mjs';
 import { betweenPageAndServer } from '../support/signaling.mjs';
 import { until } from '../support/until.mjs';
+import { ducking } from './call_ducking.mjs';
+import { twentyApart } from './call_twenty.mjs';
 import { machine, numberOption, often, print, quantile, rounded } from './report.mjs';
 
 const [joins, voices, skewS, ducks, airs] = [['joins', 10], ['voices', 10], ['skew', 20], ['ducks', 5], ['airs', 5]].map(([name, usual]) => numberOption(name, usual));
@@ -91,32 +93,6 @@ async function skew(pages, seconds) {
   return found;
 }
 
-/** The share of the match's volume over time while a friend says a word of a second. */
-async function duck(speaker, listener) {
-  await until('the whole match', () => listener.page.evaluate(() => globalThis.pictureInFront().volume > 0.99));
-  const followed = listener.page.evaluate(() => new Promise((resolve) => {
-    const samples = [];
-    const began = performance.now();
-    const timer = setInterval(() => {
-      samples.push([performance.now(), globalThis.pictureInFront().volume]);
-      if (performance.now() - began < 4_000) return;
-      clearInterval(timer);
-      resolve(samples);
-    }, 4);
-  }));
-  await pause(500);
-  await speaker.speak(true);
-  await pause(1_000);
-  await speaker.speak(false);
-  const samples = await followed;
-  const whole = samples[0][1];
-  const low = Math.min(...samples.map(([, volume]) => volume));
-  const [downBegan, downEnded] = [samples.findLast(([at, volume]) => volume > whole * 0.99 && at < samples.find(([, other]) => other <= low * 1.02)[0])[0], samples.find(([, volume]) => volume <= low * 1.02)[0]];
-  const upBegan = samples.findLast(([, volume]) => volume <= low * 1.02)[0];
-  const upEnded = samples.find(([at, volume]) => at > upBegan && volume >= whole * 0.99)[0];
-  return { depthDb: 20 * Math.log10(low / whole), downMs: downEnded - downBegan, upMs: upEnded - upBegan };
-}
-
 /** From the click of a guest until each of these pages shows them; and the longest that a picture of the match stood meanwhile. */
 async function onAir(studio, one, viewers) {
   await one.wake();
@@ -184,14 +160,6 @@ try {
   const speakers = await others[0].faces();
   const memberOfHost = speakers.find(({ label }) => label.startsWith('Host')).member;
   row('calls.voice', await often(voices, 'voice', () => voice(one, others[0], memberOfHost)), { p50: 150, wanted: voices });
-  const depths = await often(ducks, 'duck', () => duck(one, others[0]));
-  const off = (values, wanted) => Math.max(...values.map((value) => Math.abs(value - wanted)));
-  rows.push(
-    { name: 'calls.duck.depth', value: rounded(off(depths.map(({ depthDb }) => depthDb), -12)), unit: 'dB off', aim: 1 },
-    { name: 'calls.duck.down', value: rounded(off(depths.map(({ downMs }) => downMs), 80)), unit: 'ms off', aim: 30 },
-    { name: 'calls.duck.up', value: rounded(off(depths.map(({ upMs }) => upMs), 600)), unit: 'ms off', aim: 30 },
-    { name: 'calls.duck.samples', value: depths.length, unit: `of ${ducks}` },
-  );
   await pause(SETTLE_MS);
   row('calls.skew', await skew(members, skewS), { p95: 60, gate: true });
   await others[1].watch.chooseTransport('Buffered');
@@ -208,6 +176,9 @@ try {
   row('calls.air', aired.map(({ afterMs }) => afterMs), { p95: 1_000, wanted: airs });
   rows.push({ name: 'calls.air.still', value: rounded(Math.max(...aired.map(({ stillMs }) => stillMs))), unit: 'ms', aim: 200 });
   await seats.clear();
+
+  rows.push(...(await ducking(server, browsers[1], ducks)));
+  rows.push(...(await twentyApart(server, slug)));
 
   print(rows, `Chromium over loopback, match 640x360 at 30, H264; one of four pages ${LAG_MS} ms later, one by HLS in mixed; ${machine()}`);
 } finally {
