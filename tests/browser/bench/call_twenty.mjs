@@ -21,7 +21,7 @@ const PACE_EVERY_MS = 1_000;
 const BUFFER_MS_PER_S = 100;
 const BUFFER_FOLLOWS_MS = 500;
 /** What a page takes for the server's clock is wrong by up to this much: a way there is not as long as the way back, ms. */
-const CLOCK_ERROR_MS = 8;
+const CLOCK_ERROR_MS = 5;
 /** Packets come later than the quickest by up to this much, and buffers are as large, ms. */
 const JITTER_MS = [5, 30];
 const WAYS_MS = [15, 140];

@@ -1,5 +1,5 @@
 // Calls with real pages: how soon friends see and hear each other, how late a voice is, how far apart their pictures of the match are, how deep and how
-// fast the match is lowered behind a voice, and how soon a guest is on everybody's screen.
+// fast the match is lowered behind a voice, how soon a guest is on everybody's screen, and what ten faces leave of the match on a narrow way.
 //
 //   calls.mjs [--json] [--joins=10] [--voices=10] [--skew=20] [--ducks=5] [--airs=5]
 //
@@ -13,6 +13,7 @@ import { Server } from '../support/server.mjs';
 import { betweenPageAndServer } from '../support/signaling.mjs';
 import { until } from '../support/until.mjs';
 import { ducking } from './call_ducking.mjs';
+import { tenFaces } from './call_faces.mjs';
 import { twentyApart } from './call_twenty.mjs';
 import { machine, numberOption, often, print, quantile, rounded } from './report.mjs';
 
@@ -179,6 +180,8 @@ try {
 
   rows.push(...(await ducking(server, browsers[1], ducks)));
   rows.push(...(await twentyApart(server, slug)));
+  await air.clear();
+  rows.push(...(await tenFaces(server, browsers[0])));
 
   print(rows, `Chromium over loopback, match 640x360 at 30, H264; one of four pages ${LAG_MS} ms later, one by HLS in mixed; ${machine()}`);
 } finally {
