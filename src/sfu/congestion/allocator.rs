@@ -15,6 +15,7 @@
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
+use super::estimator::elapsed;
 use super::{Budget, Demand, UP_MARGIN};
 use crate::limits;
 use crate::sfu::handle::LayerChoice;
@@ -111,6 +112,8 @@ pub struct Allocator {
     short_since: Option<Instant>,
     climbed_at: Option<Instant>,
     blocked_until: Option<Instant>,
+    /// Something did not fit and was taken away.
+    gave_way_at: Option<Instant>,
     patience: Option<Duration>,
     /// Not even the smallest picture has got through since.
     starved_since: Option<Instant>,
@@ -254,7 +257,7 @@ impl Allocator {
             let patience = if failed { (self.patience.unwrap_or_default() * 2).min(Self::PATIENCE_MAX) } else { Self::PATIENCE_MIN };
             let patience = patience.max(Self::PATIENCE_MIN);
             self.patience = Some(patience);
-            self.blocked_until = Some(now + patience);
+            (self.blocked_until, self.gave_way_at) = (Some(now + patience), Some(now));
             return;
         }
         // The broadcast is on its lowest rung, and alone.
@@ -288,12 +291,15 @@ impl Allocator {
         }
         let since = *self.roomy_since.get_or_insert(now);
         let waits = self.blocked_until.is_some_and(|until| until > now);
-        if waits || now.saturating_duration_since(since) < Self::ROOMY_MIN {
+        // What faces have tried in vain, again and again, is no reason to keep the broadcast below its second layer.
+        let has_friends = pictures.iter().any(|picture| picture.rank == Rank::Face);
+        let is_owed = is_behind && has_friends && elapsed(now, self.gave_way_at) >= Self::PATIENCE_MIN;
+        if (waits && !is_owed) || now.saturating_duration_since(since) < Self::ROOMY_MIN {
             return;
         }
         let least = |picture: &Picture<'_>| picture.rung.filter(|_| picture.is_broadcast() || !moves);
         let most = |picture: &Picture<'_>| {
-            if grows {
+            if grows && !waits {
                 picture.top()
             } else if picture.is_broadcast() {
                 picture.second()
@@ -536,6 +542,23 @@ mod tests {
         assert_eq!(viewer.rungs.iter().flatten().copied().collect::<Vec<_>>(), [0, 0], "never black for a face");
         viewer.auto(300, 150_000.0);
         assert_eq!(viewer.rungs.iter().flatten().copied().collect::<Vec<_>>(), [0]);
+    }
+
+    #[test]
+    fn faces_that_fail_again_and_again_do_not_keep_the_broadcast_below_its_second_layer() {
+        let mut viewer = Viewer::new(4, LayerChoice::Auto);
+        viewer.auto(5_000, 1_000_000.0);
+        assert_eq!(viewer.rungs[0], Some(1));
+        for _ in 0..4 {
+            viewer.auto(400, 600_000.0);
+            viewer.auto(14_000, 1_000_000.0);
+        }
+        viewer.auto(400, 300_000.0);
+        assert_eq!(viewer.rungs, [Some(0), None, None, None]);
+        viewer.auto(2_000, 700_000.0);
+        assert_eq!(viewer.rungs[0], Some(0), "not at once again");
+        viewer.auto(2_000, 700_000.0);
+        assert_eq!(viewer.rungs, [Some(1), None, None, None], "and faces wait");
     }
 
     #[test]
