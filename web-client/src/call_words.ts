@@ -3,9 +3,23 @@ import type { FailureCode } from './lib/errors';
 import type { CaptureFailure } from './lib/capture';
 import { CALL_MEMBERS_MAX, CALL_VIDEO_MAX, type CallOver, type LinkWord, type OnAirLayout } from './protocol';
 
+/** Small numbers as people say them. */
+const NUMBERS: Record<number, string> = { 2: 'Two', 3: 'Three', 4: 'Four', 5: 'Five', 6: 'Six', 7: 'Seven', 8: 'Eight', 9: 'Nine', 10: 'Ten', 11: 'Eleven', 12: 'Twelve' };
+
 export const callWords = {
   title: 'Call with friends',
   you: 'You',
+  together: {
+    label: 'Who you watch with',
+    title: 'Watching together.',
+    people: (count: number, apart: number) => {
+      if (count === 1) return 'Only you so far.';
+      const all = `${NUMBERS[count] ?? count} of you`;
+      if (apart === 0) return `${all}, all at the same moment.`;
+      return apart === 1 ? `${all}, one on their own.` : `${all}, ${apart} on their own.`;
+    },
+    copy: 'Copy invite',
+  },
   before: {
     start: 'Watch with friends',
     join: 'Join your friends',

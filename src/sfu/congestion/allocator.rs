@@ -15,6 +15,7 @@
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
+use super::estimator::elapsed;
 use super::{Budget, Demand, UP_MARGIN};
 use crate::limits;
 use crate::sfu::handle::LayerChoice;
@@ -111,6 +112,8 @@ pub struct Allocator {
     short_since: Option<Instant>,
     climbed_at: Option<Instant>,
     blocked_until: Option<Instant>,
+    /// Something did not fit and was taken away.
+    gave_way_at: Option<Instant>,
     patience: Option<Duration>,
     /// Not even the smallest picture has got through since.
     starved_since: Option<Instant>,
@@ -159,6 +162,7 @@ impl Allocator {
             current_bps,
             next_bps: next_total(current_bps, pictures),
             top_bps: total(audio_bps, pictures, |picture| picture.top().max(picture.rung)),
+            has_faces: pictures.iter().any(|picture| picture.rank == Rank::Face && picture.rung.is_some()),
         }
     }
 
@@ -253,7 +257,7 @@ impl Allocator {
             let patience = if failed { (self.patience.unwrap_or_default() * 2).min(Self::PATIENCE_MAX) } else { Self::PATIENCE_MIN };
             let patience = patience.max(Self::PATIENCE_MIN);
             self.patience = Some(patience);
-            self.blocked_until = Some(now + patience);
+            (self.blocked_until, self.gave_way_at) = (Some(now + patience), Some(now));
             return;
         }
         // The broadcast is on its lowest rung, and alone.
@@ -287,12 +291,15 @@ impl Allocator {
         }
         let since = *self.roomy_since.get_or_insert(now);
         let waits = self.blocked_until.is_some_and(|until| until > now);
-        if waits || now.saturating_duration_since(since) < Self::ROOMY_MIN {
+        // What faces have tried in vain, again and again, is no reason to keep the broadcast below its second layer.
+        let has_friends = pictures.iter().any(|picture| picture.rank == Rank::Face);
+        let is_owed = is_behind && has_friends && elapsed(now, self.gave_way_at) >= Self::PATIENCE_MIN;
+        if (waits && !is_owed) || now.saturating_duration_since(since) < Self::ROOMY_MIN {
             return;
         }
         let least = |picture: &Picture<'_>| picture.rung.filter(|_| picture.is_broadcast() || !moves);
         let most = |picture: &Picture<'_>| {
-            if grows {
+            if grows && !waits {
                 picture.top()
             } else if picture.is_broadcast() {
                 picture.second()
@@ -425,7 +432,7 @@ mod tests {
     fn climbs_with_proof_falls_at_once_and_waits_longer_after_each_failure() {
         let mut viewer = Viewer::new(1, LayerChoice::Auto);
         assert_eq!(viewer.auto(0, 3e6), [Some(0)], "automatic quality begins at the bottom");
-        assert_eq!(viewer.demand, Demand { current_bps: 190_000, next_bps: Some(540_000), top_bps: 2_540_000 });
+        assert_eq!(viewer.demand, Demand { current_bps: 190_000, next_bps: Some(540_000), top_bps: 2_540_000, has_faces: false });
         assert_eq!(viewer.auto(300, 3e6), [Some(2)], "and skips what lies between");
         assert_eq!(viewer.auto(100, 1e6), [Some(1)]);
         assert_eq!(viewer.auto(2500, 3e6), [Some(1)], "not at once again");
@@ -538,6 +545,23 @@ mod tests {
     }
 
     #[test]
+    fn faces_that_fail_again_and_again_do_not_keep_the_broadcast_below_its_second_layer() {
+        let mut viewer = Viewer::new(4, LayerChoice::Auto);
+        viewer.auto(5_000, 1_000_000.0);
+        assert_eq!(viewer.rungs[0], Some(1));
+        for _ in 0..4 {
+            viewer.auto(400, 600_000.0);
+            viewer.auto(14_000, 1_000_000.0);
+        }
+        viewer.auto(400, 300_000.0);
+        assert_eq!(viewer.rungs, [Some(0), None, None, None]);
+        viewer.auto(2_000, 700_000.0);
+        assert_eq!(viewer.rungs[0], Some(0), "not at once again");
+        viewer.auto(2_000, 700_000.0);
+        assert_eq!(viewer.rungs, [Some(1), None, None, None], "and faces wait");
+    }
+
+    #[test]
     fn friends_wait_for_a_proof_where_the_broadcast_does_not_get_all_it_wants() {
         let mut viewer = Viewer::new(3, LayerChoice::Auto);
         viewer.rungs[0] = Some(1);
@@ -561,7 +585,7 @@ mod tests {
         assert_eq!(viewer.run(20_000, 80_000.0, 0.0, &LADDER, LayerChoice::Auto, None), [Some(0)], "nothing is lost: it gets through");
         assert_eq!(viewer.run(2_000, 80_000.0, 0.4, &LADDER, LayerChoice::Auto, None), [Some(0)], "not for a moment");
         assert_eq!(viewer.run(4_000, 80_000.0, 0.4, &LADDER, LayerChoice::Auto, None), [None]);
-        assert_eq!(viewer.demand, Demand { current_bps: AUDIO_BPS, next_bps: Some(190_000), top_bps: 2_540_000 });
+        assert_eq!(viewer.demand, Demand { current_bps: AUDIO_BPS, next_bps: Some(190_000), top_bps: 2_540_000, has_faces: false });
         assert_eq!(viewer.auto(4_000, 250_000.0), [Some(0)]);
     }
 }

@@ -137,6 +137,11 @@ impl Controller {
         (!self.is_new && estimate < f64::from(self.demand.top_bps)).then_some(estimate as u32)
     }
 
+    /// What is left of it beside everything that is sent; `None` as above.
+    pub fn room_bps(&self) -> Option<u32> {
+        self.limit_bps().map(|limit| limit.saturating_sub(self.demand.current_bps))
+    }
+
     /// A cached group is being sent, faster than real time.
     pub fn handle_replay(&mut self, now: Instant) {
         self.easing.handle_replay(now);
@@ -392,7 +397,7 @@ impl Controller {
 mod tests {
     use super::*;
 
-    const DEMAND: Demand = Demand { current_bps: 500_000, next_bps: Some(2_500_000), top_bps: 2_500_000 };
+    const DEMAND: Demand = Demand { current_bps: 500_000, next_bps: Some(2_500_000), top_bps: 2_500_000, has_faces: false };
 
     #[test]
     fn feedback_takes_no_memory_and_a_viewer_little() {

@@ -26,7 +26,9 @@ const START_BPS: f64 = 300_000.0;
 const FLOOR_BPS: f64 = 80_000.0;
 /// A queue that stands longer than this is ours to drain, when we send the top layer ...
 const QUEUE_TOP_US: u32 = 25_000;
-/// ... and so much more when we send next to nothing of it: of viewers that share a bottleneck the one with the most gives way first.
+/// ... and so much more when we send next to nothing of it: of viewers that share a bottleneck the one with the most gives way first. Who is sent
+/// faces has much to give, however little that is of all the faces there are: taken for small, it would fill the path to the brim with them and
+/// wait there for others.
 const QUEUE_LOW_EXTRA_US: f64 = 40_000.0;
 /// So patient we become at most beside somebody who keeps the queue full.
 const QUEUE_PATIENT_MAX_US: u32 = 400_000;
@@ -237,7 +239,7 @@ impl Estimator {
 
     /// The patience we come back to at this layer, µs.
     fn renew_patience(&mut self, demand: &Demand) -> u32 {
-        let share = (f64::from(demand.current_bps) / f64::from(demand.top_bps.max(1))).min(1.0);
+        let share = if demand.has_faces { 1.0 } else { (f64::from(demand.current_bps) / f64::from(demand.top_bps.max(1))).min(1.0) };
         let patience_us = QUEUE_TOP_US + (QUEUE_LOW_EXTRA_US * (1.0 - share)) as u32;
         if self.patience_us < patience_us * 3 / 2 {
             self.patience_us = patience_us;
@@ -281,7 +283,7 @@ impl Estimator {
     fn gets_through(&self, demand: &Demand) -> Option<f64> {
         let current = f64::from(demand.current_bps);
         let through = self.arrivals.busy_bps().unwrap_or(self.delivered_bps);
-        (current < 0.5 * f64::from(demand.top_bps)).then(|| through / current.max(1.0))
+        (!demand.has_faces && current < 0.5 * f64::from(demand.top_bps)).then(|| through / current.max(1.0))
     }
 
     fn reduce(&mut self, now: Instant, factor: f64, queue_us: u32) {
@@ -378,4 +380,39 @@ impl LossWindow {
 /// Since a moment; very long when it never was.
 pub(super) fn elapsed(now: Instant, since: Option<Instant>) -> Duration {
     since.map_or(Duration::MAX, |since| now.saturating_duration_since(since))
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "virtual time needs an origin; only differences from it matter")]
+mod tests {
+    use super::*;
+
+    /// The estimate before and after 2 s in which everything comes through behind a queue of 100 ms that does not drain, when 2 Mbit/s are sent.
+    fn behind_a_standing_queue(demand: &Demand) -> [f64; 2] {
+        let (begun, mut estimator) = (Instant::now(), Estimator::new());
+        let mut before = 0.0;
+        for number in 0..750_u64 {
+            let sent_us = number as u32 * 4_000;
+            let delay_us = if number < 250 { 20_000 } else { 120_000 };
+            let now = begun + Duration::from_micros(u64::from(sent_us + delay_us));
+            let packet = Reported { number, sent_us, bytes: 1_000, was_missing: false };
+            estimator.handle_received(now, packet, sent_us + delay_us, false);
+            if number % 12 == 0 {
+                estimator.handle_feedback(now, Some(Duration::from_micros(delay_us.into())), demand, false);
+            }
+            if number == 249 {
+                before = estimator.estimate_bps();
+            }
+        }
+        [before, estimator.estimate_bps()]
+    }
+
+    #[test]
+    fn who_sends_a_small_part_of_what_is_wanted_leaves_it_to_others_to_drain_a_queue_but_not_with_faces_to_give() {
+        let alone = Demand { current_bps: 2_000_000, next_bps: None, top_bps: 10_000_000, has_faces: false };
+        let [before, after] = behind_a_standing_queue(&alone);
+        assert!(before > 1_800_000.0 && after >= before * 0.95, "{before} then {after}");
+        let [before, after] = behind_a_standing_queue(&Demand { has_faces: true, ..alone });
+        assert!(before > 1_800_000.0 && after < before * 0.9, "{before} then {after}");
+    }
 }

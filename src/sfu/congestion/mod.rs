@@ -51,6 +51,8 @@ pub struct Demand {
     pub next_bps: Option<u32>,
     /// With everything that is wanted.
     pub top_bps: u32,
+    /// Faces are among what is sent: they give way before anything that anybody else watches.
+    pub has_faces: bool,
 }
 
 /// What may be sent, bits per second on the wire.

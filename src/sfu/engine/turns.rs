@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use crate::limits;
+use crate::sfu::congestion::{Controller, Rank};
 use crate::sfu::forward::{Sending, Wire, forward_piece, retransmit};
 use crate::sfu::peer::DownRef;
 use crate::sfu::replay::replay_rate_bps;
@@ -63,8 +64,7 @@ impl Engine {
 
     /// Begins to send what this viewer waits for, if the cache has it. Returns whether it still waits for a key frame.
     pub(super) fn start_replay(&mut self, now: Instant, key: usize, reference: DownRef) -> bool {
-        let peer = &self.peers[key];
-        let path_bps = peer.controller.limit_bps();
+        let path_bps = replay_path_bps(&self.peers[key].controller, reference.rank);
         let track = self.broadcasts[reference.source].track_mut(reference.slot);
         let Some(down) = track.downs.get_mut(reference.key) else { return false };
         let plays = down.current().is_some();
@@ -89,7 +89,7 @@ impl Engine {
     pub(super) fn handle_wish(&mut self, now: Instant, key: usize, reference: DownRef) {
         self.counters.keyframe_wishes += 1;
         let peer = &self.peers[key];
-        let path_bps = peer.controller.limit_bps();
+        let path_bps = replay_path_bps(&peer.controller, reference.rank);
         let round_trip =
             peer.controller.report().rtt_ms.map_or(Duration::ZERO, |ms| Duration::from_secs_f32(ms / 1000.0).min(limits::REPLAY_ROW_ENDS));
         let track = self.broadcasts[reference.source].track_mut(reference.slot);
@@ -103,5 +103,14 @@ impl Engine {
             Answer::NeedsKeyframe(layer) => self.need_keyframe(now, reference.source, layer),
             Answer::UnderWay | Answer::Nothing => {}
         }
+    }
+}
+
+/// What of its path a viewer's replay may count on. A broadcast's picture is what it came for and has the path to itself; of faces several come at
+/// once, beside a match that goes on: each has what is left.
+fn replay_path_bps(controller: &Controller, rank: Rank) -> Option<u32> {
+    match rank {
+        Rank::Face => controller.room_bps(),
+        Rank::Guest | Rank::Broadcast => controller.limit_bps(),
     }
 }

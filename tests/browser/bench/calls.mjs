@@ -1,5 +1,5 @@
 // Calls with real pages: how soon friends see and hear each other, how late a voice is, how far apart their pictures of the match are, how deep and how
-// fast the match is lowered behind a voice, and how soon a guest is on everybody's screen.
+// fast the match is lowered behind a voice, how soon a guest is on everybody's screen, and what ten faces leave of the match on a narrow way.
 //
 //   calls.mjs [--json] [--joins=10] [--voices=10] [--skew=20] [--ducks=5] [--airs=5]
 //
@@ -12,6 +12,9 @@ import { Stage } from '../support/scenario.mjs';
 import { Server } from '../support/server.mjs';
 import { betweenPageAndServer } from '../support/signaling.mjs';
 import { until } from '../support/until.mjs';
+import { ducking } from './call_ducking.mjs';
+import { tenFaces } from './call_faces.mjs';
+import { twentyApart } from './call_twenty.mjs';
 import { machine, numberOption, often, print, quantile, rounded } from './report.mjs';
 
 const [joins, voices, skewS, ducks, airs] = [['joins', 10], ['voices', 10], ['skew', 20], ['ducks', 5], ['airs', 5]].map(([name, usual]) => numberOption(name, usual));
@@ -98,32 +101,6 @@ async function skew(pages, seconds) {
   return found;
 }
 
-/** The share of the match's volume over time while a friend says a word of a second. */
-async function duck(speaker, listener) {
-  await until('the whole match', () => listener.page.evaluate(() => globalThis.pictureInFront().volume > 0.99));
-  const followed = listener.page.evaluate(() => new Promise((resolve) => {
-    const samples = [];
-    const began = performance.now();
-    const timer = setInterval(() => {
-      samples.push([performance.now(), globalThis.pictureInFront().volume]);
-      if (performance.now() - began < 4_000) return;
-      clearInterval(timer);
-      resolve(samples);
-    }, 4);
-  }));
-  await pause(500);
-  await speaker.speak(true);
-  await pause(1_000);
-  await speaker.speak(false);
-  const samples = await followed;
-  const whole = samples[0][1];
-  const low = Math.min(...samples.map(([, volume]) => volume));
-  const [downBegan, downEnded] = [samples.findLast(([at, volume]) => volume > whole * 0.99 && at < samples.find(([, other]) => other <= low * 1.02)[0])[0], samples.find(([, volume]) => volume <= low * 1.02)[0]];
-  const upBegan = samples.findLast(([, volume]) => volume <= low * 1.02)[0];
-  const upEnded = samples.find(([at, volume]) => at > upBegan && volume >= whole * 0.99)[0];
-  return { depthDb: 20 * Math.log10(low / whole), downMs: downEnded - downBegan, upMs: upEnded - upBegan };
-}
-
 /** From the click of a guest until each of these pages shows them; and the longest that a picture of the match stood meanwhile. */
 async function onAir(studio, one, viewers) {
   await one.wake();
@@ -190,14 +167,6 @@ try {
   const speakers = await others[0].faces();
   const memberOfHost = speakers.find(({ label }) => label.startsWith('Host')).member;
   row('calls.voice', await often(voices, 'voice', () => voice(one, others[0], memberOfHost)), { p50: 150, wanted: voices });
-  const depths = await often(ducks, 'duck', () => duck(one, others[0]));
-  const off = (values, wanted) => Math.max(...values.map((value) => Math.abs(value - wanted)));
-  rows.push(
-    { name: 'calls.duck.depth', value: rounded(off(depths.map(({ depthDb }) => depthDb), -12)), unit: 'dB off', aim: 1 },
-    { name: 'calls.duck.down', value: rounded(off(depths.map(({ downMs }) => downMs), 80)), unit: 'ms off', aim: 30 },
-    { name: 'calls.duck.up', value: rounded(off(depths.map(({ upMs }) => upMs), 600)), unit: 'ms off', aim: 30 },
-    { name: 'calls.duck.samples', value: depths.length, unit: `of ${ducks}` },
-  );
   await Promise.all(members.map(({ page }) => page.setViewportSize(NARROW)));
   await pause(SETTLE_MS);
   row('calls.skew', await skew(members, skewS), { p95: 60, gate: true });
@@ -224,6 +193,11 @@ try {
   row('calls.air', aired.map(({ afterMs }) => afterMs), { p95: 1_000, wanted: airs });
   rows.push({ name: 'calls.air.still', value: rounded(Math.max(...aired.map(({ stillMs }) => stillMs))), unit: 'ms', aim: 200 });
   await seats.clear();
+
+  rows.push(...(await ducking(server, browsers[1], ducks)));
+  rows.push(...(await twentyApart(server, slug)));
+  await air.clear();
+  rows.push(...(await tenFaces(server, browsers[0])));
 
   print(rows, `Chromium over loopback, match 320x180 at 30, H264; one of four pages ${LAG_MS} ms later, in grown by twice that, one by HLS in mixed; cameras off from voices on; ${machine()}`);
 } finally {

@@ -68,6 +68,7 @@ export function Face({ party, member, lines = null }: FaceProps) {
         {call.pinned.value === member.id && <Icon svg={pushPin} size="s" />}
         <bdi class="clip">{name}</bdi>
       </span>
+      {call.captions.isOn.value && <p class="face-caption" aria-live="polite" dir="auto">{call.captions.lines.value.get(member.id)?.text}</p>}
       {bubble && (
         <span class="face-bubble" key={bubble.key} role="img" aria-label={say.reacted(call.nameOf(bubble.by) ?? callWords.news.somebody, words.chat.react[bubble.kind])}>
           <img src={ART[bubble.kind]} alt="" width={32} height={32} />

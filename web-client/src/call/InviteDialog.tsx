@@ -7,7 +7,7 @@ import { Dialog } from '../ui/Dialog';
 import { linkSimple, phone } from '../ui/icons';
 import { showToast } from '../ui/Toast';
 import { callWords } from '../call_words';
-import { callLink } from './address';
+import { copyCallLink } from './copy_link';
 import { FriendPicker } from './FriendPicker';
 import type { Party } from './party';
 
@@ -33,23 +33,8 @@ export function InviteDialog({ party, onClose }: { party: Party; onClose: () => 
   };
   const copy = async (): Promise<void> => {
     setBusy('link');
-    try {
-      const { invitation, expiresAtMs } = await call.link();
-      const id = call.view.peek()?.id;
-      if (id === undefined) return;
-      const url = callLink(location.href, id, invitation);
-      setLink(url);
-      const until = new Intl.DateTimeFormat(undefined, { weekday: 'short', hour: '2-digit', minute: '2-digit' }).format(expiresAtMs);
-      await navigator.clipboard.writeText(url).then(
-        () => showToast({ title: say.copied, line: say.copiedLine(until) }),
-        // The link is on screen and can be selected by hand.
-        () => showToast({ kind: 'trouble', title: say.copyFailed, line: say.copyFailedLine }),
-      );
-    } catch (thrown) {
-      sayFailed(thrown);
-    } finally {
-      setBusy(null);
-    }
+    setLink(await copyCallLink(call));
+    setBusy(null);
   };
   return (
     <Dialog

@@ -19,7 +19,7 @@ export function Standing({ party }: { party: Party }) {
           type="button" class={`chip step ${inStep ? 'in' : 'out'}`} aria-pressed={inStep} title={inStep ? say.inDo : say.outDo}
           disabled={!call.isIn.value} onClick={() => party.try(call.setInStep(!inStep))}
         >
-          <Icon svg={users} size="s" />{inStep ? say.in : say.out}
+          <Icon svg={users} size="s" /><span class="step-word">{inStep ? say.in : say.out}</span>
         </button>
       )}
       {isLost && <span class="chip" role="status">{callWords.face.reconnecting}</span>}

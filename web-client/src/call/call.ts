@@ -15,6 +15,7 @@ import { every } from '../lib/worker_timer';
 import type { CallAsk, CallLine, CallMember, CallOver, CallPlay, CallView, MemberId, OnAirAsk, ReactionKind } from '../protocol';
 import { CallDevices } from './devices';
 import { CallMedia, type MediaSession } from './call_media';
+import { Captions } from './captions';
 import { type CallNews, newsOf } from './call_news';
 
 /** A member of whom nothing was heard for this long does not speak any more, whatever was last said of it, ms. */
@@ -48,6 +49,7 @@ export type CallSession = MediaSession & Pick<ViewerSession, 'seat' | 'serverNow
 export class Call {
   readonly devices: CallDevices;
   readonly media: CallMedia;
+  readonly captions = new Captions();
   readonly #session: CallSession;
   readonly #lifetime: AbortSignal;
   readonly #phase = signal<CallPhase>({ kind: 'off' });
@@ -435,6 +437,7 @@ export class Call {
     const speech = this.#speech.peek();
     const fresh = new Map([...speech].filter(([, { atMs }]) => now - atMs < SPEECH_FORGOTTEN_MS));
     if (fresh.size < speech.size) this.#speech.value = fresh;
+    this.captions.forget(now, new Set((this.#view.peek()?.members ?? []).map(({ id }) => id)));
     const bubbles = this.#bubbles.peek();
     if (bubbles.some(({ atMs }) => now - atMs >= BUBBLE_MS)) this.#bubbles.value = bubbles.filter(({ atMs }) => now - atMs < BUBBLE_MS);
   }
@@ -491,6 +494,7 @@ export class Call {
       this.#played.value = null;
       this.#unread.value = 0;
       this.pinned.value = null;
+      this.captions.isOn.value = false;
     });
     // Afterwards, so that nobody is told what is sent any more. Somebody on air goes on.
     if (this.media.isIdle) this.devices.close();

@@ -20,6 +20,7 @@ import { useWatch } from './use_watch';
 import { useWithFriends } from './with_friends';
 
 const loadCall = () => import('../call/CallRoot').then((module) => module.CallRoot);
+const loadTogether = () => import('../call/Together').then((module) => module.Together);
 const loadStrip = () => import('../call/CallStrip').then((module) => module.CallStrip);
 const loadLane = () => import('../call/CallLane').then((module) => module.CallLane);
 const loadBehind = () => import('./BehindNote').then((module) => module.BehindNote);
@@ -59,10 +60,10 @@ export function Watch({ slug }: { slug: string }) {
         <div class="stage">
           <Player session={session} playback={playback} friends={friends} match={match} chat={chat} theatre={theatre} onTheatre={setTheatre} />
           {phone && session.carrier.value.shown === 'hls' && <Later load={loadBehind} properties={{ session, strip: true }} />}
-          {phone && !fullScreen && party && <Later load={loadStrip} properties={{ party }} />}
           {broadcast
             ? <Under friends={friends} broadcast={broadcast} viewers={session.viewers.value.count} match={match} onChat={chat.shown ? null : () => chat.show(true)} onMoment={playMoment} />
             : <h1 class="sr">{words.watch.player}</h1>}
+          {!fullScreen && party && (phone ? <Later load={loadStrip} properties={{ party }} /> : <Later load={loadTogether} properties={{ party }} />)}
         </div>
         {/* In full screen it lies over the picture, and is there once. */}
         {chatting && !fullScreen && (chat.poppedOut
