@@ -61,10 +61,8 @@ fn listen(frames: &[LineFrame]) -> Vec<f64> {
 
 /// The AAC that the broadcast's own child makes of the main sound.
 fn own_aac(main: &[LineFrame]) -> Vec<LineFrame> {
-    let made = ffmpeg(
-        &["-f", "mp4", "-i", "pipe:0", "-c:a", "aac", "-b:a", "128000", "-f", "adts", "pipe:1"],
-        Some(&file(&Format::Opus, main)),
-    );
+    let made =
+        ffmpeg(&["-f", "mp4", "-i", "pipe:0", "-c:a", "aac", "-b:a", "128000", "-f", "adts", "pipe:1"], Some(&file(&Format::Opus, main)));
     let mut frames: VecDeque<Bytes> = VecDeque::new();
     split_adts(&mut BytesMut::from(&made.stdout[..]), &mut frames).expect("it is ADTS");
     let format = Arc::new(Format::Aac);

@@ -275,7 +275,8 @@ impl Mixer {
         }
         let Some(child) = &self.child else { return };
         let is_over = child.leaving.is_some_and(|(_, due)| now >= due);
-        let is_held = |rendition: &Rendition| rendition.held_since.is_some_and(|since| now.saturating_duration_since(since) >= HLS_CHANGE_WAIT);
+        let is_held =
+            |rendition: &Rendition| rendition.held_since.is_some_and(|since| now.saturating_duration_since(since) >= HLS_CHANGE_WAIT);
         let lag_ms = (child.fed_ticks - child.made_ticks) as f64 / PER_MS as f64;
         if is_over {
             self.end(Why::Done);

@@ -250,7 +250,7 @@ fn a_child_that_says_nothing_is_ended_and_the_next_waits_longer() {
     desk.play(1500, &|_| Some(3));
     assert!(desk.ended.iter().all(|why| *why == Why::Lags));
     assert!((4..=6).contains(&desk.ended.len()), "{:?}", desk.ended);
-    assert_eq!(desk.changes(), [[], []]);
+    assert!(desk.changes().iter().all(Vec::is_empty));
 }
 
 #[test]

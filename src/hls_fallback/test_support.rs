@@ -161,7 +161,8 @@ pub(super) struct Rig {
 
 impl Rig {
     pub(super) fn new() -> Self {
-        let (publisher, pipeline) = (Publisher::new(), Pipeline::new(FIRST_MSN, PART_MS, Encoders { sound: false, ladder: false, programme: false }));
+        let (publisher, pipeline) =
+            (Publisher::new(), Pipeline::new(FIRST_MSN, PART_MS, Encoders { sound: false, ladder: false, programme: false }));
         Self { publisher, pipeline, store: Store::new(PART_MS), numbers: Numbers::default() }
     }
 
