@@ -36,11 +36,11 @@ pub(super) struct Mix {
 impl Mix {
     /// Arguments behind both inputs.
     pub(super) fn arguments(self) -> Vec<String> {
-        // Four samples of a thousand faster or slower at most; a hole longer than 15 ms is one. Silence fits holes to 2.5 ms, which is near enough.
+        // Four samples of a thousand faster or slower at most; a hole longer than 15 ms is one.
         let true_to_line = "aresample=async=200:min_hard_comp=0.015:first_pts=0";
         let alike = "aformat=sample_fmts=fltp:sample_rates=48000:channel_layouts=stereo";
         let graph = format!(
-            "[0:a]{true_to_line},{alike}[main];[1:a]{true_to_line}:min_comp=0.003,{alike}[guest];\
+            "[0:a]{true_to_line},{alike}[main];[1:a]{true_to_line},{alike}[guest];\
              [main][guest]amix=inputs=2:duration=first:dropout_transition=0:normalize=0,alimiter=limit={LOUDEST}:level=0:latency=1,\
              asplit[a][o];[a]atrim=start_sample={},asetpts=PTS-STARTPTS[aac];[o]atrim=start_sample={OPUS_BEHIND},asetpts=PTS-STARTPTS[opus]",
             self.aac_skips
