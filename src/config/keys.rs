@@ -100,9 +100,9 @@ keys! {
     hls_part_ms "hls-part-ms" "COURTSIDE_HLS_PART_MS" "MS" One Some("334"),
         "Length of a part, 100 to 1000 ms. Shorter: less latency, more requests; longer: for sources of fewer than 10 pictures a second.";
     hls_encoder "hls-encoder" "COURTSIDE_HLS_ENCODER" "PROGRAM" One Some("ffmpeg"),
-        "Program that turns Opus into AAC for players without Opus (Apple's among them), and makes ladders; empty: none.";
+        "Program that turns Opus into AAC for players without Opus (Apple's among them), makes ladders, and puts a guest on air beside the main picture and sound; empty: none.";
     hls_ladder "hls-ladder" "COURTSIDE_HLS_LADDER" "BOOL" Switch Some("true"),
-        "Makes smaller sizes of a picture that has one layer, and H.264 of VP8, which players do not take. Each takes most of a core, so half as many as there are cores at once; needs `hls_encoder`.";
+        "Makes smaller sizes of a picture that has one layer, and H.264 of VP8, which players do not take. Each takes most of a core, so half as many as there are cores at once; needs `hls_encoder`. Guests on air are composed also where this is off.";
     dvr "dvr" "COURTSIDE_DVR" "BOOL" Switch Some("false"),
         "Records every broadcast: viewers can rewind it while it is live, and watch the replay when it has ended. Needs `hls`; packages broadcasts also while nobody asks for it.";
     dvr_dir "dvr-dir" "COURTSIDE_DVR_DIR" "DIR" One None,

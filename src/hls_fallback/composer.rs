@@ -10,10 +10,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::duet::{Order, Why, Word, Work};
 use super::format::Format;
 use super::guest::Guest;
 use super::ladder::Rung;
-use super::programme::{Layout, Programme, Word};
+use super::programme::{Layout, Programme};
 use super::seat::{Feed, Seat};
 use super::segment::TrackId;
 use super::track::LineFrame;
@@ -21,35 +22,6 @@ use crate::limits::{HLS_ENCODER_PROVEN, HLS_ENCODER_RETRY, HLS_LAYER_SILENCE, HL
 
 /// Children of one broadcast at once: one, and another that is to replace it.
 const CHILDREN_MAX: usize = 2;
-
-/// What is to be done with a child.
-#[derive(Debug)]
-pub(super) enum Order {
-    /// `main` is a key frame; `guest` begins with one.
-    Begin {
-        child: u32,
-        programme: Programme,
-        main: LineFrame,
-        guest: Vec<LineFrame>,
-    },
-    Tell {
-        child: u32,
-        word: Word,
-    },
-    End {
-        child: u32,
-        why: Why,
-    },
-}
-
-/// Why a child is ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Why {
-    /// It has done what it was for.
-    Done,
-    /// It is too slow.
-    Lags,
-}
 
 /// What renditions are made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -309,7 +281,7 @@ impl Composer {
         let child = self.begun;
         let rungs = alive.iter().map(|(_, (width, height))| Rung::of(*width, *height)).collect();
         let programme = Programme { layout, size, rungs };
-        self.orders.push(Order::Begin { child, programme, main: frame.clone(), guest: group });
+        self.orders.push(Order::Begin { child, work: Work::Picture(programme), main: frame.clone(), guest: group });
         self.children.push(Child {
             id: child,
             layout,

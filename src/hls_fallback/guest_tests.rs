@@ -7,10 +7,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::composer::{Order, Why};
+use super::duet::{Order, Why, Word, Work};
 use super::format::Format;
 use super::pipeline::{Encoders, Pipeline};
-use super::programme::{Layout, Word};
+use super::programme::Layout;
 use super::segment::Step;
 use super::test_support::{FIRST_MSN, Numbers, PART_MS, Publisher, each_two_seconds};
 use super::track::LineFrame;
@@ -59,7 +59,7 @@ impl Show {
             main: Publisher::new(),
             guest,
             numbers: (Numbers::default(), Numbers::default()),
-            pipeline: Pipeline::new(FIRST_MSN, PART_MS, Encoders { sound: false, ladder: true }),
+            pipeline: Pipeline::new(FIRST_MSN, PART_MS, Encoders { sound: false, ladder: true, programme: true }),
             children: BTreeMap::new(),
             ended: Vec::new(),
             steps: BTreeMap::new(),
@@ -99,7 +99,8 @@ impl Show {
     fn carry_out(&mut self, frame: u32) {
         for order in self.pipeline.take_orders() {
             match order {
-                Order::Begin { child, programme, main, guest } => {
+                Order::Begin { child, work, main, guest } => {
+                    let Work::Picture(programme) = work else { panic!("{work:?}") };
                     assert!(main.key && guest[0].key && guest[0].format.is_some());
                     let sizes = programme.rungs.iter().map(|rung| (rung.width, rung.height)).collect();
                     let made = Child { sizes, guest: guest.len(), has_guest: true, waiting: VecDeque::from([(frame, main)]) };

@@ -5,7 +5,8 @@
 //!              pipeline.rs    depay/ ─▶ clock.rs ─▶ segmenter.rs, track.rs ─▶ fmp4.rs      pure: frames in, steps out
 //!              sound.rs       Opus ─▶ child.rs ─▶ AAC
 //!              ladder.rs      VP8, or a lone layer ─▶ child.rs ─▶ H.264 in several sizes
-//!              composer.rs    a guest on air (guest.rs): programme.rs ─▶ child.rs ─▶ frames that take the layers' place (seat.rs)
+//!              composer.rs    a guest on air (guest.rs): programme.rs ─▶ duet.rs ─▶ frames that take the layers' place (seat.rs)
+//!              mixer.rs       their voice: mix.rs ─▶ duet.rs ─▶ frames that take the sounds' place
 //!            shelf.rs         one immutable value, replaced in one step ──closed segments──▶ dvr/ recordings and replays
 //!              playlist.rs, dash.rs   its texts, rendered once, packed once
 //!            http.rs ─▶ routes, blocking requests, cache headers
@@ -31,10 +32,14 @@ mod asked;
 mod child;
 mod composer;
 mod crew;
+mod duet;
 mod guest;
 mod http;
 mod keep_up;
 mod ladder;
+mod mix;
+mod mixer;
+mod opus;
 mod packager;
 mod programme;
 mod seat;
@@ -111,8 +116,10 @@ pub struct HlsParts {
     pub part_ms: u32,
     /// `None`: Opus alone, and no picture of what players do not take.
     pub encoder: Option<EncoderCommand>,
-    /// A permit for each broadcast whose picture is encoded at once, as a ladder or with a guest; `None`: none is.
-    pub ladders: Option<Arc<Semaphore>>,
+    /// A permit for each broadcast whose picture is encoded at once, as a ladder or with a guest.
+    pub pictures: Arc<Semaphore>,
+    /// Ladders are made of pictures that have none.
+    pub makes_ladders: bool,
     /// What is on air.
     pub on_air: Box<dyn Fn() -> Vec<OnAir> + Send + Sync>,
     /// Who is on air beside a broadcast's main picture.

@@ -1,7 +1,7 @@
 //! The task of one broadcast: packets from the tap and time into the pipeline, its steps into the store, sound to the encoder and back.
 //! Ends when the broadcast does, when nobody has asked for anything for a while, or when it is told to.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use metrics::counter;
@@ -11,16 +11,16 @@ use tokio_util::sync::CancellationToken;
 use super::child::{Place, Supervised};
 use super::crew::Crew;
 use super::depay::Losses;
+use super::duet::Made;
 use super::ladder::Rungs;
 use super::pipeline::{Encoders, Pipeline};
-use super::programme::Made;
 use super::shelf::Store;
 use super::sound::Aac;
-use super::{GuestOnAir, HlsParts};
+use super::{GuestOnAir, HlsParts, mix};
 use crate::ids::BroadcastId;
 use crate::limits::{HLS_GUEST_LOOK, HLS_IDLE, HLS_TAP_QUEUE};
 use crate::sfu::tap::{Tap, TapRun};
-use crate::telemetry::{HLS_FRAMES_LEFT_OUT, HLS_LOSSES, HLS_PARTS};
+use crate::telemetry::{HLS_ENCODER_DROPPED, HLS_FRAMES_LEFT_OUT, HLS_LOSSES, HLS_PARTS};
 
 /// What HTTP and the packager share of one broadcast.
 #[derive(Debug)]
@@ -60,13 +60,16 @@ pub(super) enum Ended {
 #[expect(clippy::disallowed_methods, reason = "the shell stamps what it hands to the core")]
 pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: &Channel, parts: &HlsParts, first_msn: u64) -> (Ended, u64) {
     let mut sound = parts.encoder.clone().map(|command| Supervised::start(broadcast, command, Aac, None));
-    // Costs nothing until there is a picture for it.
-    let command = parts.encoder.clone().zip(parts.ladders.clone().map(Place::among));
-    let mut crew = Crew::new(broadcast, command.clone());
-    let mut ladder = command.map(|(command, place)| Supervised::start(broadcast, command, Rungs, Some(place)));
+    // All of these cost nothing until there is something for them.
+    let place = Place::among(Arc::clone(&parts.pictures));
+    let mut crew = Crew::new(broadcast, parts.encoder.clone(), Some(Arc::clone(&place)));
+    let mut mixing = Crew::new(broadcast, parts.encoder.clone(), None);
+    let laddered = parts.encoder.clone().filter(|_| parts.makes_ladders);
+    let mut ladder = laddered.map(|command| Supervised::start(broadcast, command, Rungs, Some(place)));
     let mut recorder = parts.dvr.as_ref().and_then(|dvr| dvr.begin(broadcast, first_msn));
     let first_msn = recorder.as_ref().map_or(first_msn, |recorder| recorder.first());
-    let mut pipeline = Pipeline::new(first_msn, parts.part_ms, Encoders { sound: sound.is_some(), ladder: ladder.is_some() });
+    let encoders = Encoders { sound: sound.is_some(), ladder: ladder.is_some(), programme: parts.encoder.is_some() };
+    let mut pipeline = Pipeline::new(first_msn, parts.part_ms, encoders);
     let mut told = Told::default();
     let (mut guest, mut guest_tap) = (None, None);
     let mut look = tokio::time::interval(HLS_GUEST_LOOK);
@@ -101,7 +104,11 @@ pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: &Channel,
                 Made::Frame { rung, frame } => pipeline.handle_made(Instant::now(), child, rung, frame),
                 Made::Ended(_) => pipeline.handle_ended(Instant::now(), child),
             },
-            _ = look.tick(), if crew.can_compose() => {
+            (child, made) = mixing.next() => match made {
+                Made::Frame { rung, frame } => pipeline.handle_mixed(Instant::now(), child, rung, frame),
+                Made::Ended(_) => pipeline.handle_mix_ended(Instant::now(), child),
+            },
+            _ = look.tick(), if encoders.programme => {
                 let found = (parts.guest)(broadcast);
                 if found != guest {
                     let source = |guest: Option<GuestOnAir>| guest.map(|guest| guest.source);
@@ -146,6 +153,13 @@ pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: &Channel,
         for child in crew.carry_out(pipeline.take_orders()).await {
             pipeline.handle_ended(Instant::now(), child);
         }
+        for child in mixing.carry_out(pipeline.take_mixes()).await {
+            pipeline.handle_mix_ended(Instant::now(), child);
+        }
+        let unmixed = pipeline.take_unmixed();
+        if unmixed > 0 {
+            counter!(HLS_ENCODER_DROPPED, "of" => mix::LABEL).increment(unmixed);
+        }
         if let Some(codec) = pipeline.take_unfit()
             && !std::mem::replace(&mut told.is_unfit, true)
         {
@@ -160,6 +174,7 @@ pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: &Channel,
         ladder.stop().await;
     }
     crew.stop().await;
+    mixing.stop().await;
     (ended, pipeline.next_msn())
 }
 

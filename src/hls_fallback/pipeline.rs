@@ -7,17 +7,20 @@
 //!                                  └─ VP8, or a lone layer ─▶ take_pictures ─▶ (encoder) ─▶ handle_rung ─▶ segmenter
 //! ```
 //! While a guest is on air every picture passes the composer on its last step, which puts frames of the programme in its place
-//! (`take_orders` ─▶ (children) ─▶ `handle_made`).
+//! (`take_orders` ─▶ (children) ─▶ `handle_made`), and every sound the mixer, which puts both voices in its place (`take_mixes` ─▶ (child) ─▶
+//! `handle_mixed`).
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::child::Fed;
 use super::clock::Line;
-use super::composer::{Composer, Made, Order};
+use super::composer::{Composer, Made};
 use super::depay::{Losses, TimedFrame};
+use super::duet::Order;
 use super::guest::{Guest, GuestFrames, Newest};
 use super::ladder::Choice;
+use super::mixer::{Mixer, Sound};
 use super::programme::Layout;
 use super::segment::{Step, TrackId};
 use super::segmenter::Segmenter;
@@ -42,10 +45,12 @@ pub struct NewRendition {
 /// What there are encoders for: whose frames they are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Encoders {
-    /// [`Pipeline::take_sound`].
+    /// [`Pipeline::take_sound`] and [`Pipeline::take_mixes`].
     pub sound: bool,
-    /// [`Pipeline::take_pictures`] and [`Pipeline::take_orders`].
+    /// [`Pipeline::take_pictures`].
     pub ladder: bool,
+    /// [`Pipeline::take_orders`].
+    pub programme: bool,
 }
 
 /// See the file's head.
@@ -71,7 +76,8 @@ pub struct Pipeline {
     rungs: [Option<TrackId>; HLS_LADDER_RUNGS_MAX],
     guest: Guest,
     composer: Composer,
-    /// Where the main picture is.
+    mixer: Mixer,
+    /// Where the main picture is, or where there is none the main sound.
     newest: Option<Newest>,
     former_losses: Losses,
     /// A codec that cannot be packaged, once.
@@ -103,6 +109,7 @@ impl Pipeline {
             rungs: [None; HLS_LADDER_RUNGS_MAX],
             guest: Guest::default(),
             composer: Composer::new(),
+            mixer: Mixer::default(),
             newest: None,
             former_losses: Losses::default(),
             unfit: None,
@@ -129,11 +136,11 @@ impl Pipeline {
 
     /// Who is on air beside the main picture from now on: how they share the screen. What is known of a former guest is forgotten.
     pub fn set_guest(&mut self, now: Instant, layout: Option<Layout>) {
-        let layout = layout.filter(|_| self.encoders.ladder);
         if layout.is_none() {
             self.guest = Guest::default();
         }
-        self.composer.set_wanted(layout);
+        self.composer.set_wanted(layout.filter(|_| self.encoders.programme));
+        self.mixer.set_wanted(now, layout.is_some() && self.encoders.sound);
         self.hand_on(now);
     }
 
@@ -155,9 +162,23 @@ impl Pipeline {
         self.hand_on(now);
     }
 
+    /// Takes a frame that a child made of main sound and guest. `sound`: which of its sounds.
+    pub fn handle_mixed(&mut self, now: Instant, child: u32, sound: usize, frame: LineFrame) {
+        self.mixer.handle_made(now, child, sound, frame);
+        self.hand_on(now);
+    }
+
+    /// A child that mixes ended by itself.
+    pub fn handle_mix_ended(&mut self, now: Instant, child: u32) {
+        self.mixer.handle_ended(now, child);
+        self.hand_on(now);
+    }
+
     /// Takes a frame of AAC that the encoder made of sound on line `line`.
     pub fn handle_encoded(&mut self, now: Instant, line: u32, frame: LineFrame) {
-        let Some(line) = self.line.filter(|_| line == self.lines) else { return };
+        if self.line.is_none() || line != self.lines {
+            return;
+        }
         let track = match self.encoded {
             Some(track) => track,
             None => {
@@ -166,7 +187,8 @@ impl Pipeline {
                 track
             }
         };
-        self.segmenter.handle_frame(now, track, frame, &line);
+        self.mixer.handle_own(Sound::Aac, track, frame);
+        self.hand_on(now);
     }
 
     /// Takes a frame of the ladder that the encoder made of the picture on line `line`. `rung`: which size, smallest first.
@@ -199,6 +221,7 @@ impl Pipeline {
         let frames = self.guest.handle_timeout(now, self.line.as_ref(), self.newest);
         self.take_guest(now, frames);
         self.composer.handle_timeout(now, &self.guest);
+        self.mixer.handle_timeout(now);
         self.hand_on(now);
         if let Some(line) = self.line {
             self.segmenter.handle_timeout(now, &line);
@@ -210,7 +233,7 @@ impl Pipeline {
         let repairs = self.streams.iter().filter_map(|stream| stream.depacketizer.wake_at());
         // Once it has passed, the line begins with whatever packet makes it possible.
         let clocks = self.began.filter(|_| self.line.is_none()).map(|began| began + HLS_CLOCK_WAIT).filter(|due| *due > now);
-        let guest = self.guest.wake_at().into_iter().chain(self.composer.wake_at(&self.guest));
+        let guest = self.guest.wake_at().into_iter().chain(self.composer.wake_at(&self.guest)).chain(self.mixer.wake_at());
         repairs.chain(clocks).chain(guest).chain(self.segmenter.wake_at(now)).min()
     }
 
@@ -237,6 +260,16 @@ impl Pipeline {
     /// What is to be done with children that put a guest beside the main picture.
     pub(super) fn take_orders(&mut self) -> Vec<Order> {
         self.composer.take_orders()
+    }
+
+    /// What is to be done with the child that mixes a guest's voice into the main sound.
+    pub(super) fn take_mixes(&mut self) -> Vec<Order> {
+        self.mixer.take_orders()
+    }
+
+    /// Frames of guests' sound that came too late to be mixed, since the last call.
+    pub fn take_unmixed(&mut self) -> u64 {
+        self.mixer.take_lost()
     }
 
     /// Media time of the zero of all timestamps, once it is known.
@@ -270,6 +303,7 @@ impl Pipeline {
         self.anchors.clear();
         self.ladder.restart();
         self.composer.restart();
+        self.mixer.restart();
         self.guest.forget();
         self.newest = None;
         self.waiting.clear();
@@ -337,8 +371,11 @@ impl Pipeline {
         }
         let TimedFrame { time, key, data, format, received } = frame;
         let frame = LineFrame { ticks, key, data, format, received };
-        if is_picture {
-            self.follow_picture(now, index, &frame);
+        if is_picture || !self.streams.iter().any(Stream::is_picture) {
+            self.note_newest(index, &frame);
+        }
+        if is_picture && self.encoders.programme {
+            self.composer.handle_main(now, index, &frame, &self.guest);
         }
         let in_ladder = is_picture && self.encoders.ladder && self.ladder.takes(now, index, frame.format.as_deref());
         if in_ladder && self.composer.feeds_ladder(frame.key) {
@@ -348,6 +385,7 @@ impl Pipeline {
         let track = is_packaged.then(|| self.track(index));
         if !is_picture && self.encoders.sound {
             self.sound.push(Fed { line: self.lines, frame: frame.clone() });
+            self.mixer.handle_main(now, &frame);
         }
         // Where all renditions are made of this stream, they run at its pace.
         let leads = track.map_or(in_ladder, |track| self.segmenter.leads(track, now));
@@ -358,20 +396,17 @@ impl Pipeline {
         }
         match track {
             Some(track) if is_picture => self.composer.handle_own(now, track, frame),
-            Some(track) => self.segmenter.handle_frame(now, track, frame, &line),
+            Some(track) => self.mixer.handle_own(Sound::Opus, track, frame),
             None => {}
         }
         self.hand_on(now);
     }
 
-    /// A frame of any layer of the main picture: where it is, and what the programme is made of.
-    fn follow_picture(&mut self, now: Instant, index: usize, frame: &LineFrame) {
+    /// A frame by which a guest is placed.
+    fn note_newest(&mut self, index: usize, frame: &LineFrame) {
         let line_ms = frame.ticks as f64 * 1000.0 / f64::from(self.streams[index].codec.clock_rate_hz());
         if self.newest.is_none_or(|newest| newest.line_ms < line_ms) {
             self.newest = Some(Newest { line_ms, received: frame.received });
-        }
-        if self.encoders.ladder {
-            self.composer.handle_main(now, index, frame, &self.guest);
         }
     }
 
@@ -379,13 +414,16 @@ impl Pipeline {
         for (layer, frame) in &frames.pictures {
             self.composer.handle_guest(*layer, frame);
         }
+        for frame in frames.sound {
+            self.mixer.handle_guest(now, frame);
+        }
         self.hand_on(now);
     }
 
-    /// What the composer gives out goes into renditions.
+    /// What composer and mixer give out goes into renditions.
     fn hand_on(&mut self, now: Instant) {
         let Some(line) = self.line else { return };
-        for (track, frame) in self.composer.take_frames() {
+        for (track, frame) in self.composer.take_frames().into_iter().chain(self.mixer.take_frames()) {
             self.segmenter.handle_frame(now, track, frame, &line);
         }
     }

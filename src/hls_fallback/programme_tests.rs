@@ -1,13 +1,21 @@
 //! The child as it is: `ffmpeg` on clips that it drew itself, a red main picture and a blue guest, and what is seen where.
 
-use std::process::{Command, Output};
+use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::Bytes;
-use tokio::sync::Semaphore;
+use bytes::{Bytes, BytesMut};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
 
 use super::*;
+use crate::hls_fallback::child::{self, EncoderCommand, End, Place};
+use crate::hls_fallback::duet::{Beginning, Made, Running, Word, Work};
 use crate::hls_fallback::fmp4::reader::{Piece, Reader};
+use crate::hls_fallback::fmp4::{self, Sample};
 use crate::hls_fallback::format::Format;
+use crate::hls_fallback::test_support::ffmpeg;
+use crate::hls_fallback::track::LineFrame;
+use crate::limits::HLS_SOUND_QUEUE;
 
 /// Of the main picture; the guest's is 4:3.
 const SIZE: (u16, u16) = (640, 360);
@@ -22,25 +30,6 @@ const HELD: usize = 5;
 const RED: [u8; 3] = [255, 0, 0];
 const BLUE: [u8; 3] = [0, 0, 255];
 const BLACK: [u8; 3] = [0, 0, 0];
-
-fn ffmpeg(arguments: &[&str], input: Option<&[u8]>) -> Output {
-    use std::io::Write;
-    let mut child = Command::new("ffmpeg")
-        .args(["-hide_banner", "-loglevel", "error"])
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("scripts/test.sh installs ffmpeg");
-    let mut pipe = child.stdin.take().expect("it is piped");
-    let input = input.unwrap_or_default().to_vec();
-    let writer = std::thread::spawn(move || drop(pipe.write_all(&input)));
-    let output = child.wait_with_output().expect("it ends");
-    writer.join().expect("it writes");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    output
-}
 
 /// A clip of one colour as frames on the line, a key frame each half second.
 fn clip(colour: &str, (width, height): (u16, u16), base_ticks: i64, codec: &[&str]) -> Vec<LineFrame> {
@@ -102,8 +91,8 @@ async fn programme(layout: Layout, guest: &[LineFrame], guest_frames: usize) -> 
     let (out, mut made) = mpsc::channel(HLS_SOUND_QUEUE);
     let beginning = Beginning {
         command: EncoderCommand { program: "ffmpeg".into() },
-        place: Place::among(Arc::new(Semaphore::new(1))),
-        programme: Programme { layout, size: SIZE, rungs },
+        place: Some(Place::among(Arc::new(Semaphore::new(1)))),
+        work: Work::Picture(Programme { layout, size: SIZE, rungs }),
         main: main[0].clone(),
         guest: guest[..KEY_EVERY].to_vec(),
     };
@@ -191,8 +180,8 @@ async fn no_permit_is_said_and_a_broadcast_needs_one_for_all_its_children() {
     let main = red();
     let beginning = Beginning {
         command: EncoderCommand { program: "ffmpeg".into() },
-        place,
-        programme: Programme { layout: Layout::Inset, size: SIZE, rungs: vec![Rung::of(320, 180)] },
+        place: Some(place),
+        work: Work::Picture(Programme { layout: Layout::Inset, size: SIZE, rungs: vec![Rung::of(320, 180)] }),
         main: main[0].clone(),
         guest: main[..1].to_vec(),
     };

@@ -62,7 +62,7 @@ impl Recipe for Aac {
 }
 
 /// Takes whole frames off the front (ISO/IEC 13818-7 section 6.2), without their headers. `None`: it is something else.
-fn split_adts(bytes: &mut BytesMut, frames: &mut VecDeque<Bytes>) -> Option<()> {
+pub(super) fn split_adts(bytes: &mut BytesMut, frames: &mut VecDeque<Bytes>) -> Option<()> {
     while let Some(header) = bytes.first_chunk::<ADTS_HEADER>() {
         if header[0] != 0xff || header[1] & 0xf6 != 0xf0 {
             return None;

@@ -1,5 +1,6 @@
 //! A publisher for tests: layers of H.264 and Opus as the tap hands them over, every byte the same in every run.
 
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -160,7 +161,8 @@ pub(super) struct Rig {
 
 impl Rig {
     pub(super) fn new() -> Self {
-        let (publisher, pipeline) = (Publisher::new(), Pipeline::new(FIRST_MSN, PART_MS, Encoders { sound: false, ladder: false }));
+        let (publisher, pipeline) =
+            (Publisher::new(), Pipeline::new(FIRST_MSN, PART_MS, Encoders { sound: false, ladder: false, programme: false }));
         Self { publisher, pipeline, store: Store::new(PART_MS), numbers: Numbers::default() }
     }
 
@@ -215,4 +217,24 @@ pub(super) fn each_two_seconds(_layer: u8, frame: u32) -> bool {
 #[expect(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
 pub(super) fn epoch() -> Instant {
     Instant::now()
+}
+
+/// What `ffmpeg` makes of `input`.
+pub(super) fn ffmpeg(arguments: &[&str], input: Option<&[u8]>) -> Output {
+    use std::io::Write;
+    let mut child = Command::new("ffmpeg")
+        .args(["-hide_banner", "-loglevel", "error"])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("scripts/test.sh installs ffmpeg");
+    let mut pipe = child.stdin.take().expect("it is piped");
+    let input = input.unwrap_or_default().to_vec();
+    let writer = std::thread::spawn(move || drop(pipe.write_all(&input)));
+    let output = child.wait_with_output().expect("it ends");
+    writer.join().expect("it writes");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output
 }

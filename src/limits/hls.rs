@@ -118,7 +118,7 @@ pub const HLS_LADDER_RUNG_MIN: u16 = 160;
 /// A source whose picture has had one layer alone for this long is taken not to be simulcast.
 pub const HLS_LADDER_LONE: Duration = Duration::from_secs(6);
 
-// ---- Guests on air: main picture and guest in one programme ----
+// ---- Guests on air: main picture and guest in one programme, both sounds in one ----
 
 /// Where frames of a rendition begin to come from elsewhere, the one waits so long for the other. Longer: the change waits for another key frame, or
 /// is made without the last frames.
@@ -132,6 +132,13 @@ pub const HLS_GUEST_STEADY: Duration = Duration::from_secs(1);
 pub const HLS_GUEST_OFF_MS: (f64, f64) = (500.0, 150.0);
 /// A child that is further behind the picture than this does not keep up, and is ended.
 pub const HLS_PROGRAMME_LAG_MS: f64 = 2000.0;
+/// The main sound waits this long for a guest's, so that both are mixed as they were: what a guest may be late by (above), and what a lost packet's
+/// second sending takes. Longer: silence in its place, and what comes after that is dropped and counted.
+pub const HLS_GUEST_SOUND_WAIT: Duration = Duration::from_millis(350);
+/// A guest whose sound is silent for this long has none: the main sound goes on as it is. Longer than pauses of senders that send no silence (400 ms).
+pub const HLS_GUEST_SOUND_SILENCE: Duration = Duration::from_secs(2);
+/// Bit rate of Opus with a guest's voice in it, bits per second: that of AAC, because it is encoded again as that is.
+pub const HLS_MIX_OPUS_BPS: u32 = 128_000;
 /// How often it is looked who is on air.
 pub const HLS_GUEST_LOOK: Duration = Duration::from_millis(250);
 

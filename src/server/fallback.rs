@@ -60,7 +60,8 @@ pub(super) fn start_hls(config: &Config, sfu: SfuHandle, live: &Live, dvr: Optio
         is_open: config.open_view,
         part_ms: hls.part_ms,
         encoder: encoder(hls.encoder.as_deref()),
-        ladders: hls.ladder.then(|| Arc::new(Semaphore::new(ladders()))),
+        pictures: Arc::new(Semaphore::new(pictures())),
+        makes_ladders: hls.ladder,
         on_air: Box::new(move || showing.on_air().into_iter().map(|(broadcast, is_live)| OnAir { broadcast, is_live }).collect()),
         guest: Box::new(move |broadcast| inviting.guest(broadcast).map(guest)),
         markers: Box::new(move |broadcast| marking.markers(broadcast).into_iter().map(marked).collect()),
@@ -68,8 +69,8 @@ pub(super) fn start_hls(config: &Config, sfu: SfuHandle, live: &Live, dvr: Optio
     }))
 }
 
-/// How many ladders are made at once. Each takes most of a core, and media comes first.
-fn ladders() -> usize {
+/// Of how many broadcasts the picture is encoded at once. Each takes most of a core, and media comes first.
+fn pictures() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))
 }
 

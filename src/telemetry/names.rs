@@ -147,9 +147,10 @@ metric_names! {
         "What was lost before it could be packaged, by kind: late (packets that came after they were given up, or twice), gap (holes that nothing filled), frame (not whole, or behind such a one).";
     HLS_FRAMES_LEFT_OUT "courtside_hls_frames_left_out_total" Counter, Count []
         "Whole frames that had no place in a segment: before the first boundary of their layer, out of order, or of another format.";
-    HLS_ENCODER_DROPPED "courtside_hls_encoder_dropped_total" Counter, Count ["of"] "Frames that an encoder (sound, picture) did not take in time, and those that build on them.";
+    HLS_ENCODER_DROPPED "courtside_hls_encoder_dropped_total" Counter, Count ["of"]
+        "Frames that an encoder (sound, picture) did not take in time, and those that build on them; frames of a guest's sound that came too late for it (mix).";
     HLS_ENCODER_ENDS "courtside_hls_encoder_ends_total" Counter, Count ["of", "reason"]
-        "Encoders (of sound, of the ladder of a picture, of the programme with a guest) that ended, by reason: full (as many run as may), start (it could not be started), died, hung, lags (it does not keep up), malformed, starved (nothing came), jumped (the source began anew), unwanted.";
+        "Encoders (of sound, of the ladder of a picture, of the programme with a guest, of the mix with their voice) that ended, by reason: full (as many run as may), start (it could not be started), died, hung, lags (it does not keep up), malformed, starved (nothing came), jumped (the source began anew), unwanted.";
     HLS_DVR_RECORDINGS "courtside_hls_recordings" Gauge, Count [] "Recordings on this node: of broadcasts on air, and replays.";
     HLS_DVR_BYTES "courtside_hls_recordings_bytes" Gauge, Bytes [] "What they have stored.";
     HLS_DVR_DEGRADED "courtside_hls_recordings_degraded" Gauge, Count []

@@ -1,15 +1,14 @@
 // The fallback in a real player: Chromium publishes three layers of H.264 from the Studio, hls.js plays what the packager makes of them.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { createRequire } from 'node:module';
 import { after, before } from 'node:test';
 import { promisify } from 'node:util';
 import { launchChromium } from './support/chromium.mjs';
+import { heard, playHls } from './support/hls_player.mjs';
 import { scenarios } from './support/scenario.mjs';
 import { Server } from './support/server.mjs';
 import { until } from './support/until.mjs';
 
-const HLS_JS = createRequire(import.meta.url).resolve('hls.js/dist/hls.min.js');
 /** Drawing to display, of which the camera, the encoder and the way to the server take some; the rest is three parts and the player. */
 const AGE_MAX_MS = 2_800;
 /** What decoding and encoding again may add, on a machine that does everything else at the same time. */
@@ -27,36 +26,6 @@ after(async () => {
   await server?.remove();
 });
 const scenario = scenarios(() => ({ server, browser }));
-
-/** A page that plays `url` and keeps what hls.js and the element say. */
-async function play(stage, url, options = {}) {
-  const page = await stage.page(null);
-  // A page of the test's own at the server's address: ours allow no script but their own.
-  const address = `${server.url}/player.html`;
-  await page.route(address, (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html><video muted playsinline autoplay></video>' }));
-  await page.goto(address);
-  await page.addScriptTag({ path: HLS_JS });
-  await page.evaluate(([source, wishes]) => {
-    const video = document.querySelector('video');
-    const player = new globalThis.Hls({ lowLatencyMode: true, enableWorker: false, ...wishes });
-    globalThis.heard = { fatal: [], errors: [], stalls: 0 };
-    player.on(globalThis.Hls.Events.ERROR, (_, { fatal, details, error, response }) => {
-      (fatal ? globalThis.heard.fatal : globalThis.heard.errors).push(`${details} ${error?.message ?? ''} ${response?.code ?? ''}`);
-    });
-    video.addEventListener('playing', () => {
-      globalThis.heard.began ??= performance.now();
-    });
-    video.addEventListener('waiting', () => {
-      if (globalThis.heard.began) globalThis.heard.stalls += 1;
-    });
-    player.loadSource(source);
-    player.attachMedia(video);
-    globalThis.player = player;
-  }, [url, options]);
-  return page;
-}
-
-const heard = (page) => page.evaluate(() => globalThis.heard);
 
 /** The ages of the pictures on screen for a while, ms. */
 const ages = (page, forMs) => page.evaluate((wanted) => {
@@ -77,7 +46,7 @@ const ages = (page, forMs) => page.evaluate((wanted) => {
 
 scenario('hls.js plays the layers of a browser, a moment behind, and follows a choice of quality without a stall', async (stage) => {
   const studio = await stage.broadcast('Fallback', { codec: 'H264', width: 1280, height: 720, rate: 30 });
-  const page = await play(stage, `${server.url}/hls/${studio.slug}/master.m3u8`);
+  const page = await playHls(stage, `${server.url}/hls/${studio.slug}/master.m3u8`);
   await until('the picture to play', async () => (await heard(page)).began, { within: 20_000 });
   // Players find their place within some seconds.
   await ages(page, 5_000);
@@ -111,7 +80,7 @@ scenario('hls.js plays the layers of a browser, a moment behind, and follows a c
 
 scenario('a player that knows nothing of parts plays whole segments', async (stage) => {
   const studio = await stage.broadcast('Plain', { codec: 'H264', width: 640, height: 360, rate: 30 });
-  const page = await play(stage, `${server.url}/hls/${studio.slug}/plain.m3u8`, { lowLatencyMode: false });
+  const page = await playHls(stage, `${server.url}/hls/${studio.slug}/plain.m3u8`, { lowLatencyMode: false });
   await until('the picture to play', async () => (await heard(page)).began, { within: 30_000 });
   const seen = await ages(page, 3_000);
   assert.ok(seen.length > 20 && seen.every((age) => age < 12_000), `${seen.length} pictures, the last ${seen.at(-1)} ms old`);
@@ -120,7 +89,7 @@ scenario('a player that knows nothing of parts plays whole segments', async (sta
 
 scenario('VP8, which no player takes, is watched in several sizes that an encoder makes, a moment later', async (stage) => {
   const studio = await stage.broadcast('VP8', { codec: 'VP8', width: 640, height: 360, rate: 30 });
-  const page = await play(stage, `${server.url}/hls/${studio.slug}/master.m3u8`);
+  const page = await playHls(stage, `${server.url}/hls/${studio.slug}/master.m3u8`);
   await until('the picture to play', async () => (await heard(page)).began, { within: 30_000 });
   await ages(page, 3_000);
   const seen = await ages(page, 3_000);

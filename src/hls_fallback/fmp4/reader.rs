@@ -1,4 +1,4 @@
-//! Reads fragmented MP4 as an encoder writes it: its H.264 tracks, then frame after frame. Any bytes without panicking, and a bounded number of them.
+//! Reads fragmented MP4 as an encoder writes it: its tracks (H.264, AAC, Opus), then frame after frame. Any bytes without panicking, and a bounded number of them.
 
 use std::collections::VecDeque;
 
@@ -47,7 +47,7 @@ impl Reader {
     /// Takes whole boxes off the front of `bytes`, and gives out what they say.
     ///
     /// # Errors
-    /// Whatever is not a file of H.264 tracks in fragments.
+    /// Whatever is not a file of such tracks in fragments.
     pub fn read(&mut self, bytes: &mut BytesMut) -> Result<VecDeque<Piece>, Malformed> {
         while let Some(head) = bytes.first_chunk::<BOX_HEADER>() {
             let size = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
@@ -79,6 +79,8 @@ impl Reader {
                 width: avc1.visual.width,
                 height: avc1.visual.height,
             }),
+            Some(Codec::Mp4a(_)) => Some(Format::Aac),
+            Some(Codec::Opus(_)) => Some(Format::Opus),
             Some(_) | None => None,
         });
         let formats: Option<Vec<Format>> = formats.collect();
