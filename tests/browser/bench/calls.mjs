@@ -5,6 +5,7 @@
 //
 // --joins, --voices, --ducks, --airs: how often. --skew: seconds of each kind.
 import { readFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { CallPage } from '../support/call.mjs';
 import { launchChromium } from '../support/chromium.mjs';
 import { Relay } from '../support/relay.mjs';
@@ -17,7 +18,7 @@ import { tenFaces } from './call_faces.mjs';
 import { twentyApart } from './call_twenty.mjs';
 import { machine, numberOption, often, print, quantile, rounded } from './report.mjs';
 
-const [joins, voices, skewS, ducks, airs] = [['joins', 10], ['voices', 10], ['skew', 20], ['ducks', 5], ['airs', 5]].map(([name, usual]) => numberOption(name, usual));
+const [joins, voiceTurns, skewS, ducks, airs] = [['joins', 10], ['voices', 10], ['skew', 20], ['ducks', 5], ['airs', 5]].map(([name, usual]) => numberOption(name, usual));
 const WATCH = readFileSync(new URL('../support/call_watch.js', import.meta.url), 'utf8');
 /** Small enough that two cores draw, encode and decode four of them. */
 const small = { context: { viewport: { width: 1000, height: 720 } } };
@@ -65,6 +66,8 @@ async function entering(slug) {
   await seats.clear();
   return last - clicked;
 }
+
+const everyFace = (members) => Promise.all(members.map((member) => until('every face', async () => (await member.faces()).filter(({ colour }) => colour !== null).length === members.length, { within: 30_000 })));
 
 /** From the first tone in one's microphone until another hears it. */
 async function voice(speaker, listener, member) {
@@ -145,6 +148,8 @@ const row = (name, values, { p50, p95, gate = false, wanted } = {}) => {
     { name: `${name}.p95`, value: rounded(quantile(all, 0.95)), unit: 'ms', aim: p95 ?? null, gate },
     { name: `${name}.samples`, value: values.length, unit: wanted ? `of ${wanted}` : '' },
   );
+  // It takes minutes: whoever waits sees how it goes.
+  console.error(`${name}: ${rounded(quantile(all, 0.5))} ms, p95 ${rounded(quantile(all, 0.95))} ms, load ${loadavg()[0].toFixed(1)}`);
 };
 
 try {
@@ -155,18 +160,22 @@ try {
 
   const one = await host(slug);
   const link = await one.link();
+  const pair = [one, await guest(link, 'blue')];
+  await pair[1].enter();
+  await everyFace(pair);
+  const hostSeen = (await pair[1].faces()).find(({ label }) => label.startsWith('Host')).member;
+  const voices = (name) => often(voiceTurns, name, () => voice(one, pair[1], hostSeen));
+  row('calls.voice', await voices('voice'), { p50: 150, wanted: voiceTurns });
   const relay = await Relay.open();
   relay.lag(LAG_MS);
   const late = await seats.page(null, { ...small, scripts: camera('green') });
   await betweenPageAndServer(late, relay.redirect);
-  const others = [await guest(link, 'blue'), await guest(link, 'green'), new CallPage(late)];
+  const more = [await guest(link, 'green'), new CallPage(late)];
   await late.goto(link);
-  for (const other of others) await other.enter();
-  const members = [one, ...others];
-  await Promise.all(members.map((member) => until('every face', async () => (await member.faces()).filter(({ colour }) => colour !== null).length === 4, { within: 30_000 })));
-  const speakers = await others[0].faces();
-  const memberOfHost = speakers.find(({ label }) => label.startsWith('Host')).member;
-  row('calls.voice', await often(voices, 'voice', () => voice(one, others[0], memberOfHost)), { p50: 150, wanted: voices });
+  for (const other of more) await other.enter();
+  const members = [...pair, ...more];
+  await everyFace(members);
+  row('calls.voice.four', await voices('voice among four'), { wanted: voiceTurns });
   await Promise.all(members.map(({ page }) => page.setViewportSize(NARROW)));
   await pause(SETTLE_MS);
   row('calls.skew', await skew(members, skewS), { p95: 60, gate: true });
@@ -178,9 +187,9 @@ try {
   await pause(SETTLE_MS);
   row('calls.skew.grown', await skew(members, skewS), { p95: 60 });
   relay.lag(LAG_MS);
-  await others[1].page.setViewportSize(small.context.viewport);
-  await others[1].watch.chooseTransport('Buffered');
-  await others[1].watch.isBy('hls', { within: 20_000 });
+  await more[0].page.setViewportSize(small.context.viewport);
+  await more[0].watch.chooseTransport('Buffered');
+  await more[0].watch.isBy('hls', { within: 20_000 });
   await pause(4 * SETTLE_MS);
   row('calls.skew.mixed', await skew(members, skewS), { p95: 120, gate: true });
   relay.close();

@@ -18,7 +18,7 @@ class WebrtcPicture {
     return this.#asked.at(-1) ?? 0;
   }
 
-  constructor(readonly wayMs: number, readonly ownBufferMs: number, readonly grain: () => number) {}
+  constructor(public wayMs: number, readonly ownBufferMs: number, readonly grain: () => number) {}
 
   beat(now: number, targetMs: number | null): void {
     const held = this.#asked[0] ?? null;
@@ -106,6 +106,22 @@ test('a page that cannot keep up holds nobody back beyond what its way needs, an
   expect(Math.abs(paces.after - paces.before)).toBeLessThan(40);
   expect(latest).toBeLessThan(70_000);
   expect(starved.heldMs).toBeLessThanOrEqual(paces.after);
+});
+
+test('a way that has grown is known within three seconds, and one that is longer for a second is not believed', () => {
+  const picture = new WebrtcPicture(110, 60, grainOf(3));
+  let now = 0;
+  const leastAfter = (ms: number): number => {
+    for (const end = now + ms; now < end; now += BEAT_MS) picture.beat(now, null);
+    return picture.moment.pace()?.leastMs ?? NaN;
+  };
+  expect(Math.abs(leastAfter(10_000) - 170)).toBeLessThan(20);
+  picture.wayMs = 230;
+  expect(Math.abs(leastAfter(1_000) - 170)).toBeLessThan(20);
+  picture.wayMs = 110;
+  expect(Math.abs(leastAfter(10_000) - 170)).toBeLessThan(20);
+  picture.wayMs = 230;
+  expect(Math.abs(leastAfter(3_000) - 290)).toBeLessThan(20);
 });
 
 test('a page that gets to its beats late learns nothing meanwhile', () => {

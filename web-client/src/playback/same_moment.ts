@@ -25,6 +25,9 @@ const FREE_AFTER_MS = 2_000;
 /** WebRTC's least is the middle of so many estimates, this far apart, ms: of eight seconds. */
 const ESTIMATES = 32;
 const LEARNS_EVERY_MS = 250;
+/** Where each of so many last ones, of two seconds, is above that middle by more than this, ms, the way has grown, and what was before says nothing. */
+const GROWN_ESTIMATES = 8;
+const GROWN_BY_MS = 35;
 /** HLS's least falls with its picture and rises no faster than this, ms a second: slower than a nudge makes good what a stall has cost. */
 const LEAST_RISES_MS_PER_S = 10;
 /** Beats this far apart, ms, are those of a page that gets nothing done in time. */
@@ -135,6 +138,8 @@ export class SameMoment {
     if (now - this.#learntAt < LEARNS_EVERY_MS) return;
     this.#learntAt = now;
     this.#estimates = [...this.#estimates, estimate].slice(-ESTIMATES);
+    const latest = this.#estimates.slice(-GROWN_ESTIMATES);
+    if (Math.min(...latest) > median(this.#estimates)! + GROWN_BY_MS) this.#estimates = latest;
     this.#least = median(this.#estimates);
   }
 
