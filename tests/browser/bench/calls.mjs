@@ -153,7 +153,7 @@ const row = (name, values, { p50, p95, gate = false, wanted } = {}) => {
 };
 
 try {
-  const studio = await air.broadcast('Calls', { codec: 'H264', width: 320, height: 180, rate: 30 });
+  const studio = await air.broadcast('Calls', { codec: 'H264', width: 320, height: 180, rate: 60 });
   const { slug } = studio;
 
   row('calls.enter', await often(joins, 'enter', () => entering(slug).finally(() => seats.clear())), { p95: 1_200, gate: true, wanted: joins });
@@ -208,7 +208,7 @@ try {
   await air.clear();
   rows.push(...(await tenFaces(server, browsers[0])));
 
-  print(rows, `Chromium over loopback, match 320x180 at 30, H264; one of four pages ${LAG_MS} ms later, in grown by twice that, one by HLS in mixed; cameras off from voices on; ${machine()}`);
+  print(rows, `Chromium over loopback, match 320x180 at 60, H264; one of four pages ${LAG_MS} ms later, in grown by twice that, one by HLS in mixed; cameras off from voices on; ${machine()}`);
 } finally {
   await Promise.all([air.clear(), seats.clear()]);
   await Promise.all(browsers.map((browser) => browser.close()));
