@@ -113,7 +113,7 @@ async fn serve(live: Live, socket: Socket) {
 type Unwelcome = Box<(Outbox, End)>;
 
 /// Until a `hello` is in order.
-async fn greet(live: &Live, mut outbox: Outbox) -> Result<Connection, Unwelcome> {
+async fn greet(live: &Live, mut outbox: Outbox) -> Result<Box<Connection>, Unwelcome> {
     let deadline = Now::read().after(HELLO_TIMEOUT).instant;
     let mut attempts = 0;
     while attempts < HELLO_ATTEMPTS_MAX {
@@ -181,7 +181,7 @@ async fn open(live: &Live, greeting: Greeting) -> Result<Opened, Refusal> {
     Ok(Opened { session: Session::new(Now::read(), id, identity), mailbox, resume, is_resumed: false, token, link })
 }
 
-fn welcome(live: &Live, mut outbox: Outbox, opened: Opened) -> Result<Connection, Unwelcome> {
+fn welcome(live: &Live, mut outbox: Outbox, opened: Opened) -> Result<Box<Connection>, Unwelcome> {
     let Opened { mut session, mailbox, resume, is_resumed, token, link } = opened;
     let now = Now::read();
     let message = ServerMessage::Welcome {
@@ -218,7 +218,7 @@ fn welcome(live: &Live, mut outbox: Outbox, opened: Opened) -> Result<Connection
     }
     followed.show_place(live, session.id);
     match messages.iter().try_for_each(|message| outbox.send(message)) {
-        Ok(()) => Ok(Connection {
+        Ok(()) => Ok(Box::new(Connection {
             live: live.clone(),
             outbox,
             timer: Box::pin(sleep_until(session.wake_at().into())),
@@ -226,7 +226,7 @@ fn welcome(live: &Live, mut outbox: Outbox, opened: Opened) -> Result<Connection
             session,
             mailbox,
             followed,
-        }),
+        })),
         Err(error) => {
             live.park_session(Parked { session, mailbox });
             Err(Box::new((outbox, error.into())))
@@ -242,7 +242,8 @@ fn present_state(view: BroadcastView) -> [ServerMessage; 3] {
 }
 
 impl Connection {
-    async fn converse(mut self) {
+    /// Boxed, because a future holds what is moved through it once for each move.
+    async fn converse(mut self: Box<Self>) {
         let end = loop {
             // What was queued before is on its way while we wait; what cannot be written at once is written by the next step.
             if let Err(error) = self.outbox.write_now(|| Now::read().instant).await {
@@ -252,10 +253,14 @@ impl Connection {
                 break end;
             }
         };
+        Box::pin(self.take_leave(end)).await;
+    }
+
+    async fn take_leave(mut self: Box<Self>, end: End) {
         if matches!(end, End::Bye(ByeReason::ShuttingDown)) {
             self.hear_out().await;
         }
-        let Self { live, outbox, session, mailbox, followed, .. } = self;
+        let Self { live, outbox, session, mailbox, followed, .. } = *self;
         drop(followed);
         let session_id = session.id;
         let parked = Parked { session, mailbox };
