@@ -36,8 +36,9 @@ pub(super) struct Mix {
 impl Mix {
     /// Arguments behind both inputs.
     pub(super) fn arguments(self) -> Vec<String> {
-        // Four samples of a thousand faster or slower at most; a hole longer than 15 ms is one.
-        let true_to_line = "aresample=async=200:min_hard_comp=0.015:first_pts=0";
+        // Four samples of a thousand faster or slower at most; a hole longer than 15 ms is one. It resamples from the beginning (`res`): where it must begin
+        // to in the middle, it puts a second and more of silence there.
+        let true_to_line = "aresample=async=200:min_hard_comp=0.015:first_pts=0:flags=res";
         let alike = "aformat=sample_fmts=fltp:sample_rates=48000:channel_layouts=stereo";
         let graph = format!(
             "[0:a]{true_to_line},{alike}[main];[1:a]{true_to_line},{alike}[guest];\

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use super::duet::{Order, Why, Word, Work};
 use super::mix::{FRAMES, Mix, SOUNDS};
 use super::opus;
+use super::seamless::{Seamless, Sound};
 use super::segment::TrackId;
 use super::track::LineFrame;
 use crate::limits::{
@@ -31,23 +32,6 @@ const OVERLAP: i64 = 2 * PER_MS;
 /// A main sound that jumps by more is another.
 const JUMP: i64 = 2000 * PER_MS;
 
-/// A rendition of the sound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sound {
-    Aac,
-    Opus,
-}
-
-impl Sound {
-    /// Its place in what a child makes.
-    const fn index(self) -> usize {
-        match self {
-            Self::Aac => 0,
-            Self::Opus => 1,
-        }
-    }
-}
-
 /// See the file's head.
 #[derive(Debug, Default)]
 struct Rendition {
@@ -62,22 +46,24 @@ struct Rendition {
     last_ticks: Option<i64>,
     /// Where an own frame began.
     own_ticks: Option<i64>,
+    seamless: Seamless,
 }
 
 impl Rendition {
-    fn take_own(&mut self, frame: LineFrame, out: &mut Vec<(TrackId, LineFrame)>) {
+    fn take_own(&mut self, sound: Sound, frame: LineFrame, out: &mut Vec<(TrackId, LineFrame)>) {
         self.own_ticks = Some(frame.ticks);
         if !self.is_mixed && self.held_since.is_none() {
-            self.give(frame, out);
+            self.give(sound, frame, out);
             return;
         }
         self.kept.push_back(frame);
         if self.kept.len() > HLS_FRAMES_WAITING_MAX {
-            self.release(out);
+            self.release(sound, out);
         }
     }
 
-    fn take_made(&mut self, now: Instant, mut frame: LineFrame, length: i64, out: &mut Vec<(TrackId, LineFrame)>) {
+    fn take_made(&mut self, now: Instant, sound: Sound, mut frame: LineFrame, out: &mut Vec<(TrackId, LineFrame)>) {
+        let length = FRAMES[sound.index()];
         // Own frames follow a clock that drifts, and a child counts: it takes the place of the one that it is made of.
         let nearest = self.kept.iter().map(|own| own.ticks).min_by_key(|own| own.abs_diff(frame.ticks));
         if let Some(own) = nearest.filter(|own| own.abs_diff(frame.ticks) <= length.unsigned_abs() / 2) {
@@ -91,20 +77,27 @@ impl Rendition {
         }
         (self.is_mixed, self.held_since) = (true, None);
         self.kept.retain(|own| own.ticks > frame.ticks);
-        self.give(frame, out);
+        self.give(sound, frame, out);
     }
 
     /// Own frames from now on, and those that were kept.
-    fn release(&mut self, out: &mut Vec<(TrackId, LineFrame)>) {
+    fn release(&mut self, sound: Sound, out: &mut Vec<(TrackId, LineFrame)>) {
         (self.is_mixed, self.held_since) = (false, None);
         for frame in std::mem::take(&mut self.kept) {
-            self.give(frame, out);
+            self.give(sound, frame, out);
         }
     }
 
-    fn give(&mut self, frame: LineFrame, out: &mut Vec<(TrackId, LineFrame)>) {
+    fn give(&mut self, sound: Sound, frame: LineFrame, out: &mut Vec<(TrackId, LineFrame)>) {
         self.last_ticks = self.last_ticks.max(Some(frame.ticks));
-        out.extend(self.track.map(|track| (track, frame)));
+        let Some(track) = self.track else { return };
+        self.seamless.take(sound, frame, |frame| out.push((track, frame)));
+    }
+
+    fn restart(&mut self) {
+        let (track, mut seamless) = (self.track, std::mem::take(&mut self.seamless));
+        seamless.restart();
+        *self = Self { track, seamless, ..Self::default() };
     }
 }
 
@@ -196,20 +189,20 @@ impl Mixer {
     pub(super) fn handle_own(&mut self, sound: Sound, track: TrackId, frame: LineFrame) {
         let rendition = &mut self.renditions[sound.index()];
         rendition.track = Some(track);
-        rendition.take_own(frame, &mut self.out);
+        rendition.take_own(sound, frame, &mut self.out);
     }
 
-    /// A frame that a child made, of its sound `index`.
-    pub(super) fn handle_made(&mut self, now: Instant, id: u32, index: usize, frame: LineFrame) {
+    /// A frame that a child made.
+    pub(super) fn handle_made(&mut self, now: Instant, id: u32, sound: Sound, frame: LineFrame) {
         let Some(child) = self.child.as_mut().filter(|child| child.id == id) else { return };
-        let (Some(rendition), Some(length)) = (self.renditions.get_mut(index), FRAMES.get(index)) else { return };
+        let rendition = &mut self.renditions[sound.index()];
         child.made_ticks = child.made_ticks.max(frame.ticks);
         match child.leaving {
             Some((end, _)) if frame.ticks >= end || !rendition.is_mixed => {
-                rendition.release(&mut self.out);
+                rendition.release(sound, &mut self.out);
                 self.retire();
             }
-            Some(_) | None => rendition.take_made(now, frame, *length, &mut self.out),
+            Some(_) | None => rendition.take_made(now, sound, frame, &mut self.out),
         }
     }
 
@@ -243,7 +236,7 @@ impl Mixer {
             self.orders.push(Order::End { child: child.id, why: Why::Done });
         }
         for rendition in &mut self.renditions {
-            *rendition = Rendition { track: rendition.track, ..Rendition::default() };
+            rendition.restart();
         }
         self.guest.clear();
         self.heard = None;
@@ -262,6 +255,11 @@ impl Mixer {
     /// Frames of guests that came too late, since the last call.
     pub(super) fn take_lost(&mut self) -> u64 {
         std::mem::take(&mut self.lost)
+    }
+
+    /// Frames of renditions that lay on what was there.
+    pub(super) fn left_out(&self) -> u64 {
+        self.renditions.iter().map(|rendition| rendition.seamless.left_out).sum()
     }
 
     fn is_flowing(&self, now: Instant) -> bool {
@@ -350,8 +348,8 @@ impl Mixer {
     }
 
     fn release(&mut self) {
-        for rendition in &mut self.renditions {
-            rendition.release(&mut self.out);
+        for sound in Sound::ALL {
+            self.renditions[sound.index()].release(sound, &mut self.out);
         }
     }
 }

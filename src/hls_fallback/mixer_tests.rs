@@ -140,7 +140,7 @@ impl Desk {
             }
         }
         for (child, sound, frame) in made {
-            self.mixer.handle_made(now, child, sound, frame);
+            self.mixer.handle_made(now, child, Sound::ALL[sound], frame);
         }
         self.carry_out();
     }

@@ -6,7 +6,7 @@
 //!              sound.rs       Opus ─▶ child.rs ─▶ AAC
 //!              ladder.rs      VP8, or a lone layer ─▶ child.rs ─▶ H.264 in several sizes
 //!              composer.rs    a guest on air (guest.rs): programme.rs ─▶ duet.rs ─▶ frames that take the layers' place (seat.rs)
-//!              mixer.rs       their voice: mix.rs ─▶ duet.rs ─▶ frames that take the sounds' place
+//!              mixer.rs       their voice: mix.rs ─▶ duet.rs ─▶ frames that take the sounds' place; seamless.rs: no rendition has a hole
 //!            shelf.rs         one immutable value, replaced in one step ──closed segments──▶ dvr/ recordings and replays
 //!              playlist.rs, dash.rs   its texts, rendered once, packed once
 //!            http.rs ─▶ routes, blocking requests, cache headers
@@ -42,6 +42,7 @@ mod mixer;
 mod opus;
 mod packager;
 mod programme;
+mod seamless;
 mod seat;
 mod sound;
 mod stream;

@@ -14,6 +14,7 @@ use super::depay::Losses;
 use super::duet::Made;
 use super::ladder::Rungs;
 use super::pipeline::{Encoders, Pipeline};
+use super::seamless::Sound;
 use super::shelf::Store;
 use super::sound::Aac;
 use super::{GuestOnAir, HlsParts, mix};
@@ -105,7 +106,11 @@ pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: &Channel,
                 Made::Ended(_) => pipeline.handle_ended(Instant::now(), child),
             },
             (child, made) = mixing.next() => match made {
-                Made::Frame { rung, frame } => pipeline.handle_mixed(Instant::now(), child, rung, frame),
+                Made::Frame { rung, frame } => {
+                    if let Some(sound) = Sound::ALL.get(rung) {
+                        pipeline.handle_mixed(Instant::now(), child, *sound, frame);
+                    }
+                }
                 Made::Ended(_) => pipeline.handle_mix_ended(Instant::now(), child),
             },
             _ = look.tick(), if encoders.programme => {

@@ -20,8 +20,9 @@ use super::depay::{Losses, TimedFrame};
 use super::duet::Order;
 use super::guest::{Guest, GuestFrames, Newest};
 use super::ladder::Choice;
-use super::mixer::{Mixer, Sound};
+use super::mixer::Mixer;
 use super::programme::Layout;
+use super::seamless::Sound;
 use super::segment::{Step, TrackId};
 use super::segmenter::Segmenter;
 use super::stream::Stream;
@@ -162,8 +163,8 @@ impl Pipeline {
         self.hand_on(now);
     }
 
-    /// Takes a frame that a child made of main sound and guest. `sound`: which of its sounds.
-    pub fn handle_mixed(&mut self, now: Instant, child: u32, sound: usize, frame: LineFrame) {
+    /// Takes a frame that a child made of main sound and guest.
+    pub(super) fn handle_mixed(&mut self, now: Instant, child: u32, sound: Sound, frame: LineFrame) {
         self.mixer.handle_made(now, child, sound, frame);
         self.hand_on(now);
     }
@@ -291,7 +292,7 @@ impl Pipeline {
     /// Of all streams, and frames that had no place in a segment.
     pub fn losses(&self) -> (Losses, u64) {
         let streams = self.streams.iter().map(|stream| stream.depacketizer.losses);
-        (streams.fold(self.former_losses, Losses::and), self.segmenter.frames_left_out)
+        (streams.fold(self.former_losses, Losses::and), self.segmenter.frames_left_out + self.mixer.left_out())
     }
 
     /// The publisher came back, or changed its codec: nothing goes on.

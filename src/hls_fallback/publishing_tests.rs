@@ -274,3 +274,33 @@ fn memory_is_bounded_by_bytes_and_the_largest_rendition_pays() {
     assert_eq!(shelf.renditions[2].segments.len(), 7, "sound is no burden");
     assert!(shelf.renditions[1].segments.len() > shelf.renditions[0].segments.len());
 }
+
+#[test]
+fn sound_of_which_packets_are_missing_is_as_long_as_its_times_say() {
+    let (mut rig, mut parts, mut lost) = (Rig::new(), Vec::new(), 0);
+    for frame in 0..300 {
+        let now = rig.publisher.at(frame);
+        for (index, run) in rig.publisher.sound_until(frame).into_iter().enumerate() {
+            if frame % 40 == 30 && index == 0 {
+                lost += 1;
+                continue;
+            }
+            rig.hand_over(now, run);
+        }
+        let picture = rig.publisher.picture(0, frame, each_two_seconds(0, frame));
+        rig.hand_over(now, picture);
+        rig.pipeline.handle_timeout(now);
+        let steps = rig.pipeline.take_steps().into_iter();
+        parts.extend(steps.filter_map(|(track, step)| match step {
+            Step::Part(part) => Some((track, part)),
+            Step::Init { .. } | Step::Open(_) | Step::Close { .. } | Step::Gap { .. } => None,
+        }));
+    }
+    let renditions = rig.pipeline.take_renditions();
+    let sound = renditions.iter().position(|rendition| rendition.kind == MediaKind::Audio).map(TrackId).unwrap();
+    let sound: Vec<&Part> = parts.iter().filter(|(track, _)| *track == sound).map(|(_, part)| part).collect();
+    assert!(lost >= 5 && sound.len() > 20, "{lost}, {}", sound.len());
+    for part in sound {
+        assert!((part.duration_s - f64::from(part.frames) * 0.02).abs() < 1e-9, "{} frames in {} s", part.frames, part.duration_s);
+    }
+}
