@@ -95,6 +95,11 @@ pub const SRTP_REPLAY_WINDOW: usize = 1024;
 /// Packets kept per layer, for retransmission and for newcomers: the largest group and a second of 5 Mbit/s behind it, so that what was
 /// replayed can still be resent. About 2.3 MB. Full: the oldest goes.
 pub const PACKET_RING: usize = 2048;
+/// How long a packet is kept, where there is room: the oldest group that is replayed and a second behind it. A voice is 280 packets by then, a friend's
+/// small picture as many. Older: it goes.
+pub const PACKET_AGE_MAX: Duration = Duration::from_millis(5500);
+/// The last packets of a layer are kept however old they are: a viewer learns of a hole before a long rest only when the next packet comes.
+pub const PACKETS_KEPT_MIN: usize = 64;
 /// Packets and bytes of payload of a group that is replayed to newcomers: 2 s of 6 Mbit/s. Larger: only its key frame is.
 pub const GROUP_PACKETS_MAX: usize = 1536;
 pub const GROUP_BYTES_MAX: usize = 1_500_000;

@@ -122,8 +122,7 @@ impl Replay {
 
     /// The ring has overwritten what was to be sent next: the path is far slower than the layer.
     pub fn has_been_overtaken(&self, source: &Layer) -> bool {
-        let newest = source.ring.newest().map_or(0, |newest| newest.0);
-        self.extent == Extent::Group && newest >= self.next.0 + limits::PACKET_RING as u64
+        self.extent == Extent::Group && source.ring.newest().is_some() && source.ring.is_overwritten(self.next)
     }
 
     /// After a piece of `bytes` left: when the next may.

@@ -173,6 +173,7 @@ impl UpTrack {
     pub fn handle_tick(&mut self, now: Instant) -> bool {
         for layer in &mut self.layers {
             layer.meter.roll(now);
+            layer.ring.forget_old(now);
         }
         let ladder = ladder(now, &self.layers);
         let identity = |offered: &Offered| (offered.target(), offered.active);

@@ -7,7 +7,7 @@
 pub struct WireSeq(pub u16);
 
 /// An extended sequence number: never wraps, so it orders and indexes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct SeqNo(pub u64);
 
 /// An RTP timestamp in ticks of the codec's clock: 32 bits, wraps (RFC 3550 section 5.1).

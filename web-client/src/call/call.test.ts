@@ -99,6 +99,38 @@ test('how large a face is drawn is told once for each m-line that carries it', a
   expect(session.told.filter(({ type }) => type === 'view_size')).toEqual([first, second].map((line) => ({ type: 'view_size', peer: 'peer', mid: line!.mid, height: 190 })));
 });
 
+test('layers of a camera that nobody looks at rest until somebody does, the smallest never, and whoever begins anew sends them all', async () => {
+  await entered();
+  const own = () => session.connection!.of('video', 'sendonly')[0]!;
+  expect(own().layers).toEqual(['l', 'm']);
+  session.say({ type: 'unwatched', peer: 'another', rids: ['m'] });
+  await settle();
+  expect(own().layers).toEqual(['l', 'm']);
+  session.say({ type: 'unwatched', peer: 'peer', rids: ['l', 'm'] });
+  await settle();
+  expect(own().layers).toEqual(['l']);
+  // A camera that goes off and on is the same source to the server.
+  await call.devices.turnCamera(false);
+  await call.devices.turnCamera(true);
+  await settle();
+  expect(own().layers).toEqual(['l']);
+  session.say({ type: 'unwatched', peer: 'peer', rids: [] });
+  await settle();
+  expect(own().layers).toEqual(['l', 'm']);
+  session.say({ type: 'unwatched', peer: 'peer', rids: ['m'] });
+  await settle();
+  session.reconnect();
+  await settle();
+  expect(own().layers).toEqual(['l', 'm']);
+  session.say({ type: 'unwatched', peer: 'peer', rids: ['m'] });
+  await settle();
+  call.leave();
+  await settle();
+  session.say({ type: 'unwatched', peer: 'peer', rids: ['m'] });
+  await entered();
+  expect(own().layers).toEqual(['l', 'm']);
+});
+
 test('more friends than voices bring more m-lines, once', async () => {
   await entered();
   session.say({ type: 'call', call: callOf([1, 2, 3, 4, 5, 6, 7].map((id) => member(id))) });

@@ -4,7 +4,7 @@
 // receiving m-line carries is the server's to say, at any time and always as a whole (`slots`).
 import { type ReadonlySignal, batch, signal } from '@preact/signals';
 import { backoffMs } from '../lib/backoff';
-import { type PictureKind, callCodecs, callEncodings } from '../lib/encodings';
+import { type PictureKind, callCodecs, callEncodings, fillEncodings } from '../lib/encodings';
 import { type RequestError, asRequestError } from '../lib/errors';
 import type { ViewerSession } from '../lib/viewer';
 import type { MemberId, Slot } from '../protocol';
@@ -55,6 +55,8 @@ export class CallMedia {
   #others = 0;
   #slots: readonly Slot[] = [];
   #sent = NOTHING;
+  /** Layers that the server has no use for now. It counts from the moment that we begin to send, and so do we. */
+  #unwatched: ReadonlySet<string> = new Set();
   #isStale = false;
   #isOffering = false;
   #tuned = Promise.resolve();
@@ -63,6 +65,11 @@ export class CallMedia {
     this.#session = session;
     this.#lifetime = lifetime;
     session.lodge({ moveIn: (connection) => this.#moveIn(connection), slots: (connection, slots) => this.#heard(connection, slots) }, lifetime);
+    session.client.listen((event) => {
+      if (event.type !== 'unwatched' || event.peer !== session.peer || this.#reasons.size === 0) return;
+      this.#unwatched = new Set(event.rids);
+      void this.#tune();
+    }, lifetime);
     lifetime.addEventListener('abort', () => {
       clearTimeout(this.#undrawn);
       this.#reasons.clear();
@@ -177,6 +184,7 @@ export class CallMedia {
     this.#streams.clear();
     this.#slots = [];
     this.#told = new Map();
+    this.#unwatched = new Set();
   }
 
   #heard(connection: RTCPeerConnection, slots: readonly Slot[]): void {
@@ -239,6 +247,7 @@ export class CallMedia {
 
   /** Sends nothing, and says so with the next offer. */
   #quiet(): void {
+    this.#unwatched = new Set();
     if (!this.#own || !this.#live) return;
     for (const transceiver of [this.#own.video, this.#own.audio]) {
       transceiver.direction = 'inactive';
@@ -266,10 +275,7 @@ export class CallMedia {
       if (!sender || !this.#sent.video) return;
       const parameters = sender.getParameters();
       const wanted = this.#encodings();
-      parameters.encodings.forEach((encoding, index) => {
-        const { scaleResolutionDownBy, maxBitrate, active } = wanted[index] ?? encoding;
-        Object.assign(encoding, { scaleResolutionDownBy, maxBitrate, active });
-      });
+      fillEncodings(parameters.encodings, wanted, (rid) => this.#unwatched.has(rid));
       parameters.degradationPreference = this.#sent.kind === 'screen' ? 'maintain-resolution' : 'balanced';
       await sender.setParameters(parameters).catch(() => undefined);
     });

@@ -22,22 +22,26 @@ export class FakeTransceiver {
   replaced: (MediaStreamTrack | null)[] = [];
   readonly sender = {
     replaceTrack: async (track: MediaStreamTrack | null) => { this.replaced.push(track); },
-    getParameters: () => ({ encodings: [] }),
-    setParameters: async () => undefined,
+    getParameters: () => ({ encodings: this.encodings.map((encoding) => ({ ...encoding })) }),
+    setParameters: async ({ encodings }: { encodings: RTCRtpEncodingParameters[] }) => { this.encodings = encodings; },
   };
-  constructor(readonly kind: string, public direction: string) {
+  constructor(readonly kind: string, public direction: string, public encodings: RTCRtpEncodingParameters[]) {
     this.receiver = { track: { kind } as MediaStreamTrack };
   }
   get sends(): MediaStreamTrack | null {
     return this.replaced.at(-1) ?? null;
+  }
+  /** The names of the layers that are encoded. */
+  get layers(): (string | undefined)[] {
+    return this.encodings.filter(({ active }) => active).map(({ rid }) => rid);
   }
 }
 
 export class FakeConnection {
   signalingState = 'stable';
   readonly transceivers: FakeTransceiver[] = [];
-  addTransceiver(kind: string, { direction }: { direction: string }): FakeTransceiver {
-    const transceiver = new FakeTransceiver(kind, direction);
+  addTransceiver(kind: string, { direction, sendEncodings = [] }: { direction: string; sendEncodings?: RTCRtpEncodingParameters[] }): FakeTransceiver {
+    const transceiver = new FakeTransceiver(kind, direction, sendEncodings);
     this.transceivers.push(transceiver);
     return transceiver;
   }
@@ -60,11 +64,11 @@ export class FakeCallSession {
   offerFails: RequestError | null = null;
   peer: string | null = 'peer';
   #lodger: Lodger | null = null;
-  #listener: ((event: SignalingEvent) => void) | null = null;
+  readonly #listeners: ((event: SignalingEvent) => void)[] = [];
 
   readonly client = {
     state: this.state,
-    listen: (listener: (event: SignalingEvent) => void) => { this.#listener = listener; },
+    listen: (listener: (event: SignalingEvent) => void) => { this.#listeners.push(listener); },
     request: async (_: string, { ask }: { ask: CallAsk | OnAirAsk }) => {
       this.asked.push(ask);
       return this.answer(ask as CallAsk);
@@ -90,7 +94,7 @@ export class FakeCallSession {
   }
 
   say(event: SignalingEvent): void {
-    this.#listener?.(event);
+    for (const listener of this.#listeners) listener(event);
   }
   slots(slots: Slot[]): void {
     this.#lodger?.slots(this.connection as unknown as RTCPeerConnection, slots);

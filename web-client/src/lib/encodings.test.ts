@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bitrateFor, callCodecs, callEncodings, codecOrder, encodingsFor } from './encodings';
+import { bitrateFor, callCodecs, callEncodings, codecOrder, encodingsFor, fillEncodings } from './encodings';
 
 test('a large picture has three layers, a middling one two, a small one one; the others are there, last and off', () => {
   expect(encodingsFor(720).map((layer) => [layer.rid, layer.scaleResolutionDownBy, layer.maxBitrate, layer.active])).toEqual([
@@ -24,6 +24,14 @@ test('H.264 constrained baseline in packetization mode 1 leads, repair formats t
     'packetization-mode=1;profile-level-id=42e01f', 'packetization-mode=1;profile-level-id=42001f', 'packetization-mode=0;profile-level-id=42e01f',
     'video/VP8', 'video/AV1', 'video/rtx',
   ]);
+});
+
+test('what rests is not encoded, the smallest and what has no use never change that', () => {
+  const sender = encodingsFor(720);
+  fillEncodings(sender, encodingsFor(360), (rid) => rid !== 'h');
+  expect(sender.map(({ rid, scaleResolutionDownBy, active }) => [rid, scaleResolutionDownBy, active])).toEqual([['l', 2, true], ['m', 1, false], ['h', 1, false]]);
+  fillEncodings(sender, encodingsFor(720), (_, index) => index === 2);
+  expect(sender.map(({ active }) => active)).toEqual([true, true, false]);
 });
 
 test('a face is sent no larger than it is looked at, whatever the camera gives', () => {

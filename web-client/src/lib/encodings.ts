@@ -34,6 +34,18 @@ export function encodingsFor(height: number): Encoding[] {
   });
 }
 
+/**
+ * Puts `wanted` into the parameters of a sender. Layers that `rests` names are not encoded for now; the smallest never rests, so that whoever comes sees
+ * something at once.
+ */
+export function fillEncodings(present: readonly RTCRtpEncodingParameters[], wanted: readonly Encoding[], rests: (rid: string, index: number) => boolean): void {
+  present.forEach((encoding, index) => {
+    const { scaleResolutionDownBy, maxBitrate, active } = wanted[index] ?? encoding;
+    const isSent = active === true && (index === 0 || !rests(encoding.rid ?? '', index));
+    Object.assign(encoding, { scaleResolutionDownBy, maxBitrate, active: isSent });
+  });
+}
+
 /** A face is at most this tall in a call, a shared screen that; on air there is room for more. Lines. */
 const FACE_LINES = 360;
 const SCREEN_LINES = 1080;

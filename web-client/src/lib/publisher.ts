@@ -2,7 +2,7 @@
 import { type ReadonlySignal, batch, signal } from '@preact/signals';
 import { getBroadcast } from './api';
 import { backoffMs } from './backoff';
-import { type PictureKind, codecOrder, encodingsFor } from './encodings';
+import { type PictureKind, codecOrder, encodingsFor, fillEncodings } from './encodings';
 import { type RequestError, asRequestError } from './errors';
 import { LinkWatch } from './link_watch';
 import { MediaPeer } from './peer';
@@ -364,13 +364,7 @@ export class PublisherSession {
     const wanted = encodingsFor(height);
     this.#unused = new Set(wanted.flatMap(({ rid, active }) => (active ? [] : [rid])));
     const largest = wanted.findLastIndex(({ active }) => active);
-    parameters.encodings.forEach((encoding, index) => {
-      const { scaleResolutionDownBy, maxBitrate, active } = wanted[index] ?? encoding;
-      const unwatched = this.#unwatched.value.has(encoding.rid ?? '');
-      // The smallest is never given up.
-      const sent = active === true && (index === 0 || (!unwatched && (index !== largest || this.#topLayer.value === 'on')));
-      Object.assign(encoding, { scaleResolutionDownBy, maxBitrate, active: sent });
-    });
+    fillEncodings(parameters.encodings, wanted, (rid, index) => this.#unwatched.value.has(rid) || (index === largest && this.#topLayer.value !== 'on'));
     parameters.degradationPreference = this.#source?.kind === 'screen' ? 'maintain-resolution' : 'maintain-framerate';
     // Refused while the browser itself changes the parameters, or when the peer is gone; what holds already is good enough then.
     await sender.setParameters(parameters).catch(() => undefined);
