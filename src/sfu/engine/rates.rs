@@ -72,7 +72,6 @@ impl Engine {
         let mut audio_bps: u32 = 0;
         let mut pictures = [Picture::NONE; limits::DOWN_TRACKS_PER_PEER_MAX];
         let mut count = 0;
-        let has_friends = peer.downs.iter().any(|down| down.rank == Rank::Face);
         for (place, reference) in peer.downs.iter().enumerate() {
             let track = self.broadcasts[reference.source].track(reference.slot);
             let Some(down) = track.downs.get(reference.key) else { continue };
@@ -88,10 +87,8 @@ impl Engine {
                     let bare: u32 = track.layers.iter().map(|layer| layer.bitrate_bps()).sum();
                     // A dozen friends' sound is as much as a picture, headers and what it repeats included.
                     let all = match reference.rank {
-                        Rank::Broadcast if !has_friends => bare,
-                        Rank::Broadcast | Rank::Guest | Rank::Face => {
-                            bare * (1 + u32::from(down.redundancy.frames())) + limits::SOUND_HEADERS_BPS
-                        }
+                        Rank::Broadcast => bare,
+                        Rank::Guest | Rank::Face => bare * (1 + u32::from(down.redundancy.frames())) + limits::SOUND_HEADERS_BPS,
                     };
                     audio_bps = audio_bps.saturating_add(all);
                 }
