@@ -209,7 +209,8 @@ fn a_match_and_its_guest_are_kept_in_step_and_no_voice_waits_for_somebody_elses_
     let again = |times: usize| {
         let mids = (0..2 * times).map(|mid| format!(" {mid}")).collect::<String>();
         let session = session.replace("a=group:BUNDLE 0 1", &format!("a=group:BUNDLE{mids}"));
-        let media = (0..times).map(|at| lines.replace("a=mid:0\r", &format!("a=mid:{}\r", 2 * at)).replace("a=mid:1\r", &format!("a=mid:{}\r", 2 * at + 1)));
+        let media = (0..times)
+            .map(|at| lines.replace("a=mid:0\r", &format!("a=mid:{}\r", 2 * at)).replace("a=mid:1\r", &format!("a=mid:{}\r", 2 * at + 1)));
         session + &media.collect::<String>()
     };
     let negotiated = answer(&again(3), VIEWER).unwrap();
