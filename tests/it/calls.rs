@@ -360,3 +360,33 @@ fn ten_faces_at_two_megabits_leave_the_match_its_second_layer() {
     assert_eq!(lost, [0; 11], "sound was lost");
     sim.finish();
 }
+
+#[test]
+fn friends_who_come_one_after_another_are_never_taken_away_where_there_is_room() {
+    let mut sim = Sim::new(91, 1);
+    let broadcast = sim.broadcast();
+    sim.publish(broadcast, Show::simulcast(Codec::H264));
+    let mut members: Vec<(Who, SourceId)> = Vec::new();
+    for _ in 0..6 {
+        let source = sim.broadcast();
+        // Everybody comes to the match and into the call in one, before much is known of the way there.
+        let who = sim.join_call(broadcast, source, &Member { pairs: FIRST_FACE + 5, ..Member::on(0) });
+        members.push((who, source));
+        for (who, own) in &members {
+            let friends = members.iter().map(|(_, source)| *source).filter(|source| source != own);
+            let fills: Vec<_> = (FIRST_FACE..).zip(friends.map(Some)).collect();
+            sim.fill(*who, &fills);
+        }
+        sim.run_ms(300);
+    }
+    sim.run_ms(15_000);
+    let longest = |who: Who, pair: usize| {
+        let frames = &sim.pair(who, pair).decoder.frames;
+        assert!(frames.len() > 300, "{who} saw {} frames on {pair}", frames.len());
+        frames.windows(2).map(|two| two[1].at - two[0].at).max().expect("frames")
+    };
+    let stood = |(who, _): &(Who, SourceId)| (FIRST_FACE..FIRST_FACE + 5).map(|pair| longest(*who, pair)).max().expect("faces");
+    let stood: Vec<Duration> = members.iter().map(stood).collect();
+    assert!(stood.iter().all(|stood| *stood <= Duration::from_millis(500)), "faces stood still for {stood:?}");
+    sim.finish();
+}

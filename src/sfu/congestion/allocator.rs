@@ -135,6 +135,12 @@ impl Allocator {
     const SHORT_MIN: Duration = Duration::from_millis(100);
     /// And above what is wanted for this long.
     const ROOMY_MIN: Duration = Duration::from_millis(250);
+    /// Where no queue was seen, an estimate that stays below what is sent with faces must do so for this long. What is sent jumps when the rates of faces
+    /// become known; what was delivered of it is known half a second later.
+    const SHORT_UNSURE_MIN: Duration = Duration::from_secs(1);
+    /// Faces are not taken away for the broadcast's second layer before this, where no queue was seen: until then a proof may have come, and there is
+    /// room for both.
+    const PROOF_MAY_COME: Duration = Duration::from_secs(2);
     /// Below this part of what is sent, it is too much.
     const SHORT_OF: f64 = 0.95;
     /// A step down this soon after a step up means that the step up failed.
@@ -245,7 +251,8 @@ impl Allocator {
         }
         self.roomy_since = None;
         let since = *self.short_since.get_or_insert(now);
-        if now.saturating_duration_since(since) < Self::SHORT_MIN {
+        let is_unsure = !budget.is_full && pictures.iter().any(|picture| picture.rank == Rank::Face);
+        if now.saturating_duration_since(since) < if is_unsure { Self::SHORT_UNSURE_MIN } else { Self::SHORT_MIN } {
             return;
         }
         let before = sent;
@@ -284,17 +291,18 @@ impl Allocator {
         // What others have is enough for the broadcast's second layer.
         let is_behind = pictures.iter().any(|picture| picture.is_broadcast() && picture.rung < picture.second());
         let alone = total(audio_bps, pictures, |picture| picture.second().filter(|_| picture.is_broadcast()));
-        let moves = is_behind && f64::from(alone) <= allowed;
-        if !grows && !moves {
+        let may_move = is_behind && f64::from(alone) <= allowed;
+        if !grows && !may_move {
             self.roomy_since = None;
             return;
         }
-        let since = *self.roomy_since.get_or_insert(now);
+        let roomy = now.saturating_duration_since(*self.roomy_since.get_or_insert(now));
+        let moves = may_move && (budget.is_full || roomy >= Self::PROOF_MAY_COME);
         let waits = self.blocked_until.is_some_and(|until| until > now);
         // What faces have tried in vain, again and again, is no reason to keep the broadcast below its second layer.
         let has_friends = pictures.iter().any(|picture| picture.rank == Rank::Face);
         let is_owed = is_behind && has_friends && elapsed(now, self.gave_way_at) >= Self::PATIENCE_MIN;
-        if (waits && !is_owed) || now.saturating_duration_since(since) < Self::ROOMY_MIN {
+        if (waits && !is_owed) || roomy < Self::ROOMY_MIN || !(grows || moves) {
             return;
         }
         let least = |picture: &Picture<'_>| picture.rung.filter(|_| picture.is_broadcast() || !moves);
@@ -378,214 +386,6 @@ fn next_total(current_bps: u32, pictures: &[Picture<'_>]) -> Option<u32> {
 }
 
 #[cfg(test)]
+#[path = "allocator_tests.rs"]
 #[expect(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
-mod tests {
-    use super::*;
-    use crate::sfu::selection::Limit;
-
-    const LADDER: [Offered; 3] = [
-        Offered { layer: 0, limit: Limit::NONE, bitrate_bps: 150_000, active: true },
-        Offered { layer: 1, limit: Limit::NONE, bitrate_bps: 500_000, active: true },
-        Offered { layer: 2, limit: Limit::NONE, bitrate_bps: 2_500_000, active: true },
-    ];
-    const AUDIO_BPS: u32 = 40_000;
-
-    /// One viewer over time.
-    struct Viewer {
-        now: Instant,
-        allocator: Allocator,
-        rungs: Vec<Option<usize>>,
-        demand: Demand,
-    }
-
-    impl Viewer {
-        fn new(pictures: usize, choice: LayerChoice) -> Self {
-            Self { now: Instant::now(), allocator: Allocator::new(choice), rungs: vec![None; pictures], demand: Demand::default() }
-        }
-
-        /// Looks every 50 ms for `ms` while the path carries `bps`. Later pictures are of lower rank.
-        fn run(&mut self, ms: u64, bps: f64, loss: f32, offered: &[Offered], choice: LayerChoice, drawn: Option<u16>) -> &[Option<usize>] {
-            for _ in 0..=ms / 50 {
-                self.look(Budget { estimate_bps: bps, proven_bps: bps }, loss, offered, choice, drawn);
-            }
-            &self.rungs
-        }
-
-        fn look(&mut self, budget: Budget, loss: f32, offered: &[Offered], choice: LayerChoice, drawn: Option<u16>) {
-            self.now += Duration::from_millis(50);
-            let rank = |place| if place == 0 { Rank::Broadcast } else { Rank::Face };
-            let picture =
-                |place: usize| Picture { place, offered, choice, drawn_height: drawn, rank: rank(place), rung: self.rungs[place] };
-            let mut pictures: Vec<Picture<'_>> = (0..self.rungs.len()).rev().map(picture).collect();
-            self.demand = self.allocator.allocate(self.now, AUDIO_BPS, &mut pictures, budget, loss);
-            for picture in pictures {
-                self.rungs[picture.place] = picture.rung;
-            }
-        }
-
-        fn auto(&mut self, ms: u64, bps: f64) -> &[Option<usize>] {
-            self.run(ms, bps, 0.0, &LADDER, LayerChoice::Auto, None)
-        }
-    }
-
-    #[test]
-    fn climbs_with_proof_falls_at_once_and_waits_longer_after_each_failure() {
-        let mut viewer = Viewer::new(1, LayerChoice::Auto);
-        assert_eq!(viewer.auto(0, 3e6), [Some(0)], "automatic quality begins at the bottom");
-        assert_eq!(viewer.demand, Demand { current_bps: 190_000, next_bps: Some(540_000), top_bps: 2_540_000, has_faces: false });
-        assert_eq!(viewer.auto(300, 3e6), [Some(2)], "and skips what lies between");
-        assert_eq!(viewer.auto(100, 1e6), [Some(1)]);
-        assert_eq!(viewer.auto(2500, 3e6), [Some(1)], "not at once again");
-        assert_eq!(viewer.auto(1500, 3e6), [Some(2)]);
-        viewer.auto(150, 1e6);
-        assert_eq!(viewer.auto(5000, 3e6), [Some(1)], "twice as long after a climb that did not hold");
-        assert_eq!(viewer.auto(2000, 3e6), [Some(2)]);
-        assert_eq!(viewer.auto(5000, 2.45e6), [Some(2)], "a little too little changes nothing");
-    }
-
-    #[test]
-    fn an_estimate_without_proof_is_no_reason_to_climb() {
-        let mut viewer = Viewer::new(1, LayerChoice::Auto);
-        viewer.auto(0, 3e6);
-        let mut pictures =
-            [Picture { place: 0, offered: &LADDER, choice: LayerChoice::Auto, drawn_height: None, rank: Rank::Broadcast, rung: Some(0) }];
-        for step in 1..100 {
-            let budget = Budget { estimate_bps: 3e6, proven_bps: 400_000.0 };
-            viewer.allocator.allocate(viewer.now + Duration::from_millis(step * 50), AUDIO_BPS, &mut pictures, budget, 0.0);
-        }
-        assert_eq!(pictures[0].rung, Some(0));
-    }
-
-    #[test]
-    fn a_choice_is_reached_at_once_and_never_exceeded() {
-        let mut viewer = Viewer::new(1, LayerChoice::Spatial(2));
-        assert_eq!(viewer.run(0, 5e6, 0.0, &LADDER, LayerChoice::Spatial(2), None), [Some(2)]);
-        viewer.allocator.handle_choice();
-        assert_eq!(viewer.run(3000, 5e6, 0.0, &LADDER, LayerChoice::Spatial(0), None), [Some(0)]);
-        assert_eq!(viewer.demand.next_bps, None);
-        viewer.allocator.handle_choice();
-        assert_eq!(viewer.run(0, 5e6, 0.0, &LADDER, LayerChoice::Spatial(1), None), [Some(1)]);
-        assert_eq!(viewer.run(200, 300_000.0, 0.0, &LADDER, LayerChoice::Spatial(1), None), [Some(0)], "the network has the last word");
-        assert_eq!(viewer.run(200, 5e6, 0.0, &LADDER, LayerChoice::AudioOnly, None), [None]);
-    }
-
-    #[test]
-    fn what_is_not_drawn_is_not_sent_and_dead_layers_are_avoided() {
-        let mut viewer = Viewer::new(1, LayerChoice::Auto);
-        assert_eq!(viewer.run(1000, 5e6, 0.0, &LADDER[..2], LayerChoice::Auto, Some(300)), [Some(1)]);
-        assert_eq!(viewer.run(100, 5e6, 0.0, &LADDER[..2], LayerChoice::Auto, Some(0)), [None]);
-        let mut ladder = LADDER;
-        ladder[1].active = false;
-        assert_eq!(viewer.run(0, 1e6, 0.0, &ladder, LayerChoice::Auto, None), [Some(0)]);
-        ladder[0].active = false;
-        assert_eq!(viewer.run(0, 5e6, 0.0, &ladder, LayerChoice::Auto, None), [Some(2)], "better more than nothing");
-        ladder[2].active = false;
-        assert_eq!(viewer.run(1000, 5e6, 0.0, &ladder, LayerChoice::Auto, None), [Some(2)], "a still source changes nothing");
-    }
-
-    #[test]
-    fn who_is_on_air_is_seen_at_once_whatever_is_believed_of_the_path_and_goes_when_it_does_not_fit() {
-        let now = Instant::now();
-        let mut allocator = Allocator::new(LayerChoice::Auto);
-        let picture = |place, rank, rung| Picture { place, offered: &LADDER, choice: LayerChoice::Auto, drawn_height: None, rank, rung };
-        let mut pictures = [picture(0, Rank::Broadcast, Some(1)), picture(1, Rank::Guest, None), picture(2, Rank::Face, None)];
-        let budget = |bps| Budget { estimate_bps: bps, proven_bps: bps };
-        allocator.allocate(now, AUDIO_BPS, &mut pictures, budget(700_000.0), 0.0);
-        assert_eq!(pictures.map(|picture| picture.rung), [Some(1), Some(0), None]);
-        for ms in (50..400).step_by(50) {
-            allocator.allocate(now + Duration::from_millis(ms), AUDIO_BPS, &mut pictures, budget(560_000.0), 0.0);
-        }
-        assert_eq!(pictures.map(|picture| picture.rung), [Some(0), Some(0), None], "the smallest of both come before more of the match");
-        for ms in (400..800).step_by(50) {
-            allocator.allocate(now + Duration::from_millis(ms), AUDIO_BPS, &mut pictures, budget(250_000.0), 0.0);
-        }
-        assert_eq!(pictures.map(|picture| picture.rung), [Some(0), None, None]);
-    }
-
-    #[test]
-    fn all_pictures_share_one_budget_sound_first_then_the_broadcasts_second_then_faces() {
-        let mut viewer = Viewer::new(3, LayerChoice::Auto);
-        viewer.auto(0, 480_000.0);
-        assert_eq!(viewer.rungs, [Some(0), None, None], "beside the broadcast's second layer they are not believed to fit");
-        viewer.auto(500, 480_000.0);
-        assert_eq!(viewer.rungs, [Some(0), Some(0), None], "that does not fit, so faces have what there is");
-        viewer.auto(500, 1_000_000.0);
-        assert_eq!(viewer.rungs, [Some(1), Some(0), Some(0)], "the broadcast climbs first");
-        viewer.auto(10_000, 1_500_000.0);
-        assert_eq!(viewer.rungs, [Some(1), Some(1), Some(0)]);
-        viewer.auto(20_000, 5_000_000.0);
-        assert_eq!(viewer.rungs, [Some(2), Some(1), Some(1)]);
-        viewer.auto(200, 2_850_000.0);
-        assert_eq!(viewer.rungs, [Some(2), Some(0), Some(0)], "and falls last");
-    }
-
-    #[test]
-    fn the_broadcasts_second_layer_takes_from_faces_what_it_needs_and_they_come_back_with_patience() {
-        let mut viewer = Viewer::new(11, LayerChoice::Auto);
-        viewer.auto(0, 3e6);
-        assert_eq!(viewer.rungs.iter().flatten().count(), 11, "friends begin at once where there is room");
-        // Ten faces, sound, and the broadcast: 40 + 11 * 150 kbit/s.
-        viewer.rungs[0] = Some(0);
-        let budget = Budget { estimate_bps: 1_700_000.0, proven_bps: 1_700_000.0 };
-        for _ in 0..10 {
-            viewer.look(budget, 0.0, &LADDER, LayerChoice::Auto, None);
-        }
-        assert_eq!(viewer.rungs[0], Some(1), "nothing more is sent than before, so nothing has to be proved");
-        assert_eq!(viewer.rungs.iter().flatten().count(), 1 + 7, "what is left is for those of the highest rank");
-        viewer.auto(300, 700_000.0);
-        assert_eq!(viewer.rungs.iter().flatten().copied().collect::<Vec<_>>(), [1, 0], "faces go before the broadcast gives way");
-        viewer.auto(2_000, 3e6);
-        assert_eq!(viewer.rungs.iter().flatten().count(), 2, "not at once again");
-        viewer.auto(2_000, 3e6);
-        assert_eq!(viewer.rungs.iter().flatten().count(), 11);
-        viewer.auto(300, 400_000.0);
-        assert_eq!(viewer.rungs.iter().flatten().copied().collect::<Vec<_>>(), [0, 0], "never black for a face");
-        viewer.auto(300, 150_000.0);
-        assert_eq!(viewer.rungs.iter().flatten().copied().collect::<Vec<_>>(), [0]);
-    }
-
-    #[test]
-    fn faces_that_fail_again_and_again_do_not_keep_the_broadcast_below_its_second_layer() {
-        let mut viewer = Viewer::new(4, LayerChoice::Auto);
-        viewer.auto(5_000, 1_000_000.0);
-        assert_eq!(viewer.rungs[0], Some(1));
-        for _ in 0..4 {
-            viewer.auto(400, 600_000.0);
-            viewer.auto(14_000, 1_000_000.0);
-        }
-        viewer.auto(400, 300_000.0);
-        assert_eq!(viewer.rungs, [Some(0), None, None, None]);
-        viewer.auto(2_000, 700_000.0);
-        assert_eq!(viewer.rungs[0], Some(0), "not at once again");
-        viewer.auto(2_000, 700_000.0);
-        assert_eq!(viewer.rungs, [Some(1), None, None, None], "and faces wait");
-    }
-
-    #[test]
-    fn friends_wait_for_a_proof_where_the_broadcast_does_not_get_all_it_wants() {
-        let mut viewer = Viewer::new(3, LayerChoice::Auto);
-        viewer.rungs[0] = Some(1);
-        let grown = Budget { estimate_bps: 1_200_000.0, proven_bps: 600_000.0 };
-        (0..20).for_each(|_| viewer.look(grown, 0.0, &LADDER, LayerChoice::Auto, None));
-        assert_eq!(viewer.rungs, [Some(1), None, None], "an estimate grows beyond what a narrow path carries");
-        let proven = Budget { estimate_bps: 1_200_000.0, proven_bps: 800_000.0 };
-        viewer.look(proven, 0.0, &LADDER, LayerChoice::Auto, None);
-        assert_eq!(viewer.rungs, [Some(1), Some(0), None], "as many as the proof is for");
-        let mut viewer = Viewer::new(3, LayerChoice::Auto);
-        viewer.rungs[0] = Some(2);
-        let grown = Budget { estimate_bps: 3_500_000.0, proven_bps: 2_600_000.0 };
-        viewer.look(grown, 0.0, &LADDER, LayerChoice::Auto, None);
-        assert_eq!(viewer.rungs, [Some(2), Some(0), Some(0)], "nothing speaks against a path that carries the whole broadcast");
-    }
-
-    #[test]
-    fn a_picture_goes_only_when_its_smallest_layer_cannot_get_through_and_comes_back() {
-        let mut viewer = Viewer::new(1, LayerChoice::Auto);
-        viewer.auto(0, 300_000.0);
-        assert_eq!(viewer.run(20_000, 80_000.0, 0.0, &LADDER, LayerChoice::Auto, None), [Some(0)], "nothing is lost: it gets through");
-        assert_eq!(viewer.run(2_000, 80_000.0, 0.4, &LADDER, LayerChoice::Auto, None), [Some(0)], "not for a moment");
-        assert_eq!(viewer.run(4_000, 80_000.0, 0.4, &LADDER, LayerChoice::Auto, None), [None]);
-        assert_eq!(viewer.demand, Demand { current_bps: AUDIO_BPS, next_bps: Some(190_000), top_bps: 2_540_000, has_faces: false });
-        assert_eq!(viewer.auto(4_000, 250_000.0), [Some(0)]);
-    }
-}
+mod tests;

@@ -105,13 +105,22 @@ impl Controller {
     /// What may be sent now.
     pub fn budget(&self, now: Instant) -> Budget {
         if self.estimator.has_feedback() {
-            let measured = Budget { estimate_bps: self.estimator.estimate_bps(), proven_bps: self.estimator.proven_bps(now) };
+            let estimator = &self.estimator;
+            let measured = Budget {
+                estimate_bps: estimator.estimate_bps(),
+                proven_bps: estimator.proven_bps(now),
+                is_full: estimator.has_reduced_lately(now),
+            };
             if self.has_padding || measured.estimate_bps < f64::from(self.demand.current_bps) {
                 return measured;
             }
             // Nothing can be sent to find out what else would fit: that is tried, as where nothing is measured.
             let tried = self.reported.budget(now, &self.demand);
-            Budget { estimate_bps: measured.estimate_bps.max(tried.estimate_bps), proven_bps: measured.proven_bps.max(tried.proven_bps) }
+            Budget {
+                estimate_bps: measured.estimate_bps.max(tried.estimate_bps),
+                proven_bps: measured.proven_bps.max(tried.proven_bps),
+                is_full: true,
+            }
         } else {
             self.reported.budget(now, &self.demand)
         }

@@ -49,6 +49,8 @@ const GROWTH_OF_DELIVERED: f64 = 1.5;
 const PROOF_KEPT: Duration = Duration::from_secs(3);
 /// After giving way, nothing grows and nothing is probed for this long.
 const AFTER_REDUCTION: Duration = Duration::from_secs(1);
+/// A path that was full is taken to be so for this long.
+const FULL_FOR: Duration = Duration::from_secs(10);
 /// A one-way delay that jumps by more than this is a clock that was set.
 const CLOCK_STEP_US: i32 = 5_000_000;
 /// A small flow that gets through leaves it to others for this long to give way.
@@ -138,6 +140,11 @@ impl Estimator {
     /// It has had to give way at least once.
     pub(super) fn has_reduced(&self) -> bool {
         self.reduced_at.is_some()
+    }
+
+    /// It has had to give way within the last [`FULL_FOR`].
+    pub(super) fn has_reduced_lately(&self, now: Instant) -> bool {
+        elapsed(now, self.reduced_at) < FULL_FOR
     }
 
     /// What arrived lately.

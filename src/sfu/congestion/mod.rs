@@ -62,4 +62,6 @@ pub struct Budget {
     pub estimate_bps: f64,
     /// Up to this it has been shown to fit, lately: steps up stay below.
     pub proven_bps: f64,
+    /// A queue or loss spoke against more, lately. Otherwise the estimate may only lag behind what is sent, and that gets through all the same.
+    pub is_full: bool,
 }

@@ -75,7 +75,7 @@ impl ReportedPath {
             }
             None => current,
         };
-        Budget { estimate_bps: bps, proven_bps: bps }
+        Budget { estimate_bps: bps, proven_bps: bps, is_full: true }
     }
 }
 
