@@ -382,7 +382,8 @@ fn friends_who_come_one_after_another_are_never_taken_away_where_there_is_room()
     sim.run_ms(15_000);
     let longest = |who: Who, pair: usize| {
         let frames = &sim.pair(who, pair).decoder.frames;
-        assert!(frames.len() > 300, "{who} saw {} frames on {pair}", frames.len());
+        // At 20 a second, of 15 s or a little more.
+        assert!(frames.len() > 280, "{who} saw {} frames on {pair}", frames.len());
         frames.windows(2).map(|two| two[1].at - two[0].at).max().expect("frames")
     };
     let stood = |(who, _): &(Who, SourceId)| (FIRST_FACE..FIRST_FACE + 5).map(|pair| longest(*who, pair)).max().expect("faces");
