@@ -144,7 +144,11 @@ scenario('what the filter finds waits for a moderator, whose word is final, and 
   assert.match(await row.innerText(), /A link/);
   await row.getByRole('button', { name: /^Approve/ }).click();
   await Promise.all([one, two].map((chat) => chat.reads('tickets at')));
-  await until('one line of it, in its place', async () => (await one.lines()).filter((line) => !/Moderators/.test(line)).map((line) => /while|tickets/.exec(line)?.[0]).join() === 'while,tickets');
+  let seen;
+  await until('one line of it, in its place', async () => {
+    seen = (await one.lines()).filter((line) => !/Moderators/.test(line));
+    return seen.map((line) => /while|tickets/.exec(line)?.[0]).join() === 'while,tickets';
+  }).catch((thrown) => assert.fail(`${thrown.message}: ${JSON.stringify(seen)}`));
   await waiting(owner, 0);
 
   await one.say('more at www.spam');
