@@ -19,11 +19,10 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::fmp4::{self, Sample};
+use super::retry::Retry;
 use super::track::LineFrame;
 use crate::ids::BroadcastId;
-use crate::limits::{
-    HLS_ENCODER_PATIENCE, HLS_ENCODER_PROVEN, HLS_ENCODER_RETRY, HLS_ENCODER_SILENCE, HLS_ENCODER_WORDS_MAX, HLS_SOUND_QUEUE,
-};
+use crate::limits::{HLS_ENCODER_PATIENCE, HLS_ENCODER_SILENCE, HLS_ENCODER_WORDS_MAX, HLS_SOUND_QUEUE};
 use crate::telemetry::{HLS_ENCODER_DROPPED, HLS_ENCODER_ENDS};
 
 /// Frames that jump by more than this are another line: the child is started again.
@@ -197,8 +196,7 @@ impl<R: Recipe> Supervisor<R> {
     /// Keeps a child running while the packager lives.
     #[expect(clippy::disallowed_methods, reason = "a shell: it waits between attempts, and looks how long a child ran")]
     async fn run(self, mut queue: mpsc::Receiver<Fed>) {
-        let (first_pause, longest_pause) = HLS_ENCODER_RETRY;
-        let mut pause = first_pause;
+        let mut retry = Retry::default();
         let mut first = None;
         loop {
             let frame = match first.take() {
@@ -213,7 +211,7 @@ impl<R: Recipe> Supervisor<R> {
             let started = Instant::now();
             let end = self.encode(frame, &mut queue).await;
             counter!(HLS_ENCODER_ENDS, "of" => R::LABEL, "reason" => end.label()).increment(1);
-            match end {
+            let pause = match end {
                 End::Unwanted => return,
                 // The next one begins with the source.
                 End::Starved => continue,
@@ -223,12 +221,11 @@ impl<R: Recipe> Supervisor<R> {
                 }
                 End::Full | End::Start(_) | End::Died(_) | End::Hung | End::Lags | End::Malformed => {
                     let (broadcast, program) = (self.broadcast, &*self.command.program);
+                    let pause = retry.handle_end(Instant::now(), started);
                     tracing::warn!(%broadcast, program, of = R::LABEL, reason = %end, pause_s = pause.as_secs(), missed = R::MISSED, "the encoder ended");
+                    pause
                 }
-            }
-            if started.elapsed() >= HLS_ENCODER_PROVEN {
-                pause = first_pause;
-            }
+            };
             // Old frames are worth nothing to the next one.
             let woken = sleep(pause);
             tokio::pin!(woken);
@@ -238,7 +235,6 @@ impl<R: Recipe> Supervisor<R> {
                     frame = queue.recv() => if frame.is_none() { return },
                 }
             }
-            pause = (pause * 2).min(longest_pause);
         }
     }
 

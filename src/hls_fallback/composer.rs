@@ -8,17 +8,18 @@
 //! ```
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::duet::{Order, Why, Word, Work};
 use super::format::Format;
 use super::guest::Guest;
 use super::ladder::Rung;
 use super::programme::{Layout, Programme};
+use super::retry::Retry;
 use super::seat::{Feed, Seat};
 use super::segment::TrackId;
 use super::track::LineFrame;
-use crate::limits::{HLS_ENCODER_PROVEN, HLS_ENCODER_RETRY, HLS_LAYER_SILENCE, HLS_LEADER_SILENCE, HLS_PROGRAMME_LAG_MS};
+use crate::limits::{HLS_LAYER_SILENCE, HLS_LEADER_SILENCE, HLS_PROGRAMME_LAG_MS};
 
 /// Children of one broadcast at once: one, and another that is to replace it.
 const CHILDREN_MAX: usize = 2;
@@ -79,9 +80,7 @@ pub(super) struct Composer {
     children: Vec<Child>,
     begun: u32,
     mains: Vec<Main>,
-    /// No child before then, and how long it will be the next time.
-    held_off: Option<Instant>,
-    pause: Duration,
+    retry: Retry,
     /// The ladder's child was left out, and begins again with a key frame.
     ladder_rests: bool,
     orders: Vec<Order>,
@@ -89,15 +88,14 @@ pub(super) struct Composer {
 }
 
 impl Composer {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             wanted: None,
             renditions: Vec::new(),
             children: Vec::new(),
             begun: 0,
             mains: Vec::new(),
-            held_off: None,
-            pause: HLS_ENCODER_RETRY.0,
+            retry: Retry::default(),
             ladder_rests: false,
             orders: Vec::new(),
             out: Vec::new(),
@@ -111,7 +109,7 @@ impl Composer {
     /// Who is on air, or nobody.
     pub(super) fn set_wanted(&mut self, layout: Option<Layout>) {
         if self.wanted.is_none() {
-            (self.held_off, self.pause) = (None, HLS_ENCODER_RETRY.0);
+            self.retry = Retry::default();
         }
         self.wanted = layout;
         if layout.is_none() {
@@ -178,11 +176,7 @@ impl Composer {
     /// A child ended by itself.
     pub(super) fn handle_ended(&mut self, now: Instant, child: u32) {
         let Some(found) = self.children.iter().find(|found| found.id == child) else { return };
-        if now.saturating_duration_since(found.began) >= HLS_ENCODER_PROVEN {
-            self.pause = HLS_ENCODER_RETRY.0;
-        }
-        self.held_off = Some(now + self.pause);
-        self.pause = (self.pause * 2).min(HLS_ENCODER_RETRY.1);
+        self.retry.handle_end(now, found.began);
         self.remove(child);
         self.aim();
     }
@@ -271,8 +265,7 @@ impl Composer {
                 && child.guest == Some(layer)
                 && alive.iter().all(|(track, _)| child.tracks.contains(track))
         };
-        let is_held_off = self.held_off.is_some_and(|until| now < until);
-        if self.children.last().is_some_and(fits) || self.children.len() >= CHILDREN_MAX || is_held_off || alive.is_empty() {
+        if self.children.last().is_some_and(fits) || self.children.len() >= CHILDREN_MAX || !self.retry.is_due(now) || alive.is_empty() {
             return;
         }
         let (Some(size), group) = (format.size(), guest.group(layer)) else { return };

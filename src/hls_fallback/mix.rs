@@ -12,6 +12,8 @@ use tokio::sync::mpsc;
 use super::child::{self, End};
 use super::fmp4::reader::{Piece, Reader};
 use super::format::Format;
+use super::opus;
+use super::seamless::AAC_TICKS;
 use super::track::LineFrame;
 use crate::limits::{HLS_AAC_BPS, HLS_MIX_OPUS_BPS};
 
@@ -20,7 +22,7 @@ pub(super) const LABEL: &str = "mix";
 /// What comes out, in the order of the file.
 pub(super) const SOUNDS: usize = 2;
 /// Samples of a frame of each.
-pub(super) const FRAMES: [i64; SOUNDS] = [1024, 960];
+pub(super) const FRAMES: [i64; SOUNDS] = [AAC_TICKS, opus::USUAL];
 /// Samples by which the encoder of Opus is behind what it is given (libopus looks ahead so far); those of AAC it is a frame.
 const OPUS_BEHIND: u32 = 312;
 /// The sum of two may be louder than full scale (1): it is held below it by what encoders may add, a decibel.

@@ -10,23 +10,17 @@
 //! the guest that may come yet, the main sound waits for it, `HLS_GUEST_SOUND_WAIT` at most; silence stands for what has not come by then.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::duet::{Order, Why, Word, Work};
 use super::mix::{FRAMES, Mix, SOUNDS};
-use super::opus;
+use super::opus::{self, PER_MS, USUAL};
+use super::retry::Retry;
 use super::seamless::{Seamless, Sound};
 use super::segment::TrackId;
 use super::track::LineFrame;
-use crate::limits::{
-    HLS_CHANGE_WAIT, HLS_ENCODER_PROVEN, HLS_ENCODER_RETRY, HLS_FRAMES_WAITING_MAX, HLS_GUEST_SOUND_SILENCE, HLS_GUEST_SOUND_WAIT,
-    HLS_PROGRAMME_LAG_MS,
-};
+use crate::limits::{HLS_CHANGE_WAIT, HLS_FRAMES_WAITING_MAX, HLS_GUEST_SOUND_SILENCE, HLS_GUEST_SOUND_WAIT, HLS_PROGRAMME_LAG_MS};
 
-/// A frame of Opus, where it does not say.
-const USUAL_TICKS: i64 = 960;
-/// Ticks of a millisecond.
-const PER_MS: i64 = 48;
 /// A guest's frame that begins more than this before the end of what there is of them already is too late; where clocks drift, it overlaps by less.
 const OVERLAP: i64 = 2 * PER_MS;
 /// A main sound that jumps by more is another.
@@ -127,9 +121,7 @@ pub(super) struct Mixer {
     heard: Option<Instant>,
     child: Option<Child>,
     begun: u32,
-    /// No child before then, and how long it will be the next time.
-    held_off: Option<Instant>,
-    pause: Option<Duration>,
+    retry: Retry,
     renditions: [Rendition; SOUNDS],
     orders: Vec<Order>,
     out: Vec<(TrackId, LineFrame)>,
@@ -140,7 +132,7 @@ impl Mixer {
     /// Whether somebody is on air.
     pub(super) fn set_wanted(&mut self, now: Instant, is_wanted: bool) {
         if is_wanted && !self.is_wanted {
-            (self.held_off, self.pause) = (None, None);
+            self.retry = Retry::default();
         }
         self.is_wanted = is_wanted;
         if !is_wanted {
@@ -156,7 +148,7 @@ impl Mixer {
             self.end(Why::Done);
         }
         self.check(now);
-        let may_begin = self.is_flowing(now) && self.held_off.is_none_or(|until| now >= until);
+        let may_begin = self.is_flowing(now) && self.retry.is_due(now);
         match &mut self.child {
             Some(child) => {
                 child.newest_ticks = frame.ticks;
@@ -209,10 +201,7 @@ impl Mixer {
     /// A child ended by itself.
     pub(super) fn handle_ended(&mut self, now: Instant, id: u32) {
         let Some(child) = self.child.take_if(|child| child.id == id) else { return };
-        let pause = self.pause.filter(|_| now.saturating_duration_since(child.began) < HLS_ENCODER_PROVEN);
-        let pause = pause.unwrap_or(HLS_ENCODER_RETRY.0);
-        self.held_off = Some(now + pause);
-        self.pause = Some((pause * 2).min(HLS_ENCODER_RETRY.1));
+        self.retry.handle_end(now, child.began);
         self.release();
     }
 
@@ -311,7 +300,7 @@ impl Mixer {
     fn pump(&mut self, now: Instant) {
         let Some(child) = &mut self.child else { return };
         while let Some((since, main)) = child.waiting.front() {
-            let until = main.ticks + opus::ticks(&main.data).unwrap_or(USUAL_TICKS);
+            let until = main.ticks + opus::ticks(&main.data).unwrap_or(USUAL);
             let has_guest = self.guest.back().is_some_and(|newest| end_of(newest) >= until) || child.covered >= until;
             let may_wait = child.leaving.is_none() && child.waiting.len() < HLS_FRAMES_WAITING_MAX && now < *since + HLS_GUEST_SOUND_WAIT;
             if !has_guest && may_wait {
@@ -355,7 +344,7 @@ impl Mixer {
 }
 
 fn end_of(frame: &LineFrame) -> i64 {
-    frame.ticks + opus::ticks(&frame.data).unwrap_or(USUAL_TICKS)
+    frame.ticks + opus::ticks(&frame.data).unwrap_or(USUAL)
 }
 
 /// Gives the child the guest up to `until`, and silence where there is nothing. `like`: what its frames look like. Returns the frames that came

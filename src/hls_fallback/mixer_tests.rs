@@ -2,6 +2,7 @@
 //! or a step back whatever happens.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 

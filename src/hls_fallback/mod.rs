@@ -42,6 +42,7 @@ mod mixer;
 mod opus;
 mod packager;
 mod programme;
+mod retry;
 mod seamless;
 mod seat;
 mod sound;

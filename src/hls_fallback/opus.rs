@@ -3,7 +3,9 @@
 use bytes::Bytes;
 
 /// Ticks of a millisecond: the RTP clock of Opus (RFC 7587 section 4.1).
-const PER_MS: i64 = 48;
+pub(super) const PER_MS: i64 = 48;
+/// A packet that does not say how long it is: 20 ms, as browsers send.
+pub(super) const USUAL: i64 = 20 * PER_MS;
 /// The longest packet (RFC 6716 section 3.2.5).
 const TICKS_MAX: i64 = 120 * PER_MS;
 /// Silence of one CELT frame behind its first byte.

@@ -297,7 +297,8 @@ fn sound_of_which_packets_are_missing_is_as_long_as_its_times_say() {
         }));
     }
     let renditions = rig.pipeline.take_renditions();
-    let sound = renditions.iter().position(|rendition| rendition.kind == MediaKind::Audio).map(TrackId).unwrap();
+    let sound =
+        renditions.iter().position(|rendition| rendition.kind == MediaKind::Audio).map(TrackId).expect("there is a rendition of the sound");
     let sound: Vec<&Part> = parts.iter().filter(|(track, _)| *track == sound).map(|(_, part)| part).collect();
     assert!(lost >= 5 && sound.len() > 20, "{lost}, {}", sound.len());
     for part in sound {

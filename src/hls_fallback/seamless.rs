@@ -6,18 +6,14 @@
 
 use bytes::Bytes;
 
-use super::opus;
+use super::opus::{self, PER_MS, USUAL};
 use super::track::LineFrame;
 use crate::limits::{HLS_BEHIND_MAX, HLS_STRAY_MS};
 
-/// Ticks of a millisecond.
-const PER_MS: i64 = 48;
 /// A longer hole is none: there, whoever plays begins anew.
 const HOLE_MAX: i64 = HLS_STRAY_MS as i64 * PER_MS;
 /// What lies further behind is handed on as it is: the segmenter finds out that the line must begin anew.
 const BEHIND_MAX: i64 = HLS_BEHIND_MAX as i64 * USUAL;
-/// A packet of Opus without sound in it stands for so much silence: 20 ms.
-const USUAL: i64 = 20 * PER_MS;
 /// Samples of one frame of AAC.
 pub(super) const AAC_TICKS: i64 = 1024;
 /// A frame of AAC without sound in it, two channels (ISO/IEC 14496-3), as the encoder writes it.

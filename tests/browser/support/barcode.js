@@ -89,3 +89,19 @@ globalThis.barcode = (() => {
 
 /** Of the player's two pictures, the one that covers the other; elsewhere the only one. */
 globalThis.pictureInFront = () => document.querySelector('.player > video[data-front]') ?? document.querySelector('video');
+
+/** Calls `each` with every picture that the one in front shows, whichever that is: its element, when, and what the browser says of the picture. */
+globalThis.followFront = (each) => {
+  let followed = null;
+  const follow = (video) => video.requestVideoFrameCallback((now, frame) => {
+    if (video !== followed) return;
+    each(video, now, frame);
+    follow(video);
+  });
+  setInterval(() => {
+    const front = globalThis.pictureInFront();
+    if (front === followed) return;
+    followed = front;
+    if (front) follow(front);
+  }, 20);
+};

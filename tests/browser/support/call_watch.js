@@ -5,23 +5,12 @@
   const shown = [];
   const KEPT = 3_000;
 
-  let followed = null;
-  /** Notes every picture of the element for as long as it is in front. */
-  const follow = (video) => video.requestVideoFrameCallback((now, frame) => {
-    if (video !== followed) return;
+  globalThis.followFront((video, now, frame) => {
     const counter = globalThis.barcode.read(video);
-    if (counter !== null) {
-      shown.push({ at: wall(frame.expectedDisplayTime), counter });
-      if (shown.length > KEPT) shown.shift();
-    }
-    follow(video);
+    if (counter === null) return;
+    shown.push({ at: wall(frame.expectedDisplayTime), counter });
+    if (shown.length > KEPT) shown.shift();
   });
-  setInterval(() => {
-    const front = globalThis.pictureInFront?.() ?? null;
-    if (front === followed) return;
-    followed = front;
-    if (front) follow(front);
-  }, 20);
 
   /** Resolves with the wall clock when the first face of somebody else shows a picture. */
   const firstFace = () => new Promise((resolve) => {

@@ -1,19 +1,8 @@
 // Put into pages whose reception is measured: notes each picture of the match that was shown, and reads what came of voices and faces. Needs
-// `connections.js`. Leaves `globalThis.received`.
+// `connections.js` and `barcode.js`. Leaves `globalThis.received`.
 (() => {
   const shown = [];
-  let followed = null;
-  const follow = (video) => video.requestVideoFrameCallback((now, { height }) => {
-    if (video !== followed) return;
-    shown.push({ atMs: now, height });
-    follow(video);
-  });
-  setInterval(() => {
-    const front = globalThis.pictureInFront?.() ?? null;
-    if (front === followed) return;
-    followed = front;
-    if (front) follow(front);
-  }, 20);
+  globalThis.followFront((video, now, { height }) => shown.push({ atMs: now, height }));
 
   /** Of every sound and every picture that is received, what has come so far. */
   const counts = async () => {
