@@ -12,7 +12,7 @@ import { quantile, rounded } from './report.mjs';
 
 const CLIENT = fileURLToPath(new URL('../../../web-client/', import.meta.url));
 const MEMBERS = 20;
-const FRAME_MS = 1_000 / 30;
+const FRAME_MS = 1_000 / 60;
 const SCREEN_MS = 1_000 / 60;
 /** As `playback/session.ts`. */
 const BEAT_MS = 30;
