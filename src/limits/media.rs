@@ -192,8 +192,8 @@ pub const RESEND_AGAIN_MAX: Duration = Duration::from_millis(400);
 pub const RESENDS_OF_ONE_MAX: u16 = 10;
 /// A retransmission this old says nothing of a request: receivers give up sooner, and wire numbers come round again.
 pub const RESEND_FORGOTTEN_AFTER: Duration = Duration::from_secs(5);
-/// What headers, extensions and tags add to a sound of 50 packets a second, 40 bytes each, where many are received together.
-pub const SOUND_HEADERS_BPS: u32 = 16_000;
+/// Bytes that header, extensions and tag add to a payload, about: of a dozen voices they are half as much as the voices.
+pub const PACKET_OVERHEAD: u32 = 40;
 /// Speech outlasts its last loud packet by this: the gaps between words.
 pub const VOICE_KEPT: Duration = Duration::from_millis(500);
 /// Who speaks is shown until another one has been louder for this long: longer than an interjection.
@@ -211,6 +211,8 @@ pub const FEC_FROM_PERMILLE: f32 = 10.0;
 pub const FEC_QUEUE_MAX: Duration = Duration::from_millis(20);
 /// Packets per parity packet at least: a quarter of the bytes. A path that loses more needs a smaller layer.
 pub const FEC_GROUP_MIN: f32 = 3.0;
+/// Share of a path that is full which repeated sound may take.
+pub const REDUNDANCY_OF_FULL_PATH: f64 = 0.1;
 /// Redundancy outlasts the last report that called for it by this: two intervals of the reports that browsers make of sound.
 pub const REDUNDANCY_KEPT: Duration = Duration::from_secs(10);
 

@@ -53,7 +53,8 @@ pub struct DownTrack {
     thinned: bool,
     pub rewriter: Rewriter,
     line: Option<Line>,
-    replay: Option<Replay>,
+    /// Its queue, when it has one.
+    pub replay: Option<Replay>,
     /// Where the last replay of this segment began, how far it went and when its last piece left: what had come by then and lies between has been
     /// sent.
     swept: Option<(SeqNo, SeqNo, Instant)>,
@@ -197,9 +198,14 @@ impl DownTrack {
         self.payloads.types()
     }
 
-    /// Whether packets can be sent to it again as padding: it takes retransmissions, plays, and has no queue of its own to send.
+    /// Whether its packets can be sent again as padding at all: it takes retransmissions.
+    pub fn has_padding(&self) -> bool {
+        self.rtx_ssrc.is_some() && self.payload_types().rtx.is_some()
+    }
+
+    /// Whether they can now: it plays, and is not sent a group. Frames that are spread wait all the time where a probe is wanted most.
     pub fn can_pad(&self) -> bool {
-        self.rtx_ssrc.is_some() && self.payload_types().rtx.is_some() && self.current.is_some() && self.replay.is_none()
+        self.has_padding() && self.current.is_some() && self.catches_up().is_none()
     }
 
     /// A packet to send again as padding: one of the newest, in turn.
@@ -356,16 +362,9 @@ impl DownTrack {
         Some(replay.due)
     }
 
-    /// When the next piece of its queue is due; `None` when it has none.
-    pub fn replay_due(&self) -> Option<Instant> {
-        self.replay.map(|replay| replay.due)
-    }
-
-    /// Something else of `bytes` left for this viewer.
-    pub fn delay_replay(&mut self, now: Instant, bytes: usize) {
-        if let Some(replay) = &mut self.replay {
-            replay.pace(now, bytes);
-        }
+    /// How fast it is sent a group of the past; `None` while it is not.
+    pub fn catches_up(&self) -> Option<u32> {
+        self.replay.filter(|replay| !replay.is_spread()).map(|replay| replay.rate_bps)
     }
 
     /// Before a piece of the queue leaves. Returns `false` when there is nothing to send now.

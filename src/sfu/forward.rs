@@ -146,14 +146,14 @@ pub fn forward_run(up: &mut UpTrack, layer: u8, run: &[Arc<RtpPacket>], turns: &
     }
 }
 
-/// Sends the next piece of a down-track's queue: a frame, or as much of one as fits in a run.
-pub fn forward_piece(up: &mut UpTrack, down: usize, sending: Sending<'_, impl Wire>) {
+/// Sends the next piece of a down-track's queue: a frame, or as much of one as fits in a run. Returns its bytes on the wire.
+pub fn forward_piece(up: &mut UpTrack, down: usize, sending: Sending<'_, impl Wire>) -> usize {
     let Sending { at, egress, buffer, wire, counters } = sending;
     let UpTrack { downs, layers, .. } = up;
-    let Some(down) = downs.get_mut(down) else { return };
+    let Some(down) = downs.get_mut(down) else { return 0 };
     let egress = &mut egress[down.peer];
     if !down.begin_piece(at.now, layers) {
-        return;
+        return 0;
     }
     let mut burst = Burst::new(buffer);
     let mut bytes = 0;
@@ -167,6 +167,7 @@ pub fn forward_piece(up: &mut UpTrack, down: usize, sending: Sending<'_, impl Wi
     burst.flush(egress, wire, counters);
     down.end_piece(at.now, bytes, layers);
     up.news |= down.news != Default::default();
+    bytes
 }
 
 /// Answers a NACK: sends a packet of the ring again on the retransmission stream (RFC 4588). Its own SSRC and numbers, because no two

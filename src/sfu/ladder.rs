@@ -28,6 +28,8 @@ pub struct Offered {
     /// All of that.
     pub bitrate_bps: u32,
     pub active: bool,
+    /// It has begun so lately that its bit rate says little: encoders begin low.
+    pub is_new: bool,
 }
 
 impl Offered {
@@ -44,7 +46,7 @@ impl Offered {
 /// A fall-back must save at least this share of the bit rate: less is not worth half the frames.
 const FALL_BACK_SAVES_PERCENT: u64 = 20;
 
-/// What arrives of one stream, by its layers: bit rates over two intervals of a second, which is the cadence of key frames, so that what is
+/// What arrives of one stream, by its layers: bit rates, as they are on the wire, over two intervals of a second, which is the cadence of key frames, so that what is
 /// offered does not rise and fall with them; frame rates over one.
 #[derive(Debug, Default)]
 pub struct LayerMeter {
@@ -55,6 +57,8 @@ pub struct LayerMeter {
     last_bps: [[u32; TEMPORAL_MAX]; SPATIAL_MAX],
     bitrate_bps: [[u32; TEMPORAL_MAX]; SPATIAL_MAX],
     frames_per_second: f32,
+    /// Full intervals in a row in which anything came.
+    intervals: u8,
     /// When each spatial layer last came.
     seen: [Option<Instant>; SPATIAL_MAX],
     sizes: [(u16, u16); SPATIAL_MAX],
@@ -67,7 +71,7 @@ impl LayerMeter {
         self.roll(now);
         let (spatial, temporal) = cell(&packet.info);
         let bytes = &mut self.bytes[spatial][temporal];
-        *bytes = bytes.saturating_add(packet.payload.len() as u32);
+        *bytes = bytes.saturating_add(packet.payload.len() as u32 + limits::PACKET_OVERHEAD);
         self.frames += u32::from(packet.marker);
         self.seen[spatial] = Some(now);
         self.note_sizes(&packet.info);
@@ -85,6 +89,8 @@ impl LayerMeter {
                 // What did not come before, or does not come any more, has no mean.
                 *mean = if *last == 0 || *before == 0 { *last } else { last / 2 + before / 2 };
             }
+            let came = self.last_bps.as_flattened().iter().any(|bps| *bps > 0);
+            self.intervals = if came { self.intervals.saturating_add(1) } else { 0 };
             self.frames_per_second = self.frames as f32 / seconds;
             (self.since, self.bytes, self.frames) = (Some(now), Default::default(), 0);
         }
@@ -101,6 +107,11 @@ impl LayerMeter {
     pub fn bitrate_bps(&self, limit: Limit) -> u32 {
         let rows = self.bitrate_bps.iter().take(usize::from(limit.spatial) + 1);
         rows.flat_map(|row| row.iter().take(usize::from(limit.temporal) + 1)).sum()
+    }
+
+    /// Whether it has come for less than two full intervals.
+    pub fn is_new(&self) -> bool {
+        self.intervals < 2
     }
 
     pub fn frames_per_second(&self) -> f32 {
@@ -151,7 +162,7 @@ fn rungs(now: Instant, index: u8, layer: &Layer) -> impl Iterator<Item = Offered
     (0..=top).map(move |spatial| {
         let limit = if top == 0 { Limit::NONE } else { Limit { spatial: spatial as u8, ..Limit::NONE } };
         let active = layer.is_active(now) && (top == 0 || layer.meter.is_active(now, spatial));
-        Offered { layer: index, limit, bitrate_bps: layer.meter.bitrate_bps(limit), active }
+        Offered { layer: index, limit, bitrate_bps: layer.meter.bitrate_bps(limit), active, is_new: layer.meter.is_new() }
     })
 }
 
@@ -213,12 +224,24 @@ mod tests {
                 received: start,
                 recovered: false,
                 extensions: ForwardedExtensions::default(),
-                payload: Bytes::from(vec![0; bytes]),
+                payload: Bytes::from(vec![0; bytes - limits::PACKET_OVERHEAD as usize]),
             };
             layer.meter.add(start, &packet);
         }
         layer.meter.roll(start + LayerMeter::INTERVAL);
         layer
+    }
+
+    #[test]
+    fn a_stream_is_new_until_two_intervals_are_full_and_again_after_a_pause() {
+        let start = Instant::now();
+        let mut meter = stream(start, &[(0, 0, 1000)], &[(320, 180)]).meter;
+        assert!(meter.is_new(), "its encoder may still be rising");
+        for (interval, came, is_new) in [(2, true, false), (3, false, true), (4, true, true), (5, true, false)] {
+            meter.bytes[0][0] = if came { 1000 } else { 0 };
+            meter.roll(start + LayerMeter::INTERVAL * interval);
+            assert_eq!(meter.is_new(), is_new, "after {interval} intervals");
+        }
     }
 
     fn shape(ladder: &[Offered]) -> Vec<(u8, u8, u8, u32, bool)> {

@@ -137,7 +137,10 @@ mod tests {
     }
 
     fn offered() -> Vec<Offered> {
-        [1, 0, 2].into_iter().map(|layer| Offered { layer, limit: Limit::NONE, bitrate_bps: 100_000, active: true }).collect()
+        [1, 0, 2]
+            .into_iter()
+            .map(|layer| Offered { layer, limit: Limit::NONE, bitrate_bps: 100_000, active: true, is_new: false })
+            .collect()
     }
 
     fn set(layers: &[u8]) -> LayerSet {

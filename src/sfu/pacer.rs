@@ -42,6 +42,13 @@ impl Pace {
             - self.bytes_in(self.spent_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now)))
     }
 
+    /// When there is room again.
+    pub fn free_at(&self, now: Instant) -> Instant {
+        let full = self.spent_until.and_then(|until| until.checked_sub(limits::PACE_BURST)).filter(|_| self.rate_bps > 0);
+        // A moment later: at that one there is none yet.
+        full.map_or(now, |at| at.max(now) + Duration::from_micros(100))
+    }
+
     /// So many bytes left.
     pub fn spend(&mut self, now: Instant, bytes: usize) {
         if self.rate_bps > 0 {
@@ -139,6 +146,12 @@ mod tests {
         pace.spend(now + ms(33), 40_000);
         assert!(pace.room(now + ms(40)) < 0);
         assert_eq!(pace.room(now + ms(49)), 12_500);
+        let full = now + ms(40);
+        let free = pace.free_at(full);
+        assert!(
+            free > full && pace.room(free) > 0 && pace.room(free - Duration::from_micros(200)) <= 0,
+            "the moment when there is room again"
+        );
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub struct Peer {
     pub free: Vec<FreeLine>,
     pub choice: LayerChoice,
     pub allocator: Allocator,
+    /// Of all sounds it is sent, once each, bits per second.
+    pub sound_bps: u32,
     pub controller: Controller,
     /// Key of what it has in common with others behind its address; `None` until it receives media.
     pub shared_path: Option<usize>,

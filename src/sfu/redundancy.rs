@@ -41,13 +41,15 @@ impl Redundancy {
         blocks.iter().any(Option::is_some).then_some(blocks)
     }
 
-    /// A receiver report: packets lost since the one before, of 256.
-    pub fn handle_report(&mut self, now: Instant, fraction_lost: u8) {
+    /// A receiver report: packets lost since the one before, of 256. `most`: frames that there is room for.
+    pub fn handle_report(&mut self, now: Instant, fraction_lost: u8, most: u8) {
         let wanted = match u32::from(fraction_lost) * 1000 / 256 {
             lost if lost >= limits::REDUNDANCY_TWO_FROM_PERMILLE => 2,
             lost if lost >= limits::REDUNDANCY_ONE_FROM_PERMILLE => 1,
             _ => 0,
-        };
+        }
+        .min(most);
+        self.frames = self.frames.min(most);
         if wanted >= self.frames {
             self.frames = wanted;
             self.needed = Some(now);
@@ -75,8 +77,18 @@ mod tests {
         let rows = [(0, 0, 0), (1, 2, 0), (2, 6, 1), (3, 0, 1), (4, 40, 2), (5, 6, 2), (4 + kept, 6, 1), (5 + kept, 6, 1)];
         let rows = rows.into_iter().chain([(4 + 2 * kept, 0, 1), (5 + 2 * kept, 0, 0), (6 + 2 * kept, 0, 0)]);
         for (seconds, lost, frames) in rows {
-            redundancy.handle_report(at(seconds), lost);
+            redundancy.handle_report(at(seconds), lost, 2);
             assert_eq!(redundancy.frames(), frames, "after {seconds} s");
+        }
+    }
+
+    #[test]
+    fn takes_no_more_room_than_there_is() {
+        let start = Instant::now();
+        let mut redundancy = Redundancy::default();
+        for (most, frames) in [(2, 2), (1, 1), (0, 0), (2, 2)] {
+            redundancy.handle_report(start, 40, most);
+            assert_eq!(redundancy.frames(), frames, "room for {most}");
         }
     }
 }

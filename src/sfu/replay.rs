@@ -80,7 +80,7 @@ impl Replay {
     }
 
     /// A spread frame, and what waits behind it.
-    fn is_spread(&self) -> bool {
+    pub fn is_spread(&self) -> bool {
         self.piece_max < limits::RUN_PACKETS_MAX as u16
     }
 
@@ -123,6 +123,17 @@ impl Replay {
     /// The ring has overwritten what was to be sent next: the path is far slower than the layer.
     pub fn has_been_overtaken(&self, source: &Layer) -> bool {
         self.extent == Extent::Group && source.ring.newest().is_some() && source.ring.is_overwritten(self.next)
+    }
+
+    /// Its next piece may not leave before `at`.
+    pub fn put_off(&mut self, at: Instant) {
+        self.due = self.due.max(at);
+    }
+
+    /// When its next piece leaves at the latest, whatever else is on the way: a live frame that is spread waits only so long.
+    pub fn leaves_by(&self, now: Instant, source: &Layer) -> Instant {
+        let waits_since = self.peek(source).filter(|_| self.is_spread()).map_or(now, |packet| packet.received);
+        waits_since + limits::PACE_DRAINED_WITHIN
     }
 
     /// After a piece of `bytes` left: when the next may.

@@ -121,6 +121,10 @@ impl Resends {
         self.budget_bytes -= bytes as i64;
         self.resent_bytes += bytes as u64;
         self.due = Some(paced(self.due.unwrap_or(now), now, bytes, rate_bps));
+        // It was lost twice: a third round trip would be seen, so it goes twice.
+        if times == 2 && self.waiting.len() < limits::RESENDS_WAITING_MAX {
+            self.waiting.push_back((ssrc, seq));
+        }
     }
 
     fn check(&self, now: Instant, ssrc: Ssrc, seq: WireSeq, round_trip: Duration) -> Result<(), NotResent> {

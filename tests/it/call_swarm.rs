@@ -1,8 +1,7 @@
 //! Calls at random: members join, leave, turn cameras on and off, fill and empty m-lines, are silenced and shown as guests, lose packets and
 //! their connection, while publishers come and go. Each seed is one history; the judge, the decoders and the bounds say whether it was a good one.
-//! `SWARM_SEED=n cargo test --test it call_swarm` replays one.
+//! `SWARM_SEED=n cargo test --test it call_swarm` replays one, `SWARM_SEEDS=n` lives through so many.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use courtside::ids::{BroadcastId, SourceId};
@@ -14,12 +13,10 @@ use rand::seq::IndexedRandom;
 use crate::support::client::Phase;
 use crate::support::link::{Loss, Path};
 use crate::support::media::Show;
+use crate::support::seeds;
 use crate::support::sim::calls::{FIRST_FACE, GUEST, Member};
 use crate::support::sim::{Sim, Viewer, Who};
 
-const SEEDS: u64 = 40;
-/// In it, what waited to be sent was forgotten with its source, and an engine asked for ever to be woken for that.
-const FOUND: [u64; 1] = [65];
 const ROUNDS: usize = 40;
 const MEMBERS_MAX: usize = 6;
 const FACES: usize = 3;
@@ -217,16 +214,7 @@ fn live_through(seed: u64) {
 }
 
 fn seeds(part: u64) {
-    let one: Option<u64> = std::env::var("SWARM_SEED").ok().and_then(|text| text.parse().ok());
-    let most: u64 = std::env::var("SWARM_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(SEEDS);
-    let all = (0..most).chain(FOUND).filter(|seed| seed % 2 == part);
-    let seeds: Vec<u64> = one.map_or_else(|| all.collect(), |seed| vec![seed]);
-    for seed in seeds {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| live_through(seed))) {
-            eprintln!("seed {seed}; replay: SWARM_SEED={seed} cargo test --test it call_swarm");
-            resume_unwind(panic);
-        }
-    }
+    seeds::live_through("call_swarm", (part, 2), live_through);
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Everything at once, at random. Each seed is one history; the judge and the bounds say whether it was a good one.
-//! `SWARM_SEED=n cargo test --test it swarm` replays one.
+//! `SWARM_SEED=n cargo test --test it swarm` replays one, `SWARM_SEEDS=n` lives through so many.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use courtside::ids::BroadcastId;
@@ -14,9 +13,9 @@ use crate::support::client::Phase;
 use crate::support::link::{Loss, Path};
 use crate::support::media::Show;
 use crate::support::receiver::Reports;
+use crate::support::seeds;
 use crate::support::sim::{Sim, Viewer, Who};
 
-const SEEDS: u64 = 40;
 const ROUNDS: usize = 22;
 const VIEWERS_MAX: usize = 7;
 
@@ -186,14 +185,7 @@ fn live_through(seed: u64) {
 }
 
 fn seeds(part: u64) {
-    let one: Option<u64> = std::env::var("SWARM_SEED").ok().and_then(|text| text.parse().ok());
-    let seeds: Vec<u64> = one.map_or_else(|| (0..SEEDS).filter(|seed| seed % 4 == part).collect(), |seed| vec![seed]);
-    for seed in seeds {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| live_through(seed))) {
-            eprintln!("seed {seed}; replay: SWARM_SEED={seed} cargo test --test it swarm");
-            resume_unwind(panic);
-        }
-    }
+    seeds::live_through("swarm", (part, 4), live_through);
 }
 
 #[test]

@@ -65,11 +65,9 @@ impl Picture<'_> {
 
     fn bps(&self, rung: Option<usize>) -> u32 {
         let Some((rung, layer)) = rung.and_then(|rung| Some((rung, self.offered.get(rung)?))) else { return 0 };
-        match layer.bitrate_bps {
-            // Not measured yet: ten friends who come at once must not be taken for nothing.
-            0 if layer.active && !self.is_broadcast() => Self::UNKNOWN_BPS << (2 * rung.min(2)),
-            bps => bps,
-        }
+        // Not measured yet, or still rising: ten friends who come at once must not be taken for nothing.
+        let is_unknown = !self.is_broadcast() && layer.active && (layer.is_new || layer.bitrate_bps == 0);
+        if is_unknown { layer.bitrate_bps.max(Self::UNKNOWN_BPS << (2 * rung.min(2))) } else { layer.bitrate_bps }
     }
 
     /// A camera's smallest layer, about; each further one is four times as much.

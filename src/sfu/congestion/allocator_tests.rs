@@ -4,9 +4,9 @@ use super::*;
 use crate::sfu::selection::Limit;
 
 const LADDER: [Offered; 3] = [
-    Offered { layer: 0, limit: Limit::NONE, bitrate_bps: 150_000, active: true },
-    Offered { layer: 1, limit: Limit::NONE, bitrate_bps: 500_000, active: true },
-    Offered { layer: 2, limit: Limit::NONE, bitrate_bps: 2_500_000, active: true },
+    Offered { layer: 0, limit: Limit::NONE, bitrate_bps: 150_000, active: true, is_new: false },
+    Offered { layer: 1, limit: Limit::NONE, bitrate_bps: 500_000, active: true, is_new: false },
+    Offered { layer: 2, limit: Limit::NONE, bitrate_bps: 2_500_000, active: true, is_new: false },
 ];
 const AUDIO_BPS: u32 = 40_000;
 
@@ -240,4 +240,14 @@ fn a_picture_goes_only_when_its_smallest_layer_cannot_get_through_and_comes_back
     assert_eq!(viewer.run(4_000, 80_000.0, 0.4, &LADDER, LayerChoice::Auto, None), [None]);
     assert_eq!(viewer.demand, Demand { current_bps: AUDIO_BPS, next_bps: Some(190_000), top_bps: 2_540_000, has_faces: false });
     assert_eq!(viewer.auto(4_000, 250_000.0), [Some(0)]);
+}
+
+#[test]
+fn a_face_that_has_just_begun_is_not_taken_for_as_little_as_it_sends_yet() {
+    let rising = LADDER.map(|rung| Offered { bitrate_bps: rung.bitrate_bps / 10, is_new: true, ..rung });
+    let mut viewer = Viewer::new(2, LayerChoice::Auto);
+    viewer.run(2_000, 900_000.0, 0.0, &rising, LayerChoice::Auto, None);
+    let [match_bps, face_bps] = [LADDER[2].bitrate_bps / 10, LADDER[0].bitrate_bps];
+    assert_eq!(viewer.rungs, [Some(2), Some(0)], "the broadcast is measured as it is, for nobody else shares what is wrong about it");
+    assert_eq!(viewer.demand.current_bps, AUDIO_BPS + match_bps + face_bps);
 }

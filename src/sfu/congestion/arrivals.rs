@@ -111,17 +111,18 @@ impl Arrivals {
         const SPAN_MS: u32 = 400;
         let most = self.newest_first(SPAN_MS).map(|(_, bin)| bin.most_queue).max()?;
         let queued = (most / 3).max(8_000 / QUEUE_UNIT_US as u16);
-        let mut busy = self.newest_first(SPAN_MS).filter(|(_, bin)| bin.bytes > 0 && bin.most_queue >= queued);
-        let (last_age, last) = busy.next()?;
-        let (mut first_age, mut bytes, mut pending) = (last_age, 0, u64::from(last.bytes));
-        for (age, bin) in busy {
-            // The bin that turns out to be the first does not count: its bytes came before the time that is measured.
-            bytes += pending;
-            pending = u64::from(bin.bytes);
-            first_age = age;
+        let (mut us, mut bytes) = (0, 0);
+        // Walking back in time: a bin's bytes count when there was a queue in the one before it as well. Between two bursts the bottleneck idles.
+        let mut later: Option<(u32, u32)> = None;
+        for (age, bin) in self.newest_first(SPAN_MS).filter(|(_, bin)| bin.bytes > 0) {
+            let is_busy = bin.most_queue >= queued;
+            if let Some((later_age, later_bytes)) = later.filter(|_| is_busy) {
+                let open_us = if later_age == 0 { BIN_US - self.newest_us? % BIN_US } else { 0 };
+                us += ((age - later_age) * BIN_US).saturating_sub(open_us);
+                bytes += u64::from(later_bytes);
+            }
+            later = is_busy.then_some((age, bin.bytes));
         }
-        let open_us = if last_age == 0 { BIN_US - self.newest_us? % BIN_US } else { 0 };
-        let us = ((first_age - last_age) * BIN_US).saturating_sub(open_us);
         (us >= 60_000).then(|| bytes as f64 * 8e6 / f64::from(us))
     }
 
@@ -175,6 +176,18 @@ mod tests {
         let rate = arrivals.delivered_bps().expect("enough");
         assert!((rate / 2_500_000.0 - 1.0).abs() < 0.06, "{rate}");
         assert_eq!(arrivals.busy_bps(), None);
+    }
+
+    #[test]
+    fn between_two_bursts_the_bottleneck_idles_and_that_is_not_its_rate() {
+        let mut arrivals = Arrivals::new();
+        let mut now = 1_000_000;
+        // 2.5 Mbit/s behind a queue, then a trickle that finds none, then 2.5 Mbit/s again.
+        now = fill(&mut arrivals, now, 30, 3_200, 60_000);
+        now = fill(&mut arrivals, now, 9, 20_000, 0);
+        fill(&mut arrivals, now, 30, 3_200, 60_000);
+        let busy = arrivals.busy_bps().expect("two queues");
+        assert!((busy / 2_500_000.0 - 1.0).abs() < 0.08, "{busy}");
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub struct Controller {
     probe_padding: f64,
     /// Bytes sent when that was last counted.
     counted: u64,
-    /// The client takes what can fill up a probe.
+    /// What can fill up a probe is being sent.
     has_padding: bool,
 }
 
@@ -179,10 +179,10 @@ impl Controller {
             let [smaller, larger] = [before.min(demand.current_bps), before.max(demand.current_bps)].map(f64::from);
             if larger > smaller * CLIMB_MIN {
                 self.reported.handle_change(now);
-                if !self.has_padding && before > 0 && demand.current_bps > before {
-                    // A try: what was measured so far is no argument against it.
-                    self.estimator.presume(now, larger * UP_MARGIN);
-                }
+            }
+            if !self.has_padding && before > 0 && demand.current_bps > before {
+                // A try: what was measured so far is no argument against it.
+                self.estimator.try_out(now, larger * UP_MARGIN);
             }
             if before == 0 && demand.next_bps.is_none() {
                 self.easing.handle_all_at_once();
@@ -195,7 +195,7 @@ impl Controller {
         (self.demand, self.presumed) = (demand, false);
     }
 
-    /// Whether the client takes retransmissions, which fill up probes.
+    /// Whether anything that is sent can be sent again to fill up probes: sound alone would never prove room for a picture.
     pub fn set_has_padding(&mut self, has_padding: bool) {
         self.has_padding = has_padding;
     }
@@ -435,6 +435,39 @@ mod tests {
             assert_eq!(measured.count_total, 0, "round {round}");
         }
         assert!(controller.report().loss > 0.1 && controller.probes() > 0);
+    }
+
+    #[test]
+    fn what_cannot_be_probed_is_tried_after_a_clean_while_and_then_judged_by_its_own() {
+        let sound = Demand { current_bps: 100_000, next_bps: Some(400_000), top_bps: 400_000, has_faces: false };
+        let mut now = Instant::now();
+        let (mut controller, mut sent, mut shared) = (Controller::default(), SentPackets::default(), SharedPath::default());
+        shared.join();
+        sent.reserve(now, sound.current_bps);
+        controller.set_demand(now, sound, &mut shared);
+        controller.set_has_padding(false);
+        let mut step = |controller: &mut Controller, shared: &mut SharedPath, step: u16| {
+            now += Duration::from_millis(20);
+            let seq = sent.next(now);
+            sent.set_size(250);
+            controller.handle_feedback(now, &mut sent, [(seq, Some(i64::from(step) * 80))].into_iter(), shared);
+            if step % 50 == 0 {
+                controller.handle_report_block(now, 0, None);
+            }
+            now
+        };
+        let wanted = 400_000.0 * UP_MARGIN;
+        let begun = (0..400).find(|index| {
+            let now = step(&mut controller, &mut shared, *index);
+            controller.budget(now).proven_bps >= wanted
+        });
+        let begun = begun.expect("a try");
+        assert!(begun >= 150, "not before three seconds: {begun}");
+        let now = step(&mut controller, &mut shared, begun + 1);
+        controller.set_demand(now, Demand { current_bps: 400_000, next_bps: None, ..sound }, &mut shared);
+        controller.set_has_padding(true);
+        let now = step(&mut controller, &mut shared, begun + 2);
+        assert!(controller.budget(now).estimate_bps >= 400_000.0, "what was measured before is no argument against it");
     }
 
     #[test]

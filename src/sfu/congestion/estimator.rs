@@ -173,7 +173,14 @@ impl Estimator {
 
     /// Gives a rate the benefit of the doubt, because the viewer asked for it; not where it just failed.
     pub(super) fn presume(&mut self, now: Instant, bps: f64) {
-        if elapsed(now, self.reduced_at) > Duration::from_secs(10) && self.estimate_bps < bps {
+        if elapsed(now, self.reduced_at) > Duration::from_secs(10) {
+            self.try_out(now, bps);
+        }
+    }
+
+    /// Gives a rate the benefit of the doubt: where nothing can be probed there is no other way to learn.
+    pub(super) fn try_out(&mut self, now: Instant, bps: f64) {
+        if self.estimate_bps < bps {
             self.estimate_bps = bps;
             self.proven = Some((now, bps));
         }

@@ -277,7 +277,7 @@ impl World<'_> {
         let offered: Vec<Offered> = LAYERS[..=top]
             .iter()
             .enumerate()
-            .map(|(layer, bps)| Offered { layer: layer as u8, limit: Limit::NONE, bitrate_bps: *bps, active: true })
+            .map(|(layer, bps)| Offered { layer: layer as u8, limit: Limit::NONE, bitrate_bps: *bps, active: true, is_new: false })
             .collect();
         let viewer = &mut self.viewers[index];
         let rung = viewer.pending.map_or(viewer.rung, |(rung, _)| rung);

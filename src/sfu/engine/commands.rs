@@ -137,6 +137,7 @@ impl Engine {
             free: Vec::new(),
             choice: request.choice,
             allocator: Allocator::new(request.choice),
+            sound_bps: 0,
             controller: Controller::default(),
             shared_path: None,
             media: Vec::new(),

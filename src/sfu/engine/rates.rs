@@ -11,6 +11,7 @@ use crate::limits;
 use crate::sfu::codec::MediaKind;
 use crate::sfu::congestion::{Allocator, Demand, PathKey, Picture, Rank, UP_MARGIN};
 use crate::sfu::down_report::News;
+use crate::sfu::down_track::DownTrack;
 use crate::sfu::forward::{Sending, Wire, send_padding};
 use crate::sfu::handle::LayerChoice;
 use crate::sfu::ladder::{Offered, is_below};
@@ -69,7 +70,7 @@ impl Engine {
     pub(super) fn choose_layers(&mut self, now: Instant, key: usize) {
         let peer = &mut self.peers[key];
         let (true, Some(path)) = (peer.connected, peer.shared_path) else { return };
-        let mut audio_bps: u32 = 0;
+        let (mut audio_bps, mut sound_bps): (u32, u32) = (0, 0);
         let mut pictures = [Picture::NONE; limits::DOWN_TRACKS_PER_PEER_MAX];
         let mut count = 0;
         for (place, reference) in peer.downs.iter().enumerate() {
@@ -85,23 +86,27 @@ impl Engine {
                 }
                 (MediaKind::Audio, _) if down.target().is_some() => {
                     let bare: u32 = track.layers.iter().map(|layer| layer.bitrate_bps()).sum();
-                    // A dozen friends' sound is as much as a picture, headers and what it repeats included.
-                    let all = match reference.rank {
-                        Rank::Broadcast => bare,
-                        Rank::Guest | Rank::Face => bare * (1 + u32::from(down.redundancy.frames())) + limits::SOUND_HEADERS_BPS,
-                    };
+                    let all = bare * (1 + u32::from(down.redundancy.frames()));
                     audio_bps = audio_bps.saturating_add(all);
+                    sound_bps = sound_bps.saturating_add(bare);
                 }
                 (MediaKind::Audio | MediaKind::Video, _) => {}
             }
         }
+        peer.sound_bps = sound_bps;
         let pictures = &mut pictures[..count];
         if peer.allocator.has_just_chosen(now) {
             peer.controller.presume(now, f64::from(Allocator::wanted_bps(audio_bps, pictures)) * UP_MARGIN);
         }
         let (budget, loss) = (peer.controller.budget(now), peer.controller.report().loss);
         let demand: Demand = peer.allocator.allocate(now, audio_bps, pictures, budget, loss);
+        let has_padding = pictures.iter().filter(|picture| picture.rung.is_some()).any(|picture| {
+            let reference = &peer.downs[picture.place];
+            let downs = &self.broadcasts[reference.source].track(reference.slot).downs;
+            downs.get(reference.key).is_some_and(DownTrack::has_padding)
+        });
         peer.controller.set_demand(now, demand, self.paths.get_mut(path));
+        peer.controller.set_has_padding(has_padding);
         let egress = &mut self.egress[key];
         egress.sent.reserve(now, demand.current_bps);
         egress.pace.set_rate(peer.controller.pacing_bps());

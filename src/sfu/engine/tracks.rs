@@ -157,8 +157,6 @@ impl Engine {
             }
         }
         self.peers[key].downs = kept;
-        let has_padding = media.iter().any(|media| matches!(media.role, MediaRole::Down { rtx_ssrc: Some(_), .. }));
-        self.peers[key].controller.set_has_padding(has_padding);
         self.fill_guest(now, key);
         self.start_if_connected(now, key);
     }

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use crate::limits;
-use crate::sfu::congestion::{Controller, Rank};
+use crate::sfu::codec::MediaKind;
+use crate::sfu::congestion::Rank;
 use crate::sfu::forward::{Sending, Wire, forward_piece, retransmit};
 use crate::sfu::peer::DownRef;
 use crate::sfu::replay::replay_rate_bps;
@@ -27,13 +28,24 @@ impl Engine {
         for index in 0..self.peers[key].downs.len() {
             let reference = self.peers[key].downs[index];
             let track = self.broadcasts[reference.source].track_mut(reference.slot);
-            let due = |track: &crate::sfu::up_track::UpTrack| track.downs.get(reference.key).and_then(|down| down.replay_due());
-            while due(track).is_some_and(|due| due <= now) {
+            while let Some(replay) = track.downs.get_mut(reference.key).and_then(|down| down.replay.as_mut()) {
+                let pace = &mut self.egress[key].pace;
+                // Frames that are spread share one pace, however many pictures there are: the one that comes first among the tracks goes first, and
+                // none waits for ever.
+                let shares = replay.is_spread();
+                if shares && replay.due <= now && pace.room(now) <= 0 {
+                    let at_last = track.layers.get(usize::from(replay.layer)).map_or(now, |source| replay.leaves_by(now, source));
+                    replay.put_off(pace.free_at(now).min(at_last));
+                }
+                if replay.due > now {
+                    self.turns.ask(key, replay.due);
+                    break;
+                }
                 let sending = Sending { at, egress: &mut self.egress, buffer: &mut self.buffer, wire, counters: &mut self.counters };
-                forward_piece(track, reference.key, sending);
-            }
-            if let Some(next) = due(track) {
-                self.turns.ask(key, next);
+                let bytes = forward_piece(track, reference.key, sending);
+                if shares {
+                    self.egress[key].pace.spend(now, bytes);
+                }
             }
         }
         self.send_probe(now, key, wire);
@@ -55,7 +67,9 @@ impl Engine {
             let Some(down) = track.downs.get_mut(reference.key) else { continue };
             let rate_bps = replay_rate_bps(Some(down.sent_bps(&track.layers)).filter(|bps| *bps > 0), peer.controller.limit_bps());
             peer.resends.handle_sent(now, ssrc, seq, bytes, rate_bps);
-            down.delay_replay(now, bytes);
+            if let Some(replay) = &mut down.replay {
+                replay.pace(now, bytes);
+            }
         }
         if let Some(due) = self.peers[key].resends.due() {
             self.turns.ask(key, due);
@@ -64,7 +78,7 @@ impl Engine {
 
     /// Begins to send what this viewer waits for, if the cache has it. Returns whether it still waits for a key frame.
     pub(super) fn start_replay(&mut self, now: Instant, key: usize, reference: DownRef) -> bool {
-        let path_bps = replay_path_bps(&self.peers[key].controller, reference.rank);
+        let Some(path_bps) = self.replay_path_bps(key, reference) else { return false };
         let track = self.broadcasts[reference.source].track_mut(reference.slot);
         let Some(down) = track.downs.get_mut(reference.key) else { return false };
         let plays = down.current().is_some();
@@ -89,9 +103,9 @@ impl Engine {
     pub(super) fn handle_wish(&mut self, now: Instant, key: usize, reference: DownRef) {
         self.counters.keyframe_wishes += 1;
         let peer = &self.peers[key];
-        let path_bps = replay_path_bps(&peer.controller, reference.rank);
         let round_trip =
             peer.controller.report().rtt_ms.map_or(Duration::ZERO, |ms| Duration::from_secs_f32(ms / 1000.0).min(limits::REPLAY_ROW_ENDS));
+        let Some(path_bps) = self.replay_path_bps(key, reference) else { return };
         let track = self.broadcasts[reference.source].track_mut(reference.slot);
         let Some(down) = track.downs.get_mut(reference.key) else { return };
         match down.handle_wish(now, &track.layers, path_bps, round_trip) {
@@ -104,13 +118,29 @@ impl Engine {
             Answer::UnderWay | Answer::Nothing => {}
         }
     }
-}
 
-/// What of its path a viewer's replay may count on. A broadcast's picture is what it came for and has the path to itself; of faces several come at
-/// once, beside a match that goes on: each has what is left.
-fn replay_path_bps(controller: &Controller, rank: Rank) -> Option<u32> {
-    match rank {
-        Rank::Face => controller.room_bps(),
-        Rank::Guest | Rank::Broadcast => controller.limit_bps(),
+    /// What of its path a viewer's replay may count on; `Some(None)`: nothing is known against it. A broadcast's picture is what it came for and has
+    /// the path to itself. Faces come by the dozen, beside a match that goes on, and share what is left: where that is little the others wait (`None`),
+    /// for those to be done or for a key frame.
+    fn replay_path_bps(&self, key: usize, reference: DownRef) -> Option<Option<u32>> {
+        let peer = &self.peers[key];
+        if reference.rank != Rank::Face {
+            return Some(peer.controller.limit_bps());
+        }
+        let Some(room_bps) = peer.controller.room_bps() else { return Some(None) };
+        let track_of = |reference: &DownRef| self.broadcasts[reference.source].track(reference.slot);
+        let faces = peer.downs.iter().filter(|other| other.rank == Rank::Face && other.slot.kind() == MediaKind::Video);
+        let under_way = faces.filter_map(|other| track_of(other).downs.get(other.key)?.catches_up()).map(u64::from).sum::<u64>();
+        let layer_bps = {
+            let track = track_of(&reference);
+            let target = track.downs.get(reference.key)?.target()?;
+            track.layers.get(usize::from(target.layer)).map_or(0, |layer| layer.meter.bitrate_bps(target.limit))
+        };
+        // A layer's own rate is counted among what is sent already.
+        let [own, spare] = [u64::from(layer_bps), u64::from(room_bps).saturating_sub(under_way * REPLAY_SPARE_OF / 100)];
+        (under_way == 0 || spare >= own / 2).then(|| u32::try_from(own + spare).ok())
     }
 }
+
+/// Of a face's replay, which is half as fast again as the face at least, so many percent come on top of the face itself.
+const REPLAY_SPARE_OF: u64 = 33;

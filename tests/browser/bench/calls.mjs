@@ -1,9 +1,9 @@
 // Calls with real pages: how soon friends see and hear each other, how late a voice is, how far apart their pictures of the match are, how deep and how
 // fast the match is lowered behind a voice, how soon a guest is on everybody's screen, and what ten faces leave of the match on a narrow way.
 //
-//   calls.mjs [--json] [--joins=10] [--voices=10] [--skew=20] [--ducks=5] [--airs=5]
+//   calls.mjs [--json] [--joins=10] [--voices=10] [--skew=20] [--ducks=5] [--airs=5] [--only=enter,together,air,duck,twenty,faces]
 //
-// --joins, --voices, --ducks, --airs: how often. --skew: seconds of each kind.
+// --joins, --voices, --ducks, --airs: how often. --skew: seconds of each kind. --only: these parts. One that fails does not keep the next from running.
 import { readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { CallPage } from '../support/call.mjs';
@@ -37,11 +37,12 @@ const browsers = await Promise.all([launchChromium(), launchChromium()]);
 const [air, seats] = browsers.map((browser) => new Stage({ server, browser }));
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const sorted = (values) => values.toSorted((a, b) => a - b);
-let people = 0;
+let hosts = 0;
 
-/** Somebody with an account who has begun a call. */
+/** The one who has begun a call: the same person each time, since an address makes few accounts in a row. */
 async function host(slug) {
-  const one = await CallPage.withAccount(seats, `Host ${++people}`, slug, 'red', { ...small, scripts: camera('red') });
+  const options = { ...small, scripts: camera('red') };
+  const one = await (hosts++ === 0 ? CallPage.withAccount : CallPage.signedIn)(seats, 'Host', slug, 'red', options);
   await one.begin();
   return one;
 }
@@ -152,12 +153,8 @@ const row = (name, values, { p50, p95, gate = false, wanted } = {}) => {
   console.error(`${name}: ${rounded(quantile(all, 0.5))} ms, p95 ${rounded(quantile(all, 0.95))} ms, load ${loadavg()[0].toFixed(1)}`);
 };
 
-try {
-  const studio = await air.broadcast('Calls', { codec: 'H264', width: 320, height: 180, rate: 60 });
-  const { slug } = studio;
-
-  row('calls.enter', await often(joins, 'enter', () => entering(slug).finally(() => seats.clear())), { p95: 1_200, gate: true, wanted: joins });
-
+/** Four pages that watch together: voices, and how far apart their pictures are. */
+async function together({ slug }) {
   const one = await host(slug);
   const link = await one.link();
   const pair = [one, await guest(link, 'blue')];
@@ -167,47 +164,78 @@ try {
   const voices = (name) => often(voiceTurns, name, () => voice(one, pair[1], hostSeen));
   row('calls.voice', await voices('voice'), { p50: 150, wanted: voiceTurns });
   const relay = await Relay.open();
-  relay.lag(LAG_MS);
-  const late = await seats.page(null, { ...small, scripts: camera('green') });
-  await betweenPageAndServer(late, relay.redirect);
-  const more = [await guest(link, 'green'), new CallPage(late)];
-  await late.goto(link);
-  for (const other of more) await other.enter();
-  const members = [...pair, ...more];
-  await everyFace(members);
-  row('calls.voice.four', await voices('voice among four'), { wanted: voiceTurns });
-  await Promise.all(members.map(({ page }) => page.setViewportSize(NARROW)));
-  await pause(SETTLE_MS);
-  row('calls.skew', await skew(members, skewS), { p95: 60, gate: true });
-  // Without the work of four cameras what is left is what the pages do.
-  for (const member of members) await turnOff(member);
-  await pause(SETTLE_MS);
-  row('calls.skew.voices', await skew(members, skewS), { p95: 60 });
-  relay.lag(2 * LAG_MS);
-  await pause(SETTLE_MS);
-  row('calls.skew.grown', await skew(members, skewS), { p95: 60 });
-  relay.lag(LAG_MS);
-  await more[0].page.setViewportSize(small.context.viewport);
-  await more[0].watch.chooseTransport('Buffered');
-  await more[0].watch.isBy('hls', { within: 20_000 });
-  await pause(4 * SETTLE_MS);
-  row('calls.skew.mixed', await skew(members, skewS), { p95: 120, gate: true });
-  relay.close();
-  await seats.clear();
+  try {
+    relay.lag(LAG_MS);
+    const late = await seats.page(null, { ...small, scripts: camera('green') });
+    await betweenPageAndServer(late, relay.redirect);
+    const more = [await guest(link, 'green'), new CallPage(late)];
+    await late.goto(link);
+    for (const other of more) await other.enter();
+    const members = [...pair, ...more];
+    await everyFace(members);
+    row('calls.voice.four', await voices('voice among four'), { wanted: voiceTurns });
+    await Promise.all(members.map(({ page }) => page.setViewportSize(NARROW)));
+    await pause(SETTLE_MS);
+    row('calls.skew', await skew(members, skewS), { p95: 60, gate: true });
+    // Without the work of four cameras what is left is what the pages do.
+    for (const member of members) await turnOff(member);
+    await pause(SETTLE_MS);
+    row('calls.skew.voices', await skew(members, skewS), { p95: 60 });
+    relay.lag(2 * LAG_MS);
+    await pause(SETTLE_MS);
+    row('calls.skew.grown', await skew(members, skewS), { p95: 60 });
+    relay.lag(LAG_MS);
+    await more[0].page.setViewportSize(small.context.viewport);
+    await more[0].watch.chooseTransport('Buffered');
+    await more[0].watch.isBy('hls', { within: 20_000 });
+    await pause(4 * SETTLE_MS);
+    row('calls.skew.mixed', await skew(members, skewS), { p95: 120, gate: true });
+  } finally {
+    relay.close();
+  }
+}
 
-  const comer = await CallPage.withAccount(seats, `Guest ${++people}`, slug, 'blue', { ...small, scripts: camera('blue') });
-  const viewers = await Promise.all([1, 2, 3].map(() => seats.watch(slug, { ...small, scripts: [WATCH] })));
+async function aired(studio) {
+  const comer = await CallPage.withAccount(seats, 'Guest', studio.slug, 'blue', { ...small, scripts: camera('blue') });
+  const viewers = await Promise.all([1, 2, 3].map(() => seats.watch(studio.slug, { ...small, scripts: [WATCH] })));
   await Promise.all(viewers.map((viewer) => viewer.moves()));
-  const aired = await often(airs, 'air', () => onAir(studio, comer, viewers));
-  row('calls.air', aired.map(({ afterMs }) => afterMs), { p95: 1_000, wanted: airs });
-  rows.push({ name: 'calls.air.still', value: rounded(Math.max(...aired.map(({ stillMs }) => stillMs))), unit: 'ms', aim: 200 });
-  await seats.clear();
+  const found = await often(airs, 'air', () => onAir(studio, comer, viewers));
+  row('calls.air', found.map(({ afterMs }) => afterMs), { p95: 1_000, wanted: airs });
+  rows.push({ name: 'calls.air.still', value: rounded(Math.max(...found.map(({ stillMs }) => stillMs))), unit: 'ms', aim: 200 });
+}
 
-  rows.push(...(await ducking(server, browsers[1], ducks)));
-  rows.push(...(await twentyApart(server, slug)));
-  await air.clear();
-  rows.push(...(await tenFaces(server, browsers[0])));
+const PARTS = {
+  async enter({ slug }) {
+    row('calls.enter', await often(joins, 'enter', () => entering(slug), () => seats.clear()), { p95: 1_200, gate: true, wanted: joins });
+  },
+  together,
+  air: aired,
+  async duck() {
+    rows.push(...(await ducking(server, browsers[1], ducks)));
+  },
+  async twenty({ slug }) {
+    rows.push(...(await twentyApart(server, slug)));
+  },
+  async faces() {
+    // A match of its own.
+    await air.clear();
+    rows.push(...(await tenFaces(server, browsers[0])));
+  },
+};
+const only = process.argv.find((argument) => argument.startsWith('--only='))?.slice('--only='.length).split(',') ?? Object.keys(PARTS);
+for (const part of only) if (!PARTS[part]) throw new Error(`there is no part ${part}: ${Object.keys(PARTS).join(', ')}`);
 
+try {
+  const studio = await air.broadcast('Calls', { codec: 'H264', width: 320, height: 180, rate: 60 });
+  for (const part of Object.keys(PARTS).filter((name) => only.includes(name))) {
+    try {
+      await PARTS[part](studio);
+    } catch (thrown) {
+      console.error(`${part}: ${thrown.stack}`);
+      process.exitCode = 1;
+    }
+    await seats.clear();
+  }
   print(rows, `Chromium over loopback, match 320x180 at 60, H264; one of four pages ${LAG_MS} ms later, in grown by twice that, one by HLS in mixed; cameras off from voices on; ${machine()}`);
 } finally {
   await Promise.all([air.clear(), seats.clear()]);

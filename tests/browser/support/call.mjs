@@ -48,6 +48,17 @@ export class CallPage {
     return self;
   }
 
+  /** Somebody whom `withAccount` made, in another page. */
+  static async signedIn(stage, name, slug, colour, options = {}) {
+    const page = await stage.page(`/sign-in?next=/watch/${slug}`, { scripts: cameraOf(colour), ...options });
+    await page.getByLabel('Email').fill(emailOf(name, slug));
+    await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    const self = new CallPage(page);
+    await self.watch.moves();
+    return self;
+  }
+
   /** A guest who opens the link of a call. */
   static async byLink(stage, link, colour, options = {}) {
     return new CallPage(await stage.page(link, { scripts: cameraOf(colour), ...options }));

@@ -18,5 +18,6 @@ pub(crate) mod offer;
 pub(crate) mod oracle;
 pub(crate) mod receiver;
 pub(crate) mod screen;
+pub(crate) mod seeds;
 pub(crate) mod sim;
 pub(crate) mod wire;
