@@ -147,6 +147,10 @@ pub const KEYFRAME_REQUEST_INTERVAL_MIN: Duration = Duration::from_millis(500);
 pub const KEYFRAME_NEED_KEPT: Duration = Duration::from_secs(1);
 /// Switches of source or layer that a viewer's history remembers for retransmission. Full: older packets cannot be resent.
 pub const REWRITE_HISTORY: usize = 32;
+/// Numbers in a row that a viewer's stream leaves unused: of sound a second, of a picture what is taken for the same stream upstream. More: the
+/// numbers go on without the hole. Receivers would take it for loss, and from 2^15 on for another roll-over counter: nothing would open any more.
+pub const SOUND_HOLE_MAX: u64 = 50;
+pub const PICTURE_HOLE_MAX: u64 = 3000;
 /// A layer that nobody may be sent for this long need not be sent by its publisher either. Shorter, and a viewer who resizes a window would
 /// make layers come and go.
 pub const LAYER_UNWATCHED_AFTER: Duration = Duration::from_secs(2);

@@ -29,7 +29,7 @@ use crate::sfu::rtp::seq::{RtpTime, SeqNo, WireSeq};
 use crate::sfu::selection::{Limit, Target};
 use crate::sfu::stats::DropReason;
 use crate::sfu::up_track::Layer;
-use crate::sfu::verdict::{Answer, Started, Verdict};
+use crate::sfu::verdict::{Answer, Started, Verdict, Wishes};
 use crate::timeline::ClockMap;
 
 /// A viewer's end of an up-track.
@@ -67,19 +67,6 @@ pub struct DownTrack {
     pub protection: Option<Box<Protection>>,
     pub report: SendReport,
     pub news: News,
-}
-
-/// What was done about this viewer's asking for key frames.
-#[derive(Debug, Clone, Copy, Default)]
-struct Wishes {
-    replayed_at: Option<Instant>,
-    asked_at: Option<Instant>,
-    /// Replays since it last was content.
-    in_row: u8,
-    /// The replay at the start began again because the viewer's first words were a wish.
-    restarted: bool,
-    /// The key frame shown by itself last: it is shown once.
-    shown: Option<SeqNo>,
 }
 
 impl DownTrack {
@@ -272,6 +259,7 @@ impl DownTrack {
             return Verdict::Drop(DropReason::CannotDecode);
         }
         let Some(target) = self.target else { return Verdict::Drop(DropReason::Muted) };
+        self.end_at_hole(layer, packet);
         if self.current != Some(layer) {
             if layer != target.layer {
                 return Verdict::Drop(DropReason::NotSelected);
@@ -297,6 +285,15 @@ impl DownTrack {
                 Verdict::Forward(rewritten)
             }
             None => Verdict::Drop(DropReason::Late),
+        }
+    }
+
+    /// Numbers are not left unused by the thousand: what comes behind such a hole begins anew, as on another layer. Silenced sound makes one.
+    fn end_at_hole(&mut self, layer: u8, packet: &RtpPacket) {
+        let most = if self.kind == MediaKind::Audio { limits::SOUND_HOLE_MAX } else { limits::PICTURE_HOLE_MAX };
+        if self.current == Some(layer) && self.replay.is_none() && self.rewriter.skips_over(packet, most) {
+            self.current = None;
+            self.rewriter.close_segment();
         }
     }
 

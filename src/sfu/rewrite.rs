@@ -211,6 +211,12 @@ impl Rewriter {
         self.history.clear();
     }
 
+    /// Whether a packet of the current layer would leave more than `most` numbers before it unused.
+    pub fn skips_over(&self, packet: &RtpPacket, most: u64) -> bool {
+        let numbers = self.current.as_ref().and_then(|segment| segment.numbers(packet));
+        numbers.is_some_and(|numbers| numbers.seq.0 > self.highest.next().0 + most)
+    }
+
     /// The outgoing numbers of a packet of the current layer; `None` when it is older than the segment, or has no number any more.
     pub fn rewrite(&mut self, packet: &RtpPacket) -> Option<Rewritten> {
         let segment = self.current.as_mut()?;
@@ -292,7 +298,47 @@ impl Rewriter {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use bytes::Bytes;
+
     use super::*;
+    use crate::sfu::codec::PayloadInfo;
+    use crate::sfu::packet::ForwardedExtensions;
+
+    #[expect(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
+    fn sound(seq: u64) -> RtpPacket {
+        RtpPacket {
+            seq: SeqNo(seq),
+            time: RtpTime(seq as u32 * 960),
+            marker: false,
+            codec: Codec::Opus,
+            info: PayloadInfo::default(),
+            received: Instant::now(),
+            recovered: false,
+            extensions: ForwardedExtensions::default(),
+            payload: Bytes::from_static(b"x"),
+        }
+    }
+
+    #[test]
+    fn a_hole_is_as_long_as_the_numbers_it_would_leave_unused() {
+        let mut rewriter = Rewriter::new(100);
+        assert!(!rewriter.skips_over(&sound(1 << 20), 0), "nothing is open");
+        let first = sound(70_000);
+        rewriter.switch(0, &first, TimeMap::shifted(first.time, first.time), Limit::NONE);
+        assert_eq!(rewriter.rewrite(&first).map(|numbers| numbers.seq), Some(SeqNo(101)));
+        for (seq, hole) in [(70_001, 0), (70_002, 1), (70_051, 50), (110_000, 39_999)] {
+            let packet = sound(seq);
+            assert!(!rewriter.skips_over(&packet, hole), "{seq}");
+            assert!(hole == 0 || rewriter.skips_over(&packet, hole - 1), "{seq}");
+        }
+        assert!(!rewriter.skips_over(&sound(69_000), 0), "late");
+        rewriter.close_segment();
+        let beyond = sound(1 << 20);
+        rewriter.switch(0, &beyond, TimeMap::shifted(beyond.time, beyond.time), Limit::NONE);
+        assert_eq!(rewriter.rewrite(&beyond).map(|numbers| numbers.seq), Some(SeqNo(102)), "without the hole");
+    }
 
     #[test]
     fn a_shrunk_timeline_rises_with_every_frame_and_returns_to_its_line() {

@@ -326,6 +326,32 @@ fn lost_sound(sim: &Sim, who: Who, pair: usize) -> i64 {
 }
 
 #[test]
+fn a_silence_leaves_no_hole_in_the_numbers_of_the_sound() {
+    let (mut sim, broadcast, _) = at_a_match(97, 2);
+    let members = call(&mut sim, broadcast, &[1, 0]);
+    sim.run_ms(1500);
+    let ((speaker, source), listener) = (members[0], members[1].0);
+    sim.silence(source, true);
+    sim.run_ms(3000);
+    sim.silence(source, false);
+    sim.run_ms(100);
+    assert!(plays(in_a_second(&mut sim, listener, FIRST_FACE)));
+    assert_eq!(sim.seats[listener].others[FIRST_FACE - 1].holes_in_sound(), 0, "a silence is no loss");
+    // The camera begins anew, and what it sent before is still on its way: the sound begins anew in the middle of a silence.
+    for on_the_way in [2, 6, 10, 14, 18] {
+        sim.turn_camera_on(speaker, source, Member::default().camera.expect("on"));
+        sim.run_ms(on_the_way);
+        sim.silence(source, true);
+        sim.run_ms(500);
+        sim.silence(source, false);
+        sim.run_ms(500);
+        assert!(plays(in_a_second(&mut sim, listener, FIRST_FACE)));
+        assert_eq!(sim.seats[listener].others[FIRST_FACE - 1].holes_in_sound(), 0, "{on_the_way}");
+    }
+    sim.finish();
+}
+
+#[test]
 fn ten_faces_at_two_megabits_leave_the_match_its_second_layer() {
     let mut sim = Sim::new(88, 2);
     let broadcast = sim.broadcast();

@@ -61,9 +61,6 @@ impl Engine {
             self.counters.drop(DropReason::Refused);
             return self.emit(event);
         }
-        if broadcast.silenced && ingested.slot == TrackSlot::MainAudio {
-            return self.counters.drop(DropReason::Silenced);
-        }
         let discarded = match ingested.restart {
             Restart::No => 0,
             Restart::Layer => broadcast.handle_layer_restarted(ingested.slot, ingested.layer),
@@ -71,11 +68,16 @@ impl Engine {
         };
         self.counters.dropped[DropReason::Late as usize] += discarded;
         let keyframe = ingested.slot == TrackSlot::MainVideo && ingested.packet.info.keyframe_start;
+        let silenced = broadcast.silenced && ingested.slot == TrackSlot::MainAudio;
         let track = broadcast.track_mut(ingested.slot);
         let first = track.codec.is_none();
         if let Some(layer) = track.layer_mut(ingested.layer) {
             layer.rid = ingested.rid;
             layer.clock = layer.clock.or(ingested.provisional_clock);
+        }
+        // Only now: what begins anew while nobody hears it has begun anew for those who hear it later.
+        if silenced {
+            return self.counters.drop(DropReason::Silenced);
         }
         if !track.observe(now, ingested.layer, &ingested.packet) {
             return self.counters.drop(DropReason::Duplicate);

@@ -554,6 +554,12 @@ impl Judge {
         (self.video.highest - count..self.video.highest).map(|seq| seq as u16).collect()
     }
 
+    /// Numbers of the sound, from its first to its newest, that nothing has left under.
+    pub(crate) fn holes_in_sound(&self) -> i64 {
+        let first = self.audio.stretches.first().map_or(0, |stretch| stretch.first);
+        self.audio.highest + 1 - first - self.audio.sent.len() as i64
+    }
+
     /// Video, audio and retransmitted packets, switches, reports checked.
     pub(crate) fn counts(&self) -> [u64; 5] {
         [self.video_packets, self.audio_packets, self.rtx_packets, self.switches, self.reports_checked]
