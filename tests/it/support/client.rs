@@ -371,7 +371,8 @@ impl Client {
         let mut opened = Vec::new();
         for (at, sealed) in self.early.drain(..) {
             let plain = if wire::is_rtcp(&sealed) { crypto.judge.decrypt_rtcp(&sealed) } else { crypto.judge.decrypt_rtp(&sealed) };
-            let plain = plain.unwrap_or_else(|error| panic!("{}: what left does not open: {error}, {:?}", self.name, &sealed[..12])).to_vec();
+            let plain =
+                plain.unwrap_or_else(|error| panic!("{}: what left does not open: {error}, {:?}", self.name, &sealed[..12])).to_vec();
             opened.push((at, sealed, plain));
         }
         opened

@@ -40,6 +40,13 @@ pub(crate) struct StreamInfo {
     pub withdrawn: bool,
 }
 
+impl StreamInfo {
+    /// Media time of a published timestamp, ms since the Unix epoch.
+    fn media_ms(&self, time: u32) -> f64 {
+        self.origin_unix_ms + f64::from(time.wrapping_sub(self.time_base) as i32) * 1000.0 / f64::from(self.rate_hz)
+    }
+}
+
 /// One spatial layer of one picture.
 #[derive(Debug)]
 pub(crate) struct LayerFrame {
@@ -203,6 +210,8 @@ struct Stretch {
     first_time: u32,
     /// Began with a packet that had just come, not with one of the past.
     began_live: bool,
+    /// Began with a picture that had been sent.
+    begins_again: bool,
     /// Two frames in a row left as they came, under one offset: from then on it does not change.
     settled: bool,
     /// Sent timestamp by published one.
@@ -259,8 +268,14 @@ struct Track {
     sent_at: Option<Instant>,
     /// When the newest packet sent had come: in a replay, long before.
     newest_came_at: Option<Instant>,
-    /// When the newest packet that left as it came did so.
-    live_at: Option<Instant>,
+    /// Of the newest frame, by its publisher's clock.
+    newest_media_ms: Option<f64>,
+    /// How far the viewer's timeline has come: a timestamp sent, and when its packet had come. In a replay whose timestamps shrink it is that of a
+    /// packet before, which all that is live goes on from.
+    reached: Option<(u32, Instant)>,
+    /// Its m-line was filled anew, or its source published anew, since the newest stretch began: what comes next is placed by when it comes, be it
+    /// of the same stream.
+    filled_anew: bool,
     /// Time offset of the newest packet of this stretch that left as it came: sender reports must be true for it.
     line: Option<u32>,
     /// Whole payload, timestamp and marker by number.
@@ -306,6 +321,11 @@ impl Judge {
         };
         let audio = Track { ssrc: pair.audio, ..Track::default() };
         Self { name, worker, video, audio, strict_holes: true, ..Self::default() }
+    }
+
+    /// The m-lines of this pair are filled, with what they had or with something else, or their source is published anew.
+    pub(crate) fn handle_filled(&mut self) {
+        (self.video.filled_anew, self.audio.filled_anew) = (true, true);
     }
 
     /// Whether it is one of the streams of this pair.
@@ -392,7 +412,12 @@ impl Judge {
             let stretch = track.stretches.last_mut().filter(|stretch| stretch.stream == published.stream && !begins(stretch));
             stretch.is_some_and(|stretch| stretch.take_layered(seq, highest, published, ledger))
         } else {
-            track.stretches.last().is_some_and(|stretch| stretch.stream == published.stream && stretch.offset == seq - published.seq)
+            // By chance it may go on under the very numbers.
+            let begins = |stretch: &Stretch| {
+                track.filled_anew && published.key_first && seq == track.highest + 1 && stretch.time_offset != time_offset
+            };
+            let stretch = track.stretches.last().filter(|stretch| stretch.stream == published.stream && !begins(stretch));
+            stretch.is_some_and(|stretch| stretch.offset == seq - published.seq)
         };
         if is_layered && continues && seq == track.highest + 1 {
             let (_, last_time, last_marker) = track.sent[&track.highest];
@@ -409,10 +434,10 @@ impl Judge {
                 assert_eq!(seq, track.highest + 1, "{name}: a switch leaves no gap; {published:?} after {last:?}");
                 let ticks = rtp.time.wrapping_sub(track.newest_time) as i32;
                 // A replay that ended before it was live left the viewer in the past, while its line went on from what was live last.
-                let was_live = last.began_live || last.settled;
-                let since = if was_live { track.newest_came_at } else { track.live_at.min(track.newest_came_at).or(track.newest_came_at) };
-                let passed = since.map_or(Duration::ZERO, |at| now - at);
-                let most = (passed + JUMP_MAX).as_secs_f64() * f64::from(stream.rate_hz);
+                let (reached, at) = track.reached.expect("something was sent");
+                let passed = now - at;
+                let behind = f64::from(reached.wrapping_sub(track.newest_time) as i32);
+                let most = (passed + JUMP_MAX).as_secs_f64() * f64::from(stream.rate_hz) + behind;
                 assert!(
                     ticks > 0 && f64::from(ticks) <= most,
                     "{name}: a switch moves {kind:?} by {ticks} ticks after {passed:?}, {last:?}"
@@ -423,7 +448,10 @@ impl Judge {
                 assert!(ticks >= 0, "{name}: a replay begins before its own timestamps");
             }
             self.replays += u64::from(!is_live && kind == MediaKind::Video);
-            track.line = None;
+            (track.line, track.filled_anew) = (None, false);
+            // A picture that the viewer has, in this layer or another, has no place of its own on the line any more.
+            let media_ms = stream.media_ms(published.time);
+            let is_again = track.newest_media_ms.is_some_and(|newest| stream.clock_is_right && media_ms < newest + REPORT_ERROR_MS);
             track.stretches.push(Stretch {
                 begun: now,
                 first: seq,
@@ -432,6 +460,7 @@ impl Judge {
                 time_offset,
                 first_time: published.time,
                 began_live: is_live,
+                begins_again: is_again,
                 settled: false,
                 times: HashMap::from([(published.time, rtp.time)]),
                 picture_offset: picture.map_or(0, |(id, _)| id.wrapping_sub(published.picture.map_or(0, |p| p.0)) & 0x7fff),
@@ -491,16 +520,29 @@ impl Judge {
             }
         }
         // The key frame that a replay begins with is not live, even when the last packet that was missing of it has just come.
-        let begins_replay = track.stretches.last().is_some_and(|stretch| !stretch.began_live && published.time == stretch.first_time);
+        let begins_replay = track
+            .stretches
+            .last()
+            .is_some_and(|stretch| (!stretch.began_live || stretch.begins_again) && published.time == stretch.first_time);
         if is_live && !begins_replay {
-            (track.line, track.live_at) = (Some(time_offset), Some(now));
+            track.line = Some(time_offset);
         }
         if track.stretches.len() == 1 && track.sent.is_empty() || seq > track.highest {
             track.highest = seq;
             track.newest_time = rtp.time;
             track.newest_picture = picture.or(track.newest_picture);
             track.sent_at = Some(now);
-            track.newest_came_at = published.arrived.or(Some(now));
+            let came_at = published.arrived.unwrap_or(now);
+            track.newest_came_at = Some(came_at);
+            track.newest_media_ms = stream.clock_is_right.then(|| stream.media_ms(published.time));
+            let is_live = track.stretches.last().is_some_and(|stretch| stretch.began_live || stretch.settled);
+            let is_further = track.reached.is_none_or(|(time, at)| {
+                let passed = came_at.saturating_duration_since(at).as_secs_f64() - at.saturating_duration_since(came_at).as_secs_f64();
+                f64::from(rtp.time.wrapping_sub(time) as i32) > passed * f64::from(stream.rate_hz)
+            });
+            if is_live || is_further {
+                track.reached = Some((rtp.time, came_at));
+            }
         }
         let twin = track.sent.insert(seq, (whole(payload), rtp.time, rtp.marker));
         assert!(twin.is_none(), "{name}: number {seq} twice");
@@ -586,9 +628,7 @@ impl Judge {
             }
             // A replay has its line when it is live.
             let Some(line) = track.line else { continue };
-            let ticks = rtp.wrapping_sub(line).wrapping_sub(stream.time_base) as i32;
-            let truth = stream.origin_unix_ms + f64::from(ticks) * 1000.0 / f64::from(stream.rate_hz);
-            let error = NtpTime(ntp).to_media_time().0 - truth;
+            let error = NtpTime(ntp).to_media_time().0 - stream.media_ms(rtp.wrapping_sub(line));
             assert!(error.abs() <= REPORT_ERROR_MS, "{}: a sender report is off by {error} ms", self.name);
             self.reports_checked += 1;
         }

@@ -89,6 +89,8 @@ impl Sim {
     fn source_at(&mut self, source: Option<SourceId>, home: u8) {
         let Some(source) = source else { return };
         self.homes.insert(source, home);
+        // Whoever follows it starts over, be it with what its former home has handed over before.
+        self.seats.iter_mut().flat_map(|seat| &mut seat.others).for_each(Judge::handle_filled);
         for worker in 0..self.engines.len() {
             self.tell(worker as u8, Command::SourceAt { source, home });
         }
@@ -106,7 +108,10 @@ impl Sim {
     /// Fills the picture and the sound of these pairs.
     pub(crate) fn fill(&mut self, who: Who, fills: &[(usize, Option<SourceId>)]) {
         self.filled.extend(fills.iter().filter_map(|(_, source)| *source));
-        let (worker, peer) = (self.seats[who].worker, self.seats[who].peer);
+        let seat = &mut self.seats[who];
+        let judged: Vec<usize> = fills.iter().filter_map(|(pair, _)| pair.checked_sub(1)).collect();
+        judged.into_iter().for_each(|pair| seat.others[pair].handle_filled());
+        let (worker, peer) = (seat.worker, seat.peer);
         let mid = |line: usize| Mid::new(line.to_string().as_bytes()).expect("short");
         let both = fills.iter().flat_map(|(pair, source)| [2 * pair, 2 * pair + 1].map(|line| Fill { mid: mid(line), source: *source }));
         let home = |fill: &Fill| fill.source.and_then(|source| self.homes.get(&source)).copied().unwrap_or(worker);
@@ -116,6 +121,8 @@ impl Sim {
 
     pub(crate) fn show_guest(&mut self, broadcast: BroadcastId, guest: Option<SourceId>) {
         let guest = guest.map(|source| (source, self.homes[&source]));
+        let seats = self.seats.iter_mut().filter(|seat| seat.broadcast == broadcast);
+        seats.filter_map(|seat| seat.others.get_mut(GUEST - 1)).for_each(Judge::handle_filled);
         for worker in 0..self.engines.len() {
             self.tell(worker as u8, Command::ShowGuest { broadcast, guest });
         }
