@@ -356,8 +356,9 @@ fn ten_faces_at_two_megabits_leave_the_match_its_second_layer() {
     let mut sim = Sim::new(88, 2);
     let broadcast = sim.broadcast();
     let layers = vec![(2, 320, 180, Some("l")), (6, 640, 360, Some("m")), (20, 1280, 720, Some("h"))];
-    sim.publish(broadcast, Show { layers: layers.clone(), ..Show::simulcast(Codec::H264) });
-    let camera = Show { layers: layers[..2].to_vec(), ..Show::simulcast(Codec::Vp8) };
+    sim.publish(broadcast, Show { layers, ..Show::simulcast(Codec::H264) });
+    // Of what the match's second layer and the sounds leave, a tenth of all kept free, each takes about a third.
+    let camera = Show { layers: vec![(1, 320, 180, Some("l")), (4, 640, 360, Some("m"))], ..Show::simulcast(Codec::Vp8) };
     let friends: Vec<SourceId> = (0..10)
         .map(|number| {
             let source = sim.broadcast();
@@ -380,7 +381,7 @@ fn ten_faces_at_two_megabits_leave_the_match_its_second_layer() {
     let frozen = frames.windows(2).map(|pair| pair[1].at - pair[0].at).max().expect("it plays");
     let lost: Vec<i64> = (0..12).filter(|pair| *pair != GUEST).map(|pair| lost_sound(&sim, viewer, pair)).collect();
     println!("frames of faces {faces:?}, the match's smallest layer {least:?}, its longest freeze {frozen:?}, sound lost {lost:?}");
-    assert!(faces.iter().filter(|frames| **frames > 100).count() >= 2, "as many as there is room for");
+    assert!(faces.iter().filter(|frames| **frames > 100).count() >= 3, "as many as there is room for");
     assert!(least >= Some(1), "the match fell to layer {least:?}");
     assert!(frozen <= Duration::from_millis(500), "the match stood still for {frozen:?}");
     assert_eq!(lost, [0; 11], "sound was lost");

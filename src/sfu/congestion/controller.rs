@@ -451,7 +451,7 @@ mod tests {
             let seq = sent.next(now);
             sent.set_size(250);
             controller.handle_feedback(now, &mut sent, [(seq, Some(i64::from(step) * 80))].into_iter(), shared);
-            if step % 50 == 0 {
+            if step.is_multiple_of(50) {
                 controller.handle_report_block(now, 0, None);
             }
             now
