@@ -19,6 +19,8 @@ pub const HTTP_HEADER_BYTES_MAX: usize = 32 * 1024;
 pub const HTTP_HEADERS_MAX: usize = 100;
 /// Request body, bytes; posters are the largest. Handlers bound theirs further. Larger: 413.
 pub const HTTP_BODY_BYTES_MAX: usize = 512 * 1024;
+/// Of a larger one so much is read for nothing, so that its sender hears the answer. More: the connection is closed.
+pub const HTTP_BODY_THROWN_AWAY_MAX: usize = 4 * 1024 * 1024;
 /// From head to end of body. Longer: 408.
 pub const HTTP_BODY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Requests under way on one HTTP/2 connection. More: refused by the protocol.

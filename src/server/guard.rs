@@ -1,14 +1,15 @@
 //! Around every route: the size and time of request bodies, security headers, and the count of answers.
 
 use axum::Router;
-use axum::body::{Body, HttpBody, to_bytes};
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
 use tokio::time::timeout;
 
-use crate::limits::{HTTP_BODY_BYTES_MAX, HTTP_BODY_TIMEOUT};
+use crate::limits::{HTTP_BODY_BYTES_MAX, HTTP_BODY_THROWN_AWAY_MAX, HTTP_BODY_TIMEOUT};
 use crate::telemetry::HTTP_REQUESTS;
 
 /// Scripts, styles and connections from here only. `blob:` and `data:` are pictures drawn in the page; Preact sets styles through the
@@ -53,14 +54,30 @@ async fn bounded_body(request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    if body.size_hint().lower() > HTTP_BODY_BYTES_MAX as u64 {
-        return problem(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the request body is too large");
-    }
-    match timeout(HTTP_BODY_TIMEOUT, to_bytes(body, HTTP_BODY_BYTES_MAX)).await {
-        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
-        Ok(Err(_)) => problem(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the request body is too large or was cut off"),
+    match timeout(HTTP_BODY_TIMEOUT, whole(body)).await {
+        Ok(Some(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Ok(None) => problem(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the request body is too large or was cut off"),
         Err(_) => problem(StatusCode::REQUEST_TIMEOUT, "rate_limited", "the request body came too slowly"),
     }
+}
+
+/// The whole body; `None`: it is too large, or was cut off. Of one that is too large some more is read and thrown away: most clients write all of it
+/// before they read, and would meet a closed connection in place of the answer.
+async fn whole(mut body: Body) -> Option<Vec<u8>> {
+    let (mut bytes, mut thrown_away) = (Vec::new(), 0);
+    let is_too_large = body.size_hint().lower() > HTTP_BODY_BYTES_MAX as u64;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.ok()?.into_data() else { continue };
+        if is_too_large || thrown_away > 0 || bytes.len() + data.len() > HTTP_BODY_BYTES_MAX {
+            thrown_away += data.len();
+        } else {
+            bytes.extend_from_slice(&data);
+        }
+        if thrown_away > HTTP_BODY_THROWN_AWAY_MAX {
+            return None;
+        }
+    }
+    (thrown_away == 0).then_some(bytes)
 }
 
 /// RFC 9457. hyper closes the connection, because the rest of the body is unread.
