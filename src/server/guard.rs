@@ -65,7 +65,11 @@ async fn bounded_body(request: Request, next: Next) -> Response {
 /// before they read, and would meet a closed connection in place of the answer.
 async fn whole(mut body: Body) -> Option<Vec<u8>> {
     let (mut bytes, mut thrown_away) = (Vec::new(), 0);
-    let is_too_large = body.size_hint().lower() > HTTP_BODY_BYTES_MAX as u64;
+    let announced = body.size_hint().lower();
+    if announced > HTTP_BODY_THROWN_AWAY_MAX as u64 {
+        return None;
+    }
+    let is_too_large = announced > HTTP_BODY_BYTES_MAX as u64;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.ok()?.into_data() else { continue };
         if is_too_large || thrown_away > 0 || bytes.len() + data.len() > HTTP_BODY_BYTES_MAX {
