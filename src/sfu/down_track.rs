@@ -29,7 +29,8 @@ use crate::sfu::rtp::seq::{RtpTime, SeqNo, WireSeq};
 use crate::sfu::selection::{Limit, Target};
 use crate::sfu::stats::DropReason;
 use crate::sfu::up_track::Layer;
-use crate::sfu::verdict::{Answer, Started, Verdict, Wishes};
+use crate::sfu::verdict::{Answer, Started, Verdict};
+use crate::sfu::wishes::{Wish, Wishes};
 use crate::timeline::ClockMap;
 
 /// A viewer's end of an up-track.
@@ -192,7 +193,7 @@ impl DownTrack {
 
     /// Whether they can now: it plays, and is not sent a group. Frames that are spread wait all the time where a probe is wanted most.
     pub fn can_pad(&self) -> bool {
-        self.has_padding() && self.current.is_some() && self.catches_up().is_none()
+        self.has_padding() && self.current.is_some() && !self.catches_up()
     }
 
     /// A packet to send again as padding: one of the newest, in turn.
@@ -322,26 +323,16 @@ impl DownTrack {
         let Some(layer) = self.current.or(self.target.map(|target| target.layer)).filter(|_| self.kind == MediaKind::Video) else {
             return Answer::Nothing;
         };
-        let since = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
-        if since(self.wishes.asked_at).is_none_or(|silent| silent >= limits::REPLAY_ROW_ENDS) {
-            self.wishes.in_row = 0;
-        }
-        self.wishes.asked_at = Some(now);
-        // A receiver that came up only after the replay had begun says so by asking: it has seen nothing, and nothing is lost by beginning
-        // again at once. Firefox is such a one in one join of seven.
-        let came_up = !self.heard && !std::mem::replace(&mut self.wishes.restarted, true);
-        let interval = limits::REPLAY_AGAIN_MIN.max(round_trip);
-        if !came_up && since(self.wishes.replayed_at).is_some_and(|passed| passed < interval) {
-            return Answer::UnderWay;
-        }
-        if self.wishes.in_row >= limits::REPLAYS_IN_ROW_MAX {
-            return Answer::NeedsKeyframe(layer);
-        }
+        let unseen = match self.wishes.handle_wish(now, self.heard, round_trip) {
+            Wish::UnderWay => return Answer::UnderWay,
+            Wish::KeyFrame => return Answer::NeedsKeyframe(layer),
+            Wish::Group { unseen } => unseen,
+        };
         let playable = layers.get(usize::from(layer)).map(|source| source.group.playable(now));
         if let Some(Playable::Group { first, .. }) = playable
-            && self.begin_group(now, layer, first, layers, path_bps, came_up)
+            && self.begin_group(now, layer, first, layers, path_bps, unseen)
         {
-            self.wishes.in_row += 1;
+            self.wishes.handle_answered();
             return Answer::Replayed;
         }
         Answer::NeedsKeyframe(layer)
@@ -359,9 +350,15 @@ impl DownTrack {
         Some(replay.due)
     }
 
-    /// How fast it is sent a group of the past; `None` while it is not.
-    pub fn catches_up(&self) -> Option<u32> {
-        self.replay.filter(|replay| !replay.is_spread()).map(|replay| replay.rate_bps)
+    /// Whether there is a group of what is wanted.
+    pub fn has_group(&self, now: Instant, layers: &[Layer]) -> bool {
+        let wanted = self.target.and_then(|target| layers.get(usize::from(target.layer)));
+        wanted.is_some_and(|source| matches!(source.group.playable(now), Playable::Group { .. }))
+    }
+
+    /// Whether it is being sent a group of the past.
+    pub fn catches_up(&self) -> bool {
+        self.replay.is_some_and(|replay| !replay.is_spread())
     }
 
     /// Before a piece of the queue leaves. Returns `false` when there is nothing to send now.
@@ -505,7 +502,7 @@ impl DownTrack {
         let times = self.times_from(layer, packet, layers, unseen);
         self.begin_on(layer);
         self.rewriter.switch(layer, packet, times, self.wanted);
-        self.wishes.replayed_at = Some(now);
+        self.wishes.handle_replay(now);
         self.report.due = None;
         self.replay = Some(Replay::new(now, layer, Extent::Group, first, replay_rate_bps(source.replay_bps(now, self.wanted), path_bps)));
         true

@@ -58,6 +58,7 @@ pub mod stats;
 pub mod tap;
 pub mod up_track;
 pub mod verdict;
+pub mod wishes;
 
 #[cfg(test)]
 pub(crate) mod fake;

@@ -60,6 +60,13 @@ impl Redundancy {
     }
 }
 
+/// How many earlier frames each sound of a viewer may repeat, of sounds of so many bits per second, where the path is full and carries so many
+/// (`None`: it is not full). A path that is full loses what is too much for it: all of them together may take a small part of it, which is everything
+/// for one sound and nothing for a dozen.
+pub fn frames_max(sound_bps: u32, full_at_bps: Option<f64>) -> u8 {
+    full_at_bps.map_or(u8::MAX, |path_bps| (path_bps * limits::REDUNDANCY_OF_FULL_PATH / f64::from(sound_bps.max(1))) as u8)
+}
+
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
 mod tests {
@@ -89,6 +96,16 @@ mod tests {
         for (most, frames) in [(2, 2), (1, 1), (0, 0), (2, 2)] {
             redundancy.handle_report(start, 40, most);
             assert_eq!(redundancy.frames(), frames, "room for {most}");
+        }
+        let rows = [
+            (48_000, None, 2),
+            (48_000, Some(1_500_000.0), 2),
+            (150_000, Some(1_500_000.0), 1),
+            (600_000, Some(1_500_000.0), 0),
+            (0, Some(80_000.0), 2),
+        ];
+        for (sound_bps, full_at_bps, frames) in rows {
+            assert_eq!(frames_max(sound_bps, full_at_bps).min(2), frames, "{sound_bps} of {full_at_bps:?}");
         }
     }
 }

@@ -1,10 +1,7 @@
 //! What a down-track answers: to a packet, to an attempt to begin from the cache, to a viewer's wish.
 
-use std::time::Instant;
-
 use crate::sfu::group_cache::Unfit;
 use crate::sfu::rewrite::Rewritten;
-use crate::sfu::rtp::seq::SeqNo;
 use crate::sfu::stats::DropReason;
 
 /// What to do with a packet for this viewer.
@@ -38,17 +35,4 @@ pub enum Answer {
     NeedsKeyframe(u8),
     /// No picture is wanted.
     Nothing,
-}
-
-/// What was done about this viewer's asking for key frames.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Wishes {
-    pub replayed_at: Option<Instant>,
-    pub asked_at: Option<Instant>,
-    /// Replays since it last was content.
-    pub in_row: u8,
-    /// The replay at the start began again because the viewer's first words were a wish.
-    pub restarted: bool,
-    /// The key frame shown by itself last: it is shown once.
-    pub shown: Option<SeqNo>,
 }

@@ -331,22 +331,20 @@ fn a_silence_leaves_no_hole_in_the_numbers_of_the_sound() {
     let members = call(&mut sim, broadcast, &[1, 0]);
     sim.run_ms(1500);
     let ((speaker, source), listener) = (members[0], members[1].0);
-    sim.silence(source, true);
-    sim.run_ms(3000);
-    sim.silence(source, false);
-    sim.run_ms(100);
-    assert!(plays(in_a_second(&mut sim, listener, FIRST_FACE)));
-    assert_eq!(sim.seats[listener].others[FIRST_FACE - 1].holes_in_sound(), 0, "a silence is no loss");
+    let after_silence = |sim: &mut Sim, ms| {
+        sim.silence(source, true);
+        sim.run_ms(ms);
+        sim.silence(source, false);
+        sim.run_ms(500);
+        assert!(plays(in_a_second(sim, listener, FIRST_FACE)));
+        sim.seats[listener].others[FIRST_FACE - 1].holes_in_sound()
+    };
+    assert_eq!(after_silence(&mut sim, 3000), 0, "a silence is no loss");
     // The camera begins anew, and what it sent before is still on its way: the sound begins anew in the middle of a silence.
     for on_the_way in [2, 6, 10, 14, 18] {
         sim.turn_camera_on(speaker, source, Member::default().camera.expect("on"));
         sim.run_ms(on_the_way);
-        sim.silence(source, true);
-        sim.run_ms(500);
-        sim.silence(source, false);
-        sim.run_ms(500);
-        assert!(plays(in_a_second(&mut sim, listener, FIRST_FACE)));
-        assert_eq!(sim.seats[listener].others[FIRST_FACE - 1].holes_in_sound(), 0, "{on_the_way}");
+        assert_eq!(after_silence(&mut sim, 500), 0, "{on_the_way}");
     }
     sim.finish();
 }

@@ -82,6 +82,14 @@ impl Arrivals {
         (packets > 0).then_some(Standing { queue_us: u32::from(least) * QUEUE_UNIT_US, packets })
     }
 
+    /// By how much the queue rose and fell within the last `span_ms`, µs; `None` without packets.
+    pub(super) fn queue_varies_by(&self, span_ms: u32) -> Option<u32> {
+        let bins = || self.newest_first(span_ms).map(|(_, bin)| bin).filter(|bin| bin.plain > 0);
+        let least = bins().map(|bin| bin.least_queue).min()?;
+        let most = bins().map(|bin| bin.most_queue).max()?;
+        Some(u32::from(most.saturating_sub(least)) * QUEUE_UNIT_US)
+    }
+
     /// What arrived, bits per second over the time in which something was under way; `None` with less than a quarter of a second of it.
     pub(super) fn delivered_bps(&self) -> Option<f64> {
         let newest = self.newest_us?;
@@ -202,5 +210,8 @@ mod tests {
         assert_eq!(arrivals.standing(300), Some(Standing { queue_us: 40_000, packets: 1 }), "what was before is over");
         arrivals.add(end, 1000, 0, false);
         assert_eq!(arrivals.standing(500).map(|standing| standing.queue_us), Some(40_000), "too late to count");
+        assert_eq!(arrivals.queue_varies_by(300), Some(0));
+        arrivals.add(end + 720_000, 1000, 47_000, false);
+        assert_eq!(arrivals.queue_varies_by(300), Some(7_000));
     }
 }

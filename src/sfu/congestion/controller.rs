@@ -171,8 +171,9 @@ impl Controller {
         self.probes
     }
 
-    /// What the allocator made of the budget.
-    pub fn set_demand(&mut self, now: Instant, demand: Demand, shared: &mut SharedPath) {
+    /// What the allocator made of the budget. `has_padding`: something of that can be sent again to fill up probes; sound alone would never prove room
+    /// for a picture.
+    pub fn set_demand(&mut self, now: Instant, demand: Demand, has_padding: bool, shared: &mut SharedPath) {
         if demand.current_bps != self.demand.current_bps {
             shared.handle_demand(self.demand.current_bps, demand.current_bps);
             let before = self.demand.current_bps;
@@ -192,12 +193,7 @@ impl Controller {
                 self.easing.handle_climb(now);
             }
         }
-        (self.demand, self.presumed) = (demand, false);
-    }
-
-    /// Whether anything that is sent can be sent again to fill up probes: sound alone would never prove room for a picture.
-    pub fn set_has_padding(&mut self, has_padding: bool) {
-        self.has_padding = has_padding;
+        (self.demand, self.presumed, self.has_padding) = (demand, false, has_padding);
     }
 
     /// The viewer asks for as much as this: it is tried, unless it just failed.
@@ -415,7 +411,7 @@ mod tests {
         let (mut controller, mut sent, mut shared) = (Controller::default(), SentPackets::default(), SharedPath::default());
         shared.join();
         sent.reserve(now, DEMAND.current_bps);
-        controller.set_demand(now, DEMAND, &mut shared);
+        controller.set_demand(now, DEMAND, true, &mut shared);
         let mut wire: u16 = 0;
         for round in 0..200 {
             let first = wire;
@@ -444,8 +440,7 @@ mod tests {
         let (mut controller, mut sent, mut shared) = (Controller::default(), SentPackets::default(), SharedPath::default());
         shared.join();
         sent.reserve(now, sound.current_bps);
-        controller.set_demand(now, sound, &mut shared);
-        controller.set_has_padding(false);
+        controller.set_demand(now, sound, false, &mut shared);
         let mut step = |controller: &mut Controller, shared: &mut SharedPath, step: u16| {
             now += Duration::from_millis(20);
             let seq = sent.next(now);
@@ -464,8 +459,7 @@ mod tests {
         let begun = begun.expect("a try");
         assert!(begun >= 150, "not before three seconds: {begun}");
         let now = step(&mut controller, &mut shared, begun + 1);
-        controller.set_demand(now, Demand { current_bps: 400_000, next_bps: None, ..sound }, &mut shared);
-        controller.set_has_padding(true);
+        controller.set_demand(now, Demand { current_bps: 400_000, next_bps: None, ..sound }, true, &mut shared);
         let now = step(&mut controller, &mut shared, begun + 2);
         assert!(controller.budget(now).estimate_bps >= 400_000.0, "what was measured before is no argument against it");
     }
@@ -476,7 +470,7 @@ mod tests {
         let (mut controller, mut sent, mut shared) = (Controller::default(), SentPackets::default(), SharedPath::default());
         shared.join();
         sent.reserve(now, DEMAND.current_bps);
-        controller.set_demand(now, DEMAND, &mut shared);
+        controller.set_demand(now, DEMAND, true, &mut shared);
         assert!(!controller.handle_tick(now, &sent, true, &mut shared), "nobody has answered yet");
         for step in 0..40u16 {
             let at = now + Duration::from_millis(u64::from(step) * 20);

@@ -36,6 +36,8 @@ const QUEUE_PATIENT_MAX_US: u32 = 400_000;
 const QUEUE_ALARMING_US: u32 = 80_000;
 /// Below this, nothing is waiting that matters.
 const QUEUE_SMALL_US: u32 = 10_000;
+/// A queue of anybody's rises and falls by more than this within the time it takes to be called standing.
+const QUEUE_STILL_US: u32 = 4_000;
 const STANDING_MS: u32 = 300;
 const STANDING_SHORT_MS: u32 = 100;
 /// What came through while a queue stood, times this, drains it.
@@ -162,18 +164,17 @@ impl Estimator {
         proven.max(self.delivered_bps).min(self.estimate_bps)
     }
 
-    /// Whether more traffic now would tell something and harm nobody.
+    /// Whether more traffic now would tell something and harm nobody. A delay that does not vary is a route that has become longer, not a queue.
     pub(super) fn allows_probe(&self, now: Instant) -> bool {
+        let is_still = self.arrivals.queue_varies_by(STANDING_MS).is_some_and(|us| us < QUEUE_STILL_US);
+        let queue_max_us = if is_still { self.patience_us } else { QUEUE_SMALL_US.max(self.patience_us / 2) };
         let heard = self.feedback_at.is_some_and(|at| now.saturating_duration_since(at) < Duration::from_millis(300));
-        heard
-            && self.standing_us < QUEUE_SMALL_US.max(self.patience_us / 2)
-            && elapsed(now, self.reduced_at) > AFTER_REDUCTION
-            && self.loss.fraction < 0.25
+        heard && self.standing_us < queue_max_us && elapsed(now, self.reduced_at) > AFTER_REDUCTION && self.loss.fraction < 0.25
     }
 
     /// Gives a rate the benefit of the doubt, because the viewer asked for it; not where it just failed.
     pub(super) fn presume(&mut self, now: Instant, bps: f64) {
-        if elapsed(now, self.reduced_at) > Duration::from_secs(10) {
+        if !self.has_reduced_lately(now) {
             self.try_out(now, bps);
         }
     }

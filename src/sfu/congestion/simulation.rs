@@ -291,7 +291,7 @@ impl World<'_> {
         }];
         let budget = viewer.controller.budget(now);
         let demand = viewer.allocator.allocate(now, 0, &mut pictures, budget, viewer.controller.report().loss);
-        viewer.controller.set_demand(now, demand, &mut self.shared);
+        viewer.controller.set_demand(now, demand, true, &mut self.shared);
         viewer.sent.reserve(now, demand.current_bps);
         let wanted = pictures[0].rung;
         if wanted != rung || self.now == viewer.joined {

@@ -105,8 +105,7 @@ impl Engine {
             let downs = &self.broadcasts[reference.source].track(reference.slot).downs;
             downs.get(reference.key).is_some_and(DownTrack::has_padding)
         });
-        peer.controller.set_demand(now, demand, self.paths.get_mut(path));
-        peer.controller.set_has_padding(has_padding);
+        peer.controller.set_demand(now, demand, has_padding, self.paths.get_mut(path));
         let egress = &mut self.egress[key];
         egress.sent.reserve(now, demand.current_bps);
         egress.pace.set_rate(peer.controller.pacing_bps());

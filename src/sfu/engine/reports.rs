@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use super::Engine;
 use crate::limits;
 use crate::sfu::codec::MediaKind;
-use crate::sfu::congestion::Budget;
 use crate::sfu::forward::Wire;
 use crate::sfu::peer::DownRef;
 use crate::sfu::protection::PathNews;
+use crate::sfu::redundancy;
 use crate::sfu::rtp::id::Ssrc;
 use crate::sfu::rtp::rtcp::{ReportBlock, RtcpItem, nacked, parse_compound};
 use crate::sfu::rtp::rtcp_build;
@@ -68,7 +68,8 @@ impl Engine {
         let peer = &mut self.peers[key];
         let path = peer.controller.report();
         let has_queue = path.standing_queue_ms > limits::FEC_QUEUE_MAX.as_secs_f32() * 1000.0;
-        let most = redundant_frames_max(peer.sound_bps, has_queue, peer.controller.budget(now));
+        let budget = peer.controller.budget(now);
+        let most = redundancy::frames_max(peer.sound_bps, (has_queue || budget.is_full).then_some(budget.estimate_bps));
         // What is lost of the picture would be lost of the sound, and browsers report on the picture five times as often.
         for reference in peer.downs.iter().filter(|reference| reference.slot.kind() == MediaKind::Audio) {
             let track = self.broadcasts[reference.source].track_mut(reference.slot);
@@ -119,13 +120,4 @@ impl Engine {
             self.handovers.push_back((broadcast.home, Handover::NeedKeyframe { broadcast: broadcast.id, layer }));
         }
     }
-}
-
-/// How many earlier frames each sound may repeat. A path that is full loses what is too much for it: there all of them together may take a small part of
-/// it, which is everything for one sound and nothing for a dozen.
-fn redundant_frames_max(sound_bps: u32, has_queue: bool, budget: Budget) -> u8 {
-    if sound_bps == 0 || !(has_queue || budget.is_full) {
-        return u8::MAX;
-    }
-    (budget.estimate_bps * limits::REDUNDANCY_OF_FULL_PATH / f64::from(sound_bps)) as u8
 }

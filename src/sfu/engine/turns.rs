@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use super::Engine;
 use crate::limits;
 use crate::sfu::codec::MediaKind;
-use crate::sfu::congestion::Rank;
+use crate::sfu::congestion::{Controller, Rank};
+use crate::sfu::down_track::DownTrack;
 use crate::sfu::forward::{Sending, Wire, forward_piece, retransmit};
 use crate::sfu::peer::DownRef;
 use crate::sfu::replay::replay_rate_bps;
@@ -78,9 +79,13 @@ impl Engine {
 
     /// Begins to send what this viewer waits for, if the cache has it. Returns whether it still waits for a key frame.
     pub(super) fn start_replay(&mut self, now: Instant, key: usize, reference: DownRef) -> bool {
-        let Some(path_bps) = self.replay_path_bps(key, reference) else { return false };
+        let waits = self.waits_for_another(key, reference);
+        let path_bps = replay_path_bps(&self.peers[key].controller, reference.rank);
         let track = self.broadcasts[reference.source].track_mut(reference.slot);
         let Some(down) = track.downs.get_mut(reference.key) else { return false };
+        if waits && down.has_group(now, &track.layers) {
+            return false;
+        }
         let plays = down.current().is_some();
         match down.start_replay(now, &track.layers, path_bps) {
             Started::Group => {
@@ -102,10 +107,13 @@ impl Engine {
     /// A viewer asks for a key frame: it gets its group again, or the publisher is asked.
     pub(super) fn handle_wish(&mut self, now: Instant, key: usize, reference: DownRef) {
         self.counters.keyframe_wishes += 1;
+        if self.waits_for_another(key, reference) {
+            return;
+        }
         let peer = &self.peers[key];
+        let path_bps = replay_path_bps(&peer.controller, reference.rank);
         let round_trip =
             peer.controller.report().rtt_ms.map_or(Duration::ZERO, |ms| Duration::from_secs_f32(ms / 1000.0).min(limits::REPLAY_ROW_ENDS));
-        let Some(path_bps) = self.replay_path_bps(key, reference) else { return };
         let track = self.broadcasts[reference.source].track_mut(reference.slot);
         let Some(down) = track.downs.get_mut(reference.key) else { return };
         match down.handle_wish(now, &track.layers, path_bps, round_trip) {
@@ -119,28 +127,24 @@ impl Engine {
         }
     }
 
-    /// What of its path a viewer's replay may count on; `Some(None)`: nothing is known against it. A broadcast's picture is what it came for and has
-    /// the path to itself. Faces come by the dozen, beside a match that goes on, and share what is left: where that is little the others wait (`None`),
-    /// for those to be done or for a key frame.
-    fn replay_path_bps(&self, key: usize, reference: DownRef) -> Option<Option<u32>> {
+    /// Faces come by the dozen, beside a match that goes on: where the path is known to end somewhere one of them is sent its group at a time, and the
+    /// others wait for that or for their next key frame.
+    fn waits_for_another(&self, key: usize, reference: DownRef) -> bool {
         let peer = &self.peers[key];
-        if reference.rank != Rank::Face {
-            return Some(peer.controller.limit_bps());
-        }
-        let Some(room_bps) = peer.controller.room_bps() else { return Some(None) };
-        let track_of = |reference: &DownRef| self.broadcasts[reference.source].track(reference.slot);
-        let faces = peer.downs.iter().filter(|other| other.rank == Rank::Face && other.slot.kind() == MediaKind::Video);
-        let under_way = faces.filter_map(|other| track_of(other).downs.get(other.key)?.catches_up()).map(u64::from).sum::<u64>();
-        let layer_bps = {
-            let track = track_of(&reference);
-            let target = track.downs.get(reference.key)?.target()?;
-            track.layers.get(usize::from(target.layer)).map_or(0, |layer| layer.meter.bitrate_bps(target.limit))
+        let is_face = |reference: &DownRef| reference.rank == Rank::Face && reference.slot.kind() == MediaKind::Video;
+        let catches_up = |other: &DownRef| {
+            let downs = &self.broadcasts[other.source].track(other.slot).downs;
+            downs.get(other.key).is_some_and(DownTrack::catches_up)
         };
-        // A layer's own rate is counted among what is sent already.
-        let [own, spare] = [u64::from(layer_bps), u64::from(room_bps).saturating_sub(under_way * REPLAY_SPARE_OF / 100)];
-        (under_way == 0 || spare >= own / 2).then(|| u32::try_from(own + spare).ok())
+        is_face(&reference) && peer.controller.room_bps().is_some() && peer.downs.iter().any(|other| is_face(other) && catches_up(other))
     }
 }
 
-/// Of a face's replay, which is half as fast again as the face at least, so many percent come on top of the face itself.
-const REPLAY_SPARE_OF: u64 = 33;
+/// What of its path a viewer's replay may count on; `None`: nothing is known against it. A broadcast's picture is what it came for and has the path to
+/// itself, a face has what is left.
+fn replay_path_bps(controller: &Controller, rank: Rank) -> Option<u32> {
+    match rank {
+        Rank::Face => controller.room_bps(),
+        Rank::Guest | Rank::Broadcast => controller.limit_bps(),
+    }
+}

@@ -28,6 +28,19 @@ export async function befriend(server, slug, one, other) {
   await ask(`/me/friends/${a.id}`, 'PUT', null, b.token);
 }
 
+/** Somebody who fills in the form of that place, and then watches `slug`. */
+async function arrive(stage, place, name, slug, colour, options) {
+  const page = await stage.page(`/${place}?next=/watch/${slug}`, { scripts: cameraOf(colour), ...options });
+  const isNew = place === 'sign-up';
+  if (isNew) await page.getByLabel('Name').fill(name);
+  await page.getByLabel('Email').fill(emailOf(name, slug));
+  await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+  await page.getByRole('button', { name: isNew ? 'Create account' : 'Sign in' }).click();
+  const self = new CallPage(page);
+  await self.watch.moves();
+  return self;
+}
+
 export class CallPage {
   constructor(page) {
     this.page = page;
@@ -37,26 +50,13 @@ export class CallPage {
   static cameraOf = cameraOf;
 
   /** Somebody new with an account, who watches `slug`. */
-  static async withAccount(stage, name, slug, colour, options = {}) {
-    const page = await stage.page(`/sign-up?next=/watch/${slug}`, { scripts: cameraOf(colour), ...options });
-    await page.getByLabel('Name').fill(name);
-    await page.getByLabel('Email').fill(emailOf(name, slug));
-    await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
-    await page.getByRole('button', { name: 'Create account' }).click();
-    const self = new CallPage(page);
-    await self.watch.moves();
-    return self;
+  static withAccount(stage, name, slug, colour, options = {}) {
+    return arrive(stage, 'sign-up', name, slug, colour, options);
   }
 
   /** Somebody whom `withAccount` made, in another page. */
-  static async signedIn(stage, name, slug, colour, options = {}) {
-    const page = await stage.page(`/sign-in?next=/watch/${slug}`, { scripts: cameraOf(colour), ...options });
-    await page.getByLabel('Email').fill(emailOf(name, slug));
-    await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
-    await page.getByRole('button', { name: 'Sign in' }).click();
-    const self = new CallPage(page);
-    await self.watch.moves();
-    return self;
+  static signedIn(stage, name, slug, colour, options = {}) {
+    return arrive(stage, 'sign-in', name, slug, colour, options);
   }
 
   /** A guest who opens the link of a call. */

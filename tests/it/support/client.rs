@@ -28,9 +28,9 @@ use rtc_stun::message::{BINDING_ERROR, BINDING_REQUEST, BINDING_SUCCESS, Getter 
 use rtc_stun::textattrs::TextAttribute;
 use rtc_stun::xoraddr::XorMappedAddress;
 
+use super::ledger::Ledger;
 use super::media::Encoder;
 use super::offer::{Answer, Transport};
-use super::oracle::Ledger;
 use super::receiver::Receiver;
 use super::wire::{self, Rtcp};
 
@@ -371,8 +371,7 @@ impl Client {
         let mut opened = Vec::new();
         for (at, sealed) in self.early.drain(..) {
             let plain = if wire::is_rtcp(&sealed) { crypto.judge.decrypt_rtcp(&sealed) } else { crypto.judge.decrypt_rtp(&sealed) };
-            let plain =
-                plain.unwrap_or_else(|error| panic!("{}: what left does not open: {error}, {:?}", self.name, &sealed[..12])).to_vec();
+            let plain = plain.unwrap_or_else(|error| panic!("{}: what left does not open: {error}", self.name)).to_vec();
             opened.push((at, sealed, plain));
         }
         opened

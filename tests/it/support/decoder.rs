@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::oracle::{LayerFrame, Published, StreamInfo};
+use super::ledger::{LayerFrame, Published, StreamInfo};
 
 /// A frame on the screen.
 #[derive(Debug, Clone, Copy)]

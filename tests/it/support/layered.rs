@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use courtside::sfu::codec::Codec;
 
-use super::oracle::LayerFrame;
+use super::ledger::LayerFrame;
 
 /// How a stream is layered.
 #[derive(Debug, Clone, Copy)]

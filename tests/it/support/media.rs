@@ -14,8 +14,8 @@ use rand::{Rng, RngCore};
 
 use self::heads::*;
 use super::layered::{self, Frames, Layering, Place};
+use super::ledger::{LayerFrame, Ledger, Published, StreamInfo};
 use super::offer::{self, EXT_AUDIO_LEVEL, EXT_DEPENDENCY, EXT_MID, EXT_REPAIRED_RID, EXT_RID, EXT_TRANSPORT_CC, OPUS_PT, RED_PT};
-use super::oracle::{LayerFrame, Ledger, Published, StreamInfo};
 use super::wire;
 
 /// Packets a publisher can send again.

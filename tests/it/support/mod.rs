@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! client.rs ── link.rs ──▶ engines (code under test) ── oracle.rs: what left is judged here ── link.rs ──▶ client.rs, receiver.rs, decoder.rs
-//! media.rs  makes what is published and enters it into the oracle's ledger
+//! media.rs  makes what is published and enters it into the ledger (ledger.rs), in which the oracle looks up what leaves
 //! wire.rs   RTP and RTCP in bytes, offer.rs SDP: written independently of the code under test
 //! ```
 
@@ -12,6 +12,7 @@ pub(crate) mod decoder;
 pub(crate) mod docs;
 pub(crate) mod flexfec;
 pub(crate) mod layered;
+pub(crate) mod ledger;
 pub(crate) mod link;
 pub(crate) mod media;
 pub(crate) mod offer;

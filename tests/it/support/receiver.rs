@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::decoder::Decoder;
 use super::flexfec::Recovery;
+use super::ledger::Ledger;
 use super::offer::{EXT_TRANSPORT_CC, OPUS_PT, Pair, RED_PT};
-use super::oracle::Ledger;
 use super::wire::{self, Rtp, Unwrapper};
 
 const REPORTER: u32 = 0x00c0_ffee;

@@ -27,10 +27,11 @@ use tokio::sync::oneshot;
 
 use super::client::{Client, Phase};
 use super::decoder::Decoded;
+use super::ledger::Ledger;
 use super::link::{Link, Path};
 use super::media::{Encoder, Show};
 use super::offer::{self, Answer, Pair};
-use super::oracle::{Judge, Ledger};
+use super::oracle::Judge;
 use super::receiver::{Receiver, Reports};
 use super::wire;
 
