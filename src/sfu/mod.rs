@@ -15,7 +15,7 @@
 //! A peer belongs to one broadcast; what it sends, and what fills its further m-lines, may be other sources: a call's members and guests
 //! (engine/sources.rs). Each source is a `broadcast.rs` of its own, so all of the above works for them alike.
 //! A newcomer's way: group_cache.rs -> replay.rs, a place in the ring, when its turn comes (pacer.rs), until it is live.
-//! The way back: NACK -> resend.rs -> rewrite.rs -> packet_ring.rs; PLI -> replay.rs, then keyframe.rs; feedback -> congestion/ -> down_track.rs.
+//! The way back: NACK -> resend.rs -> rewrite.rs -> packet_ring.rs; PLI -> wishes.rs -> replay.rs, then keyframe.rs; feedback -> congestion/ -> down_track.rs.
 //!
 //! Core and shell: `start.rs`, `worker.rs`, `udp.rs`, `tcp.rs`, `pool.rs` and `handle.rs` touch threads, sockets or clocks; nothing else does.
 
