@@ -6,7 +6,26 @@
 //! ```
 //! A token has full stops, and a broadcast's id or slug has none. Relative addresses in playlists and manifests stay behind the token.
 
-use axum::http::HeaderMap;
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
+
+/// What of a request is not its address.
+#[derive(Debug)]
+pub(super) struct Head {
+    method: Method,
+    headers: HeaderMap,
+}
+
+impl<S: Sync> FromRequestParts<S> for Head {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(Self { method: parts.method.clone(), headers: parts.headers.clone() })
+    }
+}
 
 /// A broadcast as a request names it.
 #[derive(Debug, Clone, Copy)]
@@ -16,15 +35,17 @@ pub struct Asked<'a> {
     /// The token of the address. With one nothing in the headers counts, so that everybody with the same address gets the same answer.
     pub token: Option<&'a str>,
     pub headers: &'a HeaderMap,
+    /// `HEAD`: it is to be there, but nothing of it is to be sent.
+    pub is_look: bool,
 }
 
 impl<'a> Asked<'a> {
-    pub(super) const fn plainly(broadcast: &'a str, headers: &'a HeaderMap) -> Self {
-        Self { broadcast, token: None, headers }
+    pub(super) fn plainly(broadcast: &'a str, head: &'a Head) -> Self {
+        Self { broadcast, token: None, headers: &head.headers, is_look: head.method == Method::HEAD }
     }
 
-    pub(super) const fn by_path(token: &'a str, broadcast: &'a str, headers: &'a HeaderMap) -> Self {
-        Self { broadcast, token: Some(token), headers }
+    pub(super) fn by_path(token: &'a str, broadcast: &'a str, head: &'a Head) -> Self {
+        Self { token: Some(token), ..Self::plainly(broadcast, head) }
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use bytes::Bytes;
@@ -22,11 +22,12 @@ use metrics::counter;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::asked::{Asked, is_token};
+use super::asked::{Asked, Head, is_token};
 use super::packager::Channel;
 use super::playlist::{Packed, Variant};
+use super::range::Plan;
 use super::shelf::{Progress, Rendition, Shelf};
-use super::{Hls, NoChannel, Wanted, dvr};
+use super::{Hls, Need, NoChannel, Wanted, dvr};
 use crate::ids::BroadcastId;
 use crate::limits::{HLS_AHEAD_MAX, HLS_BLOCK_MAX, HLS_SETTLE, HLS_START_MAX, PATH_CHECK_TTL_S};
 use crate::telemetry::HLS_REQUESTS;
@@ -105,20 +106,20 @@ impl IntoResponse for Refused {
     }
 }
 
-async fn two(State(hls): State<Hls>, Path((broadcast, file)): Path<(String, String)>, headers: HeaderMap) -> Response {
-    broadcast_file(&hls, Asked::plainly(&broadcast, &headers), &file).await
+async fn two(State(hls): State<Hls>, Path((broadcast, file)): Path<(String, String)>, head: Head) -> Response {
+    broadcast_file(&hls, Asked::plainly(&broadcast, &head), &file).await
 }
 
 async fn three(
     State(hls): State<Hls>,
     Path((first, second, file)): Path<(String, String, String)>,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    head: Head,
 ) -> Response {
     if !is_token(&first) {
-        return rendition_file(&hls, Asked::plainly(&first, &headers), (&second, &file), query.as_deref()).await;
+        return rendition_file(&hls, Asked::plainly(&first, &head), (&second, &file), query.as_deref()).await;
     }
-    let asked = Asked::by_path(&first, &second, &headers);
+    let asked = Asked::by_path(&first, &second, &head);
     match hls.unlock(asked) {
         Err(refused) => finish("none", Err(refused)),
         Ok(()) if file == CHECK => finish(CHECK, Ok(checked())),
@@ -130,9 +131,9 @@ async fn four(
     State(hls): State<Hls>,
     Path((token, broadcast, rendition, file)): Path<(String, String, String, String)>,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    head: Head,
 ) -> Response {
-    let asked = Asked::by_path(&token, &broadcast, &headers);
+    let asked = Asked::by_path(&token, &broadcast, &head);
     match hls.unlock(asked) {
         Err(refused) => finish("none", Err(refused)),
         Ok(()) => rendition_file(&hls, asked, (&rendition, &file), query.as_deref()).await,
@@ -283,7 +284,7 @@ fn has(rendition: &Rendition, (msn, part): (u64, Option<u64>)) -> bool {
 impl Hls {
     fn open(&self, asked: Asked<'_>) -> Result<Arc<Channel>, Refused> {
         let id = self.admit(asked, Wanted::OnAir)?;
-        Ok(self.channel(id)?)
+        Ok(self.channel(id, if asked.is_look { Need::Ready } else { Need::Play })?)
     }
 
     /// Before anything else is said of an address with a token.
@@ -429,84 +430,13 @@ fn media(hls: &Hls, asked: Asked<'_>, data: Bytes) -> Response {
     dress(hls, asked, plan, body.into_response(), VIDEO)
 }
 
-/// What of a file is sent.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Plan {
-    len: usize,
-    /// `None`: whoever asks has it already.
-    range: Option<Range>,
-}
-
-impl Plan {
-    pub(super) fn new(len: usize, headers: &HeaderMap) -> Self {
-        let is_known = headers.get(header::IF_NONE_MATCH).is_some_and(|seen| seen.as_bytes() == etag(len).as_bytes());
-        let asked = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
-        let range = (!is_known).then(|| asked.map_or(Range::All, |range| Range::parse(range, len)));
-        Self { len, range }
-    }
-
-    /// The bytes that are sent, if any.
-    pub(super) fn range(&self) -> Option<std::ops::Range<usize>> {
-        match self.range {
-            Some(Range::All) => Some(0..self.len),
-            Some(Range::Some { first, last }) => Some(first..last + 1),
-            Some(Range::Unsatisfiable) | None => None,
-        }
-    }
-}
-
-/// Its address never names other bytes, so its length tells them apart well enough from nothing.
-fn etag(len: usize) -> String {
-    format!("\"{len:x}\"")
-}
-
-/// Status and head of an answer that has the bytes of a plan.
+/// An answer that has the bytes of a plan.
 pub(super) fn dress(hls: &Hls, asked: Asked<'_>, plan: Plan, mut response: Response, kind: &'static str) -> Response {
-    let len = plan.len;
-    let (status, content_range) = match plan.range {
-        None => (StatusCode::NOT_MODIFIED, None),
-        Some(Range::All) => (StatusCode::OK, None),
-        Some(Range::Some { first, last }) => (StatusCode::PARTIAL_CONTENT, Some(format!("bytes {first}-{last}/{len}"))),
-        Some(Range::Unsatisfiable) => (StatusCode::RANGE_NOT_SATISFIABLE, Some(format!("bytes */{len}"))),
-    };
-    *response.status_mut() = status;
+    plan.dress(&mut response);
     let head = response.headers_mut();
-    if let Some(range) = plan.range() {
-        head.insert(header::CONTENT_LENGTH, HeaderValue::from(range.len()));
-    }
-    if let Some(content_range) = content_range {
-        head.insert(header::CONTENT_RANGE, HeaderValue::from_str(&content_range).expect("digits and plain ASCII"));
-    }
     head.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    head.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    head.insert(header::ETAG, HeaderValue::from_str(&etag(len)).expect("hexadecimal digits in quotes"));
     head.insert(header::CACHE_CONTROL, hls.cached(asked, FOREVER));
     response
-}
-
-/// One range of bytes (RFC 9110 section 14.1.2); several are answered with everything, as is allowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Range {
-    All,
-    Some { first: usize, last: usize },
-    Unsatisfiable,
-}
-
-impl Range {
-    fn parse(field: &str, len: usize) -> Self {
-        let Some((first, last)) = field.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else { return Self::All };
-        let (first, last) = (first.trim(), last.trim());
-        match (first.parse::<usize>(), last.parse::<usize>()) {
-            (Ok(first), Ok(last)) if last < first => Self::All,
-            (Ok(first), Ok(last)) if first < len => Self::Some { first, last: last.min(len - 1) },
-            (Ok(first), Err(_)) if first < len && last.is_empty() => Self::Some { first, last: len - 1 },
-            (Ok(first), Err(_)) if first < len => Self::All,
-            (Ok(_), _) => Self::Unsatisfiable,
-            (Err(_), Ok(0)) => Self::Unsatisfiable,
-            (Err(_), Ok(suffix)) if first.is_empty() && len > 0 => Self::Some { first: len.saturating_sub(suffix), last: len - 1 },
-            (Err(_), _) => Self::All,
-        }
-    }
 }
 
 fn finish(label: &'static str, answer: Result<Response, Refused>) -> Response {
@@ -572,25 +502,6 @@ mod tests {
         assert_eq!(parsed("_HLS_msn=5&_HLS_skip=YES"), Some(Query { waits_for: Some((5, None)), skips: true }));
         for bad in ["_HLS_part=2", "_HLS_msn=-1", "_HLS_msn=x", "_HLS_msn=5&_HLS_part=a"] {
             assert_eq!(parsed(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn ranges_are_cut_to_what_there_is() {
-        let some = |first, last| Range::Some { first, last };
-        for (field, range) in [
-            ("bytes=0-3", some(0, 3)),
-            ("bytes=8-99", some(8, 9)),
-            ("bytes=4-", some(4, 9)),
-            ("bytes=-4", some(6, 9)),
-            ("bytes=-40", some(0, 9)),
-            ("bytes=10-", Range::Unsatisfiable),
-            ("bytes=-0", Range::Unsatisfiable),
-            ("bytes=3-1", Range::All),
-            ("bytes=0-1,4-5", Range::All),
-            ("lines=0-1", Range::All),
-        ] {
-            assert_eq!(Range::parse(field, 10), range, "{field}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::time::MissedTickBehavior;
 
-use super::{Hls, NoChannel};
+use super::{Hls, Need, NoChannel};
 use crate::ids::BroadcastId;
 use crate::limits::DVR_UPKEEP_INTERVAL;
 
@@ -22,8 +22,10 @@ impl Hls {
             }
             if let Some(dvr) = self.dvr() {
                 let on_air = (self.shared.parts.on_air)();
-                let refused =
-                    on_air.iter().filter(|one| one.is_live && matches!(self.channel(one.broadcast), Err(NoChannel::Full))).count();
+                let refused = on_air
+                    .iter()
+                    .filter(|one| one.is_live && matches!(self.channel(one.broadcast, Need::Play), Err(NoChannel::Full)))
+                    .count();
                 if refused > 0 && !is_full {
                     tracing::error!(broadcasts = refused, "as many broadcasts are packaged as may be: these are not recorded");
                 }

@@ -85,10 +85,16 @@ struct Seen {
     has_rungs: bool,
 }
 
-impl Choice {
-    /// A stream that was silent for this long is gone.
+impl Seen {
+    /// A stream that was silent for this long is gone, or rests.
     const SILENT: Duration = Duration::from_secs(3);
 
+    fn is_silent(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.last) >= Self::SILENT
+    }
+}
+
+impl Choice {
     /// A frame of a stream of the picture; `format` of key frames. Returns whether it goes into the ladder.
     pub(super) fn takes(&mut self, now: Instant, stream: usize, format: Option<&Format>) -> bool {
         let found = self.streams.iter().position(|seen| seen.stream == stream);
@@ -99,6 +105,9 @@ impl Choice {
                 self.streams.last_mut().expect("just pushed")
             }
         };
+        if seen.is_silent(now) {
+            seen.since = now;
+        }
         seen.last = now;
         if let Some(format) = format {
             seen.pixels = format.size().map_or(0, |(width, height)| u32::from(width) * u32::from(height));
@@ -116,14 +125,15 @@ impl Choice {
 
     /// Changes come with key frames only: a child begins and ends with one.
     fn choose(&mut self, now: Instant) {
-        self.streams.retain(|seen| now.saturating_duration_since(seen.last) < Self::SILENT);
-        let largest = self.streams.iter().max_by_key(|seen| seen.pixels);
-        let largest = largest.filter(|largest| largest.has_rungs);
-        self.source = match (largest, self.streams.len()) {
-            (Some(largest), _) if !largest.is_playable => Some(largest.stream),
+        let (heard, silent): (Vec<&Seen>, Vec<&Seen>) = self.streams.iter().partition(|seen| !seen.is_silent(now));
+        let largest = heard.iter().max_by_key(|seen| seen.pixels).filter(|largest| largest.has_rungs);
+        // Simulcast whose larger layers nobody wants just now is no lone layer.
+        let is_lone = |one: &Seen| heard.len() == 1 && silent.iter().all(|other| other.pixels < one.pixels);
+        self.source = match largest {
+            Some(largest) if !largest.is_playable => Some(largest.stream),
             // Simulcast layers do not all begin at once.
-            (Some(lone), 1) if now.saturating_duration_since(lone.since) >= HLS_LADDER_LONE => Some(lone.stream),
-            (Some(_) | None, _) => None,
+            Some(lone) if is_lone(lone) && now.saturating_duration_since(lone.since) >= HLS_LADDER_LONE => Some(lone.stream),
+            Some(_) | None => None,
         };
     }
 }

@@ -49,6 +49,12 @@ fn a_lone_layer_is_waited_for_and_vp8_is_not() {
     assert!(choice.takes(at(11_100), 0, Some(&large)), "the second layer has gone");
     assert!(choice.takes(at(11_200), 0, None));
     assert!(!choice.takes(at(11_300), 1, Some(&small)) && !choice.takes(at(11_400), 0, Some(&large)), "and is back");
+    let middle = h264(640, 360);
+    let mut choice = Choice::default();
+    choice.takes(at(0), 0, Some(&large));
+    for ms in (0..20_000).step_by(500) {
+        assert!(!choice.takes(at(ms), 1, Some(&middle)), "its larger one rests");
+    }
     let mut choice = Choice::default();
     assert!(choice.takes(at(0), 0, Some(&vp8)) && choice.takes(at(33), 0, None));
     let mut choice = Choice::default();

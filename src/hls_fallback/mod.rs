@@ -9,7 +9,7 @@
 //!              mixer.rs       their voice: mix.rs ─▶ duet.rs ─▶ frames that take the sounds' place; seamless.rs: no rendition has a hole
 //!            shelf.rs         one immutable value, replaced in one step ──closed segments──▶ dvr/ recordings and replays
 //!              playlist.rs, dash.rs   its texts, rendered once, packed once
-//!            http.rs ─▶ routes, blocking requests, cache headers
+//!            http.rs ─▶ routes, blocking requests, cache headers (asked.rs: by whom, range.rs: which bytes)
 //! ```
 //! Simulcast layers are the ladder, and are not encoded again. A packager begins with the first request and ends when nobody has asked
 //! for anything for `limits::HLS_IDLE`; where broadcasts are recorded it runs as long as they are on air.
@@ -42,6 +42,7 @@ mod mixer;
 mod opus;
 mod packager;
 mod programme;
+mod range;
 mod retry;
 mod seamless;
 mod seat;
@@ -156,6 +157,15 @@ struct Shared {
     stop: CancellationToken,
 }
 
+/// What a packager is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// Somebody plays it, or records it: all layers of the picture are wanted.
+    Play,
+    /// It is to be ready for somebody who plays something else now: what is sent anyway is enough.
+    Ready,
+}
+
 /// Why there is no packager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 enum NoChannel {
@@ -205,20 +215,21 @@ impl Hls {
     }
 
     /// The packager of a broadcast, begun if it does not run.
-    fn channel(&self, broadcast: BroadcastId) -> Result<Arc<Channel>, NoChannel> {
+    fn channel(&self, broadcast: BroadcastId, need: Need) -> Result<Arc<Channel>, NoChannel> {
         if self.shared.stop.is_cancelled() {
             return Err(NoChannel::Stopping);
         }
         let now = now();
         let mut channels = self.channels();
         if let Some(channel) = channels.get(&broadcast) {
-            channel.touch(now);
+            channel.touch(now, need);
             return Ok(Arc::clone(channel));
         }
         if channels.len() >= HLS_BROADCASTS_MAX {
             return Err(NoChannel::Full);
         }
         let channel = Arc::new(Channel::new(self.shared.parts.part_ms, now, self.shared.stop.child_token()));
+        channel.touch(now, need);
         channels.insert(broadcast, Arc::clone(&channel));
         self.shared.tasks.spawn(self.clone().package(broadcast, Arc::clone(&channel)));
         Ok(channel)

@@ -17,7 +17,7 @@ use super::pipeline::{Encoders, Pipeline};
 use super::seamless::Sound;
 use super::shelf::Store;
 use super::sound::Aac;
-use super::{GuestOnAir, HlsParts, mix};
+use super::{GuestOnAir, HlsParts, Need, mix};
 use crate::ids::BroadcastId;
 use crate::limits::{HLS_GUEST_LOOK, HLS_IDLE, HLS_TAP_QUEUE};
 use crate::sfu::tap::{Tap, TapRun};
@@ -27,23 +27,45 @@ use crate::telemetry::{HLS_ENCODER_DROPPED, HLS_FRAMES_LEFT_OUT, HLS_LOSSES, HLS
 #[derive(Debug)]
 pub(super) struct Channel {
     pub(super) store: Store,
-    /// When somebody last asked for something.
-    asked_at: Mutex<Instant>,
+    last: Mutex<Last>,
     pub(super) stop: CancellationToken,
+}
+
+/// When somebody last asked.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    /// For anything.
+    asked: Instant,
+    /// For something to play: every rendition may be the next that is played.
+    played: Option<Instant>,
 }
 
 impl Channel {
     pub(super) fn new(part_ms: u32, now: Instant, stop: CancellationToken) -> Self {
-        Self { store: Store::new(part_ms), asked_at: Mutex::new(now), stop }
+        Self { store: Store::new(part_ms), last: Mutex::new(Last { asked: now, played: None }), stop }
     }
 
-    /// Somebody wants it.
-    pub(super) fn touch(&self, now: Instant) {
-        *self.asked_at.lock().expect("never poisoned: no panic while held") = now;
+    /// Somebody asks for it: to play, or merely that it be ready.
+    pub(super) fn touch(&self, now: Instant, need: Need) {
+        let mut last = self.last.lock().expect("never poisoned: no panic while held");
+        last.asked = now;
+        if need == Need::Play {
+            last.played = Some(now);
+        }
     }
 
-    fn idle_at(&self) -> Instant {
-        *self.asked_at.lock().expect("never poisoned: no panic while held") + HLS_IDLE
+    fn last(&self) -> Last {
+        *self.last.lock().expect("never poisoned: no panic while held")
+    }
+}
+
+impl Last {
+    fn idle_at(self) -> Instant {
+        self.asked + HLS_IDLE
+    }
+
+    fn is_played(self, now: Instant) -> bool {
+        self.played.is_some_and(|played| now < played + HLS_IDLE)
     }
 }
 
@@ -78,7 +100,10 @@ pub(super) async fn run(broadcast: BroadcastId, mut tap: Tap, channel: &Channel,
     let mut origin_ms = None;
     let ended = loop {
         let now = Instant::now();
-        let idle_at = channel.idle_at();
+        let last = channel.last();
+        let idle_at = last.idle_at();
+        // What is recorded is recorded whole.
+        tap.set_wants_all(recorder.is_some() || last.is_played(now));
         if now >= idle_at {
             break Ended::Idle;
         }

@@ -5,20 +5,22 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use metrics::{counter, gauge};
+use metrics::{counter, gauge, histogram};
 
 use crate::config::Config;
 use crate::sfu::group_cache::Unfit;
+use crate::sfu::latency::LatencyClasses;
 use crate::sfu::resend::NotResent;
 use crate::sfu::stats::{DropReason, ReplayCause, TcpEnd, WorkerSnapshot};
 use crate::sfu::transport::certificate::{CertificateError, NodeCertificate};
 use crate::sfu::{self, SfuConfig, SfuEvents, SfuHandle, SfuShutdown, StartError};
 use crate::store::secret_file;
 use crate::telemetry::{
-    SFU_ADDRESS_CHANGES, SFU_BROADCASTS, SFU_BYTES_FORWARDED, SFU_BYTES_RECEIVED, SFU_EVENTS_DROPPED, SFU_FRAMES_PACED, SFU_HANDSHAKES,
-    SFU_KEYFRAME_REQUESTS, SFU_KEYFRAME_WISHES, SFU_MENDED_BY_REDUNDANCY, SFU_NACKS_SENT, SFU_NOT_RESENT, SFU_PACKETS_DROPPED,
-    SFU_PACKETS_FORWARDED, SFU_PACKETS_RECEIVED, SFU_PACKETS_RETRANSMITTED, SFU_PADDING_BYTES, SFU_PADDING_PACKETS, SFU_PARITY, SFU_PEERS,
-    SFU_PROBES, SFU_REDUNDANT, SFU_REPLAY_FALLBACKS, SFU_REPLAYS, SFU_RETRANSMITS_MISSED, SFU_SENDS, SFU_TCP_CONNECTIONS, SFU_TCP_ENDED,
+    SFU_ADDRESS_CHANGES, SFU_BROADCASTS, SFU_BYTES_FORWARDED, SFU_BYTES_RECEIVED, SFU_EVENTS_DROPPED, SFU_FORWARDING, SFU_FRAMES_PACED,
+    SFU_HANDSHAKES, SFU_KEYFRAME_REQUESTS, SFU_KEYFRAME_WISHES, SFU_MENDED_BY_REDUNDANCY, SFU_NACKS_SENT, SFU_NOT_RESENT,
+    SFU_PACKETS_DROPPED, SFU_PACKETS_FORWARDED, SFU_PACKETS_RECEIVED, SFU_PACKETS_RETRANSMITTED, SFU_PADDING_BYTES, SFU_PADDING_PACKETS,
+    SFU_PARITY, SFU_PEERS, SFU_PROBES, SFU_REDUNDANT, SFU_REPLAY_FALLBACKS, SFU_REPLAYS, SFU_RETRANSMITS_MISSED, SFU_SENDS,
+    SFU_TCP_CONNECTIONS, SFU_TCP_ENDED,
 };
 
 /// The node's DTLS certificate in the data directory: kept, so that browsers that come back meet the same node.
@@ -41,6 +43,8 @@ pub(super) struct MediaPlane {
     handle: SfuHandle,
     /// Empty once stopped.
     workers: Arc<Mutex<Option<SfuShutdown>>>,
+    /// What the metrics know already of each worker's latencies.
+    shown: Arc<Mutex<Vec<LatencyClasses>>>,
 }
 
 impl MediaPlane {
@@ -56,7 +60,7 @@ impl MediaPlane {
             advertise: config.advertise.clone(),
             certificate,
         })?;
-        Ok((Self { handle: handle.clone(), workers: Arc::new(Mutex::new(Some(workers))) }, handle, events))
+        Ok((Self { handle: handle.clone(), workers: Arc::new(Mutex::new(Some(workers))), shown: Arc::default() }, handle, events))
     }
 
     /// Peers now, on all workers.
@@ -70,8 +74,16 @@ impl MediaPlane {
 
     /// Brings the metrics up to the workers' last snapshots, at most a second old.
     pub(super) fn show_counters(&self) {
-        for (worker, snapshot) in self.handle.snapshots().into_iter().enumerate() {
+        let mut shown = self.shown.lock().expect("never poisoned: no panic while held");
+        let snapshots = self.handle.snapshots();
+        shown.resize_with(snapshots.len(), LatencyClasses::default);
+        for (worker, (snapshot, shown)) in snapshots.into_iter().zip(&mut *shown).enumerate() {
             show(worker.to_string(), &snapshot);
+            let forwarding = histogram!(SFU_FORWARDING, "worker" => worker.to_string());
+            for (bound, packets) in snapshot.latency.since(shown) {
+                forwarding.record_many(bound.as_secs_f64(), packets as usize);
+            }
+            *shown = snapshot.latency;
         }
     }
 

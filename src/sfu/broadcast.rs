@@ -33,6 +33,8 @@ pub struct Broadcast {
     pub subscribers: Vec<(u8, Instant)>,
     /// Subscribers in this process; only used at home.
     pub taps: Vec<TapSender>,
+    /// One of them wanted every layer when that was last looked at.
+    pub taps_want_all: bool,
     pub keyframes: KeyframeSchedule,
     /// Which layers anybody may be sent; only used at home.
     pub demand: LayerDemand,
@@ -85,6 +87,7 @@ impl Broadcast {
             silenced: false,
             subscribers: Vec::new(),
             taps: Vec::new(),
+            taps_want_all: false,
             keyframes: KeyframeSchedule::default(),
             demand: LayerDemand::default(),
             demand_moved: true,
@@ -109,6 +112,14 @@ impl Broadcast {
     /// Anyone, here or on another worker, would see a key frame.
     pub fn is_watched(&self) -> bool {
         !self.subscribers.is_empty() || !self.taps.is_empty() || self.tracks.iter().any(|track| !track.downs.is_empty())
+    }
+
+    /// Takes off the taps that are closed, and sees what the others want.
+    pub fn look_at_taps(&mut self) {
+        self.taps.retain(|tap| !tap.is_closed());
+        let want_all = self.taps.iter().any(TapSender::wants_all);
+        self.demand_moved |= want_all != self.taps_want_all;
+        self.taps_want_all = want_all;
     }
 
     /// Whether to ask the publisher for key frames now.

@@ -12,7 +12,7 @@ use crate::ids::{BroadcastId, PeerId, SourceId};
 use crate::sfu::codec::{Codec, MediaKind};
 use crate::sfu::rtp::id::{Mid, Rid};
 pub use crate::sfu::stats::WorkerSnapshot;
-use crate::sfu::tap::{Tap, TapSender};
+use crate::sfu::tap::{Tap, TapSender, tap};
 use crate::timeline::ClockMap;
 
 /// What a peer may do on its broadcast.
@@ -400,7 +400,7 @@ impl SfuHandle {
     /// dropped and counted. `None`: nobody has published or watched it here, or the media plane is shutting down.
     pub async fn tap(&self, broadcast: BroadcastId) -> Option<Tap> {
         let worker = self.pool.home(broadcast)?;
-        let (tap, receiver) = mpsc::channel(crate::limits::HLS_TAP_QUEUE);
+        let (tap, receiver) = tap(crate::limits::HLS_TAP_QUEUE);
         self.pool.sender(worker)?.send(Command::AddTap { broadcast, tap }).await.ok()?;
         Some(receiver)
     }

@@ -39,6 +39,7 @@ pub mod fuzz;
 pub mod group_cache;
 pub mod keyframe;
 pub mod ladder;
+pub mod latency;
 pub mod layer_demand;
 pub mod left_out;
 pub mod line;

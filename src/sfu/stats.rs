@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::sfu::group_cache::Unfit;
+use crate::sfu::latency::LatencyClasses;
 use crate::sfu::resend::NotResent;
 
 /// Why a packet was not forwarded. Every packet that is not is counted under exactly one of these.
@@ -182,6 +183,8 @@ pub struct WorkerSnapshot {
     pub cpu: Duration,
     /// The longest turn of the last second: from the arrival of a batch until every viewer had it.
     pub slowest_turn: Duration,
+    /// Since the worker started.
+    pub latency: LatencyClasses,
     pub peers: usize,
     /// With a publisher on this worker.
     pub broadcasts: usize,

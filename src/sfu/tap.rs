@@ -2,8 +2,10 @@
 //! subscriber whatever its audience, over a bounded queue. A full queue drops the newest run and counts it; media never waits.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::{TryRecvError, TrySendError};
 
 use crate::ids::BroadcastId;
 use crate::sfu::codec::MediaKind;
@@ -55,10 +57,64 @@ pub struct TapRun {
 
 /// A subscriber in this process, of all tracks of one broadcast, on its home worker. Dropping it ends the subscription; it ends by itself
 /// when the broadcast is closed.
-pub type Tap = mpsc::Receiver<TapRun>;
+#[derive(Debug)]
+pub struct Tap {
+    runs: mpsc::Receiver<TapRun>,
+    wants_all: Arc<AtomicBool>,
+}
 
 /// The engine's end of a [`Tap`].
-pub type TapSender = mpsc::Sender<TapRun>;
+#[derive(Debug, Clone)]
+pub struct TapSender {
+    runs: mpsc::Sender<TapRun>,
+    wants_all: Arc<AtomicBool>,
+}
+
+/// Both ends of a subscription; at most `queue` runs wait.
+pub fn tap(queue: usize) -> (TapSender, Tap) {
+    let (sender, runs) = mpsc::channel(queue);
+    let wants_all = Arc::new(AtomicBool::new(true));
+    (TapSender { runs: sender, wants_all: Arc::clone(&wants_all) }, Tap { runs, wants_all })
+}
+
+impl Tap {
+    /// The next run; `None`: the subscription has ended.
+    pub async fn recv(&mut self) -> Option<TapRun> {
+        self.runs.recv().await
+    }
+
+    /// The next run, if there is one already.
+    ///
+    /// # Errors
+    /// There is none yet, or the subscription has ended.
+    pub fn try_recv(&mut self) -> Result<TapRun, TryRecvError> {
+        self.runs.try_recv()
+    }
+
+    /// Whether it has a use for every layer, as it has at first; else for whatever is sent for others. The engine looks with its next tick.
+    pub fn set_wants_all(&self, wants_all: bool) {
+        // Nothing else is read by it.
+        self.wants_all.store(wants_all, Ordering::Relaxed);
+    }
+}
+
+impl TapSender {
+    /// Hands a run over; never waits.
+    ///
+    /// # Errors
+    /// There is no room, or nobody there any more.
+    pub fn try_send(&self, run: TapRun) -> Result<(), TrySendError<TapRun>> {
+        self.runs.try_send(run)
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.runs.is_closed()
+    }
+
+    pub fn wants_all(&self) -> bool {
+        self.wants_all.load(Ordering::Relaxed)
+    }
+}
 
 /// Between workers. Everything but the media is a statement of how things are and is repeated, so a lost one does no harm.
 #[derive(Debug, Clone)]

@@ -12,6 +12,7 @@ use crate::sfu::engine::Engine;
 use crate::sfu::forward::{Route, Wire};
 use crate::sfu::framing::datagrams;
 use crate::sfu::handle::{Command, SfuEvent};
+use crate::sfu::latency::{Arrival, LatencyClasses};
 use crate::sfu::pool::Pool;
 use crate::sfu::stats::{DropReason, WorkerSnapshot};
 use crate::sfu::tap::Handover;
@@ -56,6 +57,7 @@ pub(super) async fn run(mut engine: Engine, mut sockets: Sockets, mut links: Lin
     let started = Instant::now();
     let mut snapshot_due = started + SNAPSHOT_INTERVAL;
     let mut slowest_turn = Duration::ZERO;
+    let (mut arrival, mut latency) = (Arrival::new(started), LatencyClasses::default());
     loop {
         let wake = engine.wake_at().map_or(snapshot_due, |wake| wake.min(snapshot_due));
         let woken = tokio::select! {
@@ -103,19 +105,24 @@ pub(super) async fn run(mut engine: Engine, mut sockets: Sockets, mut links: Lin
             }
             () = sleep_until(TokioInstant::from_std(wake)) => Instant::now(),
         };
+        let waited = arrival.begin(woken);
         let now = Instant::now();
         slowest_turn = slowest_turn.max(now.saturating_duration_since(woken));
+        for run in engine.poll_forwarded() {
+            latency.add(waited + now.saturating_duration_since(run.received), run.packets);
+        }
         engine.handle_timeout(now, &mut &sockets);
         drain(&mut engine, &links);
         if now >= snapshot_due {
             snapshot_due = now + SNAPSHOT_INTERVAL;
             sockets.tcp.sweep(now, |remote| engine.knows(remote));
-            publish(&engine, &sockets.tcp, &links, now - started, std::mem::take(&mut slowest_turn));
+            publish(&engine, &sockets.tcp, &links, now - started, std::mem::take(&mut slowest_turn), &latency);
         }
+        arrival.end(Instant::now());
     }
     engine.handle_shutdown(Instant::now(), &mut &sockets);
     drain(&mut engine, &links);
-    publish(&engine, &sockets.tcp, &links, started.elapsed(), slowest_turn);
+    publish(&engine, &sockets.tcp, &links, started.elapsed(), slowest_turn, &latency);
     sockets.tcp.close().await;
 }
 
@@ -130,13 +137,14 @@ fn handle_tcp(now: Instant, event: TcpEvent, engine: &mut Engine, sockets: &Sock
     }
 }
 
-fn publish(engine: &Engine, tcp: &TcpConnections, links: &Links, up: Duration, slowest_turn: Duration) {
+fn publish(engine: &Engine, tcp: &TcpConnections, links: &Links, up: Duration, slowest_turn: Duration, latency: &LatencyClasses) {
     let cpu = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     let snapshot = WorkerSnapshot {
         counters: engine.counters.clone(),
         up,
         cpu: Duration::new(cpu.tv_sec as u64, cpu.tv_nsec as u32),
         slowest_turn,
+        latency: latency.clone(),
         peers: engine.peers(),
         broadcasts: engine.live_broadcasts(),
         tcp_connections: tcp.len(),

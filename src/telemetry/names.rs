@@ -17,6 +17,8 @@ pub enum MetricKind {
 pub enum Buckets {
     /// 10 ms to 20 s.
     Milliseconds,
+    /// 0.1 to 100 ms, in seconds.
+    Forwarding,
 }
 
 impl Buckets {
@@ -26,6 +28,7 @@ impl Buckets {
             Self::Milliseconds => {
                 &[10.0, 25.0, 50.0, 75.0, 100.0, 150.0, 200.0, 300.0, 500.0, 750.0, 1000.0, 1500.0, 2500.0, 5000.0, 10_000.0, 20_000.0]
             }
+            Self::Forwarding => &[0.0001, 0.0002, 0.0003, 0.0005, 0.000_75, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1],
         }
     }
 }
@@ -49,7 +52,7 @@ macro_rules! metric_names {
     };
 }
 
-use Buckets::Milliseconds;
+use Buckets::{Forwarding, Milliseconds};
 use MetricKind::{Counter, Gauge, Histogram};
 
 metric_names! {
@@ -59,6 +62,7 @@ metric_names! {
     SFU_HANDSHAKES "courtside_sfu_handshakes_total" Counter, Count ["worker", "result"] "DTLS handshakes by result: ok, failed.";
     SFU_PACKETS_RECEIVED "courtside_sfu_packets_received_total" Counter, Count ["worker"] "RTP packets of publishers that were accepted.";
     SFU_BYTES_RECEIVED "courtside_sfu_received_bytes_total" Counter, Bytes ["worker"] "Their bytes.";
+    SFU_FORWARDING "courtside_sfu_forwarding_seconds" Histogram(Forwarding), Seconds ["worker"] "Time in the server of packets sent to viewers, at most: each counts with its bucket's bound.";
     SFU_PACKETS_FORWARDED "courtside_sfu_packets_forwarded_total" Counter, Count ["worker"] "RTP packets sent to viewers.";
     SFU_BYTES_FORWARDED "courtside_sfu_forwarded_bytes_total" Counter, Bytes ["worker"] "Their bytes.";
     SFU_SENDS "courtside_sfu_sends_total" Counter, Count ["worker"]

@@ -82,21 +82,19 @@ scenario('without sound a picture that nobody sees is not taken for a broken con
 
 scenario('the studio sends only what somebody can use, and the rest again as soon as somebody can', async (stage) => {
   const studio = await stage.broadcast('For nobody yet', { width: 1280, height: 720, rate: 20 });
-  const sizes = studio.page.locator('summary', { hasText: 'Sizes on air' });
-  const onAir = (wanted) => until(`${wanted} on air`, async () => (await sizes.innerText()).replace('Sizes on air', '').trim() === wanted, { within: 40_000 });
   const viewer = await stage.watch(studio.slug);
   await viewer.showsWidth(1280, { within: 40_000 });
-  await onAir('720p · 360p · 180p');
+  await studio.sends('720p · 360p · 180p');
   await viewer.page.setViewportSize({ width: 390, height: 844 });
   await viewer.showsWidth(640);
-  await onAir('360p · 180p');
+  await studio.sends('360p · 180p');
   await viewer.moves();
   await viewer.page.setViewportSize({ width: 1280, height: 800 });
   await viewer.showsWidth(1280, { within: 40_000 });
-  await onAir('720p · 360p · 180p');
+  await studio.sends('720p · 360p · 180p');
   await viewer.page.close();
-  await onAir('180p');
-  await sizes.click();
+  await studio.sends('180p');
+  await studio.page.locator('summary', { hasText: 'Sizes on air' }).click();
   await until('the reason', async () => (await studio.page.getByRole('cell', { name: 'Nobody needs it' }).count()) === 2);
   const next = await stage.watch(studio.slug);
   await next.moves();

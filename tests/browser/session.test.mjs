@@ -73,6 +73,37 @@ scenario('when all media dies in the middle the picture goes on by HLS, and come
   }
 });
 
+scenario('HLS that is kept ready makes no publisher send what nobody watches, and brings all of it once it plays', async (stage) => {
+  const studio = await stage.broadcast('Kept ready', { ...PICTURE, width: 1280, height: 720, rate: 20 });
+  const relay = await Relay.open();
+  try {
+    const page = await stage.page(null, { scripts: [FLIPS], context: { viewport: { width: 390, height: 844 } } });
+    await betweenPageAndServer(page, relay.redirect);
+    let looks = 0;
+    page.on('request', (request) => { if (request.method() === 'HEAD' && request.url().endsWith('/master.m3u8')) looks += 1; });
+    await page.goto(`/watch/${studio.slug}`);
+    const viewer = new WatchPage(page);
+    await viewer.moves();
+    await until('the page to keep HLS ready', () => looks > 0, { within: 40_000 });
+    await studio.sends('360p · 180p', { within: 50_000 });
+    const before = looks;
+    await until('another look', () => looks > before, { within: 40_000 });
+    assert.match(await (await fetch(`${server.url}/metrics`)).text(), /^courtside_hls_packagers [1-9]/m, 'the packager runs');
+    await studio.sends('360p · 180p', { within: 1_000 });
+    relay.let({ udp: false, tcp: false });
+    await viewer.isBy('hls');
+    await viewer.moves();
+    const [down] = await flipsFrom(viewer, 'webrtc');
+    console.log(`from what was kept ready: picture stood still for ${Math.round(down.gapMs)} ms`);
+    assert.ok(down.readable, 'the picture was never black');
+    assert.ok(down.gapMs < 5_000, `the picture stood still for ${down.gapMs} ms`);
+    await studio.sends('720p · 360p · 180p');
+    await viewer.moves();
+  } finally {
+    relay.close();
+  }
+}, { timeout: 180_000 });
+
 scenario('a network without UDP and TCP for media plays by HLS from the start', async (stage) => {
   const studio = await stage.broadcast('Closed', PICTURE);
   const relay = await Relay.open();

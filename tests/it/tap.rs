@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use courtside::limits::{HLS_TAPS_MAX, KEYFRAME_CADENCE, LAYER_UNWATCHED_AFTER};
 use courtside::sfu::codec::Codec;
 use courtside::sfu::handle::{Command, SfuEvent};
-use courtside::sfu::tap::{Tap, TapRun, TrackSlot};
-use tokio::sync::mpsc;
+use courtside::sfu::tap::{self, Tap, TapRun, TrackSlot};
+use tokio::sync::mpsc::error::TryRecvError;
 
 use crate::support::media::Show;
 use crate::support::sim::Sim;
@@ -38,7 +38,7 @@ fn a_tap_gets_the_past_and_then_every_packet_of_every_stream() {
     let broadcast = sim.broadcast();
     sim.publish(broadcast, Show::simulcast(Codec::H264));
     sim.run_ms(2_500);
-    let (sender, mut tap) = mpsc::channel(QUEUE);
+    let (sender, mut tap) = tap::tap(QUEUE);
     sim.tell(0, Command::AddTap { broadcast, tap: sender });
     let past = taken(&mut tap);
     let streams = numbers(&past);
@@ -71,8 +71,14 @@ fn while_somebody_taps_key_frames_come_and_every_layer_is_wanted() {
     let patience = LAYER_UNWATCHED_AFTER.as_millis() as u64 + 1_500;
     sim.run_ms(patience);
     assert_eq!(told(&sim), Some(2), "nobody watches");
-    let (sender, mut tap) = mpsc::channel(QUEUE);
+    let (sender, mut tap) = tap::tap(QUEUE);
     sim.tell(0, Command::AddTap { broadcast, tap: sender });
+    sim.run_ms(200);
+    assert_eq!(told(&sim), Some(0));
+    tap.set_wants_all(false);
+    sim.run_ms(patience);
+    assert_eq!(told(&sim), Some(2), "it keeps itself ready, no more");
+    tap.set_wants_all(true);
     sim.run_ms(200);
     assert_eq!(told(&sim), Some(0));
     taken(&mut tap);
@@ -97,7 +103,7 @@ fn a_tap_outlives_its_publisher_and_ends_with_the_broadcast() {
     let broadcast = sim.broadcast();
     let first = sim.publish(broadcast, Show::simulcast(Codec::H264));
     sim.run_ms(1_000);
-    let (sender, mut tap) = mpsc::channel(QUEUE);
+    let (sender, mut tap) = tap::tap(QUEUE);
     sim.tell(0, Command::AddTap { broadcast, tap: sender });
     sim.run_ms(1_000);
     let before = taken(&mut tap);
@@ -109,7 +115,7 @@ fn a_tap_outlives_its_publisher_and_ends_with_the_broadcast() {
     assert!(after.last().is_some_and(|run| run.source > before[0].source), "another source");
     sim.tell(0, Command::CloseBroadcast { broadcast });
     taken(&mut tap);
-    assert_eq!(tap.try_recv().err(), Some(mpsc::error::TryRecvError::Disconnected));
+    assert_eq!(tap.try_recv().err(), Some(TryRecvError::Disconnected));
     sim.finish();
 }
 
@@ -121,7 +127,7 @@ fn a_broadcast_has_only_so_many_taps() {
     sim.run_ms(500);
     let mut taps: Vec<Tap> = Vec::new();
     for _ in 0..=HLS_TAPS_MAX {
-        let (sender, tap) = mpsc::channel(QUEUE);
+        let (sender, tap) = tap::tap(QUEUE);
         sim.tell(0, Command::AddTap { broadcast, tap: sender });
         taps.push(tap);
     }
@@ -130,7 +136,7 @@ fn a_broadcast_has_only_so_many_taps() {
         .iter_mut()
         .map(|tap| {
             taken(tap);
-            tap.try_recv().err() == Some(mpsc::error::TryRecvError::Disconnected)
+            tap.try_recv().err() == Some(TryRecvError::Disconnected)
         })
         .collect();
     assert_eq!(ended, [false, false, true]);

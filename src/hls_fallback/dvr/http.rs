@@ -14,7 +14,8 @@ use super::recording::{Recording, Text};
 use super::storage::StorageError;
 use super::texts;
 use super::timeline::{SPRITES, Timeline};
-use crate::hls_fallback::http::{File, JPEG, M3U8, PLAYLIST, Plan, Refused, VIDEO, dress, text};
+use crate::hls_fallback::http::{File, JPEG, M3U8, PLAYLIST, Refused, VIDEO, dress, text};
+use crate::hls_fallback::range::Plan;
 use crate::hls_fallback::{Asked, Hls, Wanted};
 use crate::ids::BroadcastId;
 

@@ -311,13 +311,13 @@ impl Engine {
     fn add_tap(&mut self, now: Instant, id: BroadcastId, tap: TapSender) {
         let key = self.broadcast_key(now, id, self.config.worker);
         let broadcast = &mut self.broadcasts[key];
-        broadcast.taps.retain(|tap| !tap.is_closed());
+        broadcast.look_at_taps();
         if broadcast.taps.len() >= limits::HLS_TAPS_MAX {
             return;
         }
-        broadcast.demand_moved = true;
         self.tapped.extend(broadcast.past(now).into_iter().map(|run| (tap.clone(), run)));
         broadcast.taps.push(tap);
+        broadcast.look_at_taps();
     }
 
     /// Removes every trace of a peer, and says so.

@@ -10,6 +10,7 @@ use crate::sfu::broadcast::PendingRun;
 use crate::sfu::codec::MediaKind;
 use crate::sfu::forward::{Sending, Wire, forward_run};
 use crate::sfu::handle::{PublisherProblem, SfuEvent};
+use crate::sfu::latency::Forwarded;
 use crate::sfu::publisher::{Ingested, Restart};
 use crate::sfu::rtp::header::{RtpHeader, is_rtcp};
 use crate::sfu::stats::DropReason;
@@ -129,10 +130,12 @@ impl Engine {
                 let layer = track.layers.get(usize::from(run.layer));
                 let (clock, clock_is_real, generation) =
                     layer.map_or((None, false, 0), |layer| (layer.clock, layer.clock_is_real, layer.generation));
+                let sent = self.counters.packets_forwarded;
                 for packets in ripe.chunks(limits::RUN_PACKETS_MAX) {
                     let sending = Sending { at, egress: &mut self.egress, buffer: &mut self.buffer, wire, counters: &mut self.counters };
                     forward_run(track, run.layer, packets, &mut self.turns, sending);
                 }
+                self.forwarded.push(Forwarded { received: ripe[0].received, packets: self.counters.packets_forwarded - sent });
                 if broadcast.subscribers.is_empty() && broadcast.taps.is_empty() {
                     continue;
                 }
@@ -214,9 +217,13 @@ impl Engine {
         for packet in packets.iter() {
             track.observe(now, run.layer, packet);
         }
+        let sent = self.counters.packets_forwarded;
         for packets in packets.chunks(limits::RUN_PACKETS_MAX) {
             let sending = Sending { at, egress: &mut self.egress, buffer: &mut self.buffer, wire, counters: &mut self.counters };
             forward_run(track, run.layer, packets, &mut self.turns, sending);
+        }
+        if let Some(first) = packets.first() {
+            self.forwarded.push(Forwarded { received: first.received, packets: self.counters.packets_forwarded - sent });
         }
         self.publish_news(now, key);
     }

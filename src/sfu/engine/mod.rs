@@ -40,6 +40,7 @@ use crate::sfu::broadcast::Broadcast;
 use crate::sfu::congestion::SharedPaths;
 use crate::sfu::forward::{Egress, SendTime};
 use crate::sfu::handle::SfuEvent;
+use crate::sfu::latency::{Forwarded, TurnLog};
 use crate::sfu::pacer::TurnQueue;
 use crate::sfu::peer::{Peer, PerSecond};
 use crate::sfu::stats::Counters;
@@ -91,6 +92,7 @@ pub struct Engine {
     handovers: VecDeque<(u8, Handover)>,
     /// For subscribers in this process; emptied after each turn.
     tapped: Vec<(TapSender, TapRun)>,
+    forwarded: TurnLog,
     released: Vec<PeerId>,
     tick_at: Option<Instant>,
     ticks: u64,
@@ -120,6 +122,7 @@ impl Engine {
             events: VecDeque::new(),
             handovers: VecDeque::new(),
             tapped: Vec::new(),
+            forwarded: TurnLog::default(),
             released: Vec::new(),
             tick_at: None,
             ticks: 0,
@@ -145,6 +148,11 @@ impl Engine {
     /// The next packets for a subscriber in this process.
     pub fn poll_tapped(&mut self) -> impl Iterator<Item = (TapSender, TapRun)> {
         self.tapped.drain(..)
+    }
+
+    /// What was forwarded since the last call.
+    pub fn poll_forwarded(&mut self) -> impl Iterator<Item = Forwarded> {
+        self.forwarded.drain()
     }
 
     /// Peers that are gone since the last call: the pool counts them.

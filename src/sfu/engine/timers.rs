@@ -114,7 +114,7 @@ impl Engine {
             layers_changed |= track.handle_tick(now);
         }
         broadcast.subscribers.retain(|(_, seen)| now.saturating_duration_since(*seen) < SUBSCRIPTION_INTERVAL * 3);
-        broadcast.taps.retain(|tap| !tap.is_closed());
+        broadcast.look_at_taps();
         let is_home = broadcast.home == worker;
         let report_due = broadcast.report_due.is_none_or(|due| due <= now);
         if report_due {
@@ -172,7 +172,7 @@ impl Engine {
     }
 
     fn wanted_here(&self, key: usize) -> LayerSet {
-        if !self.broadcasts[key].taps.is_empty() {
+        if self.broadcasts[key].taps_want_all {
             return LayerSet::ALL;
         }
         let track = self.broadcasts[key].track(TrackSlot::MainVideo);

@@ -88,3 +88,16 @@ export async function counter(server, name) {
   const lines = text.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
 }
+
+/** Of one of the server's histograms, all labels together: the bound of the bucket that holds this quantile, which is at most that large. `Infinity`: the last one. */
+export async function quantile(server, name, of) {
+  const text = await (await fetch(`${server.url}/metrics`)).text();
+  const buckets = new Map();
+  for (const [, bound, count] of text.matchAll(new RegExp(`^${name}_bucket\\{[^}]*le="([^"]+)"[^}]*\\} (\\d+)`, 'gm'))) {
+    const upper = bound === '+Inf' ? Infinity : Number(bound);
+    buckets.set(upper, (buckets.get(upper) ?? 0) + Number(count));
+  }
+  const all = buckets.get(Infinity) ?? 0;
+  const [found] = [...buckets].sort(([a], [b]) => a - b).find(([, count]) => all > 0 && count >= of * all) ?? [null];
+  return found;
+}

@@ -158,6 +158,12 @@ export class StudioPage {
     await this.page.getByRole('main').getByText('LIVE', { exact: true }).waitFor({ timeout: within });
   }
 
+  /** The sizes that are sent, as the page lists them: `720p · 360p`. */
+  async sends(wanted, { within = 40_000 } = {}) {
+    const sizes = this.page.locator('summary', { hasText: 'Sizes on air' });
+    await until(`${wanted} on air`, async () => (await sizes.innerText()).replace('Sizes on air', '').trim() === wanted, { within });
+  }
+
   async end() {
     await this.page.getByRole('button', { name: 'End broadcast' }).first().click();
     await this.page.getByRole('dialog').getByRole('button', { name: 'End broadcast' }).click();

@@ -255,16 +255,22 @@ export class HlsEngine {
     if (now - this.#counted.atMs >= STATS_EVERY_MS) this.#count(now, player, video);
   }
 
-  /** Keeps the packager awake and the connection open. Players read the list of pictures once, so one that has grown wants another player. */
+  /**
+   * Keeps the packager awake and the connection open. Players read the list of pictures once, so one that has grown wants another player; while it
+   * is whole only its head is asked for, which wants no picture that nobody is sent.
+   */
   #ask(now: number): void {
     const player = this.#player;
-    if (!player || now < (player.rungs.length < this.#wish.sizes ? Math.min(this.#askAt, this.#askedAt + ASK_AGAIN_MS) : this.#askAt)) return;
+    if (!player) return;
+    const isWhole = player.rungs.length >= this.#wish.sizes;
+    if (now < (isWhole ? this.#askAt : Math.min(this.#askAt, this.#askedAt + ASK_AGAIN_MS))) return;
     this.#askedAt = now;
     this.#askAt = now + ASK_EVERY_MS + Math.random() * ASK_SPREAD_MS;
     const { url, lifetime } = this.#options;
-    fetch(url, { signal: AbortSignal.any([lifetime, AbortSignal.timeout(BACKOFF_CAP_MS)]) })
+    const signal = AbortSignal.any([lifetime, AbortSignal.timeout(BACKOFF_CAP_MS)]);
+    fetch(url, { method: isWhole ? 'HEAD' : 'GET', signal })
       .then(async (response) => {
-        if (!response.ok) return response.body?.cancel();
+        if (!response.ok || isWhole) return response.body?.cancel();
         const sizes = new Set((await response.text()).match(/RESOLUTION=\d+x\d+/g)).size;
         if (sizes > player.rungs.length && this.#player === player && this.#wish.warmth === 'playlist') this.#close();
         // Whether it is well is seen when it is needed.
