@@ -1,11 +1,13 @@
 // How long a packet stays in the server while its worker is 60 % busy, as the server counts it (`courtside_sfu_forwarding_seconds`), and from
 // sending to receiving as the generator sees it. The load is found by trying: packets per second to so many viewers.
 //
-//   latency.mjs [--json] [--viewers=300] [--busy=60] [--seconds=20]
+//   latency.mjs [--json] [--broadcasts=20] [--viewers=1000] [--busy=60] [--seconds=20]
 import { courtside, generate, quantile } from './load.mjs';
 import { machine, numberOption, print, rounded } from './report.mjs';
 
-const viewers = numberOption('viewers', 300);
+/** One alone would be all of the load, and its viewers wait for one another by the length of the load. */
+const broadcasts = numberOption('broadcasts', 20);
+const viewers = numberOption('viewers', 1000);
 const busy = numberOption('busy', 60) / 100;
 const seconds = numberOption('seconds', 20);
 const TRIES_MAX = 5;
@@ -17,7 +19,7 @@ const TOLERANCE = 0.05;
 async function measure(packets, forSeconds) {
   const server = await courtside();
   try {
-    const seen = await generate(server, ['--packets-per-second', String(packets), '--viewers', String(viewers), '--ramp', '50/s', '--seconds', String(forSeconds)]);
+    const seen = await generate(server, ['--packets-per-second', String(packets), '--broadcasts', String(broadcasts), '--viewers', String(viewers), '--ramp', '100/s', '--seconds', String(forSeconds)]);
     const [p50, p95, p99] = await Promise.all([0.5, 0.95, 0.99].map((of) => quantile(server, 'courtside_sfu_forwarding_seconds', of)));
     return { ...seen, inside: { p50, p95, p99 } };
   } finally {
@@ -48,4 +50,4 @@ print([
   { name: 'latency.busy', value: rounded(100 * found.server_cores), unit: '%' },
   { name: 'latency.packets_per_second', value: Math.round(found.packets_per_second), unit: '1/s' },
   { name: 'latency.lost', value: found.packets_lost, unit: 'packets' },
-], `${viewers} viewers, ${packets} packets/s of 1100 bytes to each, one worker on a core of its own; in the server from its socket to the last viewer of a run, at most; seen: from sending to receiving, both sockets included; ${seconds} s, ${machine()}`);
+], `${broadcasts} broadcasts, ${viewers} viewers, ${packets} packets/s of 1100 bytes to each, one worker on a core of its own; in the server from its socket to the last viewer of a run, at most; seen: from sending to receiving, both sockets included; ${seconds} s, ${machine()}`);
