@@ -13,7 +13,7 @@ import { until } from './support/until.mjs';
 let server;
 let browser;
 before(async () => {
-  [server, browser] = await Promise.all([Server.start('connection'), launchChromium()]);
+  [server, browser] = await Promise.all([Server.start('connection', ['--open-publish', '--hls=false']), launchChromium()]);
 });
 after(async () => {
   await browser?.close();
