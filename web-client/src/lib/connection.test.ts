@@ -168,7 +168,9 @@ test('the same words join once, for both, with what the broadcast is by now; onl
   const body = { broadcast: 'a', token: 'key', preview: true };
   await joins(publisher, body);
   latest().say({ type: 'broadcast', broadcast: viewOf('a', 'Renamed') });
-  await expect(guests.share.join(body)).resolves.toMatchObject({ broadcast: { title: 'Renamed' } });
+  latest().say({ type: 'viewers', count: 3, peak: 4 });
+  latest().say({ type: 'layers', layers: [] });
+  await expect(guests.share.join(body)).resolves.toMatchObject({ broadcast: { title: 'Renamed', viewers: 3, viewers_peak: 4, layers: [] } });
   latest().say({ type: 'viewers', count: 2, peak: 2 });
   expect([sent('join').length, publisher.heard.at(-1), guests.heard.at(-1)]).toEqual([1, 'viewers', 'viewers']);
   publisher.leave();

@@ -113,20 +113,32 @@ export class Connection {
   }
 
   #heard(event: SignalingEvent): void {
-    if (event.type === 'welcome') {
-      if (event.resumed) {
-        queueMicrotask(() => this.#settle());
-      } else {
-        this.#place = null;
-        this.#isSeated = false;
-      }
-    } else if (event.type === 'broadcast') {
-      this.#placeIs(event.broadcast);
+    switch (event.type) {
+      case 'welcome':
+        if (event.resumed) {
+          queueMicrotask(() => this.#settle());
+        } else {
+          this.#place = null;
+          this.#isSeated = false;
+        }
+        break;
+      case 'broadcast':
+        this.#placeChanged(event.broadcast);
+        break;
+      case 'viewers':
+        this.#placeChanged({ viewers: event.count, viewers_peak: event.peak });
+        break;
+      case 'layers':
+        this.#placeChanged({ layers: event.layers });
+        break;
+      default:
+        // For those who share.
     }
   }
 
-  #placeIs(broadcast: BroadcastView): void {
-    if (this.#place?.isJoined) this.#place.answer = this.#place.answer.then((joined) => ({ ...joined, broadcast }));
+  /** Whoever shares the place later is answered with how it is then. */
+  #placeChanged(changes: Partial<BroadcastView>): void {
+    if (this.#place?.isJoined) this.#place.answer = this.#place.answer.then((joined) => ({ ...joined, broadcast: { ...joined.broadcast, ...changes } }));
   }
 
   // ---- For shares ----
