@@ -10,6 +10,7 @@ const scriptOf = (name) => readFileSync(fileURLToPath(new URL(name, import.meta.
 export const BARCODE = scriptOf('barcode.js');
 export const CONNECTIONS = scriptOf('connections.js');
 export const CAMERA = scriptOf('camera.js');
+export const SOCKETS = scriptOf('sockets.js');
 
 const TEST_LIMIT_MS = 60_000;
 const CONSOLE_KEPT = 60;

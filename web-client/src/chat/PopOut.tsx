@@ -2,7 +2,7 @@
 import '../watch/watch.css';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { titleOf } from '../home/Card';
-import { signalingUrl } from '../lib/signaling';
+import { theConnections } from '../lib/connections';
 import { Button } from '../ui/Button';
 import { EmptyState } from '../ui/Notice';
 import { recall } from '../ui/remember';
@@ -17,7 +17,7 @@ export function PopOut({ slug }: { slug: string }) {
   const token = useMemo(() => new URLSearchParams(location.search).get('token') ?? undefined, [slug]);
   const held = useMemo(() => {
     const life = new AbortController();
-    const session = new LoneSession({ broadcast: slug, token, url: signalingUrl(location.href), lifetime: life.signal, moment: hearMoment(slug, life.signal) });
+    const session = new LoneSession({ broadcast: slug, token, connection: theConnections().toJoin(), lifetime: life.signal, moment: hearMoment(slug, life.signal) });
     return { life, session, room: new ChatRoom({ session, lifetime: life.signal, follows: recall('chatFollows', true), asModerator: moderatorOf(token) }) };
   }, [slug, token]);
   const input = useRef<HTMLTextAreaElement>(null);

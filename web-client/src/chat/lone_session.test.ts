@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Connection } from '../lib/connection';
 import { FakeSocket } from '../lib/fake_socket';
-import { SignalingClient } from '../lib/signaling';
 import type { BroadcastView, ErrorCode } from '../protocol';
 import { LoneSession } from './lone_session';
 
@@ -8,8 +8,8 @@ let life: AbortController;
 let socket: FakeSocket;
 
 function open(): LoneSession {
-  const client = new SignalingClient({ url: 'ws://test', lifetime: life.signal, openSocket: () => (socket = new FakeSocket()) as unknown as WebSocket });
-  const session = new LoneSession({ broadcast: 'final', token: 'key', url: 'ws://test', lifetime: life.signal, moment: () => 42, client });
+  const connection = new Connection({ url: 'ws://test', openSocket: () => (socket = new FakeSocket()) as unknown as WebSocket });
+  const session = new LoneSession({ broadcast: 'final', token: 'key', connection, lifetime: life.signal, moment: () => 42 });
   socket.welcome();
   return session;
 }

@@ -1,25 +1,25 @@
 // The chat of a broadcast without its picture, for a window of its own: joins, and joins again after every lost connection. No DOM.
 import { type ReadonlySignal, computed, signal } from '@preact/signals';
 import { backoffMs } from '../lib/backoff';
+import type { Connection, Share } from '../lib/connection';
 import { type RequestError, asRequestError } from '../lib/errors';
 import { personOf } from '../lib/invitation';
-import { SignalingClient, type SignalingEvent } from '../lib/signaling';
+import type { SignalingEvent } from '../lib/signaling';
 import type { BroadcastView, UserView } from '../protocol';
 import type { ChatSession } from './room';
 
 export type LoneOptions = {
   broadcast: string;
   token?: string | undefined;
-  url: string;
+  /** The page's. */
+  connection: Connection;
   lifetime: AbortSignal;
   /** The moment on the screen that this chat goes with. */
   moment: (localMs: number) => number | null | undefined;
-  /** Replaced in tests. */
-  client?: SignalingClient;
 };
 
 export class LoneSession implements ChatSession {
-  readonly client: SignalingClient;
+  readonly client: Share;
   readonly user: ReadonlySignal<UserView | null>;
   readonly #options: LoneOptions;
   readonly #seat = signal<number | null>(null);
@@ -30,9 +30,9 @@ export class LoneSession implements ChatSession {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: LoneOptions) {
-    const { url, lifetime } = options;
+    const { connection, lifetime } = options;
     this.#options = options;
-    this.client = options.client ?? new SignalingClient({ url, lifetime });
+    this.client = connection.share(lifetime);
     const bearer = options.token ? personOf(options.token) : null;
     this.user = computed(() => bearer ?? this.client.user.value);
     this.client.listen((event) => this.#heard(event), lifetime);
@@ -44,6 +44,7 @@ export class LoneSession implements ChatSession {
       stop();
       clearTimeout(this.#timer);
     }, { once: true });
+    if (this.client.isOpen) void this.#join();
   }
 
   get seat(): ReadonlySignal<number | null> {
@@ -75,7 +76,7 @@ export class LoneSession implements ChatSession {
     try {
       const { broadcast, token } = this.#options;
       // Nobody's viewer: the page with the picture is.
-      const joined = await this.client.request('join', { broadcast, preview: true, ...(token ? { token } : {}) });
+      const joined = await this.client.join({ broadcast, preview: true, ...(token ? { token } : {}) });
       this.#attempt = 0;
       this.#failure.value = null;
       this.#broadcast.value = joined.broadcast;

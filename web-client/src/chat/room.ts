@@ -7,9 +7,10 @@
 // What happens is drawn at most once a frame: forty messages a second change the lines as often as the screen does, no more.
 import { type ReadonlySignal, type Signal, batch, signal } from '@preact/signals';
 import { backoffMs } from '../lib/backoff';
+import type { Share } from '../lib/connection';
 import { RequestError, asRequestError } from '../lib/errors';
 import { drawNonce } from '../lib/nonce';
-import type { SignalingClient, SignalingEvent } from '../lib/signaling';
+import type { SignalingEvent } from '../lib/signaling';
 import type { BroadcastView, ChatChange, ChatHistory, ChatMessage, ChatModes, ChatRole, ChatView, DeskEvent, ReactionCount, ReactionKind, ReplyTo, ReportReason, UserView } from '../protocol';
 import { Heat } from '../reactions/heat';
 import { TAPS_EVERY_MS, Taps, Totals } from '../reactions/taps';
@@ -48,7 +49,7 @@ export type Burst = { counts: readonly ReactionCount[] };
 
 /** What a chat needs of the session that it belongs to. */
 export type ChatSession = {
-  readonly client: Pick<SignalingClient, 'request' | 'tell' | 'listen' | 'isOpen' | 'clock'>;
+  readonly client: Pick<Share, 'request' | 'tell' | 'listen' | 'isOpen' | 'clock'>;
   /** Who this person is in the chat. */
   readonly user: ReadonlySignal<UserView | null>;
   readonly seat: ReadonlySignal<number | null>;

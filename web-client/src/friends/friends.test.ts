@@ -42,7 +42,7 @@ class FakeServer implements FriendsServer {
   };
   markRead = (user: string, upTo: number) => this.#answer(`mark ${user} ${upTo}`, undefined);
   getPerson = (user: string) => this.#answer(`person ${user}`, { ...ann, id: user });
-  openLink = (listener: LinkListener) => {
+  openLink = (_me: string, listener: LinkListener) => {
     this.#listener = listener;
     return { look: (on: boolean) => { this.looking = on; } };
   };

@@ -22,7 +22,7 @@ export type FriendsServer = {
   sendMessage: (user: string, nonce: number, text: string) => Promise<PrivateMessage>;
   markRead: (user: string, upTo: number) => Promise<void>;
   getPerson: (user: string) => Promise<Person>;
-  openLink: (listener: LinkListener, lifetime: AbortSignal) => Link;
+  openLink: (me: string, listener: LinkListener, lifetime: AbortSignal) => Link;
 };
 
 /** Friends are asked for once the connection stands, so that nothing falls between the answer and what is pushed; without one after this long, ms. */
@@ -53,7 +53,7 @@ export class Friends {
     this.#lifetime = lifetime;
     this.#mailbox = signal(emptyMailbox(me));
     lifetime.addEventListener('abort', () => clearTimeout(this.#timer), { once: true });
-    this.#link = server.openLink({ heard: (push) => this.#heard(push), welcomed: () => void this.#load() }, lifetime);
+    this.#link = server.openLink(me, { heard: (push) => this.#heard(push), welcomed: () => void this.#load() }, lifetime);
     this.#timer = setTimeout(() => void this.#load(), ASK_WITHOUT_LINK_MS);
   }
 

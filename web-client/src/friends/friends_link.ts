@@ -1,6 +1,7 @@
-// What is pushed about friends: a connection of its own while somebody is signed in, which also tells friends that they are here.
+// What is pushed about friends over the page's connection, which also tells friends that somebody is here: heard while that is the same person.
 import { quiet, quietAll, rang } from '../call/rings';
-import { signalingUrl, SignalingClient } from '../lib/signaling';
+import type { Connection } from '../lib/connection';
+import { theConnections } from '../lib/connections';
 import type { Push } from './contract';
 
 export type Link = {
@@ -14,20 +15,32 @@ export type LinkListener = {
   welcomed: () => void;
 };
 
-/** Lives until `lifetime` aborts. */
-export function openLink(listener: LinkListener, lifetime: AbortSignal): Link {
-  const client = new SignalingClient({ url: signalingUrl(location.href), lifetime });
+/** Of the account `me`; lives until `lifetime` aborts. */
+export function openLink(me: string, listener: LinkListener, lifetime: AbortSignal, connection: Connection = theConnections().toHear()): Link {
   let looking = false;
+  // Before the share ends, after which nothing can be said: the connection may go on.
+  lifetime.addEventListener('abort', () => {
+    if (looking && isMine()) client.request('unwatch_friends', {}).catch(() => undefined);
+    quietAll();
+  }, { once: true });
+  const client = connection.share(lifetime);
+  /** What is said in another's name is not about these friends. */
+  const isMine = (): boolean => client.isOpen && client.user.peek()?.id === me && client.user.peek()?.guest === false;
   const watch = (): void => {
     const asked = looking ? client.request('watch_friends', {}).then((online) => listener.heard(online)) : client.request('unwatch_friends', {});
     // Without a connection there is nothing to watch; the next `welcome` asks again.
     asked.catch(() => undefined);
   };
+  const welcomed = (): void => {
+    if (lifetime.aborted || !isMine()) return;
+    listener.welcomed();
+    if (looking) watch();
+  };
   client.listen((event) => {
+    if (!isMine()) return;
     switch (event.type) {
       case 'welcome':
-        listener.welcomed();
-        if (looking) watch();
+        welcomed();
         break;
       case 'presence':
       case 'friend_changed':
@@ -45,15 +58,16 @@ export function openLink(listener: LinkListener, lifetime: AbortSignal): Link {
         quiet(event.call);
         break;
       default:
-        // Of matches and chats, which this connection is not for.
+        // Of the match and its chat, which others on this connection are for.
     }
   }, lifetime);
-  lifetime.addEventListener('abort', quietAll, { once: true });
+  // The connection stood before: its welcome is missed.
+  if (client.isOpen) queueMicrotask(welcomed);
   return {
     look: (on) => {
       if (looking === on) return;
       looking = on;
-      if (client.isOpen) watch();
+      if (isMine()) watch();
     },
   };
 }

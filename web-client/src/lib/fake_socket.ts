@@ -6,8 +6,12 @@ export class FakeSocket extends EventTarget {
   closed = false;
   /** With which it was closed. */
   code: number | undefined;
+  /** Whether pings are answered, as by a connection that lasts. */
+  lasts = false;
   send(text: string): void {
-    this.sent.push(JSON.parse(text) as ClientMessage);
+    const message = JSON.parse(text) as ClientMessage;
+    this.sent.push(message);
+    if (this.lasts && message.type === 'ping') this.say({ type: 'pong', id: message.id, client_time_ms: message.client_time_ms, server_time_ms: 1_700_000_000_000 });
   }
   close(code?: number): void {
     this.closed = true;

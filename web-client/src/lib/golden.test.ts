@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { ClientMessage, ServerMessage } from '../protocol';
 import { RequestError } from './errors';
+import { Connection } from './connection';
 import { FakeSocket } from './fake_socket';
 import { storeIdentity, storedIdentity } from './identity';
 import { PublisherSession } from './publisher';
@@ -142,7 +143,7 @@ test('goodbye is obeyed: away, and back after the delay it names', () => {
 
 /** A viewer that has joined and negotiated, all by golden messages. */
 async function watching(): Promise<ViewerSession> {
-  const session = new ViewerSession({ broadcast: 'cup-final', url: 'ws://test/v1/ws', lifetime: life.signal });
+  const session = new ViewerSession({ broadcast: 'cup-final', connection: new Connection({ url: 'ws://test/v1/ws' }), lifetime: life.signal });
   socket().open();
   socket().say(server.welcome);
   socket().say({ ...server.joined, id: lastSent('join').id });
@@ -213,7 +214,7 @@ test('what shares the peer puts its m-lines behind the match, hears the slots, a
 });
 
 test('a preview says that it is one', async () => {
-  new ViewerSession({ broadcast: 'cup-final', token: 'eyJ.e30.sig', preview: true, url: 'ws://test/v1/ws', lifetime: life.signal });
+  new ViewerSession({ broadcast: 'cup-final', token: 'eyJ.e30.sig', preview: true, connection: new Connection({ url: 'ws://test/v1/ws' }), lifetime: life.signal });
   socket().open();
   socket().say(server.welcome);
   expect(lastSent('join')).toEqual({ ...client.join, id: expect.any(Number) });
@@ -221,7 +222,7 @@ test('a preview says that it is one', async () => {
 
 test('a publisher understands all that it is told', async () => {
   const source = { video: null, audio: null, kind: 'camera' } as const;
-  const session = new PublisherSession({ broadcast: 'cup-final', token: 't', source, url: 'ws://test/v1/ws', lifetime: life.signal });
+  const session = new PublisherSession({ broadcast: 'cup-final', token: 't', source, connection: new Connection({ url: 'ws://test/v1/ws' }), lifetime: life.signal });
   socket().open();
   socket().say(server.welcome);
   socket().say({ ...server.joined, id: lastSent('join').id });

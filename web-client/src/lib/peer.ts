@@ -1,8 +1,8 @@
 // One WebRTC transport to the server: an `RTCPeerConnection` and the name the server gave it. We always offer, so there is no glare.
 import type { IceServer, Intent } from '../protocol';
+import type { Share } from './connection';
 import { RequestError } from './errors';
 import { takesGcm, withServerOpening, withStereo } from './sdp';
-import type { SignalingClient } from './signaling';
 
 /** Whether the server is asked to open DTLS: as the browser's name says, until a handshake fails. */
 let serverOpens: boolean | undefined;
@@ -53,7 +53,7 @@ export class MediaPeer {
    * Offers, and applies the answer. The server is ICE-lite: it needs no candidates of ours, so nothing waits for gathering.
    * Rejects with a `RequestError`; `malformed_sdp` when the answer does not fit the offer.
    */
-  async negotiate(client: SignalingClient, intent: Intent, options: { restartIce?: boolean } = {}): Promise<void> {
+  async negotiate(client: Pick<Share, 'request'>, intent: Intent, options: { restartIce?: boolean } = {}): Promise<void> {
     if (this.#negotiation) return;
     const negotiation = this.#negotiate(client, intent, options);
     this.#negotiation = negotiation.then(() => undefined, () => undefined);
@@ -65,12 +65,12 @@ export class MediaPeer {
   }
 
   /** Offers what has changed since the last offer, after whichever is under way. Rejects as `negotiate` does. */
-  async offerAnew(client: SignalingClient, intent: Intent): Promise<void> {
+  async offerAnew(client: Pick<Share, 'request'>, intent: Intent): Promise<void> {
     while (this.#negotiation) await this.#negotiation;
     if (!this.closed) await this.negotiate(client, intent);
   }
 
-  async #negotiate(client: SignalingClient, intent: Intent, options: { restartIce?: boolean }): Promise<void> {
+  async #negotiate(client: Pick<Share, 'request'>, intent: Intent, options: { restartIce?: boolean }): Promise<void> {
     try {
       const offer = await this.connection.createOffer({ iceRestart: options.restartIce ?? false });
       const sdp = withStereo(offer.sdp ?? '');

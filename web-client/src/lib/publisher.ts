@@ -2,6 +2,7 @@
 import { type ReadonlySignal, batch, signal } from '@preact/signals';
 import { getBroadcast } from './api';
 import { backoffMs } from './backoff';
+import type { Connection, Share } from './connection';
 import { type PictureKind, codecOrder, encodingsFor, fillEncodings } from './encodings';
 import { type RequestError, asRequestError } from './errors';
 import { LinkWatch } from './link_watch';
@@ -9,7 +10,7 @@ import { MediaPeer } from './peer';
 import type { BroadcastChanges, BroadcastView, LayerView, MarkerKind, OnAirAsk, RaisedHand } from '../protocol';
 import type { PublisherHealth, PublisherPhase } from './publisher_state';
 import { type OutboundSnapshot, publisherHealth, readOutbound } from './publisher_stats';
-import { SignalingClient, type SignalingEvent } from './signaling';
+import type { SignalingEvent } from './signaling';
 import { entriesOf, numberOf, selectedPair } from './stats';
 import { every } from './worker_timer';
 
@@ -28,7 +29,8 @@ export type PublisherOptions = {
   broadcast: string;
   /** Grants `publish` on it. */
   token: string;
-  url: string;
+  /** The page's. */
+  connection: Connection;
   /** `null`: an encoder publishes over WHIP, and this session only directs (score, moments, the end). */
   source: PublisherSource | null;
   lifetime: AbortSignal;
@@ -36,7 +38,7 @@ export type PublisherOptions = {
 
 export class PublisherSession {
   readonly #options: PublisherOptions;
-  readonly #client: SignalingClient;
+  readonly #client: Share;
   readonly #watch = new LinkWatch(performance.now());
   readonly #phase = signal<PublisherPhase>({ kind: 'connecting' });
   readonly #broadcast = signal<BroadcastView | null>(null);
@@ -63,7 +65,7 @@ export class PublisherSession {
     this.#source = options.source;
     const { lifetime } = options;
     // What is on air goes on, whoever signs in or out meanwhile: the broadcast's own token publishes.
-    this.#client = new SignalingClient({ url: options.url, lifetime, newPerson: 'later' });
+    this.#client = options.connection.share(lifetime, { stays: true });
     this.#client.listen((event) => batch(() => this.#heard(event)), lifetime);
     const unsubscribe = this.#client.state.subscribe((state) => {
       if (state.kind === 'stopped' && state.error) this.#refused(state.error);
@@ -74,6 +76,12 @@ export class PublisherSession {
       this.#peer?.close();
     }, { once: true });
     every(TICK_MS, () => void this.#onTick(), lifetime);
+    if (this.#client.isOpen) void this.#join();
+  }
+
+  /** Which it is on, for whoever looks at the same broadcast beside it. */
+  get connection(): Connection {
+    return this.#options.connection;
   }
 
   get phase(): ReadonlySignal<PublisherPhase> {
@@ -280,7 +288,7 @@ export class PublisherSession {
     try {
       const { broadcast, token } = this.#options;
       // Whoever directs a broadcast is not its viewer, not even before the first packet.
-      const joined = await this.#client.request('join', { broadcast, token, preview: true });
+      const joined = await this.#client.join({ broadcast, token, preview: true });
       this.#joinAttempt = 0;
       if (this.#phase.value.kind === 'taken') this.#phase.value = { kind: 'connecting' };
       this.#setBroadcast(joined.broadcast);

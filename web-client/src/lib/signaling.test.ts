@@ -136,6 +136,8 @@ test('after its lifetime there are no timers left', () => {
   latest().welcome();
   life.abort();
   expect(vi.getTimerCount()).toBe(0);
+  // The session is not kept for anybody to come back to.
+  expect(latest().code).toBe(1000);
 });
 
 test('the address follows the page', () => {
@@ -154,9 +156,12 @@ const welcomed = (user: { id: string; name: string; guest: boolean }, resumed: b
 });
 
 test('a guest who signs up comes back as the same person to the same session, which may wait meanwhile', () => {
-  connect();
+  const client = connect();
   latest().welcome();
+  expect(client.isAsBearer).toBe(true);
   theBearer().signedIn(account('u', 'Ann'));
+  expect(client.isAsBearer).toBe(false);
+  client.become(theBearer().who.value);
   expect(sockets).toHaveLength(2);
   expect(sockets[0]?.code).toBe(4000);
   latest().open();
@@ -169,6 +174,7 @@ test('a session that still goes by the guest’s name is left for a new one, onc
   const client = connect();
   latest().welcome();
   theBearer().signedIn(account('u', 'Ann'));
+  client.become(theBearer().who.value);
   latest().open();
   welcomed({ id: 'u', name: 'Quiet Otter 42', guest: true }, true);
   expect(sockets).toHaveLength(3);
@@ -180,26 +186,17 @@ test('a session that still goes by the guest’s name is left for a new one, onc
 });
 
 test('whoever signs in as another, or out, begins a new session', () => {
-  connect();
+  const client = connect();
   latest().welcome();
   theBearer().signedIn(account('b', 'Bob'));
+  client.become(theBearer().who.value);
   latest().open();
   expect(latest().sent[0]).toMatchObject({ token: 'token of Bob' });
   expect(latest().sent[0]).not.toHaveProperty('resume');
   welcomed({ id: 'b', name: 'Bob', guest: false }, false);
   theBearer().signedOut();
+  client.become(theBearer().who.value);
   latest().open();
   expect(latest().sent[0]).not.toHaveProperty('token');
   expect(latest().sent[0]).not.toHaveProperty('resume');
-});
-
-test('what must go on undisturbed says hello as somebody else only when it has to', () => {
-  connect({ newPerson: 'later' });
-  latest().welcome();
-  theBearer().signedIn(account('b', 'Bob'));
-  expect(sockets).toHaveLength(1);
-  latest().lose();
-  vi.advanceTimersByTime(250);
-  latest().open();
-  expect(latest().sent[0]).toMatchObject({ token: 'token of Bob' });
 });

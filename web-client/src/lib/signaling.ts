@@ -1,6 +1,7 @@
 // One signaling conversation with `/v1/ws`: connects, keeps itself alive, comes back by itself, matches answers to requests.
 //
-// The only place that retries connections. Knows nothing of broadcasts or media. Ends when its `AbortSignal` does.
+// The only place that retries connections. Knows nothing of broadcasts or media. Ends when its `AbortSignal` does. A page has one, which
+// `connection.ts` shares out.
 //
 //   connecting ──welcome──▶ open ──socket lost──▶ waiting ──back-off──▶ connecting
 //        └──────────── refused (protocol) or replaced ──▶ stopped
@@ -42,9 +43,9 @@ type Answers = {
   call: 'call_entered' | 'call_link' | 'done';
   on_air: 'done';
 };
-type RequestType = keyof Answers;
-type Request<T extends RequestType> = Omit<Extract<ClientMessage, { type: T }>, 'id'>;
-type AnswerTo<T extends RequestType> = Extract<ServerMessage, { type: Answers[T] }>;
+export type RequestType = keyof Answers;
+export type Request<T extends RequestType> = Omit<Extract<ClientMessage, { type: T }>, 'id'>;
+export type AnswerTo<T extends RequestType> = Extract<ServerMessage, { type: Answers[T] }>;
 
 /** What the server says of its own accord. `welcome` comes after every connect: `resumed` tells whether the session went on. */
 export type SignalingEvent = Exclude<ServerMessage, { type: 'pong' | 'joined' | 'done' | 'answer' | 'chat_entered' | 'said' | 'friends_online' | 'call_entered' | 'call_link' | 'error' | 'bye' }>;
@@ -62,6 +63,8 @@ const STABLE_AFTER_MS = 5_000;
 
 /** Any code but 1000 and 1001 lets the session wait, so that its media goes on until the next session has its own. */
 const CLOSE_TO_COME_BACK = 4000;
+/** The session ends with its connection (RFC 6455 section 7.4.1). */
+const CLOSE_FOR_GOOD = 1000;
 
 const CLIENT_NAME = 'courtside-web/0.1.0';
 
@@ -73,8 +76,6 @@ export type SignalingOptions = {
   url: string;
   /** Ends everything. */
   lifetime: AbortSignal;
-  /** When somebody signs in or out in this browser: a new session as them `at_once` (the old one waits for its window, media and all), or `later`, after the next lost connection. */
-  newPerson?: 'at_once' | 'later';
   /** Replaced in tests. */
   openSocket?: (url: string) => SocketLike;
 };
@@ -101,13 +102,13 @@ export class SignalingClient {
   #nextId = 1;
   #resume: string | null = null;
   #token: string | null = null;
-  /** As whom the last `hello` was said. */
-  #saidAs: string | null = null;
+  /** As whom the last `hello` was said; `null`: the next one is about to be said. */
+  #saidAs: Who | null = null;
   #iceServers: IceServer[] = [];
 
   constructor(options: SignalingOptions) {
     this.#options = options;
-    options.lifetime.addEventListener('abort', () => this.#stop(null), { once: true });
+    options.lifetime.addEventListener('abort', () => this.#stop(null, CLOSE_FOR_GOOD), { once: true });
     // `online` and a tab that comes back to the front are the best hints there are that waiting has become pointless.
     for (const hint of ['online', 'focus', 'pageshow']) {
       globalThis.addEventListener?.(hint, () => this.#hurry(), { signal: options.lifetime });
@@ -117,7 +118,6 @@ export class SignalingClient {
       return;
     }
     this.#connect();
-    if (options.newPerson !== 'later') options.lifetime.addEventListener('abort', theBearer().who.subscribe((who) => this.#become(who)), { once: true });
   }
 
   get state(): ReadonlySignal<SignalingState> {
@@ -136,6 +136,11 @@ export class SignalingClient {
 
   get isOpen(): boolean {
     return this.#state.value.kind === 'open';
+  }
+
+  /** Whether the server takes this page for whoever it is now: nobody has signed in or out since `hello`, or it is about to be said. */
+  get isAsBearer(): boolean {
+    return this.#saidAs === null || idOf(this.#saidAs) === idOf(theBearer().who.value);
   }
 
   /** Hears every event until `lifetime` aborts. */
@@ -215,7 +220,7 @@ export class SignalingClient {
 
   #sayHello(token: string | null): void {
     this.#token = token;
-    this.#saidAs = nameOf(theBearer().who.value);
+    this.#saidAs = theBearer().who.value;
     this.#send({
       type: 'hello',
       protocol: PROTOCOL_VERSION,
@@ -225,9 +230,12 @@ export class SignalingClient {
     });
   }
 
-  /** Says hello as somebody else, or under another name. The same person goes on with the session; anybody else's waits out its window. */
-  #become(who: Who): void {
-    if (this.#saidAs === null || this.#saidAs === nameOf(who) || this.#options.lifetime.aborted) return;
+  /**
+   * Somebody may have signed in or out, or have another name: then hello is said anew, as them. The same person goes on with the session;
+   * anybody else's waits out its window, media and all.
+   */
+  become(who: Who): void {
+    if (this.#saidAs === null || nameOf(this.#saidAs) === nameOf(who) || this.#options.lifetime.aborted) return;
     this.#saidAs = null;
     if (who.kind === 'guest' || who.known.id !== this.#user.value?.id) this.#resume = null;
     if (this.#connection && !this.#connection.signal.aborted) this.#comeBack(this.#connection);
@@ -332,9 +340,9 @@ export class SignalingClient {
     this.#retryTimer = setTimeout(() => this.#connect(), delay);
   }
 
-  #stop(error: RequestError | null): void {
+  #stop(error: RequestError | null, code?: number): void {
     clearTimeout(this.#retryTimer);
-    if (this.#connection) this.#drop(this.#connection);
+    if (this.#connection) this.#drop(this.#connection, code);
     this.#state.value = { kind: 'stopped', error };
   }
 
@@ -362,6 +370,10 @@ export class SignalingClient {
   #send(message: ClientMessage): void {
     this.#socket?.send(JSON.stringify(message));
   }
+}
+
+function idOf(who: Who): string {
+  return who.kind === 'guest' ? 'guest' : who.known.id;
 }
 
 /** What others see: with another name somebody is announced anew. */

@@ -1,17 +1,18 @@
 // Watching one broadcast: joins it, keeps a media peer alive, and says in signals what there is to see. No DOM.
 //
-// Three things fail on their own and are mended on their own: signaling (by `SignalingClient`, which resumes), the join (here, with
+// Three things fail on their own and are mended on their own: signaling (by the page's connection, which resumes), the join (here, with
 // back-off), the media transport (by what `LinkWatch` decides twice a second). The picture's stream object stays the same for the whole
 // session; its tracks are exchanged once a new transport has media, so that the last frame stays on screen meanwhile.
 import { type ReadonlySignal, batch, computed, signal } from '@preact/signals';
 import { getBroadcast } from './api';
 import { backoffMs } from './backoff';
+import type { Connection, Share } from './connection';
 import { type RequestError, asRequestError } from './errors';
 import { personOf } from './invitation';
 import { LinkWatch } from './link_watch';
 import { median } from './media_time';
 import type { BroadcastView, LayerView, QualityChoice, Transport, UserView } from '../protocol';
-import { SignalingClient, type SignalingEvent } from './signaling';
+import type { SignalingEvent } from './signaling';
 import { type InboundSnapshot, entriesOf, readInbound, viewerStats } from './stats';
 import { type ViewerFacts, phaseOf, samePhase } from './viewer_phase';
 import { type Lodger, ViewerPicture } from './viewer_picture';
@@ -41,15 +42,15 @@ export type ViewerOptions = {
   preview?: boolean;
   /** The node wants this viewer on another transport, or back. Without it: no picture until there is room again. */
   onTransport?: (to: Transport) => void;
-  /** See `signalingUrl`. */
-  url: string;
+  /** The page's. */
+  connection: Connection;
   /** Ends the session. */
   lifetime: AbortSignal;
 };
 
 export class ViewerSession {
   readonly #options: ViewerOptions;
-  readonly #client: SignalingClient;
+  readonly #client: Share;
   readonly #picture: ViewerPicture;
   /** The node has asked it to watch by HLS. */
   #isAway = false;
@@ -96,7 +97,9 @@ export class ViewerSession {
   constructor(options: ViewerOptions) {
     this.#options = options;
     const { lifetime } = options;
-    this.#client = new SignalingClient({ url: options.url, lifetime });
+    // Before the share ends, after which nothing can be said.
+    lifetime.addEventListener('abort', () => this.#picture.leave(), { once: true });
+    this.#client = options.connection.share(lifetime);
     const bearer = options.token ? personOf(options.token) : null;
     this.#user = computed(() => bearer ?? this.#client.user.value);
     this.#picture = new ViewerPicture(this.#client, lifetime);
@@ -110,6 +113,7 @@ export class ViewerSession {
       clearTimeout(this.#joinTimer);
     }, { once: true });
     every(TICK_MS, () => void this.#onTick(), lifetime);
+    if (this.#client.isOpen) void this.#join();
   }
 
   get phase(): ReadonlySignal<ViewerPhase> {
@@ -143,7 +147,7 @@ export class ViewerSession {
     return this.#user;
   }
   /** The conversation, for what else is said on it: the chat. */
-  get client(): SignalingClient {
+  get client(): Share {
     return this.#client;
   }
   /** Another number for each connection on which the broadcast is joined; `null` while it is not. */
@@ -411,7 +415,7 @@ export class ViewerSession {
     clearTimeout(this.#joinTimer);
     try {
       const { broadcast, token, preview } = this.#options;
-      const joined = await this.#client.request('join', { broadcast, ...(token ? { token } : {}), ...(preview ? { preview } : {}) });
+      const joined = await this.#client.join({ broadcast, ...(token ? { token } : {}), ...(preview ? { preview } : {}) });
       this.#joinAttempt = 0;
       // The peer starts below, whatever the state was before.
       this.#broadcast.value = joined.broadcast;

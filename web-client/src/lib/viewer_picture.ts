@@ -2,7 +2,7 @@
 import type { Slot } from '../protocol';
 import { type ClockMap, MediaClock, mediaTimeOf } from './media_time';
 import { MediaPeer } from './peer';
-import type { SignalingClient } from './signaling';
+import type { Share } from './connection';
 
 /** Receive-only pairs in the first offer: the broadcast and one guest, so that a guest needs no renegotiation. */
 const RESERVED_PAIRS = 2;
@@ -22,14 +22,14 @@ export class ViewerPicture {
   /** Whoever is on air beside the main picture: the tracks of the `guest` slots, none while there are none. */
   readonly guest = new MediaStream();
   readonly clock = new MediaClock();
-  readonly #client: SignalingClient;
+  readonly #client: Pick<Share, 'request' | 'iceServers'>;
   #peer: MediaPeer | null = null;
   #old: { peer: MediaPeer; timer: ReturnType<typeof setTimeout> } | null = null;
   #clocks = new Map<string, ClockMap>();
   #slots: Slot[] = [];
   readonly #lodgers = new Set<Lodger>();
 
-  constructor(client: SignalingClient, lifetime: AbortSignal) {
+  constructor(client: Pick<Share, 'request' | 'iceServers'>, lifetime: AbortSignal) {
     this.#client = client;
     lifetime.addEventListener('abort', () => this.close(), { once: true });
   }

@@ -4,8 +4,8 @@
 import { type ReadonlySignal, batch, computed, signal } from '@preact/signals';
 import { hlsPath } from '../lib/api';
 import { backoffMs } from '../lib/backoff';
+import { theConnections } from '../lib/connections';
 import { median } from '../lib/media_time';
-import { signalingUrl } from '../lib/signaling';
 import { ViewerSession } from '../lib/viewer';
 import type { LayerPosition, ViewerPhase, ViewerStats } from '../lib/viewer_state';
 import { every } from '../lib/worker_timer';
@@ -116,7 +116,7 @@ export class WatchSession {
     this.#options = options;
     const { broadcast, token, lifetime } = options;
     const onTransport = (to: EngineName): void => this.nodeAsks(to);
-    this.viewer = new ViewerSession({ broadcast, token, url: signalingUrl(location.href), lifetime, onTransport });
+    this.viewer = new ViewerSession({ broadcast, token, connection: theConnections().toJoin(), lifetime, onTransport });
     this.#webrtc = new WebRtcEngine(this.viewer);
     const { viewer } = this;
     const onHls = computed(() => this.#carrier.value.shown === 'hls');

@@ -5,7 +5,6 @@ import { sayFailed } from '../account/say_failed';
 import { useStream } from '../call/use_stream';
 import type { OwnBroadcast } from '../lib/own_broadcast';
 import type { PublisherSession } from '../lib/publisher';
-import { signalingUrl } from '../lib/signaling';
 import { ViewerSession } from '../lib/viewer';
 import type { GuestView, OnAirAsk, OnAirLayout } from '../protocol';
 import { Avatar } from '../ui/Avatar';
@@ -41,7 +40,7 @@ export function GuestsPanel({ session, own }: GuestsPanelProps) {
       <h2 id="guests-title">{say.title}</h2>
       {guest && (
         <div class="guest-now">
-          <Guest own={own} guest={guest} />
+          <Guest session={session} own={own} guest={guest} />
           <fieldset class="guest-layout">
             <legend class="label">{say.layout}</legend>
             <div class="segmented" role="radiogroup" aria-label={say.layout}>
@@ -84,18 +83,18 @@ export function GuestsPanel({ session, own }: GuestsPanelProps) {
   );
 }
 
-/** As viewers see them: by a viewer's session of its own, which counts as nobody's. Silent until asked, because the Studio's microphone cancels nothing. */
-function Guest({ own, guest }: { own: OwnBroadcast; guest: GuestView }) {
+/** As viewers see them: by a viewer's peer beside the publisher's, which counts as nobody's. Silent until asked, because the Studio's microphone cancels nothing. */
+function Guest({ session, own, guest }: GuestsPanelProps & { guest: GuestView }) {
   const say = callWords.studio;
   const video = useRef<HTMLVideoElement>(null);
   const [heard, setHeard] = useState(false);
   const held = useMemo(() => {
     const controller = new AbortController();
-    const viewer = new ViewerSession({ broadcast: own.id, token: own.token, preview: true, url: signalingUrl(location.href), lifetime: controller.signal });
+    const viewer = new ViewerSession({ broadcast: own.id, token: own.token, preview: true, connection: session.connection, lifetime: controller.signal });
     viewer.drawn(0);
     viewer.guestDrawn(PREVIEW_LINES);
     return { controller, viewer };
-  }, [own.id, guest.user]);
+  }, [session, own.id, guest.user]);
   useEffect(() => () => held.controller.abort(), [held]);
   useStream(video, held.viewer.guest);
   useEffect(() => { if (video.current) video.current.muted = !heard; }, [heard]);

@@ -7,11 +7,11 @@ import {
   type CameraHeight, CaptureError, type CaptureFailure, type Devices, canCapture, listDevices, openCamera, openMicrophone, openScreen,
 } from '../lib/capture';
 import { theBearer } from '../lib/bearer';
+import { theConnections } from '../lib/connections';
 import { type RequestError, asRequestError } from '../lib/errors';
 import { type Invitation, dropInvitation, takeInvitation } from '../lib/invitation';
 import { type OwnBroadcast, storeBroadcast, storedBroadcast } from '../lib/own_broadcast';
 import { PublisherSession, type PublisherSource } from '../lib/publisher';
-import { signalingUrl } from '../lib/signaling';
 import type { BroadcastView, Teams, Visibility } from '../protocol';
 import { showToast } from '../ui/Toast';
 import { words } from '../words';
@@ -310,7 +310,7 @@ export class Desk {
     const controller = new AbortController();
     this.#session = controller;
     const session = new PublisherSession({
-      broadcast: own.id, token: own.token, url: signalingUrl(location.href), lifetime: controller.signal,
+      broadcast: own.id, token: own.token, connection: theConnections().toJoin(), lifetime: controller.signal,
       source: own.source === 'encoder' ? null : this.#source.value,
     });
     this.stage.value = { kind: 'on_air', own, session };

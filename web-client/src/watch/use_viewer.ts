@@ -1,6 +1,6 @@
 // A viewer's session tied to a component's life.
 import { useEffect, useMemo } from 'preact/hooks';
-import { signalingUrl } from '../lib/signaling';
+import { theConnections } from '../lib/connections';
 import { ViewerSession } from '../lib/viewer';
 
 export type Viewing = { token?: string | undefined; preview?: boolean };
@@ -9,7 +9,7 @@ export type Viewing = { token?: string | undefined; preview?: boolean };
 export function useViewer(broadcast: string, { token, preview = false }: Viewing = {}): ViewerSession {
   const held = useMemo(() => {
     const controller = new AbortController();
-    return { controller, session: new ViewerSession({ broadcast, token, preview, url: signalingUrl(location.href), lifetime: controller.signal }) };
+    return { controller, session: new ViewerSession({ broadcast, token, preview, connection: theConnections().toJoin(), lifetime: controller.signal }) };
   }, [broadcast, token, preview]);
   useEffect(() => () => held.controller.abort(), [held]);
   return held.session;
