@@ -62,6 +62,24 @@ npm_packages() {
   fi
 }
 
+# Python with what makes virtual environments, which Debian has in a package of its own.
+need_python() {
+  need python3 python3
+  python3 -c 'import ensurepip, venv' 2>/dev/null || missing_packages+=(python3-venv)
+}
+
+# python_packages DIR FILE: a virtual environment in DIR with the packages that FILE pins, made anew when FILE has changed.
+python_packages() {
+  local stamp=$1/installed.txt
+  if ! cmp -s "$2" "$stamp"; then
+    say "fetching the packages of $2"
+    rm -rf "$1"
+    python3 -m venv "$1"
+    "$1/bin/pip" install --quiet --disable-pip-version-check --requirement "$2"
+    cp "$2" "$stamp"
+  fi
+}
+
 # Builds web-client/dist when its sources are newer, and packs its files so that the server need not.
 build_web_client() {
   npm_packages web-client

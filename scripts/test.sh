@@ -17,6 +17,7 @@ done
 [ -f tests/browser/package.json ] || browser=no
 
 need_toolchains
+need_python
 # The demo's tests encode a little of its match.
 need ffmpeg ffmpeg
 # The store's tests start a private PostgreSQL, whose programs Debian keeps out of the path.
@@ -75,8 +76,9 @@ step "web build" build_web_client
 step "web size" npm run --silent size --prefix web-client
 step "lint" cargo clippy --quiet --all-targets -- -D warnings
 step "rust tests" cargo test --quiet --no-fail-fast
+step "server" cargo build --quiet --bin courtside
+step "contract" scripts/contract.sh
 if [ $browser = yes ]; then
-  step "server for the browsers" cargo build --quiet --bin courtside
   step "browser tests" npm test --silent --prefix tests/browser
 fi
 

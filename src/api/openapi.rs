@@ -7,7 +7,8 @@ mod schema;
 use axum::Json;
 use serde_json::{Value, json};
 
-use self::schema::{all_of, list_of, one_of, plain, reference};
+use self::schema::{all_of, line, list_of, one_of, or_null, plain, reference, slug, whole};
+use crate::limits::{MARKER_LABEL_MAX, MATCH_CLOCK_MAX_MS, PERIOD_MAX, SCORE_MAX, TEAM_NAME_MAX, TEAM_SHORT_MAX, TITLE_MAX};
 
 pub(super) async fn get() -> Json<Value> {
     Json(document())
@@ -25,7 +26,7 @@ pub(super) fn document() -> Value {
         },
         "servers": [{ "url": "/" }],
         "security": [{}, { "bearer": [] }],
-        "paths": joined(joined(paths(), accounts::paths()), people::paths()),
+        "paths": finished(joined(joined(paths(), accounts::paths()), people::paths())),
         "components": {
             "securitySchemes": joined(
                 json!({ "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" } }),
@@ -49,6 +50,31 @@ fn joined(mut one: Value, other: Value) -> Value {
     one
 }
 
+/// What holds wherever the same is described: who must have a token, and that a refusal for want of one says how to come by it.
+fn finished(mut paths: Value) -> Value {
+    for (path, item) in paths.as_object_mut().into_iter().flatten() {
+        for (_, operation) in item.as_object_mut().into_iter().flatten().filter(|(key, _)| *key != "parameters") {
+            if is_for_bearers(path) {
+                operation["security"] = json!([{ "bearer": [] }]);
+            }
+            if let Some(refused) = operation["responses"].get_mut("401") {
+                refused["headers"]["WWW-Authenticate"] = header("`Bearer`, and what is wrong with the token (RFC 6750).", "string");
+            }
+        }
+    }
+    paths
+}
+
+/// Whether nothing is answered there without a token, whatever the settings of the server.
+fn is_for_bearers(path: &str) -> bool {
+    path.starts_with("/api/v1/me/") || path.ends_with("/roles") || matches!(path, "/api/v1/people" | "/api/v1/auth/sign-out-everywhere")
+}
+
+/// A header that the answer always has.
+fn header(description: &str, kind: &str) -> Value {
+    json!({ "description": description, "required": true, "schema": { "type": kind } })
+}
+
 fn paths() -> Value {
     let broadcast = json!([{ "$ref": "#/components/parameters/broadcast" }]);
     let marker = json!([
@@ -58,11 +84,11 @@ fn paths() -> Value {
     json!({
         "/api/v1/broadcasts": {
             "get": operation("List public broadcasts that have not ended, live ones first.", None, &[("200", Some("BroadcastList"))]),
-            "post": operation(
+            "post": located(operation(
                 "Make a broadcast. Open to everybody where the server says so, else for tokens with the publish grant.",
                 Some("NewBroadcast"),
                 &[("201", Some("CreatedBroadcast")), ("401", None), ("403", None), ("409", None), ("422", None), ("503", None)],
-            )
+            ))
         },
         "/api/v1/broadcasts/{broadcast}": {
             "parameters": broadcast,
@@ -84,7 +110,7 @@ fn paths() -> Value {
         },
         "/api/v1/broadcasts/{broadcast}/markers/{marker}": {
             "parameters": marker,
-            "delete": operation("Remove a marker.", None, &[("204", None), ("401", None), ("403", None), ("404", None)])
+            "delete": operation("Remove a marker.", None, &[("204", None), ("401", None), ("403", None), ("404", None), ("410", None)])
         },
         "/api/v1/broadcasts/{broadcast}/hls": {
             "parameters": broadcast,
@@ -97,7 +123,7 @@ fn paths() -> Value {
             "parameters": broadcast,
             "get": {
                 "summary": "The poster. With ?v= of the broadcast's poster_version it may be cached for ever.",
-                "parameters": [{ "name": "v", "in": "query", "schema": { "type": "integer" } }],
+                "parameters": [version_parameter()],
                 "responses": {
                     "200": { "description": "The picture.", "content": pictures() },
                     "304": { "description": "Not modified." },
@@ -107,14 +133,14 @@ fn paths() -> Value {
             "put": {
                 "summary": "Replace the poster: JPEG or WebP, at most 256 KiB.",
                 "requestBody": { "required": true, "content": pictures() },
-                "responses": { "204": { "description": "Done." }, "401": problem(), "403": problem(), "413": problem(), "415": problem(), "503": problem() }
+                "responses": { "204": { "description": "Done." }, "401": problem(), "403": problem(), "404": problem(), "410": problem(), "413": problem(), "415": problem(), "503": problem() }
             }
         },
         "/api/v1/me": {
             "get": operation("Who the bearer is. A stranger becomes a guest.", None, &[("200", Some("Me")), ("401", None)])
         },
         "/api/v1/openapi.json": {
-            "get": { "summary": "This document.", "responses": { "200": { "description": "OpenAPI 3.1." } } }
+            "get": { "summary": "This document.", "responses": { "200": { "description": "OpenAPI 3.1.", "content": { "application/json": {} } } } }
         },
         "/whip/{broadcast}": {
             "parameters": broadcast,
@@ -141,7 +167,16 @@ fn operation(summary: &str, body: Option<&str>, responses: &[(&str, Option<&str>
     }
     if let Some(schema) = body {
         operation["requestBody"] = json!({ "required": true, "content": json_content(schema) });
+        for status in ["400", "413", "415"] {
+            operation["responses"][status] = problem();
+        }
     }
+    operation
+}
+
+/// 201 says where what was made is found.
+fn located(mut operation: Value) -> Value {
+    operation["responses"]["201"]["headers"] = json!({ "Location": header("What was made.", "string") });
     operation
 }
 
@@ -152,6 +187,11 @@ fn sdp_offer(summary: &str) -> Value {
         "responses": {
             "201": {
                 "description": "The answer. Location is the media session, ETag its ICE generation, Link its ICE servers.",
+                "headers": {
+                    "Location": header("The media session.", "string"),
+                    "ETag": header("Its ICE generation.", "string"),
+                    "Accept-Patch": header("What PATCH takes.", "string")
+                },
                 "content": { "application/sdp": { "schema": { "type": "string" } } }
             },
             "400": problem(), "401": problem(), "403": problem(), "404": problem(), "409": problem(), "410": problem(), "413": problem(),
@@ -168,7 +208,11 @@ fn sdp_session() -> Value {
             "parameters": [{ "name": "If-Match", "in": "header", "required": true, "schema": { "type": "string" } }],
             "requestBody": { "required": true, "content": { "application/trickle-ice-sdpfrag": { "schema": { "type": "string" } } } },
             "responses": {
-                "200": { "description": "ICE restarted: the new credentials and candidates." },
+                "200": {
+                    "description": "ICE restarted: the new credentials and candidates.",
+                    "headers": { "ETag": header("The new ICE generation.", "string") },
+                    "content": { "application/trickle-ice-sdpfrag": { "schema": { "type": "string" } } }
+                },
                 "204": { "description": "Accepted." },
                 "400": problem(), "401": problem(), "403": problem(), "404": problem(), "412": problem(), "415": problem(), "428": problem()
             }
@@ -182,6 +226,11 @@ fn sdp_session() -> Value {
 
 fn path_parameter(name: &str, description: &str) -> Value {
     json!({ "name": name, "in": "path", "required": true, "description": description, "schema": { "type": "string" } })
+}
+
+/// For caches: the server answers whatever it says.
+fn version_parameter() -> Value {
+    json!({ "name": "v", "in": "query", "description": "The current version. Anything else is answered too, not to be kept.", "schema": { "type": "string" } })
 }
 
 fn json_content(schema: &str) -> Value {
@@ -215,7 +264,13 @@ fn schemas() -> Value {
         }), &["user", "name", "layout"]),
         "Dvr": all_of(json!({ "window_s": integer }), &["window_s"]),
         "Visibility": one_of(&["public", "unlisted"]),
-        "Team": all_of(json!({ "name": text, "short": text, "color": text }), &["name", "short", "color"]),
+        "Team": all_of(
+            json!({
+                "name": line(1, TEAM_NAME_MAX), "short": line(1, TEAM_SHORT_MAX),
+                "color": { "type": "string", "pattern": "^#[0-9a-fA-F]{6}$" }
+            }),
+            &["name", "short", "color"],
+        ),
         "Teams": all_of(json!({ "home": reference("Team"), "away": reference("Team") }), &["home", "away"]),
         "Score": all_of(json!({ "home": integer, "away": integer, "at_media_ms": number }), &["home", "away", "at_media_ms"]),
         "MatchClock": all_of(
@@ -227,8 +282,13 @@ fn schemas() -> Value {
             json!({ "id": text, "kind": reference("MarkerKind"), "label": text, "media_time_ms": number }),
             &["id", "kind", "label", "media_time_ms"],
         ),
-        "NewMarker": all_of(json!({ "kind": reference("MarkerKind"), "label": text, "media_time_ms": number }), &["kind", "label"]),
-        "NewBroadcast": all_of(json!({ "title": text, "slug": text, "visibility": reference("Visibility") }), &[]),
+        "NewMarker": all_of(
+            json!({ "kind": reference("MarkerKind"), "label": line(0, MARKER_LABEL_MAX), "media_time_ms": or_null(number.clone()) }),
+            &["kind", "label"],
+        ),
+        "NewBroadcast": all_of(
+            json!({ "title": or_null(line(0, TITLE_MAX)), "slug": or_null(slug()), "visibility": or_null(reference("Visibility")) }), &[],
+        ),
         "CreatedBroadcast": all_of(
             json!({ "broadcast": reference("Broadcast"), "token": text, "whip_url": text, "whep_url": text, "watch_url": text }),
             &["broadcast", "token", "whip_url", "whep_url", "watch_url"],
@@ -236,13 +296,19 @@ fn schemas() -> Value {
         "HlsPath": all_of(json!({ "path": text, "expires_at_ms": integer }), &["path"]),
         "BroadcastList": all_of(json!({ "broadcasts": list_of("Broadcast") }), &["broadcasts"]),
         "BroadcastChanges": all_of(json!({
-            "title": text, "visibility": reference("Visibility"),
-            "teams": { "oneOf": [reference("Teams"), { "type": "null" }] },
-            "score": { "oneOf": [all_of(json!({ "home": integer, "away": integer, "at_media_ms": number }), &["home", "away"]), { "type": "null" }] },
-            "clock": { "oneOf": [
-                all_of(json!({ "running": boolean, "elapsed_ms": number, "period": text, "at_media_ms": number }), &["running", "elapsed_ms", "period"]),
-                { "type": "null" }
-            ] }
+            "title": or_null(line(0, TITLE_MAX)), "visibility": or_null(reference("Visibility")),
+            "teams": or_null(reference("Teams")),
+            "score": or_null(all_of(
+                json!({ "home": whole(0, SCORE_MAX.into()), "away": whole(0, SCORE_MAX.into()), "at_media_ms": or_null(number.clone()) }),
+                &["home", "away"],
+            )),
+            "clock": or_null(all_of(
+                json!({
+                    "running": boolean, "elapsed_ms": { "type": "number", "minimum": 0, "maximum": MATCH_CLOCK_MAX_MS },
+                    "period": line(0, PERIOD_MAX), "at_media_ms": or_null(number.clone())
+                }),
+                &["running", "elapsed_ms", "period"],
+            ))
         }), &[]),
         "User": all_of(json!({ "id": text, "name": text, "guest": boolean }), &["id", "name", "guest"]),
         "Me": all_of(

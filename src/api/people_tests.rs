@@ -116,7 +116,10 @@ async fn friends_write_to_each_other_and_see_what_is_read() {
     let listed = ben.get(&node, "/me/messages").await.json();
     let conversation = &listed["conversations"][0];
     assert_eq!((conversation["unread"].clone(), conversation["last"]["text"].clone()), (json!(1), json!("two\nlines")));
-    let read = ben.put(&node, &format!("/me/messages/{}/read", ann.id), json!({ "up_to": 1 })).await;
+    let beyond = limits::MESSAGE_NUMBER_MAX + 1;
+    assert_eq!(ben.put(&node, &format!("/me/messages/{}/read", ann.id), json!({ "up_to": beyond })).await.code(), "invalid_value");
+    assert_eq!(ben.get(&node, &format!("/me/messages/{}?before={beyond}", ann.id)).await.code(), "invalid_value");
+    let read = ben.put(&node, &format!("/me/messages/{}/read", ann.id), json!({ "up_to": 1.0 })).await;
     assert_eq!(read.status, StatusCode::NO_CONTENT);
     let page = ann.get(&node, &format!("/me/messages/{}", ben.id)).await.json();
     assert_eq!((page["read_up_to"].clone(), page["seen_up_to"].clone(), page["more"].clone()), (json!(0), json!(1), json!(false)));

@@ -45,6 +45,14 @@ async fn the_timeline_of_a_broadcast_is_changed_by_its_owner_alone() {
     assert_eq!(node.ask_json(Method::PATCH, path, Some(&bob), changes.clone()).await.status, StatusCode::FORBIDDEN);
     let view = node.ask_json(Method::PATCH, path, Some(&ann), changes).await.json();
     assert_eq!((view["score"]["home"].clone(), view["clock"]["period"].clone()), (json!(1), json!("1st half")));
+    // Whole numbers may be written with a point; objects may not be written as lists, however deep.
+    let pointed = node.ask_json(Method::PATCH, path, Some(&ann), json!({ "score": { "home": 2.0, "away": 1 } })).await.json();
+    assert_eq!((pointed["score"]["home"].clone(), pointed["score"]["away"].clone()), (json!(2), json!(1)));
+    let team = json!({ "name": "Ravens", "short": "RAV", "color": "#102030" });
+    for list in [json!({ "score": [1, 0] }), json!({ "teams": { "home": ["Ravens", "RAV", "#102030"], "away": team } })] {
+        let refused = node.ask_json(Method::PATCH, path, Some(&ann), list.clone()).await;
+        assert_eq!((refused.status, refused.code().as_str()), (StatusCode::BAD_REQUEST, "malformed_message"), "{list}");
+    }
     let cleared = node.ask_json(Method::PATCH, path, Some(&ann), json!({ "score": null })).await.json();
     assert!(cleared.get("score").is_none() && cleared.get("clock").is_some());
 
@@ -62,6 +70,7 @@ async fn bad_input_is_a_problem_and_never_more() {
     let path = "/api/v1/broadcasts";
     let rows = [
         ("not json", node.ask(Method::POST, path, &[("content-type", "application/json")], "{").await, 400, "malformed_message"),
+        ("a list of the values", node.ask_json(Method::POST, path, None, json!(["Title", "slug"])).await, 400, "malformed_message"),
         ("no type", node.ask(Method::POST, path, &[], "{}").await, 415, "invalid_value"),
         ("too large", node.ask(Method::POST, path, &[("content-type", "application/json")], "x".repeat(40_000)).await, 413, "too_large"),
         ("bad slug", node.ask_json(Method::POST, path, None, json!({ "slug": "No Slug" })).await, 422, "invalid_value"),
@@ -126,6 +135,25 @@ async fn a_stranger_becomes_a_guest_and_stays_one() {
     let again = node.ask_json(Method::GET, "/api/v1/me", Some(token), Value::Null).await.json();
     assert_eq!(again["user"], me["user"]);
     assert!(again.get("token").is_none());
+    node.live.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_is_described_as_for_bearers_says_nothing_to_strangers() {
+    let node = Node::open().await;
+    let (document, mut seen) = (openapi::document(), 0);
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let asked = ["{user}", "{device}"].iter().fold(path.clone(), |path, parameter| path.replace(parameter, "none"));
+        for (method, operation) in
+            item.as_object().unwrap().iter().filter(|(_, described)| described["security"] == json!([{ "bearer": [] }]))
+        {
+            let answer = node.ask(method.to_uppercase().parse().unwrap(), &asked, &[], "").await;
+            assert_eq!((answer.status, answer.header("www-authenticate")), (StatusCode::UNAUTHORIZED, "Bearer"), "{method} {path}");
+            assert!(operation["responses"]["401"]["headers"]["WWW-Authenticate"].is_object(), "{method} {path}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 25, "{seen}");
     node.live.shutdown().await;
 }
 

@@ -77,6 +77,8 @@ pub const TEAM_NAME_MAX: usize = 40;
 pub const TEAM_SHORT_MAX: usize = 4;
 pub const PERIOD_MAX: usize = 16;
 pub const MARKER_LABEL_MAX: usize = 80;
+/// Goals, points or runs of one side. More: refused.
+pub const SCORE_MAX: u16 = 999;
 /// Markers of one broadcast; they travel in every whole view. Full: refused.
 pub const MARKERS_MAX: usize = 200;
 /// A match clock shows at most this, ms (ten hours).

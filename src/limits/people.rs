@@ -105,6 +105,8 @@ pub const PRIVATE_PAGE_MAX: u32 = 50;
 pub const CONVERSATIONS_LISTED_MAX: u32 = 200;
 /// The largest nonce: integers up to here are exact in JavaScript.
 pub const NONCE_MAX: u64 = 1 << 53;
+/// Numbers of private messages that may be named: as far as every client counts exactly.
+pub const MESSAGE_NUMBER_MAX: u64 = 1 << 53;
 /// Private messages, and what somebody has said in chats, in one person's export, the newest. More: left out.
 pub const MESSAGES_EXPORTED_MAX: u32 = 10_000;
 pub const RATE_SEARCH: (u32, Duration) = (20, Duration::from_secs(1));

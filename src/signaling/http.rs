@@ -130,7 +130,7 @@ pub(crate) async fn read_body(body: Body, what: &'static str, max: usize) -> Res
     if length <= max { Ok(taken.into()) } else { Err(refused()) }
 }
 
-/// A JSON body.
+/// A JSON body: an object.
 ///
 /// # Errors
 /// `UnsupportedMediaType`, `TooLarge`, `MalformedMessage`.
@@ -139,6 +139,10 @@ pub(crate) async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Bo
         return Err(Refusal::UnsupportedMediaType("application/json"));
     }
     let bytes = read_body(body, "a JSON body", JSON_BODY_BYTES_MAX).await?;
+    // Serde also takes a list of the fields' values in their order.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Refusal::MalformedMessage("a JSON object is expected".to_owned()));
+    }
     serde_json::from_slice(&bytes).map_err(|error| Refusal::MalformedMessage(error.to_string()))
 }
 

@@ -6,6 +6,7 @@
 
 mod broadcast;
 mod errors;
+pub(crate) mod json;
 mod media;
 mod on_air;
 mod people;

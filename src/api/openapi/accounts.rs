@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::schema::{all_of, list_of, one_of, plain, reference};
-use super::{operation, path_parameter, pictures, problem};
+use super::schema::{all_of, email, list_of, name, one_of, or_null, plain, reference};
+use super::{operation, path_parameter, pictures, problem, version_parameter};
+use crate::limits::PASSWORD_CHARS;
 
 /// Under `/api/v1/auth`, `/api/v1/me`, `/api/v1/users`, and moderators of broadcasts.
 pub(super) fn paths() -> Value {
@@ -14,14 +15,14 @@ pub(super) fn paths() -> Value {
             "post": own_page(limited(operation(
                 "Make an account and sign this device in. With a guest's token the guest becomes the account and keeps their id.",
                 Some("NewAccount"),
-                &[("201", Some("SignedIn")), ("401", None), ("403", None), ("409", None), ("413", None), ("415", None), ("422", None), ("503", None)],
+                &[("201", Some("SignedIn")), ("401", None), ("403", None), ("409", None), ("422", None), ("503", None)],
             )))
         },
         "/api/v1/auth/sign-in": {
             "post": own_page(limited(operation(
                 "Sign this device in.",
                 Some("Credentials"),
-                &[("200", Some("SignedIn")), ("401", None), ("403", None), ("413", None), ("415", None), ("503", None)],
+                &[("200", Some("SignedIn")), ("401", None), ("403", None), ("503", None)],
             )))
         },
         "/api/v1/auth/refresh": {
@@ -32,7 +33,8 @@ pub(super) fn paths() -> Value {
             ))))
         },
         "/api/v1/auth/sign-out": {
-            "post": cookied(own_page(limited(operation("Sign this device out.", None, &[("204", None), ("403", None), ("503", None)]))))
+            // Also without the cookie: then it is signed out already.
+            "post": perhaps_cookied(own_page(limited(operation("Sign this device out.", None, &[("204", None), ("403", None), ("503", None)]))))
         },
         "/api/v1/auth/sign-out-everywhere": {
             "post": limited(operation("Sign every device of the bearer out.", None, &[("204", None), ("401", None), ("403", None), ("503", None)]))
@@ -41,21 +43,21 @@ pub(super) fn paths() -> Value {
             "post": limited(operation(
                 "Confirm an e-mail address with the code that was sent there.",
                 Some("EmailCode"),
-                &[("204", None), ("403", None), ("409", None), ("413", None), ("415", None), ("422", None), ("503", None)],
+                &[("204", None), ("403", None), ("409", None), ("422", None), ("503", None)],
             ))
         },
         "/api/v1/auth/forgot-password": {
             "post": limited(operation(
                 "Send a code for a new password, if there is such an account. The answer is the same if there is none.",
                 Some("ForgottenPassword"),
-                &[("202", None), ("413", None), ("415", None), ("503", None)],
+                &[("202", None), ("503", None)],
             ))
         },
         "/api/v1/auth/reset-password": {
             "post": limited(operation(
                 "Choose a new password with the code that was sent. Every device is signed out.",
                 Some("PasswordReset"),
-                &[("204", None), ("401", None), ("403", None), ("413", None), ("415", None), ("422", None), ("503", None)],
+                &[("204", None), ("401", None), ("403", None), ("422", None), ("503", None)],
             ))
         },
         "/api/v1/me/account": {
@@ -63,19 +65,19 @@ pub(super) fn paths() -> Value {
             "patch": limited(operation(
                 "Change the name (tokens carry the new one after the next refresh), or whether friends are shown what the person watches.",
                 Some("AccountChanges"),
-                &[("200", Some("Account")), ("401", None), ("403", None), ("409", None), ("413", None), ("415", None), ("422", None), ("503", None)],
+                &[("200", Some("Account")), ("401", None), ("403", None), ("409", None), ("422", None), ("503", None)],
             )),
             "delete": limited(operation(
                 "Delete the account and all that hangs on it, and end its running broadcasts.",
                 Some("Confirmation"),
-                &[("204", None), ("401", None), ("403", None), ("413", None), ("415", None), ("503", None)],
+                &[("204", None), ("401", None), ("403", None), ("503", None)],
             ))
         },
         "/api/v1/me/account/email": {
             "put": limited(operation(
                 "Ask for another e-mail address: it is the account's once the code that is sent there has been redeemed.",
                 Some("NewEmail"),
-                &[("202", None), ("401", None), ("403", None), ("409", None), ("413", None), ("415", None), ("422", None), ("503", None)],
+                &[("202", None), ("401", None), ("403", None), ("409", None), ("422", None), ("503", None)],
             ))
         },
         "/api/v1/me/account/email/verification": {
@@ -87,7 +89,7 @@ pub(super) fn paths() -> Value {
             "put": limited(operation(
                 "Change the password. Every other device is signed out; this one gets new tokens.",
                 Some("PasswordChange"),
-                &[("200", Some("SignedIn")), ("401", None), ("403", None), ("413", None), ("415", None), ("422", None), ("503", None)],
+                &[("200", Some("SignedIn")), ("401", None), ("403", None), ("422", None), ("503", None)],
             ))
         },
         "/api/v1/me/account/picture": {
@@ -136,7 +138,7 @@ pub(super) fn paths() -> Value {
             "parameters": user,
             "get": {
                 "summary": "A person's picture. With ?v= of their picture_version it may be cached for ever.",
-                "parameters": [{ "name": "v", "in": "query", "schema": { "type": "integer" } }],
+                "parameters": [version_parameter()],
                 "responses": {
                     "200": { "description": "The picture.", "content": pictures() },
                     "304": { "description": "Not modified." },
@@ -149,7 +151,7 @@ pub(super) fn paths() -> Value {
             "put": operation(
                 "Give a user these roles and no others. For operators.",
                 Some("Roles"),
-                &[("204", None), ("400", None), ("401", None), ("403", None), ("404", None), ("413", None), ("415", None), ("503", None)],
+                &[("204", None), ("401", None), ("403", None), ("404", None), ("503", None)],
             )
         },
         "/api/v1/broadcasts/{broadcast}/moderators": {
@@ -172,9 +174,9 @@ pub(super) fn paths() -> Value {
     })
 }
 
-/// Also answers 400 and 429, and says how much is left.
+/// Also answers 429, and says how much is left.
 pub(super) fn limited(mut operation: Value) -> Value {
-    let header = |what: &str| json!({ "description": what, "schema": { "type": "integer" } });
+    let header = |what: &str| super::header(what, "integer");
     let mut refused = problem();
     refused["headers"] = json!({
         "Retry-After": header("Seconds until one more is allowed."),
@@ -183,7 +185,6 @@ pub(super) fn limited(mut operation: Value) -> Value {
         "RateLimit-Reset": header("Seconds until all are back.")
     });
     operation["responses"]["429"] = refused;
-    operation["responses"]["400"] = problem();
     operation
 }
 
@@ -196,8 +197,18 @@ fn own_page(mut operation: Value) -> Value {
     operation
 }
 
+/// Known by the cookie.
 fn cookied(mut operation: Value) -> Value {
     operation["security"] = json!([{ "refresh": [] }, { "secure_refresh": [] }]);
+    operation
+}
+
+/// As [`cookied`], and answered all the same where there is none.
+fn perhaps_cookied(operation: Value) -> Value {
+    let mut operation = cookied(operation);
+    if let Some(ways) = operation["security"].as_array_mut() {
+        ways.insert(0, json!({}));
+    }
     operation
 }
 
@@ -211,10 +222,11 @@ pub(super) fn security_schemes() -> Value {
 
 pub(super) fn schemas() -> Value {
     let [text, number, integer, boolean] = plain();
-    let password = json!({ "type": "string", "minLength": 8, "maxLength": 256 });
+    let (least, most) = PASSWORD_CHARS;
+    let password = json!({ "type": "string", "minLength": least, "maxLength": most });
     json!({
         "NewAccount": all_of(
-            json!({ "name": { "type": "string", "minLength": 1, "maxLength": 40 }, "email": text, "password": password }),
+            json!({ "name": name(), "email": email(), "password": password }),
             &["name", "email", "password"],
         ),
         "Credentials": all_of(json!({ "email": text, "password": text }), &["email", "password"]),
@@ -231,8 +243,8 @@ pub(super) fn schemas() -> Value {
         ),
         "Role": one_of(&["broadcaster", "operator"]),
         "Roles": all_of(json!({ "roles": list_of("Role") }), &["roles"]),
-        "AccountChanges": all_of(json!({ "name": text, "hide_watching": boolean }), &[]),
-        "NewEmail": all_of(json!({ "email": text, "password": text }), &["email", "password"]),
+        "AccountChanges": all_of(json!({ "name": or_null(name()), "hide_watching": or_null(boolean.clone()) }), &[]),
+        "NewEmail": all_of(json!({ "email": email(), "password": text }), &["email", "password"]),
         "PasswordChange": all_of(json!({ "current": text, "new": password }), &["current", "new"]),
         "Confirmation": all_of(json!({ "password": text }), &["password"]),
         "EmailCode": all_of(json!({ "code": text }), &["code"]),

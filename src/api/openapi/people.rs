@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::accounts::limited;
-use super::schema::{all_of, list_of, one_of, plain, reference};
+use super::schema::{all_of, id, line, list_of, one_of, or_null, plain, prose, reference, wanted, whole};
 use super::{operation, path_parameter};
+use crate::limits::{CHAT_NOTE_MAX, MESSAGE_NUMBER_MAX, NONCE_MAX, PEOPLE_SEARCH_CHARS, PRIVATE_TEXT_MAX};
 
 /// Under `/api/v1/people`, `/api/v1/me`, and what moderators see of broadcasts.
 pub(super) fn paths() -> Value {
@@ -22,9 +23,9 @@ pub(super) fn paths() -> Value {
         operation["responses"]["422"] = super::problem();
         operation
     };
-    let with_query = |mut operation: Value, name: &str, what: &str, is_required: bool| {
-        operation["parameters"] =
-            json!([{ "name": name, "in": "query", "required": is_required, "description": what, "schema": { "type": "string" } }]);
+    let with_query = |mut operation: Value, name: &str, what: &str, schema: Value| {
+        let is_required = name == "search";
+        operation["parameters"] = json!([{ "name": name, "in": "query", "required": is_required, "description": what, "schema": schema }]);
         operation
     };
     let mine =
@@ -36,7 +37,7 @@ pub(super) fn paths() -> Value {
                     "Find people by the beginning of their name.", None,
                     &[("200", Some("PeopleList")), ("401", None), ("403", None), ("422", None), ("503", None)],
                 )),
-                "search", "2 to 40 characters.", true,
+                "search", "2 to 40 characters.", wanted(PEOPLE_SEARCH_CHARS.0, PEOPLE_SEARCH_CHARS.1),
             )
         },
         "/api/v1/me/friends": { "get": mine("Friends with their presence, requests, and whom the bearer has blocked.", "FriendLists") },
@@ -67,14 +68,14 @@ pub(super) fn paths() -> Value {
                     "What was written, the newest or before a number, oldest first.", None,
                     &[("200", Some("MessagePage")), ("401", None), ("403", None), ("404", None), ("422", None), ("503", None)],
                 ),
-                "before", "The number of a message.", false,
+                "before", "The number of a message.", whole(0, MESSAGE_NUMBER_MAX),
             ),
             "post": limited(operation(
                 "Write to a friend. 200: the message with this nonce is there already.",
                 Some("NewPrivateMessage"),
                 &[
                     ("200", Some("PrivateMessage")), ("201", Some("PrivateMessage")), ("401", None), ("403", None), ("404", None),
-                    ("413", None), ("415", None), ("422", None), ("503", None),
+                    ("422", None), ("503", None),
                 ],
             ))
         },
@@ -83,7 +84,7 @@ pub(super) fn paths() -> Value {
             "put": limited(operation(
                 "The bearer has read up to a message.",
                 Some("ReadMark"),
-                &[("204", None), ("401", None), ("403", None), ("404", None), ("413", None), ("415", None), ("503", None)],
+                &[("204", None), ("401", None), ("403", None), ("404", None), ("422", None), ("503", None)],
             ))
         },
         "/api/v1/broadcasts/{broadcast}/audit": {
@@ -93,7 +94,7 @@ pub(super) fn paths() -> Value {
                     "What moderators did, the latest first, before an id. For those who moderate it.", None,
                     &[("200", Some("AuditPage")), ("401", None), ("403", None), ("404", None), ("422", None), ("503", None)],
                 ),
-                "before", "The id of an action.", false,
+                "before", "The id of an action.", id(),
             )
         },
         "/api/v1/broadcasts/{broadcast}/reports": {
@@ -110,7 +111,7 @@ pub(super) fn paths() -> Value {
                     "Who may not write in the chat, the latest first, from behind a person on. For those who moderate it.", None,
                     &[("200", Some("RestrainedPage")), ("401", None), ("403", None), ("404", None), ("422", None), ("503", None)],
                 ),
-                "before", "The id of the last person of the page before.", false,
+                "before", "The id of the last person of the page before.", id(),
             )
         },
         "/api/v1/broadcasts/{broadcast}/words": {
@@ -133,7 +134,7 @@ pub(super) fn paths() -> Value {
                 "Resolve what was reported of a message. For those who moderate it.",
                 Some("ReportResolution"),
                 &[
-                    ("204", None), ("400", None), ("401", None), ("403", None), ("404", None), ("413", None), ("415", None), ("422", None),
+                    ("204", None), ("401", None), ("403", None), ("404", None), ("422", None),
                     ("503", None),
                 ],
             )
@@ -143,7 +144,6 @@ pub(super) fn paths() -> Value {
 
 pub(super) fn schemas() -> Value {
     let [text, number, integer, boolean] = plain();
-    let short = json!({ "type": "string", "maxLength": 200 });
     json!({
         "Relation": one_of(&["none", "outgoing", "incoming", "friend", "blocked"]),
         "Person": all_of(
@@ -181,12 +181,12 @@ pub(super) fn schemas() -> Value {
         ),
         "NewPrivateMessage": all_of(
             json!({
-                "nonce": { "type": "integer", "minimum": 0, "maximum": 1_u64 << 53 },
-                "text": { "type": "string", "minLength": 1, "maxLength": 2000 }
+                "nonce": whole(0, NONCE_MAX),
+                "text": prose(PRIVATE_TEXT_MAX)
             }),
             &["nonce", "text"],
         ),
-        "ReadMark": all_of(json!({ "up_to": { "type": "integer", "minimum": 0 } }), &["up_to"]),
+        "ReadMark": all_of(json!({ "up_to": whole(0, MESSAGE_NUMBER_MAX) }), &["up_to"]),
         "Named": all_of(json!({ "id": text, "name": text }), &["id", "name"]),
         "ModeratorAction": one_of(&["delete", "time_out", "ban", "lift", "pin", "unpin", "modes", "words", "resolve", "approve", "refuse"]),
         "AuditEntry": all_of(
@@ -216,6 +216,6 @@ pub(super) fn schemas() -> Value {
         "HeatPoint": all_of(json!({ "at_ms": number, "count": integer }), &["at_ms", "count"]),
         "HeatLine": all_of(json!({ "step_ms": number, "points": list_of("HeatPoint") }), &["step_ms", "points"]),
         "ReportOutcome": one_of(&["dismissed", "upheld"]),
-        "ReportResolution": all_of(json!({ "outcome": reference("ReportOutcome"), "note": short }), &["outcome"])
+        "ReportResolution": all_of(json!({ "outcome": reference("ReportOutcome"), "note": or_null(line(0, CHAT_NOTE_MAX)) }), &["outcome"])
     })
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{MarkerId, UserId};
 use crate::limits::{
-    MARKER_LABEL_MAX, MARKERS_MAX, MATCH_CLOCK_MAX_MS, MEDIA_TIME_FUTURE_MAX_MS, MEDIA_TIME_PAST_MAX_MS, PERIOD_MAX, SLUG_MAX,
+    MARKER_LABEL_MAX, MARKERS_MAX, MATCH_CLOCK_MAX_MS, MEDIA_TIME_FUTURE_MAX_MS, MEDIA_TIME_PAST_MAX_MS, PERIOD_MAX, SCORE_MAX, SLUG_MAX,
     TEAM_NAME_MAX, TEAM_SHORT_MAX, TITLE_MAX,
 };
 use crate::signaling::protocol::{BroadcastChanges, ClockChange, Marker, MarkerKind, MatchClock, Score, ScoreChange, Team, Teams};
@@ -124,7 +124,7 @@ fn checked_team(team: &Team) -> Result<Team, Refusal> {
 }
 
 fn checked_score(score: ScoreChange, edge_ms: f64) -> Result<Score, Refusal> {
-    if score.home > 999 || score.away > 999 {
+    if score.home > SCORE_MAX || score.away > SCORE_MAX {
         return Err(Refusal::InvalidValue { field: "score", rule: "0 to 999 on each side" });
     }
     Ok(Score { home: score.home, away: score.away, at_media_ms: checked_media_time(score.at_media_ms, edge_ms)? })
@@ -151,14 +151,13 @@ fn checked_media_time(media_time_ms: Option<f64>, edge_ms: f64) -> Result<f64, R
     Ok(media_time_ms)
 }
 
-/// Trimmed text of one line without control characters, of `min` to `max` characters.
+/// Text of one line without control characters, of at most `max` characters as it was sent; trimmed, of `min` at least.
 pub(super) fn line(field: &'static str, rule: &'static str, text: &str, min: usize, max: usize) -> Result<String, Refusal> {
-    let text = text.trim();
-    let characters = text.chars().count();
-    if characters < min || characters > max || text.chars().any(char::is_control) {
+    let trimmed = text.trim();
+    if text.chars().count() > max || trimmed.chars().count() < min || text.chars().any(char::is_control) {
         return Err(Refusal::InvalidValue { field, rule });
     }
-    Ok(text.to_owned())
+    Ok(trimmed.to_owned())
 }
 
 #[cfg(test)]
@@ -189,9 +188,20 @@ mod tests {
 
     #[test]
     fn odd_text_and_times_are_refused() {
-        for changes in [teams("", "#ff0000"), teams("a\nb", "#ff0000"), teams(&"x".repeat(41), "#ff0000"), teams("Ravens", "red")] {
+        for changes in [
+            teams("", "#ff0000"),
+            teams("a\nb", "#ff0000"),
+            teams(&"x".repeat(41), "#ff0000"),
+            teams(" ", "#ff0000"),
+            teams("Ravens", "red"),
+        ] {
             assert!(Details::default().apply(&changes, EDGE).is_err(), "{changes:?}");
         }
+        // Bounded as it was sent: what is trimmed away counts too.
+        for title in [format!("{}   ", "x".repeat(118)), "two\nlines".to_owned(), "a line\n".to_owned()] {
+            assert!(checked_title(&title).is_err(), "{title:?}");
+        }
+        assert_eq!(checked_title(&format!("{}  ", "x".repeat(118))).unwrap().len(), 118);
         for at in [f64::NAN, f64::INFINITY, 0.0, EDGE + 120_000.0] {
             let marked = Details::default().mark(MarkerId::from_bits(1), MarkerKind::Goal, "x", Some(at), EDGE);
             assert!(marked.is_err(), "{at}");

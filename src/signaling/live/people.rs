@@ -6,8 +6,8 @@ use super::Live;
 use crate::accounts::Claims;
 use crate::ids::{BroadcastId, UserId};
 use crate::limits::{
-    BLOCKS_MAX, CONVERSATIONS_LISTED_MAX, FOLLOWS_MAX, FRIENDS_MAX, NONCE_MAX, PEOPLE_FOUND_MAX, PEOPLE_SEARCH_CHARS, PRIVATE_KEPT_MAX,
-    PRIVATE_PAGE_MAX, PRIVATE_TEXT_MAX, TIES_READS_MAX,
+    BLOCKS_MAX, CONVERSATIONS_LISTED_MAX, FOLLOWS_MAX, FRIENDS_MAX, MESSAGE_NUMBER_MAX, NONCE_MAX, PEOPLE_FOUND_MAX, PEOPLE_SEARCH_CHARS,
+    PRIVATE_KEPT_MAX, PRIVATE_PAGE_MAX, PRIVATE_TEXT_MAX, TIES_READS_MAX,
 };
 use crate::signaling::now::Now;
 use crate::signaling::protocol::{FriendOnline, Presence, ServerMessage, Visibility, Watching};
@@ -160,12 +160,12 @@ impl Live {
 
     pub(crate) async fn search_people(&self, who: &Claims, text: &str) -> Result<Vec<Person>, Refusal> {
         let me = self.account_id(who).await?;
-        let text = text.trim();
         let (least, most) = PEOPLE_SEARCH_CHARS;
-        if !(least..=most).contains(&text.chars().count()) || text.contains('\0') {
+        let trimmed = text.trim();
+        if trimmed.chars().count() < least || text.chars().count() > most || text.contains('\0') {
             return Err(Refusal::InvalidValue { field: "search", rule: "2 to 40 characters of the beginning of a name" });
         }
-        Ok(people(self.shared.store.search_people(me, text, PEOPLE_FOUND_MAX).await?))
+        Ok(people(self.shared.store.search_people(me, trimmed, PEOPLE_FOUND_MAX).await?))
     }
 
     pub(crate) async fn friends(&self, who: &Claims) -> Result<FriendLists, Refusal> {
@@ -302,6 +302,7 @@ impl Live {
     }
 
     pub(crate) async fn private_messages(&self, who: &Claims, other: UserId, before: Option<u64>) -> Result<MessagePage, Refusal> {
+        demand_number("before", before.unwrap_or(0))?;
         let me = self.account_id(who).await?;
         self.see(me, other).await?;
         let page = self.shared.store.conversation(me, other, before, PRIVATE_PAGE_MAX).await?;
@@ -316,8 +317,9 @@ impl Live {
         if nonce > NONCE_MAX {
             return Err(Refusal::InvalidValue { field: "nonce", rule: "at most 2^53" });
         }
+        let is_too_long = text.chars().count() > PRIVATE_TEXT_MAX;
         let text: String = text.trim().chars().filter(|symbol| *symbol == '\n' || !symbol.is_control()).collect();
-        if text.is_empty() || text.chars().count() > PRIVATE_TEXT_MAX {
+        if text.is_empty() || is_too_long {
             return Err(Refusal::InvalidValue { field: "text", rule: "1 to 2000 characters" });
         }
         let (theirs, mine) = (self.see(me, other).await?, self.see(other, me).await?);
@@ -333,6 +335,7 @@ impl Live {
     }
 
     pub(crate) async fn mark_read(&self, who: &Claims, other: UserId, up_to: u64) -> Result<(), Refusal> {
+        demand_number("up_to", up_to)?;
         let me = self.account_id(who).await?;
         self.see(me, other).await?;
         if let Some(up_to) = self.shared.store.read_conversation(me, other, up_to).await? {
@@ -354,6 +357,10 @@ impl Live {
     async fn account_id(&self, who: &Claims) -> Result<UserId, Refusal> {
         Ok(self.accounts().account(who).await?.user.id)
     }
+}
+
+fn demand_number(field: &'static str, number: u64) -> Result<(), Refusal> {
+    if number <= MESSAGE_NUMBER_MAX { Ok(()) } else { Err(Refusal::InvalidValue { field, rule: "at most 2^53" }) }
 }
 
 fn people(records: Vec<PersonRecord>) -> Vec<Person> {

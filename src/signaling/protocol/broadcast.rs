@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use super::json::{object, whole};
 use super::on_air::GuestView;
 use crate::ids::{BroadcastId, MarkerId};
 use crate::sfu::codec::Codec;
@@ -82,7 +83,9 @@ pub struct LayerView {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct Teams {
+    #[serde(deserialize_with = "object")]
     pub home: Team,
+    #[serde(deserialize_with = "object")]
     pub away: Team,
 }
 
@@ -158,7 +161,9 @@ pub struct BroadcastChanges {
 /// `at_media_ms` absent: now, at the live edge.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
 pub struct ScoreChange {
+    #[serde(deserialize_with = "whole")]
     pub home: u16,
+    #[serde(deserialize_with = "whole")]
     pub away: u16,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
@@ -176,9 +181,12 @@ pub struct ClockChange {
     pub at_media_ms: Option<f64>,
 }
 
-/// `Option<Option<T>>`: absent, `null` or a value.
+/// `Option<Option<T>>`: absent, `null` or an object.
 mod double_option {
+    use serde::de::DeserializeOwned;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::super::json::Object;
 
     pub(super) fn serialize<T: Serialize, S: Serializer>(value: &Option<Option<T>>, serializer: S) -> Result<S::Ok, S::Error> {
         match value {
@@ -187,7 +195,7 @@ mod double_option {
         }
     }
 
-    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
-        Option::<T>::deserialize(deserializer).map(Some)
+    pub(super) fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+        Option::<Object<T>>::deserialize(deserializer).map(|read| Some(read.map(|Object(inner)| inner)))
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::ids::{ActionId, UserId};
+use crate::signaling::protocol::json::whole;
 use crate::signaling::protocol::{MessageId, Presence};
 use crate::social::chat::Restrained;
 use crate::social::people::{Person, PrivateMessage};
@@ -82,6 +83,7 @@ pub struct MessagePage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct NewPrivateMessage {
     /// Drawn by the client for this message, at most 2^53; the same one when it is sent again.
+    #[serde(deserialize_with = "whole")]
     #[ts(type = "number")]
     pub nonce: u64,
     /// 1 to 2000 characters.
@@ -91,6 +93,7 @@ pub struct NewPrivateMessage {
 /// Body of `PUT /api/v1/me/messages/{user}/read`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct ReadMark {
+    #[serde(deserialize_with = "whole")]
     #[ts(type = "number")]
     pub up_to: u64,
 }
