@@ -167,6 +167,7 @@ impl Allocator {
             next_bps: next_total(current_bps, pictures),
             top_bps: total(audio_bps, pictures, |picture| picture.top().max(picture.rung)),
             has_faces: pictures.iter().any(|picture| picture.rank == Rank::Face && picture.rung.is_some()),
+            lacks: pictures.iter().any(|picture| picture.rung.is_none() && picture.next_above(None).is_some()),
         }
     }
 

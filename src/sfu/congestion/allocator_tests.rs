@@ -51,7 +51,7 @@ impl Viewer {
 fn climbs_with_proof_falls_at_once_and_waits_longer_after_each_failure() {
     let mut viewer = Viewer::new(1, LayerChoice::Auto);
     assert_eq!(viewer.auto(0, 3e6), [Some(0)], "automatic quality begins at the bottom");
-    assert_eq!(viewer.demand, Demand { current_bps: 190_000, next_bps: Some(540_000), top_bps: 2_540_000, has_faces: false });
+    assert_eq!(viewer.demand, Demand { current_bps: 190_000, next_bps: Some(540_000), top_bps: 2_540_000, has_faces: false, lacks: false });
     assert_eq!(viewer.auto(300, 3e6), [Some(2)], "and skips what lies between");
     assert_eq!(viewer.auto(100, 1e6), [Some(1)]);
     assert_eq!(viewer.auto(2500, 3e6), [Some(1)], "not at once again");
@@ -238,7 +238,10 @@ fn a_picture_goes_only_when_its_smallest_layer_cannot_get_through_and_comes_back
     assert_eq!(viewer.run(20_000, 80_000.0, 0.0, &LADDER, LayerChoice::Auto, None), [Some(0)], "nothing is lost: it gets through");
     assert_eq!(viewer.run(2_000, 80_000.0, 0.4, &LADDER, LayerChoice::Auto, None), [Some(0)], "not for a moment");
     assert_eq!(viewer.run(4_000, 80_000.0, 0.4, &LADDER, LayerChoice::Auto, None), [None]);
-    assert_eq!(viewer.demand, Demand { current_bps: AUDIO_BPS, next_bps: Some(190_000), top_bps: 2_540_000, has_faces: false });
+    assert_eq!(
+        viewer.demand,
+        Demand { current_bps: AUDIO_BPS, next_bps: Some(190_000), top_bps: 2_540_000, has_faces: false, lacks: true }
+    );
     assert_eq!(viewer.auto(4_000, 250_000.0), [Some(0)]);
 }
 
