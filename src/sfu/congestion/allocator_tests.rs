@@ -254,3 +254,41 @@ fn a_face_that_has_just_begun_is_not_taken_for_as_little_as_it_sends_yet() {
     assert_eq!(viewer.rungs, [Some(2), Some(0)], "the broadcast is measured as it is, for nobody else shares what is wrong about it");
     assert_eq!(viewer.demand.current_bps, AUDIO_BPS + match_bps + face_bps);
 }
+
+/// A face that was tried again and again on a path that has no room for it, until patience is as long as it gets.
+fn after_many_tries_in_vain() -> Viewer {
+    let mut viewer = Viewer::new(2, LayerChoice::Auto);
+    viewer.auto(5_000, 700_000.0);
+    let narrow = 600_000.0;
+    for _ in 0..7 {
+        while viewer.rungs[1].is_none() {
+            viewer.auto(100, 800_000.0);
+        }
+        viewer.auto(500, narrow);
+        assert_eq!(viewer.rungs[1], None, "it does not fit");
+    }
+    viewer
+}
+
+#[test]
+fn a_face_comes_back_soon_when_far_more_is_proven_to_fit_than_what_failed() {
+    let mut viewer = after_many_tries_in_vain();
+    viewer.auto(14_000, 5_000_000.0);
+    assert_eq!(viewer.rungs[1], None, "it has been shown before, and did not hold");
+    viewer.auto(2_000, 5_000_000.0);
+    assert_eq!(viewer.rungs[1], Some(0), "somebody's face, in its smallest layer");
+    let broadcast = viewer.rungs[0];
+    viewer.auto(20_000, 5_000_000.0);
+    assert_eq!(viewer.rungs[0], broadcast, "what is sent already has patience");
+    viewer.auto(30_000, 5_000_000.0);
+    assert_eq!(viewer.rungs, [Some(2), Some(1)], "and then everything climbs");
+}
+
+#[test]
+fn a_face_has_patience_where_hardly_more_is_proven_to_fit_than_what_failed() {
+    let mut viewer = after_many_tries_in_vain();
+    viewer.auto(50_000, 800_000.0);
+    assert_eq!(viewer.rungs[1], None);
+    viewer.auto(12_000, 800_000.0);
+    assert_eq!(viewer.rungs[1], Some(0));
+}
