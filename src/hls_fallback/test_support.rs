@@ -128,7 +128,7 @@ impl Publisher {
 
     fn run(&self, slot: TrackSlot, layer: u8, generation: u32, clock: ClockMap, packets: Arc<[Arc<RtpPacket>]>) -> TapRun {
         let (broadcast, source) = (BroadcastId::from_bits(1), self.source);
-        TapRun { broadcast, slot, layer, source, generation, clock: Some(clock), clock_is_real: true, packets }
+        TapRun { broadcast, home: 0, slot, layer, source, generation, clock: Some(clock), clock_is_real: true, packets }
     }
 }
 

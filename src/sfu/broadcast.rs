@@ -189,7 +189,7 @@ impl Broadcast {
         let known = self.track(slot).layers.get(usize::from(layer));
         let (clock, clock_is_real, generation) =
             known.map_or((None, false, 0), |layer| (layer.clock, layer.clock_is_real, layer.generation));
-        TapRun { broadcast: self.id, slot, layer, source: self.source, generation, clock, clock_is_real, packets }
+        TapRun { broadcast: self.id, home: self.home, slot, layer, source: self.source, generation, clock, clock_is_real, packets }
     }
 
     /// Takes in which layers the viewers here may be sent. Returns those that nobody may be sent, when they are others than before.

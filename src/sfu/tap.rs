@@ -42,6 +42,8 @@ impl TrackSlot {
 #[derive(Debug, Clone)]
 pub struct TapRun {
     pub broadcast: BroadcastId,
+    /// The worker that it was published on: after a move what its former home has handed over may still be on its way.
+    pub home: u8,
     pub slot: TrackSlot,
     /// Index of the layer on its track.
     pub layer: u8,
@@ -144,8 +146,9 @@ pub enum Handover {
     /// What a worker that has just subscribed needs of the past: the group of one layer, so that its newcomers can start as those at home
     /// do. At most `limits::GROUP_PACKETS_MAX` packets, shared like all others. Lost: they wait for the next key frame.
     Group(TapRun),
-    /// The publisher is gone.
+    /// The publisher is gone that it had on this worker.
     SourceGone {
         broadcast: BroadcastId,
+        home: u8,
     },
 }

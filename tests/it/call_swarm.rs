@@ -2,6 +2,7 @@
 //! their connection, while publishers come and go. Each seed is one history; the judge, the decoders and the bounds say whether it was a good one.
 //! `SWARM_SEED=n cargo test --test it call_swarm` replays one, `SWARM_SEEDS=n` lives through so many.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use courtside::ids::{BroadcastId, SourceId};
@@ -28,6 +29,9 @@ struct Friend {
     source: SourceId,
     on: bool,
 }
+/// What these once found: probes that took sound before padding for a narrow path, faces that stayed away for want of a few thousand bytes of it; and
+/// cameras expected of members who had been replaced.
+const KNOWN: [u64; 11] = [361, 365, 518, 600, 661, 779, 886, 1296, 1399, 1734, 1748];
 
 struct Swarm {
     sim: Sim,
@@ -36,6 +40,8 @@ struct Swarm {
     friends: Vec<Friend>,
     /// Sources that are or were somebody's.
     known: Vec<SourceId>,
+    /// Whose camera each source is. Who was replaced by another connection publishes nothing, also when that turns its camera off.
+    published_by: HashMap<SourceId, Who>,
     guest: Option<SourceId>,
 }
 
@@ -43,7 +49,7 @@ impl Swarm {
     fn new(seed: u64) -> Self {
         let mut sim = Sim::new(seed, 1 + (seed % 3) as u8);
         let broadcast = sim.broadcast();
-        Self { sim, broadcast, publisher: None, friends: Vec::new(), known: Vec::new(), guest: None }
+        Self { sim, broadcast, publisher: None, friends: Vec::new(), known: Vec::new(), published_by: HashMap::new(), guest: None }
     }
 
     fn camera(&mut self) -> Show {
@@ -97,9 +103,11 @@ impl Swarm {
                 self.friends[place.expect("chosen")].on = !friend.on;
                 if friend.on {
                     sim.withdraw(friend.who);
+                    self.published_by.retain(|source, who| (*source, *who) != (friend.source, friend.who));
                 } else {
                     let show = self.camera();
                     self.sim.turn_camera_on(friend.who, friend.source, show);
+                    self.published_by.insert(friend.source, friend.who);
                 }
             }
             (14, Some(friend), _) => {
@@ -141,6 +149,7 @@ impl Swarm {
                     let member = Member { viewer: Viewer { worker, ..Viewer::default() }, pairs: FIRST_FACE + FACES, camera };
                     let who = self.sim.join_call(self.broadcast, friend.source, &member);
                     self.friends.push(Friend { who, ..friend });
+                    self.published_by.insert(friend.source, who);
                 }
             }
             _ => {}
@@ -156,6 +165,9 @@ impl Swarm {
         let camera = if on { Some(self.camera()) } else { None };
         let who = self.sim.join_call(self.broadcast, source, &Member { viewer, pairs: FIRST_FACE + FACES, camera });
         self.friends.push(Friend { who, source, on });
+        if on {
+            self.published_by.insert(source, who);
+        }
         self.known.push(source);
     }
 
@@ -168,11 +180,9 @@ impl Swarm {
         }
         self.sim.run_ms(300);
         let friends: Vec<Friend> = self.friends.iter().filter(|friend| self.alive(friend.who)).copied().collect();
-        // A source is who published it last.
-        let mut on: Vec<Friend> = friends.iter().filter(|friend| friend.on).copied().collect();
-        on.reverse();
+        let mut on: Vec<Friend> =
+            friends.iter().filter(|friend| self.published_by.get(&friend.source) == Some(&friend.who)).copied().collect();
         on.sort_by_key(|friend| friend.source);
-        on.dedup_by_key(|friend| friend.source);
         let mut expected = Vec::new();
         for friend in &friends {
             self.sim.choose(friend.who, LayerChoice::Auto);
@@ -214,7 +224,7 @@ fn live_through(seed: u64) {
 }
 
 fn seeds(part: u64) {
-    seeds::live_through("call_swarm", (part, 2), live_through);
+    seeds::live_through("call_swarm", &KNOWN, (part, 2), live_through);
 }
 
 #[test]

@@ -322,3 +322,26 @@ fn nobody_near_and_nobody_without_room_is_sent_parity() {
         sim.finish();
     }
 }
+
+#[test]
+fn what_is_repaired_after_a_break_does_not_keep_the_live_picture_waiting() {
+    for seed in 0..4 {
+        let mut sim = Sim::new(260 + seed, 1);
+        let broadcast = sim.broadcast();
+        sim.publish(broadcast, Show { frame_interval: Duration::from_millis(66), ..Show::encoder_box() });
+        let viewer = sim.view(broadcast, &Viewer { fec: false, ..Viewer::default() });
+        sim.run_ms(5_000);
+        // Nothing is heard of what is sent: the estimate falls below the only layer there is, and its frames are spread.
+        sim.seats[viewer].down.path.cut = true;
+        sim.run_ms(2_000 + 300 * seed);
+        sim.seats[viewer].down.path.cut = false;
+        let back = sim.now;
+        sim.run_ms(3_000);
+        let [_, _, resent, ..] = sim.seats[viewer].judge.counts();
+        assert!(resent > 20, "much was asked for again: {resent}");
+        let came = sim.receiver(viewer).seen.iter().map(|seen| seen.at).filter(|at| *at > back);
+        let longest = came.clone().zip(came.skip(1)).map(|(at, next)| next - at).max().expect("a picture");
+        assert!(longest < Duration::from_millis(500), "the picture stood still for {longest:?}");
+        sim.finish();
+    }
+}

@@ -10,7 +10,7 @@
 //!
 //! Faces go in the order of the size at which they are drawn. What does not fit of guest and faces is not sent at all; the broadcast's picture ends
 //! only when not even its smallest layer gets through. Steps down follow the estimate at once; steps up need a proof that they fit, and after one that
-//! did not hold, patience. Only from faces to the broadcast's second layer the budget is moved without one: it is being sent already.
+//! did not hold, patience; less of it for a picture that is not sent at all, once far more is proven to fit than what failed. Only from faces to the broadcast's second layer the budget is moved without one: it is being sent already.
 
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
@@ -110,6 +110,8 @@ pub struct Allocator {
     short_since: Option<Instant>,
     climbed_at: Option<Instant>,
     blocked_until: Option<Instant>,
+    /// What was sent when something of it did not fit, bits per second.
+    failed_bps: f64,
     /// Something did not fit and was taken away.
     gave_way_at: Option<Instant>,
     patience: Option<Duration>,
@@ -145,6 +147,10 @@ impl Allocator {
     const FAILED_CLIMB: Duration = Duration::from_secs(15);
     const PATIENCE_MIN: Duration = Duration::from_secs(3);
     const PATIENCE_MAX: Duration = Duration::from_secs(60);
+    /// A path that is shown to carry so much more than what did not fit is another than it was ...
+    const CHANGED: f64 = 1.3;
+    /// ... for a picture that is not sent at all, after this part of the patience: what such a proof is worth shows only when it is used.
+    const PATIENCE_FOR_LACKING: u32 = 4;
     /// A picture that does not fit is kept this long: a frozen picture is better than none, for a while.
     const STARVED_MIN: Duration = Duration::from_secs(4);
     const STARVED_OF: f64 = 0.7;
@@ -167,6 +173,7 @@ impl Allocator {
             next_bps: next_total(current_bps, pictures),
             top_bps: total(audio_bps, pictures, |picture| picture.top().max(picture.rung)),
             has_faces: pictures.iter().any(|picture| picture.rank == Rank::Face && picture.rung.is_some()),
+            lacks: pictures.iter().any(|picture| picture.rung.is_none() && picture.next_above(None).is_some()),
         }
     }
 
@@ -223,7 +230,7 @@ impl Allocator {
     /// second: a friend is not made to wait for a proof, unless the path is not known to carry all of the broadcast, or had to give way before. There
     /// an estimate may have grown beyond what the path carries, and every face that tries it takes everybody's sound along.
     fn start(&mut self, now: Instant, audio_bps: u32, pictures: &mut [Picture<'_>], budget: Budget) {
-        if self.starved || self.blocked_until.is_some_and(|until| until > now) {
+        if self.starved || self.is_blocked(now) {
             return;
         }
         let reserved = |picture: &Picture<'_>| if picture.is_broadcast() { picture.rung.max(picture.second()) } else { picture.rung };
@@ -240,6 +247,18 @@ impl Allocator {
             picture.rung = Some(smallest);
             self.climbed_at = Some(now);
         }
+    }
+
+    /// Patience after a step up that failed.
+    fn is_blocked(&self, now: Instant) -> bool {
+        self.blocked_until.is_some_and(|until| until > now)
+    }
+
+    /// Whether patience has lost its reason, as far as a picture that is not sent at all is concerned.
+    fn has_path_changed(&self, now: Instant, budget: Budget) -> bool {
+        let patience = (self.patience.unwrap_or_default() / Self::PATIENCE_FOR_LACKING).max(Self::PATIENCE_MIN);
+        let waited = elapsed(now, self.gave_way_at) >= patience;
+        waited && !self.starved && budget.estimate_bps.min(budget.proven_bps) >= Self::CHANGED * self.failed_bps
     }
 
     fn step_down(&mut self, now: Instant, audio_bps: u32, pictures: &mut [Picture<'_>], sent: u32, budget: Budget, loss: f32) {
@@ -263,6 +282,7 @@ impl Allocator {
             let patience = patience.max(Self::PATIENCE_MIN);
             self.patience = Some(patience);
             (self.blocked_until, self.gave_way_at) = (Some(now + patience), Some(now));
+            self.failed_bps = f64::from(before);
             return;
         }
         // The broadcast is on its lowest rung, and alone.
@@ -296,19 +316,23 @@ impl Allocator {
         }
         let roomy = now.saturating_duration_since(*self.roomy_since.get_or_insert(now));
         let moves = may_move && (budget.is_full || roomy >= Self::PROOF_MAY_COME);
-        let waits = self.blocked_until.is_some_and(|until| until > now);
+        let waits = self.is_blocked(now);
         // What faces have tried in vain, again and again, is no reason to keep the broadcast below its second layer.
         let has_friends = pictures.iter().any(|picture| picture.rank == Rank::Face);
         let is_owed = is_behind && has_friends && elapsed(now, self.gave_way_at) >= Self::PATIENCE_MIN;
-        if (waits && !is_owed) || roomy < Self::ROOMY_MIN || !(grows || moves) {
+        // Nor may it keep somebody's face away from a path that is another by now.
+        let fetches = waits && grows && self.has_path_changed(now, budget);
+        if (waits && !is_owed && !fetches) || roomy < Self::ROOMY_MIN || !(grows || moves) {
             return;
         }
         let least = |picture: &Picture<'_>| picture.rung.filter(|_| picture.is_broadcast() || !moves);
         let most = |picture: &Picture<'_>| {
             if grows && !waits {
                 picture.top()
-            } else if picture.is_broadcast() {
+            } else if picture.is_broadcast() && (is_owed || !waits) {
                 picture.second()
+            } else if fetches && picture.rung.is_none() {
+                picture.usable().next()
             } else {
                 picture.rung
             }

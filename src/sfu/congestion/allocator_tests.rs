@@ -51,7 +51,7 @@ impl Viewer {
 fn climbs_with_proof_falls_at_once_and_waits_longer_after_each_failure() {
     let mut viewer = Viewer::new(1, LayerChoice::Auto);
     assert_eq!(viewer.auto(0, 3e6), [Some(0)], "automatic quality begins at the bottom");
-    assert_eq!(viewer.demand, Demand { current_bps: 190_000, next_bps: Some(540_000), top_bps: 2_540_000, has_faces: false });
+    assert_eq!(viewer.demand, Demand { current_bps: 190_000, next_bps: Some(540_000), top_bps: 2_540_000, has_faces: false, lacks: false });
     assert_eq!(viewer.auto(300, 3e6), [Some(2)], "and skips what lies between");
     assert_eq!(viewer.auto(100, 1e6), [Some(1)]);
     assert_eq!(viewer.auto(2500, 3e6), [Some(1)], "not at once again");
@@ -238,7 +238,10 @@ fn a_picture_goes_only_when_its_smallest_layer_cannot_get_through_and_comes_back
     assert_eq!(viewer.run(20_000, 80_000.0, 0.0, &LADDER, LayerChoice::Auto, None), [Some(0)], "nothing is lost: it gets through");
     assert_eq!(viewer.run(2_000, 80_000.0, 0.4, &LADDER, LayerChoice::Auto, None), [Some(0)], "not for a moment");
     assert_eq!(viewer.run(4_000, 80_000.0, 0.4, &LADDER, LayerChoice::Auto, None), [None]);
-    assert_eq!(viewer.demand, Demand { current_bps: AUDIO_BPS, next_bps: Some(190_000), top_bps: 2_540_000, has_faces: false });
+    assert_eq!(
+        viewer.demand,
+        Demand { current_bps: AUDIO_BPS, next_bps: Some(190_000), top_bps: 2_540_000, has_faces: false, lacks: true }
+    );
     assert_eq!(viewer.auto(4_000, 250_000.0), [Some(0)]);
 }
 
@@ -250,4 +253,42 @@ fn a_face_that_has_just_begun_is_not_taken_for_as_little_as_it_sends_yet() {
     let [match_bps, face_bps] = [LADDER[2].bitrate_bps / 10, LADDER[0].bitrate_bps];
     assert_eq!(viewer.rungs, [Some(2), Some(0)], "the broadcast is measured as it is, for nobody else shares what is wrong about it");
     assert_eq!(viewer.demand.current_bps, AUDIO_BPS + match_bps + face_bps);
+}
+
+/// A face that was tried again and again on a path that has no room for it, until patience is as long as it gets.
+fn after_many_tries_in_vain() -> Viewer {
+    let mut viewer = Viewer::new(2, LayerChoice::Auto);
+    viewer.auto(5_000, 700_000.0);
+    let narrow = 600_000.0;
+    for _ in 0..7 {
+        while viewer.rungs[1].is_none() {
+            viewer.auto(100, 800_000.0);
+        }
+        viewer.auto(500, narrow);
+        assert_eq!(viewer.rungs[1], None, "it does not fit");
+    }
+    viewer
+}
+
+#[test]
+fn a_face_comes_back_soon_when_far_more_is_proven_to_fit_than_what_failed() {
+    let mut viewer = after_many_tries_in_vain();
+    viewer.auto(14_000, 5_000_000.0);
+    assert_eq!(viewer.rungs[1], None, "it has been shown before, and did not hold");
+    viewer.auto(2_000, 5_000_000.0);
+    assert_eq!(viewer.rungs[1], Some(0), "somebody's face, in its smallest layer");
+    let broadcast = viewer.rungs[0];
+    viewer.auto(20_000, 5_000_000.0);
+    assert_eq!(viewer.rungs[0], broadcast, "what is sent already has patience");
+    viewer.auto(30_000, 5_000_000.0);
+    assert_eq!(viewer.rungs, [Some(2), Some(1)], "and then everything climbs");
+}
+
+#[test]
+fn a_face_has_patience_where_hardly_more_is_proven_to_fit_than_what_failed() {
+    let mut viewer = after_many_tries_in_vain();
+    viewer.auto(50_000, 800_000.0);
+    assert_eq!(viewer.rungs[1], None);
+    viewer.auto(12_000, 800_000.0);
+    assert_eq!(viewer.rungs[1], Some(0));
 }

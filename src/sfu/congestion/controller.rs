@@ -20,6 +20,8 @@ const UNCLEAR_MAX: u8 = 4;
 const PROBE_WAIT_PROVEN: Duration = Duration::from_millis(500);
 /// Padding may be this part of what is sent, saved up to `PADDING_SAVED_MAX` bytes; a newcomer has `PADDING_AT_START`.
 const PADDING_SHARE: f64 = 0.007;
+/// While a picture that is wanted is not sent at all: its viewer sees nothing of somebody, perhaps for want of a few thousand bytes.
+const PADDING_SHARE_LACKING: f64 = 0.03;
 const PADDING_SAVED_MAX: f64 = 48_000.0;
 const PADDING_AT_START: f64 = 16_000.0;
 /// Whoever had to give way has at least this much: the way back should not take longer for the lower layer's lower rate.
@@ -336,7 +338,8 @@ impl Controller {
         let Some(next) = self.demand.next_bps else { return false };
         let next = f64::from(next) * UP_MARGIN;
         let sent_bytes = sent.totals().1;
-        self.padding = (self.padding + (sent_bytes - self.counted) as f64 * PADDING_SHARE).min(PADDING_SAVED_MAX);
+        let share = if self.demand.lacks { PADDING_SHARE_LACKING } else { PADDING_SHARE };
+        self.padding = (self.padding + (sent_bytes - self.counted) as f64 * share).min(PADDING_SAVED_MAX);
         self.counted = sent_bytes;
         let due = self.probe_at.is_none_or(|at| at <= now) && (self.padding > 0.0 || self.long_next);
         if !can_pad || !due || self.probe.is_some() || self.estimator.proven_bps(now) >= next || !self.estimator.allows_probe(now) {
@@ -402,7 +405,7 @@ impl Controller {
 mod tests {
     use super::*;
 
-    const DEMAND: Demand = Demand { current_bps: 500_000, next_bps: Some(2_500_000), top_bps: 2_500_000, has_faces: false };
+    const DEMAND: Demand = Demand { current_bps: 500_000, next_bps: Some(2_500_000), top_bps: 2_500_000, has_faces: false, lacks: false };
 
     #[test]
     fn feedback_takes_no_memory_and_a_viewer_little() {
@@ -435,7 +438,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_probed_is_tried_after_a_clean_while_and_then_judged_by_its_own() {
-        let sound = Demand { current_bps: 100_000, next_bps: Some(400_000), top_bps: 400_000, has_faces: false };
+        let sound = Demand { current_bps: 100_000, next_bps: Some(400_000), top_bps: 400_000, has_faces: false, lacks: false };
         let mut now = Instant::now();
         let (mut controller, mut sent, mut shared) = (Controller::default(), SentPackets::default(), SharedPath::default());
         shared.join();
@@ -462,6 +465,29 @@ mod tests {
         controller.set_demand(now, Demand { current_bps: 400_000, next_bps: None, ..sound }, true, &mut shared);
         let now = step(&mut controller, &mut shared, begun + 2);
         assert!(controller.budget(now).estimate_bps >= 400_000.0, "what was measured before is no argument against it");
+    }
+
+    #[test]
+    fn whoever_lacks_a_picture_may_ask_for_it_again_sooner() {
+        for lacks in [false, true] {
+            let demand = Demand { current_bps: 350_000, next_bps: Some(410_000), top_bps: 1_000_000, has_faces: true, lacks };
+            let now = Instant::now();
+            let (mut controller, mut sent, mut shared) = (Controller::default(), SentPackets::default(), SharedPath::default());
+            shared.join();
+            sent.reserve(now, demand.current_bps);
+            controller.set_demand(now, demand, true, &mut shared);
+            // As after a probe that took a little more than was saved.
+            controller.padding = -3_000.0;
+            let probed = (1..600u16).find(|step| {
+                let at = now + Duration::from_millis(u64::from(*step) * 20);
+                let seq = sent.next(at);
+                sent.set_size(875);
+                controller.handle_feedback(at, &mut sent, [(seq, Some(i64::from(*step) * 80))].into_iter(), &mut shared);
+                controller.handle_tick(at, &sent, true, &mut shared)
+            });
+            let after = probed.map(|step| Duration::from_millis(u64::from(step) * 20));
+            assert_eq!(after.is_some_and(|after| after < Duration::from_secs(3)), lacks, "{after:?}");
+        }
     }
 
     #[test]

@@ -424,7 +424,7 @@ mod tests {
 
     #[test]
     fn who_sends_a_small_part_of_what_is_wanted_leaves_it_to_others_to_drain_a_queue_but_not_with_faces_to_give() {
-        let alone = Demand { current_bps: 2_000_000, next_bps: None, top_bps: 10_000_000, has_faces: false };
+        let alone = Demand { current_bps: 2_000_000, next_bps: None, top_bps: 10_000_000, has_faces: false, lacks: false };
         let [before, after] = behind_a_standing_queue(&alone);
         assert!(before > 1_800_000.0 && after >= before * 0.95, "{before} then {after}");
         let [before, after] = behind_a_standing_queue(&Demand { has_faces: true, ..alone });

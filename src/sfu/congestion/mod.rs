@@ -53,6 +53,8 @@ pub struct Demand {
     pub top_bps: u32,
     /// Faces are among what is sent: they give way before anything that anybody else watches.
     pub has_faces: bool,
+    /// A picture that is wanted is not sent at all.
+    pub lacks: bool,
 }
 
 /// What may be sent, bits per second on the wire.

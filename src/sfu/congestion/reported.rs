@@ -84,7 +84,7 @@ impl ReportedPath {
 mod tests {
     use super::*;
 
-    const DEMAND: Demand = Demand { current_bps: 500_000, next_bps: Some(2_500_000), top_bps: 2_500_000, has_faces: false };
+    const DEMAND: Demand = Demand { current_bps: 500_000, next_bps: Some(2_500_000), top_bps: 2_500_000, has_faces: false, lacks: false };
 
     fn after(seconds: u64, loss: f64, remb: Option<f64>) -> f64 {
         let start = Instant::now();

@@ -119,7 +119,7 @@ impl Engine {
         self.run_due = None;
         pending.retain(|broadcast_key| {
             let Some(broadcast) = self.broadcasts.get_mut(*broadcast_key) else { return false };
-            let (id, source) = (broadcast.id, broadcast.source);
+            let (id, home, source) = (broadcast.id, broadcast.home, broadcast.source);
             let mut runs = std::mem::take(&mut broadcast.pending);
             for run in &mut runs {
                 let ripe = run.take_ripe(now);
@@ -140,7 +140,8 @@ impl Engine {
                     continue;
                 }
                 let packets: Arc<[_]> = ripe.into();
-                let run = TapRun { broadcast: id, slot: run.slot, layer: run.layer, source, generation, clock, clock_is_real, packets };
+                let PendingRun { slot, layer, .. } = *run;
+                let run = TapRun { broadcast: id, home, slot, layer, source, generation, clock, clock_is_real, packets };
                 for tap in &broadcast.taps {
                     self.tapped.push((tap.clone(), run.clone()));
                 }
@@ -193,8 +194,8 @@ impl Engine {
                     self.broadcasts[key].keyframes.need(now, layer);
                 }
             }
-            Handover::SourceGone { broadcast } => {
-                if let Some(&key) = self.by_broadcast.get(&broadcast) {
+            Handover::SourceGone { broadcast, home } => {
+                if let Some(&key) = self.by_broadcast.get(&broadcast).filter(|key| self.broadcasts[**key].home == home) {
                     self.counters.dropped[DropReason::Late as usize] += self.broadcasts[key].handle_source_gone();
                 }
             }
@@ -240,10 +241,15 @@ impl Engine {
         }
     }
 
-    /// The mirror that a hand-over is for, made to follow its source and clock.
+    /// The mirror that a hand-over is for, made to follow its source and clock. `None`: nobody is here for it, or it comes from where the source was
+    /// before it moved.
     fn mirror(&mut self, now: Instant, run: &TapRun) -> Option<usize> {
         let &key = self.by_broadcast.get(&run.broadcast)?;
         let broadcast = &mut self.broadcasts[key];
+        if broadcast.home != run.home {
+            self.counters.dropped[DropReason::Late as usize] += run.packets.len() as u64;
+            return None;
+        }
         if broadcast.source != run.source {
             self.counters.dropped[DropReason::Late as usize] += broadcast.handle_source_gone();
             broadcast.source = run.source;
@@ -270,5 +276,78 @@ fn same_line(old: Option<ClockMap>, new: Option<ClockMap>) -> bool {
         (Some(old), Some(new)) => (old.media_time(new.rtp0).0 - new.ntp0_ms).abs() < 1.0,
         (None, None) => true,
         (Some(_), None) | (None, Some(_)) => false,
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::ids::BroadcastId;
+    use crate::sfu::codec::{Codec, PayloadInfo};
+    use crate::sfu::engine::EngineConfig;
+    use crate::sfu::forward::Route;
+    use crate::sfu::handle::Command;
+    use crate::sfu::packet::{ForwardedExtensions, RtpPacket};
+    use crate::sfu::rtp::seq::{RtpTime, SeqNo};
+    use crate::sfu::transport::NodeCertificate;
+
+    struct Nowhere;
+
+    impl Wire for Nowhere {
+        fn send(&mut self, _: Route, _: usize, _: &[u8]) -> bool {
+            true
+        }
+    }
+
+    /// One packet as it was published on `home`.
+    fn run(now: Instant, source: BroadcastId, home: u8, seq: u64) -> TapRun {
+        let packet = RtpPacket {
+            seq: SeqNo(seq),
+            time: RtpTime(0),
+            marker: true,
+            codec: Codec::Vp8,
+            info: PayloadInfo::default(),
+            received: now,
+            recovered: false,
+            extensions: ForwardedExtensions::default(),
+            payload: Bytes::from_static(b"x"),
+        };
+        let (slot, packets) = (TrackSlot::MainVideo, [Arc::new(packet)].into());
+        TapRun { broadcast: source, home, slot, layer: 0, source: 1, generation: 0, clock: None, clock_is_real: false, packets }
+    }
+
+    #[test]
+    fn a_mirror_takes_nothing_from_where_its_source_was_before_it_moved() {
+        let now = Instant::now();
+        let mut engine = Engine::new(EngineConfig {
+            worker: 2,
+            certificate: NodeCertificate::generate().unwrap(),
+            candidates: Vec::new(),
+            epoch: (now, 0.0),
+            seed: [7; 32],
+        });
+        let source = BroadcastId::from_bits(5);
+        let key = engine.broadcast_key(now, source, 0);
+        engine.broadcasts[key].holds += 1;
+        let newest =
+            |engine: &Engine| engine.broadcasts[key].track(TrackSlot::MainVideo).layers.first().and_then(|layer| layer.ring.newest());
+        engine.handle_handover(now, Handover::Run(run(now, source, 0, 70_000)), &mut Nowhere);
+        assert_eq!(newest(&engine), Some(SeqNo(70_000)));
+        engine.handle_command(now, Command::SourceAt { source, home: 1 }, &mut Nowhere);
+        engine.handle_handover(now, Handover::Run(run(now, source, 1, 80_000)), &mut Nowhere);
+        let (number, before) = (engine.broadcasts[key].source, newest(&engine));
+        // What the former home had handed over before it knew.
+        engine.handle_handover(now, Handover::Run(run(now, source, 0, 90_001)), &mut Nowhere);
+        engine.handle_handover(now, Handover::Group(run(now, source, 0, 90_000)), &mut Nowhere);
+        engine.handle_handover(now, Handover::SourceGone { broadcast: source, home: 0 }, &mut Nowhere);
+        assert_eq!((engine.broadcasts[key].source, newest(&engine)), (number, before));
+        assert_eq!(engine.counters.dropped[DropReason::Late as usize], 2, "counted");
+        engine.handle_handover(now, Handover::Run(run(now, source, 1, 80_001)), &mut Nowhere);
+        assert_eq!(newest(&engine), Some(SeqNo(80_001)), "its present home goes on");
+        engine.handle_handover(now, Handover::SourceGone { broadcast: source, home: 1 }, &mut Nowhere);
+        assert_ne!(engine.broadcasts[key].source, number, "and may tell of its end");
     }
 }

@@ -109,10 +109,10 @@ impl Engine {
 
     /// Receivers here and on every subscribed worker start over with what is published next.
     pub(super) fn source_gone(&mut self, source: usize) {
-        let source = &mut self.broadcasts[source];
+        let (source, home) = (&mut self.broadcasts[source], self.config.worker);
         self.counters.dropped[DropReason::Late as usize] += source.handle_source_gone();
         for (worker, _) in &source.subscribers {
-            self.handovers.push_back((*worker, Handover::SourceGone { broadcast: source.id }));
+            self.handovers.push_back((*worker, Handover::SourceGone { broadcast: source.id, home }));
         }
     }
 

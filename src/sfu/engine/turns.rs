@@ -68,7 +68,9 @@ impl Engine {
             let Some(down) = track.downs.get_mut(reference.key) else { continue };
             let rate_bps = replay_rate_bps(Some(down.sent_bps(&track.layers)).filter(|bps| *bps > 0), peer.controller.limit_bps());
             peer.resends.handle_sent(now, ssrc, seq, bytes, rate_bps);
-            if let Some(replay) = &mut down.replay {
+            // Live frames that are spread wait for the bucket that it was spent from, and for that no longer than they may: at their own rate, which is
+            // about the layer's, a second's repairs would take the place of a second of picture.
+            if let Some(replay) = down.replay.as_mut().filter(|replay| !replay.is_spread()) {
                 replay.pace(now, bytes);
             }
         }
