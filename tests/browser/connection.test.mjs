@@ -185,6 +185,7 @@ scenario('it is kept from match to match; who leaves one is counted there no lon
   // For nobody there is none.
   await page.getByRole('button', { name: 'Account of Maja' }).click();
   await page.getByRole('menuitem', { name: 'Sign out' }).click();
+  await page.getByRole('banner').getByRole('button', { name: 'Sign in' }).waitFor();
   await page.goto('/sign-up');
   await page.getByRole('button', { name: 'Create account' }).waitFor();
   assert.deepEqual(await count(page), { made: 0, open: 0 });
