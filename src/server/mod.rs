@@ -240,9 +240,10 @@ impl Server {
 /// # Errors
 /// As [`Server::start`].
 pub async fn run(config: Config, metrics: Metrics) -> Result<(), ServerError> {
+    // Before anybody is told that it runs, and may end it.
+    let mut signals = shutdown::Signals::new();
     let server = Server::start(config, metrics).await?;
     tracing::info!(url = server.url(), "serving");
-    let mut signals = shutdown::Signals::new();
     signals.next().await;
     tracing::info!("stopping; a second signal ends at once");
     tokio::select! {

@@ -77,17 +77,20 @@ scenario('HLS that is kept ready makes no publisher send what nobody watches, an
   const studio = await stage.broadcast('Kept ready', { ...PICTURE, width: 1280, height: 720, rate: 20 });
   const relay = await Relay.open();
   try {
-    const page = await stage.page(null, { scripts: [FLIPS], context: { viewport: { width: 390, height: 844 } } });
-    await betweenPageAndServer(page, relay.redirect);
     let looks = 0;
-    page.on('request', (request) => { if (request.method() === 'HEAD' && request.url().endsWith('/master.m3u8')) looks += 1; });
-    await page.goto(`/watch/${studio.slug}`);
-    const viewer = new WatchPage(page);
+    const viewer = await watchThrough(relay, stage, studio.slug);
+    viewer.page.on('request', (request) => { if (request.method() === 'HEAD' && request.url().endsWith('/master.m3u8')) looks += 1; });
+    /** The page asks for no more than the head once it knows all sizes. */
+    const nextLook = async (what) => {
+      const before = looks;
+      await until(what, () => looks > before, { within: 50_000 });
+    };
     await viewer.moves();
-    await until('the page to keep HLS ready', () => looks > 0, { within: 40_000 });
+    await studio.sends('720p · 360p · 180p');
+    await nextLook('the page to keep all of HLS ready');
+    await viewer.page.setViewportSize({ width: 390, height: 844 });
     await studio.sends('360p · 180p', { within: 50_000 });
-    const before = looks;
-    await until('another look', () => looks > before, { within: 40_000 });
+    await nextLook('another look');
     assert.match(await (await fetch(`${server.url}/metrics`)).text(), /^courtside_hls_packagers [1-9]/m, 'the packager runs');
     await studio.sends('360p · 180p', { within: 1_000 });
     relay.let({ udp: false, tcp: false });
