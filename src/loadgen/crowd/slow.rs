@@ -98,7 +98,10 @@ pub(super) async fn measure(place: &Place, options: &CrowdOptions) -> anyhow::Re
         tokio::select! {
             () = length => {}
             failed = read_slowly(place, options, &mut slow_reader), if is_slow => return Err(failed.context("the slow reader")),
-            broken = tasks.join_next() => bail!("a socket broke: {broken:?}"),
+            broken = tasks.join_next() => match broken {
+                Some(Ok(Err(error))) => return Err(error.context("a socket broke")),
+                ended => bail!("a socket's task ended: {ended:?}"),
+            },
         }
         with(&ledger, |ledger| ledger.turn = None);
         // What was said last is heard.
