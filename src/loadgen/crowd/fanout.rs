@@ -26,6 +26,7 @@ struct Heard {
     broken: AtomicU64,
 }
 
+#[expect(clippy::disallowed_methods, reason = "the load generator measures real time")]
 pub(super) async fn measure(place: &Place, options: &CrowdOptions) -> anyhow::Result<(Vec<Aimed>, String)> {
     let heard = Arc::new(Heard::default());
     let empty = clock::process_rss(options.server_pid);

@@ -57,6 +57,7 @@ impl Stage {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the load generator measures real time")]
 pub(super) async fn measure(place: &Place, options: &CrowdOptions) -> anyhow::Result<(Vec<Aimed>, String)> {
     ensure!(options.messages_per_s > 0.0, "a flood says something");
     let cast = cast(place).await?;

@@ -72,6 +72,7 @@ struct Stage {
     settled: Barrier,
 }
 
+#[expect(clippy::disallowed_methods, reason = "the load generator measures real time")]
 pub(super) async fn measure(place: &Place, options: &CrowdOptions) -> anyhow::Result<(Vec<Aimed>, String)> {
     ensure!(options.taps_per_s > 0.0 && options.reacts_per_s > 0.0, "somebody taps");
     let share = options.taps_per_s / options.reacts_per_s / options.sockets as f64;

@@ -75,6 +75,7 @@ fn with<T>(ledger: &Shared, look: impl FnOnce(&mut Ledger) -> T) -> T {
     look(&mut ledger.lock().expect("nothing panics while it holds the ledger"))
 }
 
+#[expect(clippy::disallowed_methods, reason = "the load generator measures real time")]
 pub(super) async fn measure(place: &Place, options: &CrowdOptions) -> anyhow::Result<(Vec<Aimed>, String)> {
     ensure!(options.messages_per_s > 0.0 && options.turns > 0 && options.sockets > 1, "somebody speaks, in one turn at least, to others");
     ensure!(options.slow_bytes_per_s > 0, "the slow reader reads");
