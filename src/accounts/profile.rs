@@ -166,7 +166,7 @@ impl Accounts {
     /// # Errors
     /// `Store`.
     pub async fn forgot_password(&self, email: &str, now_ms: u64) -> Result<(), AccountError> {
-        if let Some(account) = self.shared.store.find_account_by_email(email.trim()).await? {
+        if let Some(account) = self.find_by_email(email).await? {
             let code = self.new_code(account.user.id, CodePurpose::ResetPassword, &account.email, now_ms).await?;
             self.shared.mailer.send(Letter::reset(&account.email, &account.user.name, &self.shared.base_url, &code));
         }
@@ -258,6 +258,14 @@ impl Accounts {
         self.shared.mailer.send(Letter::notice(&account.email, &account.user.name, what, &self.shared.base_url));
         tracing::info!(user = %id, "password changed");
         Ok(AccountRecord { password, ..account })
+    }
+
+    /// The account with this address, if it is one: nothing else is asked of the store.
+    pub(super) async fn find_by_email(&self, email: &str) -> Result<Option<AccountRecord>, AccountError> {
+        match Email::parse(email) {
+            Ok(email) => Ok(self.shared.store.find_account_by_email(email.as_str()).await?),
+            Err(_) => Ok(None),
+        }
     }
 
     pub(super) async fn new_code(&self, user: UserId, purpose: CodePurpose, email: &str, now_ms: u64) -> Result<String, AccountError> {

@@ -70,7 +70,7 @@ impl Accounts {
     /// # Errors
     /// `WrongCredentials`, `Busy`, `Store`.
     pub async fn sign_in(&self, email: &str, password: String, device: &str, now_ms: u64) -> Result<SignedIn, AccountError> {
-        let account = self.shared.store.find_account_by_email(email.trim()).await?;
+        let account = self.find_by_email(email).await?;
         // Also where there is no account, so that the time says nothing.
         let stored = account.as_ref().map(|account| account.password.as_str());
         let check = self.shared.passwords.check(password.clone(), stored).await?;

@@ -97,6 +97,8 @@ mod tests {
             "@example.org",
             "a b@example.org",
             "ann@example.org\r\nBcc: x@y.z",
+            "ann\0@example.org",
+            "ann@example\0.org",
             &format!("{}@example.org", "x".repeat(250)),
         ] {
             assert!(Email::parse(wrong).is_err(), "{wrong:?}");
