@@ -64,7 +64,9 @@ mod tests {
     fn no_word_follows_itself() {
         for seed in 0..2000 {
             let text = words(seed, 400);
-            let words: Vec<&str> = text.split(' ').collect();
+            // The last one may be cut.
+            let (whole, _) = text.rsplit_once(' ').expect("several words");
+            let words: Vec<&str> = whole.split(' ').collect();
             assert!(words.windows(2).all(|pair| pair[0] != pair[1]), "{text}");
         }
     }
