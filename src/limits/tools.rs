@@ -104,3 +104,28 @@ pub const CROWD_MAX: usize = 20_000;
 pub const CROWD_CONNECTING_MAX: usize = 64;
 /// Between two messages of one speaker of a crowd: what the chat lets a person say.
 pub const CROWD_SPEAKER_PAUSE: Duration = Duration::from_secs(2);
+/// Between two messages of a crowd's broadcaster, and of its moderator.
+pub const CROWD_LEADER_PAUSE: Duration = Duration::from_secs(1);
+/// Between two signs of life of a crowd's socket; a quarter of what the server waits for.
+pub const CROWD_PING_INTERVAL: Duration = Duration::from_secs(10);
+/// Bytes that a crowd's socket reads at once.
+pub const CROWD_READ_BYTES: usize = 4096;
+/// Pairs of friends in a flood: their accounts, with two more, are fewer than one address may sign up at once.
+pub const CROWD_FRIENDS: usize = 3;
+/// Members of a flood who mention somebody, and as many who reply.
+pub const CROWD_ADDRESSING: usize = 20;
+/// A flood before it is measured: the chat takes two seconds to believe in it.
+pub const CROWD_FLOOD_WARMING: Duration = Duration::from_secs(5);
+/// After it, what is on its way may take this long: more than the chat's own patience. Not answered by then: counts as lost.
+pub const CROWD_DRAIN: Duration = Duration::from_secs(10);
+/// Messages of one member that wait for their answers: ten seconds of what a connection may send. More: the connection counts as broken.
+pub const CROWD_PENDING_MAX: usize = 256;
+/// After it, sums are at rest and everything said is heard.
+pub const CROWD_REST: Duration = Duration::from_secs(3);
+/// Taps of one kind in one message of a crowd: more do not count.
+pub const CROWD_TAPS_OF_ONE_MAX: u32 = 20;
+/// What the kernel keeps for a slow reader, bytes, and how often it reads a part of its second's worth.
+pub const CROWD_SLOW_BUFFER_BYTES: u32 = 4096;
+pub const CROWD_SLOW_STEP: Duration = Duration::from_millis(250);
+/// Latencies are counted up to this. Longer: as this.
+pub const CROWD_LATENCY_MAX: Duration = Duration::from_secs(20);

@@ -34,7 +34,7 @@ mod timeline;
 mod viewer;
 mod villain;
 
-pub use crowd::{CrowdOptions, run as run_crowd};
+pub use crowd::{CrowdOptions, Load, run as run_crowd};
 pub use load::run;
 pub use options::{LoadOptions, Publish, Speaks};
 pub use villain::Attack;

@@ -431,7 +431,7 @@ impl Home {
     }
 
     fn enter(&mut self, logged: Logged, may_be_left_out: Option<bool>) {
-        self.transcript.apply(&logged);
+        self.transcript.enter(&logged);
         self.pending.push((logged, may_be_left_out));
     }
 
@@ -467,7 +467,7 @@ impl Home {
         Some(Flush { log, out, deeds, complaints, fates: self.held.take_fates() })
     }
 
-    /// Decides whose screens the pending messages are for. What is for nobody's is not logged.
+    /// Decides whose screens the pending messages are for. What is for nobody's is not logged, and is forgotten.
     fn take_events(&mut self, now: UnixMs) -> (Vec<Logged>, u32) {
         let mut pending = std::mem::take(&mut self.pending);
         if self.sampler.is_sampling(now) {
@@ -485,7 +485,8 @@ impl Home {
         }
         let is_hidden = |logged: &Logged| matches!(logged.reach, Reach::Cohorts(cohorts) if cohorts != ALL_COHORTS);
         let hidden = pending.iter().filter(|(logged, _)| is_hidden(logged)).count() as u32;
-        let log = pending.into_iter().map(|(logged, _)| logged).filter(|logged| self.is_wanted(logged)).collect();
+        let log: Vec<Logged> = pending.into_iter().map(|(logged, _)| logged).filter(|logged| self.is_wanted(logged)).collect();
+        self.transcript.settle(self.told, |id| log.binary_search_by_key(&id, |logged| logged.id).is_ok());
         (log, hidden)
     }
 

@@ -303,6 +303,28 @@ fn a_flood_is_sampled_and_the_lanes_are_not() {
 }
 
 #[test]
+fn what_is_on_screens_can_be_answered_and_deleted_however_much_nobody_is_shown() {
+    let mut bench = Bench::new();
+    let (mut log, mut who) = (Vec::new(), 1_000_000);
+    // 10,000 different people a second for four seconds.
+    for ms in 0..4000_u64 {
+        for _ in 0..10 {
+            who += 1;
+            bench.said(ms, who, 1, &format!("message {who} of the flood"));
+        }
+        log.extend(bench.flush(ms));
+    }
+    let is_sampled = |logged: &&Logged| matches!(logged.reach, Reach::Cohorts(cohorts) if cohorts != ALL_COHORTS && cohorts != 0);
+    let shown = log.iter().find(is_sampled).expect("somebody was shown it").id;
+    let answer =
+        Ask::Say { nonce: 9, text: "so it is".to_owned(), reply_to: Some(shown), mentions: Vec::new(), media_time_ms: None, found: None };
+    assert!(bench.ask(4001, 7, answer).is_ok(), "said more than a second and ten thousand messages ago");
+    assert_eq!(bench.moderate(4002, Ask::Delete { message: shown, note: None }), Ok(None));
+    bench.flush(4500);
+    assert!(bench.home.transcript.messages().count() <= CHAT_LOG_KEPT, "bounded all the same");
+}
+
+#[test]
 fn viewers_are_counted_over_nodes_and_a_heartbeat_repeats_what_matters() {
     let mut bench = Bench::new();
     let whole = |users: &[u64]| Some(Report { is_whole: true, came: users.iter().copied().map(user).collect(), went: Vec::new() });

@@ -26,18 +26,19 @@ impl Transcript {
 
     /// Applies an event, unless it is known already.
     pub(crate) fn apply(&mut self, logged: &Logged) -> bool {
+        let is_new = self.enter(logged);
+        self.trim();
+        is_new
+    }
+
+    /// The same where it is not decided yet who is shown it: nothing is let go for it before [`Self::settle`].
+    pub(crate) fn enter(&mut self, logged: &Logged) -> bool {
         if logged.id <= self.last {
             return false;
         }
         self.last = logged.id;
         match &logged.event {
-            ChatEvent::Said { message } => {
-                self.messages.push_back((message.clone(), logged.reach));
-                if self.messages.len() > self.keep {
-                    self.messages.pop_front();
-                    self.is_cut = true;
-                }
-            }
+            ChatEvent::Said { message } => self.messages.push_back((message.clone(), logged.reach)),
             ChatEvent::Edited { message, text, author: _ } => {
                 let found = self.position(*message).map(|at| &mut self.messages[at].0);
                 for edited in found.into_iter().chain(self.pinned.as_mut().filter(|pinned| pinned.id == *message)) {
@@ -59,6 +60,20 @@ impl Transcript {
             }
         }
         true
+    }
+
+    /// Of the messages above `after` only these are kept, so that what nobody is shown does not push out what can be answered, changed or deleted.
+    pub(crate) fn settle(&mut self, after: MessageId, is_kept: impl Fn(MessageId) -> bool) {
+        let from = self.messages.partition_point(|(message, _)| message.id <= after);
+        let undecided = self.messages.split_off(from);
+        self.messages.extend(undecided.into_iter().filter(|(message, _)| is_kept(message.id)));
+        self.trim();
+    }
+
+    fn trim(&mut self) {
+        let surplus = self.messages.len().saturating_sub(self.keep);
+        self.is_cut |= surplus > 0;
+        self.messages.drain(..surplus);
     }
 
     fn position(&self, id: MessageId) -> Option<usize> {
