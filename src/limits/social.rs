@@ -85,6 +85,8 @@ pub const CHAT_WAITING_FOR_LOG_MAX: usize = 64;
 /// Messages a second that somebody can follow. More for `CHAT_SAMPLING_AFTER`: the chat is sampled ...
 pub const CHAT_VISIBLE_PER_S: usize = 20;
 pub const CHAT_SAMPLING_AFTER: Duration = Duration::from_secs(2);
+/// ... or so many come in one batch, which then nobody could read and everybody would be sent ...
+pub const CHAT_UNSAMPLED_MAX: usize = 200;
 /// ... and each viewer is shown this many of each window of `CHAT_SAMPLED_FLUSH_INTERVAL`.
 pub const CHAT_VISIBLE_PER_WINDOW: usize = 5;
 /// Frames of one broadcast that a reader may lag behind: six seconds at the home's rate. More: it is sent what is kept instead.

@@ -303,6 +303,17 @@ fn a_flood_is_sampled_and_the_lanes_are_not() {
 }
 
 #[test]
+fn a_batch_that_nobody_could_read_is_sampled_before_it_is_known_for_a_flood() {
+    let mut bench = Bench::new();
+    for who in 0..1_000 {
+        bench.said(0, 1_000_000 + who, 1, &format!("message {who} of the flood"));
+    }
+    let log = bench.flush(100);
+    let for_all = log.iter().filter(|logged| !matches!(logged.reach, Reach::Cohorts(cohorts) if cohorts != ALL_COHORTS));
+    assert!(log.len() < 1_000 && for_all.count() < 100, "{} of 1000 travel", log.len());
+}
+
+#[test]
 fn what_is_on_screens_can_be_answered_and_deleted_however_much_nobody_is_shown() {
     let mut bench = Bench::new();
     let (mut log, mut who) = (Vec::new(), 1_000_000);
