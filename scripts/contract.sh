@@ -22,7 +22,7 @@ install_missing
 build_web_client
 python_packages target/contract/python tests/contract/requirements.txt
 [ -n "${COURTSIDE_BIN:-}" ] || cargo build --quiet --bin courtside
-courtside=${COURTSIDE_BIN:-target/debug/courtside}
+courtside=${COURTSIDE_BIN:-${CARGO_TARGET_DIR:-target}/debug/courtside}
 
 here=target/contract
 data=$here/data log=$here/server.log

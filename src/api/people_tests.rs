@@ -111,12 +111,12 @@ async fn friends_write_to_each_other_and_see_what_is_read() {
     for (text, status) in [("", 422), (" \u{7} ", 422), ("one", 201), ("one", 200), (&"x".repeat(limits::PRIVATE_TEXT_MAX + 1), 422)] {
         assert_eq!(ann.write(&node, &ben.id, 1, text).await.status.as_u16(), status, "{text}");
     }
-    assert_eq!(ann.write(&node, &ben.id, limits::NONCE_MAX + 1, "x").await.code(), "invalid_value");
+    assert_eq!(ann.write(&node, &ben.id, limits::EXACT_INTEGER_MAX + 1, "x").await.code(), "invalid_value");
     assert_eq!(ben.write(&node, &ann.id, 1, "two\nlines").await.json()["number"], 2);
     let listed = ben.get(&node, "/me/messages").await.json();
     let conversation = &listed["conversations"][0];
     assert_eq!((conversation["unread"].clone(), conversation["last"]["text"].clone()), (json!(1), json!("two\nlines")));
-    let beyond = limits::MESSAGE_NUMBER_MAX + 1;
+    let beyond = limits::EXACT_INTEGER_MAX + 1;
     assert_eq!(ben.put(&node, &format!("/me/messages/{}/read", ann.id), json!({ "up_to": beyond })).await.code(), "invalid_value");
     assert_eq!(ben.get(&node, &format!("/me/messages/{}?before={beyond}", ann.id)).await.code(), "invalid_value");
     let read = ben.put(&node, &format!("/me/messages/{}/read", ann.id), json!({ "up_to": 1.0 })).await;

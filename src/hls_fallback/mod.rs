@@ -228,8 +228,7 @@ impl Hls {
         if channels.len() >= HLS_BROADCASTS_MAX {
             return Err(NoChannel::Full);
         }
-        let channel = Arc::new(Channel::new(self.shared.parts.part_ms, now, self.shared.stop.child_token()));
-        channel.touch(now, need);
+        let channel = Arc::new(Channel::new(self.shared.parts.part_ms, now, need, self.shared.stop.child_token()));
         channels.insert(broadcast, Arc::clone(&channel));
         self.shared.tasks.spawn(self.clone().package(broadcast, Arc::clone(&channel)));
         Ok(channel)

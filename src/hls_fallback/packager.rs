@@ -41,8 +41,9 @@ struct Last {
 }
 
 impl Channel {
-    pub(super) fn new(part_ms: u32, now: Instant, stop: CancellationToken) -> Self {
-        Self { store: Store::new(part_ms), last: Mutex::new(Last { asked: now, played: None }), stop }
+    pub(super) fn new(part_ms: u32, now: Instant, need: Need, stop: CancellationToken) -> Self {
+        let played = (need == Need::Play).then_some(now);
+        Self { store: Store::new(part_ms), last: Mutex::new(Last { asked: now, played }), stop }
     }
 
     /// Somebody asks for it: to play, or merely that it be ready.

@@ -284,3 +284,5 @@ pub const TCP_BACKLOG_KEPT_BYTES: usize = 32 * 1024;
 pub const TCP_UNSENT_BYTES: u32 = 32 * 1024;
 /// Attempts to find a port that is free for UDP and TCP, when the system chooses it (tests). More: start-up fails.
 pub const PORT_ATTEMPTS: usize = 16;
+/// Upper bounds of the classes by which forwarding latency is counted, µs. What takes longer has a class of its own.
+pub const FORWARDING_CLASSES_US: [u64; 14] = [100, 200, 300, 500, 750, 1_000, 1_500, 2_000, 3_000, 5_000, 10_000, 25_000, 50_000, 100_000];

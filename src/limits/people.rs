@@ -103,10 +103,8 @@ pub const PRIVATE_KEPT_MAX: u32 = 10_000;
 /// Messages of one answer, and conversations.
 pub const PRIVATE_PAGE_MAX: u32 = 50;
 pub const CONVERSATIONS_LISTED_MAX: u32 = 200;
-/// The largest nonce: integers up to here are exact in JavaScript.
-pub const NONCE_MAX: u64 = 1 << 53;
-/// Numbers of private messages that may be named: as far as every client counts exactly.
-pub const MESSAGE_NUMBER_MAX: u64 = 1 << 53;
+/// The largest nonce, and number of a private message: whole numbers up to here are exact to everybody who reads JSON (RFC 8259 section 6).
+pub const EXACT_INTEGER_MAX: u64 = 1 << 53;
 /// Private messages, and what somebody has said in chats, in one person's export, the newest. More: left out.
 pub const MESSAGES_EXPORTED_MAX: u32 = 10_000;
 pub const RATE_SEARCH: (u32, Duration) = (20, Duration::from_secs(1));

@@ -4,23 +4,22 @@
 
 use std::time::{Duration, Instant};
 
-/// Upper bounds of the classes, µs. What takes longer has a class of its own.
-pub const BOUNDS_US: [u64; 14] = [100, 200, 300, 500, 750, 1_000, 1_500, 2_000, 3_000, 5_000, 10_000, 25_000, 50_000, 100_000];
+use crate::limits::FORWARDING_CLASSES_US;
 
 /// Packets forwarded, by how long they took.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LatencyClasses([u64; BOUNDS_US.len() + 1]);
+pub struct LatencyClasses([u64; FORWARDING_CLASSES_US.len() + 1]);
 
 impl LatencyClasses {
     pub fn add(&mut self, latency: Duration, packets: u64) {
-        let class = BOUNDS_US.partition_point(|bound| u128::from(*bound) < latency.as_micros());
+        let class = FORWARDING_CLASSES_US.partition_point(|bound| u128::from(*bound) < latency.as_micros());
         self.0[class] += packets;
     }
 
     /// Each class's upper bound with its packets beyond those of `before`; the slowest class has the last bound's double.
     pub fn since(&self, before: &Self) -> impl Iterator<Item = (Duration, u64)> {
-        let last = BOUNDS_US[BOUNDS_US.len() - 1];
-        let bounds = BOUNDS_US.into_iter().chain([2 * last]).map(Duration::from_micros);
+        let last = FORWARDING_CLASSES_US[FORWARDING_CLASSES_US.len() - 1];
+        let bounds = FORWARDING_CLASSES_US.into_iter().chain([2 * last]).map(Duration::from_micros);
         let packets = self.0.into_iter().zip(before.0).map(|(now, before)| now.saturating_sub(before));
         bounds.zip(packets)
     }

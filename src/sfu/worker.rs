@@ -108,10 +108,11 @@ pub(super) async fn run(mut engine: Engine, mut sockets: Sockets, mut links: Lin
         let waited = arrival.begin(woken);
         let now = Instant::now();
         slowest_turn = slowest_turn.max(now.saturating_duration_since(woken));
-        for run in engine.poll_forwarded() {
-            latency.add(waited + now.saturating_duration_since(run.received), run.packets);
-        }
         engine.handle_timeout(now, &mut &sockets);
+        let sent = Instant::now();
+        for run in engine.poll_forwarded() {
+            latency.add(waited + sent.saturating_duration_since(run.received), run.packets);
+        }
         drain(&mut engine, &links);
         if now >= snapshot_due {
             snapshot_due = now + SNAPSHOT_INTERVAL;

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::live::Live;
 use super::now::Now;
+use super::protocol::json::Object;
 use super::refusal::Refusal;
 use super::rest::Problem;
 use crate::accounts::{AccountError, Claims, STREAM_KEY_PREFIX};
@@ -139,11 +140,7 @@ pub(crate) async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Bo
         return Err(Refusal::UnsupportedMediaType("application/json"));
     }
     let bytes = read_body(body, "a JSON body", JSON_BODY_BYTES_MAX).await?;
-    // Serde also takes a list of the fields' values in their order.
-    if bytes.trim_ascii_start().first() != Some(&b'{') {
-        return Err(Refusal::MalformedMessage("a JSON object is expected".to_owned()));
-    }
-    serde_json::from_slice(&bytes).map_err(|error| Refusal::MalformedMessage(error.to_string()))
+    serde_json::from_slice(&bytes).map(|Object(said)| said).map_err(|error| Refusal::MalformedMessage(error.to_string()))
 }
 
 /// Lets pages of any origin call: every capability is a bearer token. The one cookie is read only together with the header

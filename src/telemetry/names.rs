@@ -3,6 +3,8 @@
 //! Names are `courtside_<area>_<what>_<unit>`, counters end in `_total`. Label values come from closed sets, never from ids, addresses or
 //! anything a client chooses.
 
+use crate::limits::FORWARDING_CLASSES_US;
+
 /// What a metric is, for `# TYPE`, the documentation and its test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricKind {
@@ -17,9 +19,18 @@ pub enum MetricKind {
 pub enum Buckets {
     /// 10 ms to 20 s.
     Milliseconds,
-    /// 0.1 to 100 ms, in seconds.
+    /// `limits::FORWARDING_CLASSES_US`, in seconds.
     Forwarding,
 }
+
+const FORWARDING_S: [f64; FORWARDING_CLASSES_US.len()] = {
+    let (mut seconds, mut at) = ([0.0; FORWARDING_CLASSES_US.len()], 0);
+    while at < seconds.len() {
+        seconds[at] = FORWARDING_CLASSES_US[at] as f64 / 1e6;
+        at += 1;
+    }
+    seconds
+};
 
 impl Buckets {
     /// Upper bounds, ascending.
@@ -28,7 +39,7 @@ impl Buckets {
             Self::Milliseconds => {
                 &[10.0, 25.0, 50.0, 75.0, 100.0, 150.0, 200.0, 300.0, 500.0, 750.0, 1000.0, 1500.0, 2500.0, 5000.0, 10_000.0, 20_000.0]
             }
-            Self::Forwarding => &[0.0001, 0.0002, 0.0003, 0.0005, 0.000_75, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1],
+            Self::Forwarding => &FORWARDING_S,
         }
     }
 }

@@ -87,17 +87,7 @@ scenario('a guest signs up while watching: the picture goes on, the person stays
   await signInButton(second).waitFor();
   await page.bringToFront();
 
-  // The longest that the picture stands still from here on, as a person would see it.
-  await page.evaluate(() => {
-    const video = document.querySelector('video');
-    globalThis.watched = { same: video, last: performance.now(), longest: 0 };
-    const look = (now) => {
-      globalThis.watched.longest = Math.max(globalThis.watched.longest, now - globalThis.watched.last);
-      globalThis.watched.last = now;
-      video.requestVideoFrameCallback(look);
-    };
-    video.requestVideoFrameCallback(look);
-  });
+  await viewer.timeStills();
   await signInButton(page).click();
   await door(page).getByRole('tab', { name: 'New here' }).click();
   await page.keyboard.type('m');
@@ -113,7 +103,7 @@ scenario('a guest signs up while watching: the picture goes on, the person stays
   await until('the session to know the account', async () => (await welcomed(page)).name === 'Maja');
   assert.deepEqual(await welcomed(page), { id: guest.id, name: 'Maja', guest: false });
   await viewer.moves();
-  const { longest, same } = await page.evaluate(() => ({ longest: globalThis.watched.longest, same: globalThis.watched.same === document.querySelector('video') }));
+  const { longest, same } = await viewer.stood();
   assert.ok(same, 'the video is the same element');
   assert.ok(longest < 1_500, `the picture stood still for ${longest} ms`);
   assert.equal((await stage.server.broadcast(studio.slug)).viewers, 1, 'one person watches');

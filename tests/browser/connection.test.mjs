@@ -95,16 +95,7 @@ scenario('match, friends, messages and rings come over one connection, and none 
   await viewers(studio.slug, 2);
 
   // Out: the match goes on for a guest, over one connection, and no friend gets through.
-  await page.evaluate(() => {
-    const video = globalThis.pictureInFront();
-    globalThis.watched = { same: video, last: performance.now(), longest: 0 };
-    const look = (now) => {
-      globalThis.watched.longest = Math.max(globalThis.watched.longest, now - globalThis.watched.last);
-      globalThis.watched.last = now;
-      video.requestVideoFrameCallback(look);
-    };
-    video.requestVideoFrameCallback(look);
-  });
+  await noor.watch.timeStills();
   await page.getByRole('button', { name: 'Account of Noor' }).click();
   await page.getByRole('menuitem', { name: 'Sign out' }).click();
   await page.getByRole('banner').getByRole('button', { name: 'Sign in' }).waitFor();
@@ -119,7 +110,7 @@ scenario('match, friends, messages and rings come over one connection, and none 
   assert.equal(await heard(page, PUSHES), before);
   assert.equal(await ring.count(), 0);
   await noor.watch.moves();
-  const { longest, same } = await page.evaluate(() => ({ longest: globalThis.watched.longest, same: globalThis.watched.same === globalThis.pictureInFront() }));
+  const { longest, same } = await noor.watch.stood();
   assert.ok(same && longest < 1_500, `the picture stood still for ${longest} ms`);
   assert.deepEqual(await count(page), { made: 2, open: 1 });
 

@@ -29,6 +29,7 @@ struct Friend {
     source: SourceId,
     on: bool,
 }
+
 /// What these once found: probes that took sound before padding for a narrow path, faces that stayed away for want of a few thousand bytes of it; and
 /// cameras expected of members who had been replaced.
 const KNOWN: [u64; 11] = [361, 365, 518, 600, 661, 779, 886, 1296, 1399, 1734, 1748];

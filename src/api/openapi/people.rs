@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::accounts::limited;
 use super::schema::{all_of, id, line, list_of, one_of, or_null, plain, prose, reference, wanted, whole};
 use super::{operation, path_parameter};
-use crate::limits::{CHAT_NOTE_MAX, MESSAGE_NUMBER_MAX, NONCE_MAX, PEOPLE_SEARCH_CHARS, PRIVATE_TEXT_MAX};
+use crate::limits::{CHAT_NOTE_MAX, EXACT_INTEGER_MAX, PEOPLE_SEARCH_CHARS, PRIVATE_TEXT_MAX};
 
 /// Under `/api/v1/people`, `/api/v1/me`, and what moderators see of broadcasts.
 pub(super) fn paths() -> Value {
@@ -68,7 +68,7 @@ pub(super) fn paths() -> Value {
                     "What was written, the newest or before a number, oldest first.", None,
                     &[("200", Some("MessagePage")), ("401", None), ("403", None), ("404", None), ("422", None), ("503", None)],
                 ),
-                "before", "The number of a message.", whole(0, MESSAGE_NUMBER_MAX),
+                "before", "The number of a message.", whole(0, EXACT_INTEGER_MAX),
             ),
             "post": limited(operation(
                 "Write to a friend. 200: the message with this nonce is there already.",
@@ -181,12 +181,12 @@ pub(super) fn schemas() -> Value {
         ),
         "NewPrivateMessage": all_of(
             json!({
-                "nonce": whole(0, NONCE_MAX),
+                "nonce": whole(0, EXACT_INTEGER_MAX),
                 "text": prose(PRIVATE_TEXT_MAX)
             }),
             &["nonce", "text"],
         ),
-        "ReadMark": all_of(json!({ "up_to": whole(0, MESSAGE_NUMBER_MAX) }), &["up_to"]),
+        "ReadMark": all_of(json!({ "up_to": whole(0, EXACT_INTEGER_MAX) }), &["up_to"]),
         "Named": all_of(json!({ "id": text, "name": text }), &["id", "name"]),
         "ModeratorAction": one_of(&["delete", "time_out", "ban", "lift", "pin", "unpin", "modes", "words", "resolve", "approve", "refuse"]),
         "AuditEntry": all_of(

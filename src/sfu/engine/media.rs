@@ -324,7 +324,7 @@ mod tests {
         let now = Instant::now();
         let mut engine = Engine::new(EngineConfig {
             worker: 2,
-            certificate: NodeCertificate::generate().unwrap(),
+            certificate: NodeCertificate::generate().expect("the system draws random numbers"),
             candidates: Vec::new(),
             epoch: (now, 0.0),
             seed: [7; 32],

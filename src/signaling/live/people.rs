@@ -6,7 +6,7 @@ use super::Live;
 use crate::accounts::Claims;
 use crate::ids::{BroadcastId, UserId};
 use crate::limits::{
-    BLOCKS_MAX, CONVERSATIONS_LISTED_MAX, FOLLOWS_MAX, FRIENDS_MAX, MESSAGE_NUMBER_MAX, NONCE_MAX, PEOPLE_FOUND_MAX, PEOPLE_SEARCH_CHARS,
+    BLOCKS_MAX, CONVERSATIONS_LISTED_MAX, EXACT_INTEGER_MAX, FOLLOWS_MAX, FRIENDS_MAX, PEOPLE_FOUND_MAX, PEOPLE_SEARCH_CHARS,
     PRIVATE_KEPT_MAX, PRIVATE_PAGE_MAX, PRIVATE_TEXT_MAX, TIES_READS_MAX,
 };
 use crate::signaling::now::Now;
@@ -302,7 +302,7 @@ impl Live {
     }
 
     pub(crate) async fn private_messages(&self, who: &Claims, other: UserId, before: Option<u64>) -> Result<MessagePage, Refusal> {
-        demand_number("before", before.unwrap_or(0))?;
+        demand_exact("before", before.unwrap_or(0))?;
         let me = self.account_id(who).await?;
         self.see(me, other).await?;
         let page = self.shared.store.conversation(me, other, before, PRIVATE_PAGE_MAX).await?;
@@ -314,9 +314,7 @@ impl Live {
     pub(crate) async fn write_to(&self, who: &Claims, other: UserId, new: NewPrivateMessage) -> Result<(PrivateMessage, bool), Refusal> {
         let me = self.account_id(who).await?;
         let NewPrivateMessage { nonce, text } = new;
-        if nonce > NONCE_MAX {
-            return Err(Refusal::InvalidValue { field: "nonce", rule: "at most 2^53" });
-        }
+        demand_exact("nonce", nonce)?;
         let is_too_long = text.chars().count() > PRIVATE_TEXT_MAX;
         let text: String = text.trim().chars().filter(|symbol| *symbol == '\n' || !symbol.is_control()).collect();
         if text.is_empty() || is_too_long {
@@ -335,7 +333,7 @@ impl Live {
     }
 
     pub(crate) async fn mark_read(&self, who: &Claims, other: UserId, up_to: u64) -> Result<(), Refusal> {
-        demand_number("up_to", up_to)?;
+        demand_exact("up_to", up_to)?;
         let me = self.account_id(who).await?;
         self.see(me, other).await?;
         if let Some(up_to) = self.shared.store.read_conversation(me, other, up_to).await? {
@@ -359,8 +357,8 @@ impl Live {
     }
 }
 
-fn demand_number(field: &'static str, number: u64) -> Result<(), Refusal> {
-    if number <= MESSAGE_NUMBER_MAX { Ok(()) } else { Err(Refusal::InvalidValue { field, rule: "at most 2^53" }) }
+fn demand_exact(field: &'static str, number: u64) -> Result<(), Refusal> {
+    if number <= EXACT_INTEGER_MAX { Ok(()) } else { Err(Refusal::InvalidValue { field, rule: "at most 2^53" }) }
 }
 
 fn people(records: Vec<PersonRecord>) -> Vec<Person> {

@@ -7,8 +7,7 @@ use serde::de::{DeserializeOwned, Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-/// The largest number up to which every whole number has a double of its own (RFC 8259 section 6).
-const DOUBLE_EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+use crate::limits::EXACT_INTEGER_MAX;
 
 /// What an object says. Serde also reads a list of the fields' values in their order, which is no shape of ours.
 pub(crate) struct Object<T>(pub(crate) T);
@@ -52,7 +51,7 @@ impl<T: TryFrom<u64>> Visitor<'_> for Whole<T> {
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<T, E> {
         // A NaN is in no range, and a fraction is not whole.
-        if (0.0..=DOUBLE_EXACT_MAX).contains(&number) && number.fract() == 0.0 {
+        if (0.0..=EXACT_INTEGER_MAX as f64).contains(&number) && number.fract() == 0.0 {
             self.visit_u64(number as u64)
         } else {
             Err(E::invalid_value(Unexpected::Float(number), &self))
@@ -85,6 +84,6 @@ mod tests {
     fn an_object_is_not_a_list_of_its_values() {
         assert!(serde_json::from_str::<Goals>("[2]").is_ok(), "serde alone takes it, else this module is not needed");
         assert!(serde_json::from_str::<Object<Goals>>("[2]").is_err());
-        assert_eq!(serde_json::from_str::<Object<Goals>>(r#"{"home":2}"#).unwrap().0, Goals { home: 2 });
+        assert_eq!(serde_json::from_str::<Object<Goals>>(r#"{"home":2}"#).expect("an object").0, Goals { home: 2 });
     }
 }

@@ -20,8 +20,8 @@ use super::seating::{Line, Seat, Seating};
 use super::{CallOver, CallPlay, CallView, Callee, Caller, LinkWord, MemberId, Pace, Ring, RingOver};
 use crate::ids::{BroadcastId, CallId, SessionId, SourceId, UserId};
 use crate::limits::{
-    CALL_LOST_AFTER, CALL_MEMBERS_MAX, CALL_NOTICE_AFTER, CALL_VIDEO_MAX, CALL_VIEW_INTERVAL, MEDIA_TIME_FUTURE_MAX_MS,
-    MEDIA_TIME_PAST_MAX_MS, NONCE_MAX,
+    CALL_LOST_AFTER, CALL_MEMBERS_MAX, CALL_NOTICE_AFTER, CALL_VIDEO_MAX, CALL_VIEW_INTERVAL, EXACT_INTEGER_MAX, MEDIA_TIME_FUTURE_MAX_MS,
+    MEDIA_TIME_PAST_MAX_MS,
 };
 use crate::social::clock::UnixMs;
 use crate::social::reactions::ReactionKind;
@@ -251,7 +251,7 @@ impl Call {
     }
 
     pub(super) fn say(&mut self, now: UnixMs, id: MemberId, nonce: u64, text: &str) -> Result<(), CallRefusal> {
-        if nonce > NONCE_MAX {
+        if nonce > EXACT_INTEGER_MAX {
             return Err(CallRefusal::InvalidValue { field: "nonce", rule: "at most 2^53" });
         }
         let member = self.member(id)?;

@@ -19,7 +19,7 @@ use crate::ids::{NodeId, UserId};
 use crate::limits::{
     CHAT_BATCHES_UNSAFE_MAX, CHAT_EDIT_WINDOW, CHAT_EXCERPT_MAX, CHAT_FLUSH_INTERVAL, CHAT_HEARTBEAT, CHAT_HELD_FOR, CHAT_LOG_KEPT,
     CHAT_MENTIONS_MAX, CHAT_NOTE_MAX, CHAT_SAMPLED_FLUSH_INTERVAL, CHAT_SLOW_MAX_S, CHAT_SNAPSHOT_INTERVAL, CHAT_TEXT_MAX,
-    CHAT_TIME_OUT_MAX_S, CHAT_UNSAMPLED_MAX, CHAT_WORDS_MAX,
+    CHAT_TIME_OUT_MAX_S, CHAT_WORDS_MAX,
 };
 use crate::social::bus::LogId;
 use crate::social::chat::{
@@ -470,7 +470,7 @@ impl Home {
     /// Decides whose screens the pending messages are for. What is for nobody's is not logged, and is forgotten.
     fn take_events(&mut self, now: UnixMs) -> (Vec<Logged>, u32) {
         let mut pending = std::mem::take(&mut self.pending);
-        if self.sampler.is_sampling(now) || pending.len() > CHAT_UNSAMPLED_MAX {
+        if self.sampler.take(now) {
             let candidates: Vec<Candidate<'_>> = pending
                 .iter()
                 .filter_map(|(logged, is_first)| match (&logged.event, is_first) {

@@ -1,6 +1,6 @@
 //! Who sees which messages when there are more than anybody reads. Pure.
 //!
-//! Above `CHAT_VISIBLE_PER_S` for a while, a broadcast is sampled: from each window every cohort gets a few messages, each cohort others, so that
+//! Above `CHAT_VISIBLE_PER_S` for a while, or above `CHAT_UNSAMPLED_MAX` at once, a broadcast is sampled: from each window every cohort gets a few messages, each cohort others, so that
 //! frames stay shared and most messages are seen by somebody. Whose messages are never left out is decided before they come here.
 
 use std::collections::{HashSet, VecDeque};
@@ -8,7 +8,7 @@ use std::collections::{HashSet, VecDeque};
 use super::super::clock::UnixMs;
 use super::super::moderation::skeleton;
 use crate::ids::UserId;
-use crate::limits::{CHAT_SAMPLING_AFTER, CHAT_VISIBLE_PER_S, CHAT_VISIBLE_PER_WINDOW};
+use crate::limits::{CHAT_SAMPLING_AFTER, CHAT_UNSAMPLED_MAX, CHAT_VISIBLE_PER_S, CHAT_VISIBLE_PER_WINDOW};
 use crate::social::chat::ChatMessage;
 
 /// Cohorts of viewers.
@@ -23,6 +23,8 @@ pub(crate) const SHOWN_AS_ALL: u8 = 0b0011;
 pub(crate) struct Sampler {
     /// When the messages of the last second came, bounded by what makes a second busy.
     recent: VecDeque<UnixMs>,
+    /// Messages that are waiting to be shown.
+    waiting: usize,
     busy_since: Option<UnixMs>,
     calm_since: Option<UnixMs>,
     is_sampling: bool,
@@ -31,11 +33,18 @@ pub(crate) struct Sampler {
 impl Sampler {
     /// A message that may be left out was said.
     pub(crate) fn count(&mut self, now: UnixMs) {
+        self.waiting += 1;
         self.recent.push_back(now);
         if self.recent.len() > CHAT_VISIBLE_PER_S + 1 {
             self.recent.pop_front();
         }
         self.update(now);
+    }
+
+    /// What waits is shown now: whether it is to be chosen from.
+    pub(crate) fn take(&mut self, now: UnixMs) -> bool {
+        self.is_sampling |= std::mem::take(&mut self.waiting) > CHAT_UNSAMPLED_MAX;
+        self.is_sampling(now)
     }
 
     pub(crate) fn is_sampling(&mut self, now: UnixMs) -> bool {

@@ -37,6 +37,25 @@ export class WatchPage {
     await until(`the picture to come by ${engine}`, async () => (await this.engine()) === engine, { within });
   }
 
+  /** From now on `stood` knows the longest that the picture stands still, as a person would see it. */
+  async timeStills() {
+    await this.page.evaluate(() => {
+      const video = globalThis.pictureInFront();
+      globalThis.watched = { video, last: performance.now(), longest: 0 };
+      const look = (now) => {
+        globalThis.watched.longest = Math.max(globalThis.watched.longest, now - globalThis.watched.last);
+        globalThis.watched.last = now;
+        video.requestVideoFrameCallback(look);
+      };
+      video.requestVideoFrameCallback(look);
+    });
+  }
+
+  /** Since `timeStills`, ms, and whether it is still the same element. */
+  async stood() {
+    return this.page.evaluate(() => ({ longest: globalThis.watched.longest, same: globalThis.watched.video === globalThis.pictureInFront() }));
+  }
+
   /** What the counter in the picture says now, and how large the frame is. */
   async look() {
     return this.page.evaluate(() => {

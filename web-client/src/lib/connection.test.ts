@@ -3,7 +3,7 @@ import type { BroadcastView, ClientMessage, ErrorCode } from '../protocol';
 import type { Fresh } from './auth_api';
 import { theBearer } from './bearer';
 import { Connection, type JoinBody, LINGER_MS, type Share, type ShareOptions } from './connection';
-import { FakeSocket } from './fake_socket';
+import { type FakeSocket, opener } from './fake_socket';
 import { storeIdentity } from './identity';
 import type { SignalingEvent } from './signaling';
 
@@ -52,15 +52,7 @@ beforeEach(() => {
   sockets = [];
   lives = [];
   storeIdentity(null);
-  connection = new Connection({
-    url: 'ws://test/v1/ws',
-    openSocket: () => {
-      const socket = new FakeSocket();
-      socket.lasts = true;
-      sockets.push(socket);
-      return socket as unknown as WebSocket;
-    },
-  });
+  connection = new Connection({ url: 'ws://test/v1/ws', openSocket: opener(sockets) });
 });
 afterEach(async () => {
   for (const life of lives) life.abort();

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { theBearer } from './bearer';
 import { LINGER_MS } from './connection';
 import { Connections } from './connections';
-import { FakeSocket } from './fake_socket';
+import { type FakeSocket, opener } from './fake_socket';
 import { storeIdentity } from './identity';
 
 let sockets: FakeSocket[];
@@ -14,15 +14,7 @@ beforeEach(() => {
   sockets = [];
   life = new AbortController();
   storeIdentity(null);
-  connections = new Connections({
-    url: 'ws://test/v1/ws',
-    openSocket: () => {
-      const socket = new FakeSocket();
-      socket.lasts = true;
-      sockets.push(socket);
-      return socket as unknown as WebSocket;
-    },
-  });
+  connections = new Connections({ url: 'ws://test/v1/ws', openSocket: opener(sockets) });
 });
 afterEach(() => {
   life.abort();

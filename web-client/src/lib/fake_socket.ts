@@ -35,3 +35,13 @@ export class FakeSocket extends EventTarget {
     });
   }
 }
+
+/** Opens sockets that last, and keeps them in `sockets`. */
+export function opener(sockets: FakeSocket[]): () => WebSocket {
+  return () => {
+    const socket = new FakeSocket();
+    socket.lasts = true;
+    sockets.push(socket);
+    return socket as unknown as WebSocket;
+  };
+}
