@@ -37,7 +37,8 @@ need_toolchains
 [ $redis = no ] || need redis-server redis-server
 install_missing
 build_web_client
-[ -x target/release/courtside ] || say "building the server (the first time takes some minutes)"
+courtside=${CARGO_TARGET_DIR:-target}/release/courtside
+[ -x "$courtside" ] || say "building the server (the first time takes some minutes)"
 cargo build --release --quiet --bin courtside
 
 mkdir -p "$data_dir"
@@ -74,7 +75,7 @@ if [ $redis = yes ]; then
 fi
 
 # In sessions of their own, so that Ctrl-C reaches this script alone and the order of stopping is ours.
-setsid target/release/courtside serve --listen "127.0.0.1:$port" --media-port "$media_port" --data-dir "$data_dir" --open-publish \
+setsid "$courtside" serve --listen "127.0.0.1:$port" --media-port "$media_port" --data-dir "$data_dir" --open-publish \
   --log "${COURTSIDE_LOG:-info}" "${extra[@]}" 2>"$data_dir/server.log" &
 server=$!
 for _ in $(seq 150); do
@@ -87,7 +88,7 @@ answers || { tail -n 20 "$data_dir/server.log" >&2; fail "the server started and
 grep -h ' WARN ' "$data_dir/server.log" >&2 || true
 
 if [ $demo = yes ]; then
-  setsid target/release/courtside demo --whip-url "http://127.0.0.1:$port/whip/demo" --data-dir "$data_dir" 2>"$data_dir/demo.log" &
+  setsid "$courtside" demo --whip-url "http://127.0.0.1:$port/whip/demo" --data-dir "$data_dir" 2>"$data_dir/demo.log" &
   publisher=$!
   # The first time it draws and encodes the match, and says so.
   for _ in $(seq 600); do
